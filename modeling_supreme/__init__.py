@@ -1,0 +1,1 @@
+"""Zero-shot ECG classification by supervised pretraining: models, processor and pipeline."""
