@@ -1,0 +1,1 @@
+"""Road 2: from free-text reports to standardised findings."""
