@@ -1,11 +1,14 @@
 """One row format for every corpus: 12 standard leads, 500 Hz, 10 s, `int16` microvolts."""
 
+import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from datasets import Array2D, ClassLabel, Features, List, Value
+from scipy.signal import resample_poly
 
-from modeling_supreme.leads import STANDARD_LEADS
+from modeling_supreme.leads import STANDARD_LEADS, select_leads, standardize_lead_name
 
 
 SAMPLING_RATE = 500
@@ -13,8 +16,11 @@ NUM_SAMPLES = 5000
 MICROVOLTS_PER_MILLIVOLT = 1000
 
 
-def corpus_features(label_names: Sequence[str], **codes: object) -> Features:
+def corpus_features(label_names: Sequence[str], **codes: Any) -> Features:
     """Features of a corpus whose labels carry the given names.
+
+    `dataset.with_format("numpy", columns=["signal"], dtype=np.int16, output_all_columns=True)` reads the signals as
+    they are stored; without a dtype, the formats of `datasets` turn them into `int64`.
 
     Args:
         label_names (`Sequence[str]`):
@@ -53,6 +59,59 @@ def to_microvolts(strip: np.ndarray) -> np.ndarray:
         >>> to_microvolts(np.array([[0.5, -1.25, 40.0]]))
         array([[  500, -1250, 32767]], dtype=int16)
     """
+    return _round_to_int16(np.asarray(strip, dtype=np.float64) * MICROVOLTS_PER_MILLIVOLT)
+
+
+def signal_columns(
+    microvolts: np.ndarray, *, leads: Sequence[str], sampling_rate: int, record_id: str
+) -> dict[str, np.ndarray | int]:
+    """The columns of a row that describe its signal, from a recording of any length, rate and lead order.
+
+    Args:
+        microvolts (`np.ndarray` of shape `(num_leads, num_samples)`):
+            `int16` voltages, in microvolts. At 500 Hz they are stored as they are; at another rate they are resampled
+            with a polyphase filter.
+        leads (`Sequence[str]`):
+            Names of the rows, as the record's header spells them. Leads that the recording lacks become zeros.
+        sampling_rate (`int`):
+            Samples per second of `microvolts`, in hertz.
+        record_id (`str`):
+            Named in error messages.
+
+    Returns:
+        `dict`: `signal (12, 5000)`, `lead_mask (12,)`, `num_samples` and `sampling_rate_original`, as in
+        [`corpus_features`]. What lies beyond the first 10 s is cut.
+
+    Raises:
+        ValueError: If the recording is empty, or a lead is unknown or listed twice.
+    """
+    names = [standardize_lead_name(lead) for lead in leads]
+    if len(set(names)) < len(names) or not microvolts.size:
+        raise ValueError(
+            f"Record {record_id} has leads {', '.join(leads)} and {microvolts.shape[-1]} samples: at least one sample"
+            " and no lead twice are needed. Read its header and correct it, or leave the record out."
+        )
+    common = math.gcd(sampling_rate, SAMPLING_RATE)
+    if sampling_rate != SAMPLING_RATE:
+        # "line" keeps a baseline offset from ringing at both ends, which zero padding would cause.
+        resampled = resample_poly(
+            microvolts.astype(np.float64), SAMPLING_RATE // common, sampling_rate // common, axis=1, padtype="line"
+        )
+        microvolts = _round_to_int16(resampled)
+    lead_mask = np.isin(STANDARD_LEADS, names)
+    present = [lead for lead in STANDARD_LEADS if lead in names]
+    num_samples = min(microvolts.shape[1], NUM_SAMPLES)
+    signal = np.zeros((len(STANDARD_LEADS), NUM_SAMPLES), dtype=np.int16)
+    signal[lead_mask, :num_samples] = select_leads(microvolts, names, present, record_id=record_id)[:, :num_samples]
+    return {
+        "signal": signal,
+        "lead_mask": lead_mask,
+        "num_samples": num_samples,
+        "sampling_rate_original": sampling_rate,
+    }
+
+
+def _round_to_int16(microvolts: np.ndarray) -> np.ndarray:
+    """Nearest `int16` values, cut at the limits of the type."""
     limits = np.iinfo(np.int16)
-    microvolts = np.rint(np.asarray(strip, dtype=np.float64) * MICROVOLTS_PER_MILLIVOLT)
-    return np.clip(microvolts, limits.min, limits.max).astype(np.int16)
+    return np.clip(np.rint(microvolts), limits.min, limits.max).astype(np.int16)

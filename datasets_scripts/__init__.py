@@ -1,0 +1,98 @@
+"""Corpora of ECG records as `datasets`, all with the row format of `schema.py`."""
+
+import importlib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from datasets import Dataset, DatasetBuilder, DatasetDict, load_dataset
+
+
+__all__ = ["BUILDERS", "load_corpus"]
+
+
+class _Builders(Mapping[str, type[DatasetBuilder]]):
+    """Builders by name of the corpus, each imported when it is asked for."""
+
+    _PLACES = {"ptb_xl": "PtbXl", "simulated": "Simulated"}
+
+    def __getitem__(self, name: str) -> type[DatasetBuilder]:
+        return getattr(importlib.import_module(f"{__name__}.{name}"), self._PLACES[name])
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._PLACES)
+
+    def __len__(self) -> int:
+        return len(self._PLACES)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._PLACES
+
+
+BUILDERS = _Builders()
+
+
+def load_corpus(
+    name: str,
+    config_name: str | None = None,
+    *,
+    data_dir: str | Path | None = None,
+    num_proc: int | None = None,
+    split: str | None = None,
+    on_error: str = "raise",
+    cache_dir: str | Path | None = None,
+    **builder_kwargs: Any,
+) -> DatasetDict | Dataset:
+    """Load a corpus, reading its files on the first call and the cache afterwards.
+
+    Args:
+        name (`str`):
+            A key of `BUILDERS`, a folder written by `python -m datasets_scripts.prepare`, or a dataset of the Hub.
+        config_name (`str`, *optional*):
+            Which labels the rows carry, such as `"superclass"`; the builder's default otherwise.
+        data_dir (`str`, *optional*):
+            Folder that holds the files of the corpus as its publisher distributes them.
+        num_proc (`int`, *optional*):
+            Processes that read. The order of the rows does not depend on it.
+        split (`str`, *optional*):
+            One split, or several as in `"validation+test"`.
+        on_error (`str`, defaults to `"raise"`):
+            `"raise"` stops at the first record that cannot be read; `"skip"` leaves such records out and counts them.
+        cache_dir (`str`, *optional*):
+            Where the rows are kept, instead of the cache of `datasets`.
+        builder_kwargs:
+            Options of the corpus, such as `sampling_rate=100` for `"ptb_xl"` or `num_records=` for `"simulated"`.
+
+    Returns:
+        `DatasetDict` of `train`, `validation` and `test`, or the `Dataset` of `split`. A split may have no rows.
+
+    Raises:
+        ValueError: If `name` is none of the three, or a record cannot be read.
+    """
+    cache_dir = None if cache_dir is None else str(cache_dir)
+    if name not in BUILDERS:
+        _check_stored_corpus(name, data_dir=data_dir, **builder_kwargs)
+        return load_dataset(name, config_name, split=split, cache_dir=cache_dir, num_proc=num_proc)  # pyright: ignore
+    builder_class = BUILDERS[name]
+    if hasattr(builder_class.BUILDER_CONFIG_CLASS, "on_error"):
+        builder_kwargs["on_error"] = on_error
+    if data_dir is not None:
+        builder_kwargs["data_dir"] = str(data_dir)
+    builder = builder_class(cache_dir=cache_dir, config_name=config_name, **builder_kwargs)
+    builder.download_and_prepare(num_proc=num_proc)
+    return builder.as_dataset(split=split)
+
+
+def _check_stored_corpus(name: str, **options: Any) -> None:
+    """Refuse a name that is neither a folder nor of the form `owner/dataset`, and options that only builders have."""
+    if not Path(name).is_dir() and (name.count("/") != 1 or name.startswith((".", "/", "~"))):
+        raise ValueError(
+            f"There is no corpus {name!r}. Pass one of {', '.join(BUILDERS)}, a folder written by"
+            " `python -m datasets_scripts.prepare`, or the name of a dataset on the Hub (owner/dataset)."
+        )
+    given = [option for option, value in options.items() if value is not None]
+    if given:
+        raise ValueError(
+            f"{name} is a prepared corpus, which takes no {', '.join(given)}. Leave the option out, or prepare the"
+            " corpus again with it."
+        )

@@ -1,0 +1,148 @@
+"""What the builders of file corpora share: options, a cache key that follows the label tables, and broken records."""
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+from datasets import BuilderConfig, Features, GeneratorBasedBuilder, SplitGenerator
+from datasets.exceptions import DatasetGenerationError
+from datasets.utils import logging
+
+
+logger = logging.get_logger(__name__)
+
+SKIPPED_FILENAME = "skipped.jsonl"
+
+
+@dataclass
+class CorpusConfig(BuilderConfig):
+    """Options of a corpus that is read from files.
+
+    Attributes:
+        on_error (`str`, defaults to `"raise"`):
+            `"raise"` stops at the first record that cannot be read; `"skip"` leaves such records out and lists them.
+        max_records (`int`, *optional*):
+            Records to read per split, for a quick look.
+    """
+
+    TABLES: ClassVar[tuple[str, ...]] = ()
+
+    on_error: str = "raise"
+    max_records: int | None = None
+
+    def create_config_id(self, config_kwargs: dict, custom_features: Features | None = None) -> str:
+        """Name of the cache folder: it changes with the options, the place and the content of the label tables.
+
+        Signal files are not looked at: after changing one, delete the cache or prepare the corpus anew.
+        """
+        if self.data_dir is not None:
+            config_kwargs = {
+                **config_kwargs,
+                "data_dir": str(Path(self.data_dir).resolve()),
+                "tables": [hashlib.md5(self.table(name).read_bytes()).hexdigest() for name in self.TABLES],
+            }
+        return super().create_config_id(config_kwargs, custom_features)
+
+    def table(self, name: str) -> Path:
+        """Path of a table of the corpus, which must exist."""
+        if self.data_dir is None:
+            raise ValueError(
+                f"The corpus is read from your own copy, and no folder was given. Pass `data_dir=` (`--data_dir`): the"
+                f" folder that holds {name}."
+            )
+        path = Path(self.data_dir) / name
+        if not path.is_file():
+            raise FileNotFoundError(
+                f"{path} does not exist. Let `data_dir` (`--data_dir`) be the folder that holds {name}, or complete"
+                " the download."
+            )
+        return path
+
+
+class CorpusBuilder(GeneratorBasedBuilder):
+    """Base of the corpora read from files: `_read_record` reads one record, the rest treats broken ones."""
+
+    BUILDER_CONFIG_CLASS = CorpusConfig
+    config: CorpusConfig
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.config.on_error not in ("raise", "skip"):
+            raise ValueError(f'`on_error` is {self.config.on_error!r}. Pass "raise" or "skip".')
+
+    def download_and_prepare(self, output_dir: str | None = None, **kwargs: Any) -> None:
+        """Read the corpus into `output_dir` or the cache, and tell how many records were left out.
+
+        A cached corpus is read again when a file that had been skipped has changed or arrived since.
+        """
+        if output_dir is None and any(_file_state(skipped) != skipped["state"] for skipped in self.skipped_records):
+            kwargs["download_mode"] = "force_redownload"
+        super().download_and_prepare(output_dir, **kwargs)
+        self._log_skipped()
+
+    @property
+    def skipped_records(self) -> list[dict]:
+        """The records left out: `split`, `record_id`, `path`, `reason` and `state` (size and time of the file)."""
+        path = Path(self._output_dir) / SKIPPED_FILENAME
+        if not path.is_file():
+            return []
+        skipped = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+        return sorted(skipped, key=lambda record: (record["split"], len(record["record_id"]), record["record_id"]))
+
+    def _read_record(self, row: dict) -> dict[str, Any]:
+        """Columns of one record."""
+        raise NotImplementedError
+
+    def _split_generator(self, split: str, rows: list[dict]) -> SplitGenerator:
+        """A split of records, each with at least a `record_id` and the `path` of its files without extension."""
+        return SplitGenerator(name=split, gen_kwargs={"rows": rows[: self.config.max_records], "split": split})
+
+    def _generate_examples(self, rows: list[dict], split: str) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Rows of the corpus; `rows` is the list that `num_proc` shares out."""
+        for row in rows:
+            try:
+                columns = self._read_record(row)
+            except (OSError, ValueError) as error:
+                if self.config.on_error == "raise":
+                    raise ValueError(
+                        f"Record {row['record_id']} of {self.name} cannot be read: {error} To leave such records out, pass"
+                        ' `on_error="skip"` (`--on_error skip`).'
+                    ) from error
+                self._note_skipped(row, split=split, reason=str(error))
+                continue
+            yield row["record_id"], columns
+
+    def _prepare_split_single(self, *args: Any, **kwargs: Any) -> Iterator[tuple]:
+        """Let the message about a broken record through, which `datasets` would hide behind a general one."""
+        try:
+            yield from super()._prepare_split_single(*args, **kwargs)
+        except DatasetGenerationError as error:
+            raise (error.__cause__ or error) from None
+
+    def _note_skipped(self, row: dict, *, split: str, reason: str) -> None:
+        """Append to the list beside the data, which all worker processes share."""
+        skipped = {"split": split, "record_id": row["record_id"], "path": row["path"], "reason": reason}
+        with (Path(self._output_dir) / SKIPPED_FILENAME).open("a", encoding="utf-8") as file:
+            file.write(json.dumps({**skipped, "state": _file_state(skipped)}) + "\n")
+
+    def _log_skipped(self) -> None:
+        skipped = self.skipped_records
+        if not skipped:
+            return
+        num_read = sum(split.num_examples for split in (self.info.splits or {}).values())
+        per_split = ", ".join(f"{count} in {split}" for split, count in Counter(s["split"] for s in skipped).items())
+        logger.warning(
+            f"{self.name}: {len(skipped)} of {num_read + len(skipped)} records could not be read and were left out"
+            f" ({per_split}). First: {skipped[0]['reason']} All are listed in"
+            f" {Path(self._output_dir) / SKIPPED_FILENAME}."
+        )
+
+
+def _file_state(skipped: dict) -> list[int] | None:
+    """Size in bytes and time of change of a record's signal file; `None` where it is absent."""
+    path = Path(f"{skipped['path']}.dat")
+    return [path.stat().st_size, path.stat().st_mtime_ns] if path.is_file() else None

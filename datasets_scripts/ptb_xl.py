@@ -1,0 +1,265 @@
+"""PTB-XL (Wagner et al. 2020, Scientific Data 7:154): 21,799 recordings with SCP-ECG codes and reports."""
+
+import ast
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pandas as pd
+from datasets import DatasetInfo, List, Split, SplitGenerator, Value, Version
+
+from .corpus_builder import CorpusBuilder, CorpusConfig
+from .schema import corpus_features
+from .wfdb_records import read_wfdb_record
+
+
+DATABASE_FILENAME = "ptbxl_database.csv"
+STATEMENTS_FILENAME = "scp_statements.csv"
+
+# Superclass -> subclass -> codes. Source: scp_statements.csv, columns diagnostic_class and diagnostic_subclass.
+DIAGNOSTIC_CODES = {
+    "NORM": {"NORM": ("NORM",)},
+    "MI": {
+        "AMI": ("AMI", "ASMI", "ALMI", "INJAS", "INJAL", "INJLA"),
+        "IMI": ("IMI", "ILMI", "IPMI", "IPLMI", "INJIN", "INJIL"),
+        "LMI": ("LMI",),
+        "PMI": ("PMI",),
+    },
+    "STTC": {
+        "STTC": ("NDT", "DIG", "LNGQT", "ANEUR", "EL"),
+        "NST_": ("NST_",),
+        "ISC_": ("ISC_",),
+        "ISCA": ("ISCAL", "ISCAS", "ISCLA", "ISCAN"),
+        "ISCI": ("ISCIN", "ISCIL"),
+    },
+    "CD": {
+        "LAFB/LPFB": ("LAFB", "LPFB"),
+        "IRBBB": ("IRBBB",),
+        "CRBBB": ("CRBBB",),
+        "ILBBB": ("ILBBB",),
+        "CLBBB": ("CLBBB",),
+        "_AVB": ("1AVB", "2AVB", "3AVB"),
+        "IVCD": ("IVCD",),
+        "WPW": ("WPW",),
+    },
+    "HYP": {
+        "LVH": ("LVH",),
+        "RVH": ("RVH",),
+        "SEHYP": ("SEHYP",),
+        "LAO/LAE": ("LAO/LAE",),
+        "RAO/RAE": ("RAO/RAE",),
+    },
+}
+# Four form codes are diagnostic codes too. Source: scp_statements.csv, column form.
+FORM_CODES = (
+    *("NDT", "NST_", "DIG", "LNGQT", "ABQRS", "PVC", "STD_", "VCLVH", "QWAVE", "LOWT"),
+    *("NT_", "PAC", "LPR", "INVT", "LVOLT", "HVOLT", "TAB_", "STE_", "PRC(S)"),
+)
+# Source: scp_statements.csv, column rhythm.
+RHYTHM_CODES = (
+    *("SR", "AFIB", "STACH", "SARRH", "SBRAD", "PACE"),
+    *("SVARR", "BIGU", "AFLT", "SVTAC", "PSVT", "TRIGU"),
+)
+
+_CLASSES_OF_CODE = {
+    code: (superclass, subclass)
+    for superclass, subclasses in DIAGNOSTIC_CODES.items()
+    for subclass, codes in subclasses.items()
+    for code in codes
+}
+ALL_CODES = tuple(dict.fromkeys((*_CLASSES_OF_CODE, *FORM_CODES, *RHYTHM_CODES)))
+
+# Names of the labels of each configuration, in the order of their indices.
+LABEL_NAMES = {
+    "superclass": tuple(DIAGNOSTIC_CODES),
+    "subclass": tuple(subclass for subclasses in DIAGNOSTIC_CODES.values() for subclass in subclasses),
+    "diagnostic": tuple(_CLASSES_OF_CODE),
+    "form": FORM_CODES,
+    "rhythm": RHYTHM_CODES,
+    "all": ALL_CODES,
+}
+LABEL_NAMES["hierarchy"] = (
+    *(f"superclass:{name}" for name in LABEL_NAMES["superclass"]),
+    *(f"subclass:{name}" for name in LABEL_NAMES["subclass"]),
+    *ALL_CODES,
+)
+
+DESCRIPTIONS = {
+    "superclass": "5 diagnostic superclasses",
+    "subclass": "23 diagnostic subclasses",
+    "diagnostic": "44 diagnostic codes",
+    "form": "19 codes for the form of the waves",
+    "rhythm": "12 codes for the rhythm",
+    "all": "all 71 codes",
+    "hierarchy": "all 71 codes with the subclasses and superclasses they belong to, for pretraining",
+}
+
+# strat_fold 9 and 10 were read by cardiologists more often; patients do not cross folds (Wagner et al. 2020).
+FOLDS = {Split.TRAIN: range(1, 9), Split.VALIDATION: (9,), Split.TEST: (10,)}
+FILENAME_COLUMN = {500: "filename_hr", 100: "filename_lr"}
+SEXES = {0: "male", 1: "female"}
+
+# The corpus writes 300 for every age above 89 years, so that nobody can be recognised.
+AGE_CODE_OVER_89 = 300
+AGE_OVER_89 = 90.0
+
+
+@dataclass
+class PtbXlConfig(CorpusConfig):
+    """Options of PTB-XL.
+
+    Attributes:
+        sampling_rate (`int`, defaults to 500):
+            Which of the two releases of each recording to read: 500 or 100, in hertz. Rows are at 500 Hz either way.
+    """
+
+    TABLES: ClassVar[tuple[str, ...]] = (DATABASE_FILENAME, STATEMENTS_FILENAME)
+
+    sampling_rate: int = 500
+
+
+class PtbXl(CorpusBuilder):
+    """PTB-XL with the labels of Strodthoff et al. (2021, IEEE JBHI 25(5)) and its recommended folds as splits.
+
+    A code counts as positive whatever its likelihood, since 0 means "not stated". A record without any label of the
+    configuration is left out, as in that benchmark; all labels of the others are taken as known.
+    """
+
+    BUILDER_CONFIG_CLASS = PtbXlConfig
+    BUILDER_CONFIGS = [
+        PtbXlConfig(name=name, version=Version("1.0.0"), description=DESCRIPTIONS[name]) for name in LABEL_NAMES
+    ]
+    DEFAULT_CONFIG_NAME = "superclass"
+    config: PtbXlConfig
+
+    def _info(self) -> DatasetInfo:
+        return DatasetInfo(
+            description=f"PTB-XL, {self.config.description}",
+            homepage="https://physionet.org/content/ptb-xl/",
+            license="CC BY 4.0",
+            features=corpus_features(
+                LABEL_NAMES[self.config.name],
+                scp_codes=List({"code": Value("string"), "likelihood": Value("float32")}),
+                strat_fold=Value("int32"),
+                validated_by_human=Value("bool"),
+                filename=Value("string"),
+            ),
+        )
+
+    def _split_generators(self, dl_manager: object) -> list[SplitGenerator]:
+        if self.config.sampling_rate not in FILENAME_COLUMN:
+            raise ValueError(
+                f"PTB-XL is released at 500 and 100 Hz, not at {self.config.sampling_rate} Hz. Pass"
+                " `sampling_rate=500` or `sampling_rate=100`."
+            )
+        check_statements(self.config.table(STATEMENTS_FILENAME))
+        rows = self._read_database(self.config.table(DATABASE_FILENAME))
+        return [
+            self._split_generator(str(split), [row for row in rows if row["strat_fold"] in folds])
+            for split, folds in FOLDS.items()
+        ]
+
+    def _read_database(self, path: Path) -> list[dict]:
+        """One dict per record that carries a label of the configuration, in the order of the table."""
+        table = pd.read_csv(path)
+        column = FILENAME_COLUMN[self.config.sampling_rate]
+        missing = sorted({"ecg_id", "patient_id", "scp_codes", "strat_fold", "report", column} - set(table.columns))
+        if missing:
+            raise ValueError(f"{path} has no column {', '.join(missing)}. Download the official file again.")
+        repeated = table["ecg_id"][table["ecg_id"].duplicated()]
+        if len(repeated):
+            raise ValueError(f"{path} lists ecg_id {repeated.iloc[0]} more than once. Download the file again.")
+        rows = [_row_of(record, filename=record[column], path=path) for record in table.to_dict("records")]
+        for row in rows:
+            row["path"] = str(path.parent / row["filename"])
+            row["labels"] = labels_of([code["code"] for code in row["scp_codes"]], self.config.name)
+        return [row for row in rows if row["labels"]]
+
+    def _read_record(self, row: dict) -> dict[str, Any]:
+        columns = {name: value for name, value in row.items() if name != "path"}
+        return {
+            **columns,
+            **read_wfdb_record(Path(row["path"]), sampling_rate=self.config.sampling_rate, record_id=row["record_id"]),
+            "label_mask": [True] * len(LABEL_NAMES[self.config.name]),
+        }
+
+
+def labels_of(codes: list[str], config_name: str) -> list[str]:
+    """Names of the labels of a configuration that a record with the given codes carries, in the order of the labels.
+
+    Example:
+        >>> labels_of(["ASMI", "SR"], "superclass"), labels_of(["ASMI", "SR"], "all")
+        (['MI'], ['ASMI', 'SR'])
+        >>> labels_of(["1AVB"], "hierarchy")
+        ['superclass:CD', 'subclass:_AVB', '1AVB']
+    """
+    classes = [_CLASSES_OF_CODE[code] for code in codes if code in _CLASSES_OF_CODE]
+    carried = {
+        "superclass": {superclass for superclass, _ in classes},
+        "subclass": {subclass for _, subclass in classes},
+        "hierarchy": {f"superclass:{superclass}" for superclass, _ in classes}
+        | {f"subclass:{subclass}" for _, subclass in classes}
+        | set(codes),
+    }.get(config_name, set(codes))
+    return [name for name in LABEL_NAMES[config_name] if name in carried]
+
+
+def check_statements(path: Path) -> None:
+    """Refuse a copy of scp_statements.csv that groups the codes in another way than this module.
+
+    Raises:
+        ValueError: If a code is added, missing, or has another class.
+    """
+    table = pd.read_csv(path, index_col=0)
+    read = {
+        code: (
+            (row["diagnostic_class"], row["diagnostic_subclass"]) if row["diagnostic"] == 1 else None,
+            row["form"] == 1,
+            row["rhythm"] == 1,
+        )
+        for code, row in table.iterrows()
+    }
+    expected = {code: (_CLASSES_OF_CODE.get(code), code in FORM_CODES, code in RHYTHM_CODES) for code in ALL_CODES}
+    differing = sorted(str(code) for code in read.keys() | expected.keys() if read.get(code) != expected.get(code))
+    if differing:
+        raise ValueError(
+            f"{path} differs from the official table in {', '.join(differing)}. Use the file that PhysioNet"
+            " distributes with PTB-XL 1.0.1 to 1.0.3."
+        )
+
+
+def _row_of(record: dict[str, Any], *, filename: str, path: Path) -> dict[str, Any]:
+    """Columns of a row that come from the database table."""
+    codes = ast.literal_eval(record["scp_codes"])
+    unknown = [code for code in codes if code not in ALL_CODES]
+    if unknown:
+        raise ValueError(
+            f"{path}: record {record['ecg_id']} carries the unknown code {unknown[0]}. Use the official table, or"
+            " take the record out of it."
+        )
+    report = None if pd.isna(record["report"]) else str(record["report"])
+    age = record.get("age")
+    return {
+        "record_id": str(record["ecg_id"]),
+        "patient_id": str(int(record["patient_id"])),
+        "age": None if pd.isna(age) else AGE_OVER_89 if age == AGE_CODE_OVER_89 else float(age),
+        "sex": SEXES.get(record.get("sex")),
+        "report": report,
+        "statements": split_report(report),
+        "scp_codes": [{"code": code, "likelihood": likelihood} for code, likelihood in codes.items()],
+        "strat_fold": int(record["strat_fold"]),
+        "validated_by_human": bool(record.get("validated_by_human")),
+        "filename": filename,
+    }
+
+
+def split_report(report: str | None) -> list[str]:
+    """Cut a report into statements at line ends, semicolons, and full stops that do not follow a digit.
+
+    Example:
+        >>> split_report("sinus rhythm. left axis deviation; qrs 0.12 s.")
+        ['sinus rhythm', 'left axis deviation', 'qrs 0.12 s']
+    """
+    pieces = re.split(r"(?<!\d)\.(?:\s+|$)|[\r\n;]+", report or "")
+    return [piece.strip(" .") for piece in pieces if piece.strip(" .")]
