@@ -346,13 +346,28 @@ def zero_shot_metrics(
     if len(names) != labels.shape[1]:
         raise ValueError(f"There are {len(names)} label names for {labels.shape[1]} labels. Give one name per label.")
     skipped = skipped_conditions(labels, names, min_positives=min_positives)
-    included = np.array([name not in skipped for name in names], dtype=bool)
+    return {"num_records": len(labels), **summarize_conditions(metrics, names, skipped)}
+
+
+def summarize_conditions(
+    metrics: ConditionMetrics, label_names: Sequence[str], skipped: dict[str, str]
+) -> dict[str, object]:
+    """Flat table of metrics already computed: the keys of [`zero_shot_metrics`] but for `num_records`.
+
+    Args:
+        metrics ([`ConditionMetrics`]):
+            AUROC and AUPRC of every condition.
+        label_names (`Sequence[str]`):
+            Names of the conditions.
+        skipped (`dict[str, str]`):
+            Conditions that are not averaged, as [`skipped_conditions`] lists them.
+    """
+    included = np.array([name not in skipped for name in label_names], dtype=bool)
     return {
         **metrics.macro(included),
-        "num_records": len(labels),
         "num_conditions": int(included.sum()),
         "skipped_conditions": skipped,
-        **{f"auroc_{name}": number_or_none(auroc) for name, auroc in zip(names, metrics.auroc, strict=True)},
+        **{f"auroc_{name}": number_or_none(auroc) for name, auroc in zip(label_names, metrics.auroc, strict=True)},
     }
 
 
