@@ -1,0 +1,604 @@
+"""The feature extractor: strips of any source become one `signal`, and voltages keep their meaning.
+
+Lead order, sampling rate and length are made equal; what cannot be millivolts of a 12-lead ECG is refused.
+"""
+
+import logging
+
+import numpy as np
+import pytest
+import torch
+import transformers.dynamic_module_utils
+from scipy.signal import butter, sosfiltfilt
+from transformers import AutoFeatureExtractor
+
+from modeling_supreme.feature_extraction_supreme import (
+    SupremeEcgFeatureExtractor,
+    bandpass_strip,
+    estimate_baseline,
+    resample_strip,
+)
+from modeling_supreme.leads import STANDARD_LEADS
+
+
+MIMIC_LEADS = ("I", "II", "III", "aVR", "aVF", "aVL", "V1", "V2", "V3", "V4", "V5", "V6")
+INDEPENDENT_LEADS = ("I", "II", "V1", "V2", "V3", "V4", "V5", "V6")
+UPPER_CASE_LEADS = tuple(lead.upper() for lead in STANDARD_LEADS)
+
+
+def make_waves(sampling_rate=500, duration_s=10.0, frequencies=(1.0, 7.0, 23.0)):
+    """Eight independent leads of 1 to 3 mV peak to peak, band-limited, so that they exist at any sampling rate."""
+    time = np.arange(round(duration_s * sampling_rate)) / sampling_rate
+    phases = np.arange(8)[:, None, None] + np.array([0.0, 1.0, 2.0])[None, :, None]
+    waves = np.sin(2 * np.pi * np.array(frequencies)[None, :, None] * time + phases)
+    return (waves * np.array([0.5, 0.3, 0.2])[None, :, None]).sum(1)
+
+
+def make_strip(leads=STANDARD_LEADS, **kwargs):
+    """A 12-lead strip that obeys Einthoven's and Goldberger's laws, rows in the order asked for."""
+    rows = dict(zip(INDEPENDENT_LEADS, make_waves(**kwargs), strict=True))
+    i, ii = rows["I"], rows["II"]
+    rows |= {"III": ii - i, "AVR": -(i + ii) / 2, "AVL": i - ii / 2, "AVF": ii - i / 2}
+    return np.stack([rows[lead.upper()] for lead in leads]).astype(np.float32)
+
+
+def spike_train(sampling_rate=500, duration_s=10.0):
+    """One lead with a QRS of 1 mV and 80 ms and a T wave of 0.3 mV and 160 ms in every second; 0 mV between."""
+    time = np.arange(round(duration_s * sampling_rate)) / sampling_rate % 1.0
+    qrs = np.where(np.abs(time - 0.3) < 0.04, np.cos(np.pi * (time - 0.3) / 0.08), 0)
+    t_wave = np.where(np.abs(time - 0.6) < 0.08, 0.3 * np.cos(np.pi * (time - 0.6) / 0.16), 0)
+    return (qrs + t_wave).astype(np.float32)[None]
+
+
+def edit(strip, row, values):
+    """The strip with one row replaced."""
+    edited = strip.copy()
+    edited[row] = values
+    return edited
+
+
+@pytest.fixture
+def extractor():
+    """Everything by default except the scale: `signal` is in millivolts."""
+    return SupremeEcgFeatureExtractor(scale_mv=1.0)
+
+
+class TestShapes:
+    def test_one_strip_becomes_a_batch_of_one(self, extractor):
+        features = extractor(make_strip(), sampling_rate=500, leads=STANDARD_LEADS)
+
+        assert features["signal"].shape == (1, 12, 5000)
+        assert features["lead_mask"].shape == (1, 12)
+        assert features["sample_mask"].shape == (1, 5000)
+
+    def test_types_are_float32_and_bool(self, extractor):
+        features = extractor(make_strip().astype(np.float64), sampling_rate=500, leads=STANDARD_LEADS)
+
+        assert {name: str(array.dtype) for name, array in features.items()} == {
+            "signal": "float32",
+            "lead_mask": "bool",
+            "sample_mask": "bool",
+        }
+
+    def test_the_outputs_are_the_models_inputs(self, extractor):
+        features = extractor(make_strip(), sampling_rate=500, leads=STANDARD_LEADS)
+
+        assert list(features) == extractor.model_input_names
+
+    @pytest.mark.parametrize(
+        "convert",
+        [np.asarray, torch.tensor, lambda strip: strip.tolist(), lambda strip: [row.tolist() for row in strip]],
+        ids=["array", "tensor", "nested-list", "list-of-rows"],
+    )
+    def test_a_strip_may_be_an_array_a_tensor_or_lists(self, extractor, convert):
+        strip = make_strip()
+
+        features = extractor(convert(strip), sampling_rate=500, leads=STANDARD_LEADS)
+
+        np.testing.assert_array_equal(features["signal"][0], strip)
+
+    @pytest.mark.parametrize(
+        "convert", [list, np.stack, lambda strips: torch.from_numpy(np.stack(strips))], ids=["list", "array", "tensor"]
+    )
+    def test_a_batch_row_equals_its_strip_alone(self, extractor, convert):
+        strips = [make_strip(), -0.5 * make_strip()]
+
+        batch = extractor(convert(strips), sampling_rate=500, leads=STANDARD_LEADS)
+        alone = extractor(strips[1], sampling_rate=500, leads=STANDARD_LEADS)
+
+        assert batch["signal"].shape == (2, 12, 5000)
+        np.testing.assert_array_equal(batch["signal"][1], alone["signal"][0])
+
+    def test_strips_of_one_batch_may_differ_in_length(self, extractor):
+        strips = [make_strip(duration_s=duration_s) for duration_s in (4, 10, 12)]
+
+        features = extractor(strips, sampling_rate=500, leads=STANDARD_LEADS)
+
+        assert features["sample_mask"].sum(axis=1).tolist() == [2000, 5000, 5000]
+
+    @pytest.mark.parametrize(
+        ("return_tensors", "kind"), [(None, np.ndarray), ("np", np.ndarray), ("pt", torch.Tensor)]
+    )
+    def test_tensors_are_returned_as_asked(self, extractor, return_tensors, kind):
+        features = extractor(make_strip(), sampling_rate=500, leads=STANDARD_LEADS, return_tensors=return_tensors)
+
+        assert {type(value) for value in features.values()} == {kind}
+
+    def test_the_input_is_not_changed(self, extractor):
+        strip = make_strip() * 9
+        before = strip.copy()
+
+        extractor(strip, sampling_rate=500, leads=STANDARD_LEADS)
+
+        np.testing.assert_array_equal(strip, before)
+
+
+class TestLeads:
+    @pytest.mark.parametrize(
+        "leads",
+        [STANDARD_LEADS, MIMIC_LEADS, STANDARD_LEADS[::-1], UPPER_CASE_LEADS, [lead.lower() for lead in MIMIC_LEADS]],
+        ids=["standard", "mimic", "reversed", "upper-case", "lower-case-mimic"],
+    )
+    def test_rows_are_ordered_by_name(self, extractor, leads):
+        features = extractor(make_strip(leads), sampling_rate=500, leads=leads)
+
+        np.testing.assert_array_equal(features["signal"][0], make_strip(STANDARD_LEADS))
+        assert features["lead_mask"].all()
+
+    @pytest.mark.parametrize("absent", [("III", "aVR", "aVL", "aVF"), ("II", "aVR", "aVL", "aVF"), ("I", "aVL")])
+    def test_absent_limb_leads_are_computed_exactly(self, extractor, absent):
+        leads = [lead for lead in STANDARD_LEADS if lead not in absent]
+
+        features = extractor(make_strip(leads), sampling_rate=500, leads=leads)
+
+        np.testing.assert_allclose(features["signal"][0], make_strip(), atol=1e-6)
+        assert features["lead_mask"].all()
+
+    def test_leads_that_cannot_be_had_are_zero_and_masked(self, extractor):
+        leads = ("II", "V1", "V5")
+
+        features = extractor(make_strip(leads), sampling_rate=500, leads=leads)
+
+        np.testing.assert_array_equal(features["signal"][0, [1, 6, 10]], make_strip(leads))
+        assert features["lead_mask"][0].nonzero()[0].tolist() == [1, 6, 10]
+        assert not features["signal"][0, ~features["lead_mask"][0]].any()
+
+    def test_eight_leads_give_what_twelve_give_even_filtered(self):
+        extractor = SupremeEcgFeatureExtractor(do_bandpass=True)
+        leads = INDEPENDENT_LEADS
+
+        eight = extractor(make_strip(leads, sampling_rate=400), sampling_rate=400, leads=leads)
+        twelve = extractor(make_strip(sampling_rate=400), sampling_rate=400, leads=STANDARD_LEADS)
+
+        np.testing.assert_allclose(eight["signal"], twelve["signal"], atol=1e-5)
+
+    def test_a_model_may_have_fewer_leads_in_its_own_order(self):
+        extractor = SupremeEcgFeatureExtractor(leads=["V5", "aVF"], scale_mv=1.0)
+
+        features = extractor(make_strip(), sampling_rate=500, leads=STANDARD_LEADS)
+
+        np.testing.assert_array_equal(features["signal"][0], make_strip(["V5", "aVF"]))
+
+    def test_a_strip_without_any_lead_of_the_model_is_refused(self):
+        extractor = SupremeEcgFeatureExtractor(leads=["V5"])
+
+        with pytest.raises(
+            ValueError, match=r"Strip 0: none of the model's leads \(V5\) .* from II, V1.*at least one"
+        ):
+            extractor(make_strip(["II", "V1"]), sampling_rate=500, leads=["II", "V1"])
+
+    def test_an_unknown_lead_is_refused(self, extractor):
+        with pytest.raises(ValueError, match=r"Unknown lead 'vx'.*Leave the row out of the strip"):
+            extractor(make_strip(["I", "II"]), sampling_rate=500, leads=["I", "vx"])
+
+    def test_a_repeated_lead_is_refused(self, extractor):
+        with pytest.raises(ValueError, match=r"Lead aVR stands more than once.*leave out the rows that repeat"):
+            extractor(make_strip(["I", "II"]), sampling_rate=500, leads=["aVR", "AVR"])
+
+
+class TestFlatLeads:
+    def test_a_flat_lead_is_masked_and_named_in_a_warning(self, extractor, caplog):
+        strip = edit(make_strip(), STANDARD_LEADS.index("V3"), -0.4)
+
+        with caplog.at_level(logging.WARNING):
+            features = extractor(strip, sampling_rate=500, leads=STANDARD_LEADS, record_id="s0001")
+
+        assert np.flatnonzero(~features["lead_mask"][0]).tolist() == [8]
+        assert not features["signal"][0, 8].any()
+        assert "Flat leads are masked as if they were absent (Record s0001: V3). Leave them out" in caplog.text
+
+    def test_the_flat_leads_of_a_batch_share_one_warning(self, extractor, caplog):
+        strips = [edit(make_strip(), 6, 0.0), make_strip(), edit(make_strip(), 11, 0.0)]
+
+        with caplog.at_level(logging.WARNING):
+            extractor(strips, sampling_rate=500, leads=STANDARD_LEADS)
+
+        assert [record.getMessage() for record in caplog.records] == [
+            "Flat leads are masked as if they were absent (Strip 0: V1; Strip 2: V6). Leave them out of `leads` if"
+            " known."
+        ]
+
+    def test_a_sound_strip_gives_no_warning(self, extractor, caplog):
+        extractor(make_strip(), sampling_rate=500, leads=STANDARD_LEADS)
+
+        assert not caplog.records
+
+    def test_nothing_is_computed_from_a_flat_lead(self, extractor):
+        leads = ("I", "II", "V1")
+
+        features = extractor(edit(make_strip(leads), 0, 0.0), sampling_rate=500, leads=leads)
+
+        assert features["lead_mask"][0].nonzero()[0].tolist() == [1, 6]
+
+    def test_a_flat_limb_lead_is_not_replaced_by_a_computed_one(self, extractor):
+        features = extractor(edit(make_strip(), 2, 0.0), sampling_rate=500, leads=STANDARD_LEADS)
+
+        assert np.flatnonzero(~features["lead_mask"][0]).tolist() == [2]
+
+    def test_a_strip_whose_leads_are_all_flat_is_refused(self, extractor):
+        with pytest.raises(ValueError, match=r"Record s0001: every lead is flat.*Leave the record out"):
+            extractor(np.full((12, 5000), 0.3), sampling_rate=500, leads=STANDARD_LEADS, record_id="s0001")
+
+
+class TestSamplingRate:
+    @pytest.mark.parametrize("sampling_rate", [100, 125, 250, 257, 360, 400, 500.0, 976.5625, 1000])
+    def test_the_same_wave_at_any_rate_gives_the_same_signal(self, extractor, sampling_rate):
+        strip = make_strip(sampling_rate=sampling_rate)
+
+        signal = extractor(strip, sampling_rate=sampling_rate, leads=STANDARD_LEADS)["signal"][0]
+
+        inner = slice(100, 4800)  # without the first and last 0.2 s, where the resampling filter sees the ends
+        np.testing.assert_allclose(signal[:, inner], make_strip()[:, inner], atol=0.005)
+
+    @pytest.mark.parametrize("sampling_rate", [100, 250, 1000])
+    def test_ten_seconds_fill_the_input_at_any_rate(self, extractor, sampling_rate):
+        features = extractor(
+            make_strip(sampling_rate=sampling_rate), sampling_rate=sampling_rate, leads=STANDARD_LEADS
+        )
+
+        assert features["sample_mask"].all()
+
+    def test_an_offset_does_not_ring_at_the_ends(self):
+        strip = np.full((1, 1000), 3.0, dtype=np.float32)
+
+        np.testing.assert_allclose(resample_strip(strip, 100, 500), 3.0, atol=0.003)
+
+    def test_frequencies_above_the_new_nyquist_frequency_do_not_fold_back(self):
+        time = np.arange(10_000) / 1000
+        strip = np.sin(2 * np.pi * 400 * time)[None].astype(np.float32)
+
+        assert np.abs(resample_strip(strip, 1000, 500)[:, 100:-100]).max() < 0.005
+
+    def test_the_same_rate_is_left_alone(self):
+        strip = make_strip()
+
+        assert resample_strip(strip, 500, 500) is strip
+
+    @pytest.mark.parametrize("sampling_rate", [0, -500, 0.5, 500_000, float("nan"), float("inf")])
+    def test_an_impossible_rate_is_refused(self, extractor, sampling_rate):
+        with pytest.raises(ValueError, match=r"`sampling_rate` is .* Hz, outside 50 to 20000 Hz.*record's header"):
+            extractor(make_strip(), sampling_rate=sampling_rate, leads=STANDARD_LEADS)
+
+    @pytest.mark.parametrize("sampling_rate", ["500", None, True, [500]])
+    def test_a_rate_that_is_no_number_is_refused(self, extractor, sampling_rate):
+        with pytest.raises(TypeError, match=r"`sampling_rate` is .*, not a number.*record's header"):
+            extractor(make_strip(), sampling_rate=sampling_rate, leads=STANDARD_LEADS)
+
+    @pytest.mark.parametrize("missing", ["sampling_rate", "leads"])
+    def test_rate_and_leads_are_never_guessed(self, extractor, missing):
+        keywords = {"sampling_rate": 500, "leads": STANDARD_LEADS}
+        del keywords[missing]
+
+        with pytest.raises(TypeError, match=missing):
+            extractor(make_strip(), **keywords)
+
+
+class TestLength:
+    def test_a_long_strip_loses_its_end(self, extractor):
+        features = extractor(make_strip(duration_s=12), sampling_rate=500, leads=STANDARD_LEADS)
+
+        np.testing.assert_array_equal(features["signal"][0], make_strip(duration_s=12)[:, :5000])
+        assert features["sample_mask"].all()
+
+    def test_a_short_strip_is_followed_by_zeros(self, extractor):
+        features = extractor(make_strip(duration_s=7), sampling_rate=500, leads=STANDARD_LEADS)
+
+        np.testing.assert_array_equal(features["signal"][0, :, :3500], make_strip(duration_s=7))
+        assert not features["signal"][0, :, 3500:].any()
+        assert features["sample_mask"][0].tolist() == [True] * 3500 + [False] * 1500
+
+    def test_what_follows_the_first_ten_seconds_changes_nothing_at_another_rate(self, extractor):
+        strip = make_strip(sampling_rate=400, duration_s=60)
+        resampled_whole = resample_strip(strip, 400, 500)[:, :5000]
+
+        signal = extractor(strip, sampling_rate=400, leads=STANDARD_LEADS)["signal"][0]
+
+        np.testing.assert_allclose(signal, resampled_whole, atol=2e-4)
+
+    @pytest.mark.parametrize("settings", [{"do_bandpass": True}, {"do_remove_baseline": True}])
+    def test_filters_never_see_padding(self, settings):
+        extractor = SupremeEcgFeatureExtractor(**settings)
+        strip = make_strip(sampling_rate=250, duration_s=6) + 2
+
+        padded = extractor(strip, sampling_rate=250, leads=STANDARD_LEADS)
+        extractor.num_samples = 3000
+        exact = extractor(strip, sampling_rate=250, leads=STANDARD_LEADS)
+
+        np.testing.assert_array_equal(padded["signal"][..., :3000], exact["signal"])
+        assert not padded["signal"][..., 3000:].any()
+
+
+class TestVoltage:
+    def test_one_unit_is_the_scale(self):
+        extractor = SupremeEcgFeatureExtractor(scale_mv=0.25)
+
+        signal = extractor(make_strip(), sampling_rate=500, leads=STANDARD_LEADS)["signal"][0]
+
+        np.testing.assert_allclose(signal, 4 * make_strip(), rtol=1e-6)
+
+    @pytest.mark.parametrize("settings", [{}, {"do_bandpass": True}, {"do_remove_baseline": True}])
+    def test_twice_the_voltage_is_twice_the_signal(self, settings):
+        extractor = SupremeEcgFeatureExtractor(**settings)
+
+        once = extractor(make_strip(sampling_rate=250), sampling_rate=250, leads=STANDARD_LEADS)["signal"]
+        twice = extractor(2 * make_strip(sampling_rate=250), sampling_rate=250, leads=STANDARD_LEADS)["signal"]
+
+        np.testing.assert_allclose(twice, 2 * once, rtol=1e-5, atol=1e-5)
+
+    def test_voltages_are_cut_at_the_clip(self):
+        extractor = SupremeEcgFeatureExtractor(scale_mv=0.5, clip_mv=4.0)
+        strip = make_strip()
+        strip[10, :3] = [30.0, -30.0, 3.9]
+
+        signal = extractor(strip, sampling_rate=500, leads=STANDARD_LEADS)["signal"]
+
+        np.testing.assert_allclose(signal[0, 10, :3], [8.0, -8.0, 7.8], rtol=1e-6)
+
+    def test_a_strip_in_volts_is_refused(self, extractor):
+        with pytest.raises(ValueError, match=r"Record s0001: .* mV, which looks like volts.*multiply by 1000"):
+            extractor(make_strip() / 1000, sampling_rate=500, leads=STANDARD_LEADS, record_id="s0001")
+
+    @pytest.mark.parametrize("units_per_mv", [1000, 200, 4880])
+    def test_a_strip_in_microvolts_or_raw_units_is_refused(self, extractor, units_per_mv):
+        with pytest.raises(ValueError, match=r"Strip 0: .* looks like microvolts or raw ADC units.*by the gain"):
+            extractor(make_strip() * units_per_mv, sampling_rate=500, leads=STANDARD_LEADS)
+
+    @pytest.mark.parametrize("dtype", [np.int16, np.int64, bool])
+    def test_samples_that_are_no_floats_are_refused(self, extractor, dtype):
+        strip = (make_strip() * 1000).astype(dtype)
+
+        with pytest.raises(TypeError, match=r"Strip 0: samples are .*not millivolts.*`strip / 1000` for microvolts"):
+            extractor(strip, sampling_rate=500, leads=STANDARD_LEADS)
+
+    def test_half_precision_is_taken(self, extractor):
+        strip = make_strip().astype(np.float16)
+
+        signal = extractor(strip, sampling_rate=500, leads=STANDARD_LEADS)["signal"][0]
+
+        np.testing.assert_array_equal(signal, strip.astype(np.float32))
+
+    @pytest.mark.parametrize("factor", [0.05, 4.0], ids=["low-voltage", "hypertrophy"])
+    def test_true_extremes_of_voltage_pass(self, extractor, factor):
+        assert extractor(factor * make_strip(), sampling_rate=500, leads=STANDARD_LEADS)["lead_mask"].all()
+
+    def test_one_defective_lead_of_thirty_millivolts_passes(self, extractor):
+        strip = edit(make_strip(), 10, 15 * np.sign(make_strip()[10]))
+
+        signal = extractor(strip, sampling_rate=500, leads=STANDARD_LEADS)["signal"][0]
+
+        np.testing.assert_array_equal(signal[:10], make_strip()[:10])
+
+    @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+    def test_a_missing_sample_is_refused_with_its_lead_and_place(self, extractor, value):
+        strip = make_strip()
+        strip[7, 123:130] = value
+
+        with pytest.raises(
+            ValueError, match=r"Record s0001: lead V2 has no finite voltage at sample 123.*Interpolate"
+        ):
+            extractor(strip, sampling_rate=500, leads=STANDARD_LEADS, record_id="s0001")
+
+
+class TestBandpass:
+    @pytest.mark.parametrize(
+        ("frequency", "gain"), [(0.1, 0.0), (0.5, 0.5), (10.0, 1.0), (40.0, 0.5), (60.0, 0.067), (120.0, 0.0)]
+    )
+    def test_a_sine_passes_with_the_gain_of_its_frequency(self, frequency, gain):
+        time = np.arange(15_000) / 500
+        sine = np.sin(2 * np.pi * frequency * time)[None].astype(np.float32)
+
+        filtered = bandpass_strip(sine, 500, 0.5, 40.0)
+
+        np.testing.assert_allclose(filtered[:, 2500:-2500], gain * sine[:, 2500:-2500], atol=0.015)
+
+    def test_drift_and_mains_go_and_the_heart_stays(self):
+        extractor = SupremeEcgFeatureExtractor(do_bandpass=True, scale_mv=1.0)
+        time = np.arange(5000) / 500
+        beats = np.sin(2 * np.pi * 10 * time)
+        strip = np.tile(beats + np.sin(2 * np.pi * 0.1 * time) + 0.2 * np.sin(2 * np.pi * 60 * time) + 3, (12, 1))
+
+        signal = extractor(strip, sampling_rate=500, leads=STANDARD_LEADS)["signal"][0]
+
+        np.testing.assert_allclose(signal[:, 250:-250], np.tile(beats, (12, 1))[:, 250:-250], atol=0.05)
+
+    def test_it_agrees_with_scipys_filter_run_both_ways(self):
+        strip = make_strip(duration_s=20) + 1
+        sections = butter(3, (0.5, 40.0), "bandpass", fs=500, output="sos")
+
+        filtered = bandpass_strip(strip, 500, 0.5, 40.0)
+
+        expected = sosfiltfilt(sections, strip.astype(np.float64), axis=1, padlen=2000)
+        np.testing.assert_allclose(filtered[:, 2000:-2000], expected[:, 2000:-2000], atol=1e-3)
+
+    def test_nothing_moves_in_time(self):
+        strip = spike_train()
+
+        filtered = bandpass_strip(strip, 500, 0.5, 40.0)
+
+        peaks = [int(filtered[0, second * 500 : (second + 1) * 500].argmax()) for second in range(10)]
+        assert peaks == [150] * 10
+
+    def test_a_straight_line_is_removed_up_to_the_ends(self):
+        line = np.linspace(-2, 5, 5000, dtype=np.float32)[None]
+
+        np.testing.assert_allclose(bandpass_strip(line, 500, 0.5, 40.0), 0, atol=0.03)
+
+    def test_a_strip_that_ends_on_an_r_wave_is_not_bent(self):
+        whole = spike_train()
+        cut = whole[:, :4650]  # ends at the top of the QRS at 9.3 s
+
+        filtered = bandpass_strip(cut, 500, 0.5, 40.0)
+
+        middle_of_strip = bandpass_strip(whole, 500, 0.5, 40.0)
+        np.testing.assert_allclose(filtered[:, :4600], middle_of_strip[:, :4600], atol=0.15)
+
+    @pytest.mark.parametrize("num_samples", [2, 3, 50, 501])
+    def test_very_short_strips_stay_finite(self, num_samples):
+        strip = make_strip()[:, :num_samples]
+
+        filtered = bandpass_strip(strip, 500, 0.5, 40.0)
+
+        assert filtered.shape == strip.shape
+        assert np.abs(filtered).max() < 3
+
+    def test_an_offset_of_a_hundred_millivolts_leaves_no_trace(self):
+        strip = make_strip()
+
+        filtered = bandpass_strip(strip + 100, 500, 0.5, 40.0)
+
+        np.testing.assert_allclose(filtered, bandpass_strip(strip, 500, 0.5, 40.0), atol=2e-4)
+
+
+class TestBaseline:
+    def test_four_fifths_of_the_wander_are_found_under_the_beats(self):
+        time = np.arange(5000) / 500
+        wander = (1 + 0.4 * np.sin(2 * np.pi * 0.2 * time)).astype(np.float32)[None]
+
+        baseline = estimate_baseline(spike_train() + wander, 500)
+
+        assert (baseline - wander).std() < 0.2 * wander.std()
+
+    def test_beats_on_a_level_baseline_are_left_alone(self):
+        np.testing.assert_allclose(estimate_baseline(spike_train() + 2, 500), 2, atol=1e-6)
+
+    def test_the_signal_is_the_strip_without_its_baseline(self):
+        extractor = SupremeEcgFeatureExtractor(do_remove_baseline=True, scale_mv=1.0)
+
+        signal = extractor(spike_train() + 3, sampling_rate=500, leads=["V2"])["signal"]
+
+        np.testing.assert_allclose(signal[0, 7], spike_train()[0], atol=1e-6)
+
+    @pytest.mark.parametrize("num_samples", [1, 2, 21, 333])
+    def test_any_length_has_a_baseline(self, num_samples):
+        strip = np.full((2, num_samples), 0.7, dtype=np.float32)
+
+        np.testing.assert_allclose(estimate_baseline(strip, 500), 0.7, atol=1e-6)
+
+
+class TestWrongInput:
+    def test_samples_by_leads_looks_transposed(self, extractor):
+        with pytest.raises(ValueError, match=r"Strip 0: a strip of shape \(5000, 12\).*transposed: pass `strip.T`"):
+            extractor(make_strip().T, sampling_rate=500, leads=STANDARD_LEADS)
+
+    def test_rows_that_do_not_fit_the_leads_are_refused_with_the_strip(self, extractor):
+        strips = [make_strip(), make_strip()[:11]]
+
+        with pytest.raises(
+            ValueError, match=r"Strip 1: a strip of shape \(11, 5000\) has not the 12 rows.*one row per"
+        ):
+            extractor(strips, sampling_rate=500, leads=STANDARD_LEADS)
+
+    def test_a_single_row_needs_two_dimensions(self, extractor):
+        with pytest.raises(ValueError, match=r"one dimension, not two.*`strip\[None\]`"):
+            extractor(make_strip()[0], sampling_rate=500, leads=["I"])
+
+    @pytest.mark.parametrize("strips", [np.zeros((1, 1, 12, 50)), 3.0, "00001_hr"])
+    def test_other_dimensions_are_refused(self, extractor, strips):
+        with pytest.raises(ValueError, match=r"`strips` has \d dimensions. Give a strip of shape"):
+            extractor(strips, sampling_rate=500, leads=STANDARD_LEADS)
+
+    def test_an_empty_list_is_refused(self, extractor):
+        with pytest.raises(ValueError, match=r"`strips` is empty. Give at least one strip"):
+            extractor([], sampling_rate=500, leads=STANDARD_LEADS)
+
+    def test_a_strip_without_samples_is_refused(self, extractor):
+        with pytest.raises(ValueError, match=r"Record s0001: the strip has no samples.*read it again"):
+            extractor(np.zeros((12, 0)), sampling_rate=500, leads=STANDARD_LEADS, record_id="s0001")
+
+    def test_messages_name_the_record_of_the_strip(self, extractor):
+        strips = [make_strip(), make_strip() / 1000]
+
+        with pytest.raises(ValueError, match=r"^Record s0002: .*volts"):
+            extractor(strips, sampling_rate=500, leads=STANDARD_LEADS, record_id=["s0001", "s0002"])
+
+    def test_every_strip_needs_its_own_record_id(self, extractor):
+        with pytest.raises(ValueError, match=r"`record_id` names 1 records, but there are 2 strips. Name each strip"):
+            extractor([make_strip()] * 2, sampling_rate=500, leads=STANDARD_LEADS, record_id="s0001")
+
+
+class TestSettings:
+    @pytest.mark.parametrize("setting", ["num_samples", "scale_mv", "clip_mv"])
+    def test_sizes_are_above_zero(self, setting):
+        with pytest.raises(ValueError, match=rf"`{setting}` is 0. Give a number above 0"):
+            SupremeEcgFeatureExtractor(**{setting: 0})
+
+    @pytest.mark.parametrize(("low", "high"), [(0, 40), (40, 0.5), (0.5, 250)])
+    def test_a_band_must_exist_at_the_sampling_rate(self, low, high):
+        with pytest.raises(ValueError, match=r"does not exist at 500 Hz. Choose 0 < low < high < 250 Hz"):
+            SupremeEcgFeatureExtractor(low_cutoff_hz=low, high_cutoff_hz=high)
+
+    def test_an_unknown_lead_of_the_model_is_refused(self):
+        with pytest.raises(ValueError, match=r"Unknown lead 'vx'.*Leave the row out"):
+            SupremeEcgFeatureExtractor(leads=["I", "vx"])
+
+
+class TestSaving:
+    settings = {
+        "leads": ("II", "V1"),
+        "sampling_rate": 250,
+        "num_samples": 2500,
+        "do_bandpass": True,
+        "low_cutoff_hz": 0.67,
+        "high_cutoff_hz": 100.0,
+        "do_remove_baseline": True,
+        "scale_mv": 0.5,
+        "clip_mv": 3.0,
+    }
+
+    @pytest.mark.parametrize("settings", [{}, settings], ids=["default", "all-changed"])
+    def test_a_reloaded_extractor_is_equal(self, tmp_path, settings):
+        extractor = SupremeEcgFeatureExtractor(**settings)
+
+        extractor.save_pretrained(tmp_path)
+        reloaded = SupremeEcgFeatureExtractor.from_pretrained(tmp_path)
+
+        assert reloaded.to_dict() == extractor.to_dict()
+
+    def test_every_setting_is_saved(self):
+        saved = SupremeEcgFeatureExtractor(**self.settings).to_dict()
+
+        assert saved == self.settings | {
+            "leads": ["II", "V1"],
+            "feature_extractor_type": "SupremeEcgFeatureExtractor",
+        }
+
+    def test_a_setting_may_be_changed_on_loading(self, tmp_path):
+        SupremeEcgFeatureExtractor().save_pretrained(tmp_path)
+
+        assert SupremeEcgFeatureExtractor.from_pretrained(tmp_path, do_bandpass=True).do_bandpass is True
+
+    def test_the_code_travels_with_the_checkpoint(self, tmp_path, monkeypatch):
+        monkeypatch.setattr(SupremeEcgFeatureExtractor, "_auto_class", "AutoFeatureExtractor")
+        monkeypatch.setattr(transformers.dynamic_module_utils, "HF_MODULES_CACHE", str(tmp_path / "modules"))
+        monkeypatch.syspath_prepend(tmp_path / "modules")
+        extractor = SupremeEcgFeatureExtractor(**self.settings)
+
+        extractor.save_pretrained(tmp_path / "checkpoint")
+        reloaded = AutoFeatureExtractor.from_pretrained(tmp_path / "checkpoint", trust_remote_code=True)
+
+        assert (tmp_path / "checkpoint" / "leads.py").exists()
+        strip = make_strip(["II", "V1"])
+        np.testing.assert_array_equal(
+            reloaded(strip, sampling_rate=500, leads=["II", "V1"])["signal"],
+            extractor(strip, sampling_rate=500, leads=["II", "V1"])["signal"],
+        )
