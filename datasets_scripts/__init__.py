@@ -3,12 +3,14 @@
 import importlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from datasets import Dataset, DatasetBuilder, DatasetDict, load_dataset
 
 
 __all__ = ["BUILDERS", "load_corpus"]
+
+SPLITS = ("train", "validation", "test")
 
 
 class _Builders(Mapping[str, type[DatasetBuilder]]):
@@ -72,7 +74,8 @@ def load_corpus(
     cache_dir = None if cache_dir is None else str(cache_dir)
     if name not in BUILDERS:
         _check_stored_corpus(name, data_dir=data_dir, **builder_kwargs)
-        return load_dataset(name, config_name, split=split, cache_dir=cache_dir, num_proc=num_proc)  # pyright: ignore
+        stored = load_dataset(name, config_name, split=split, cache_dir=cache_dir, num_proc=num_proc)
+        return _complete(stored) if isinstance(stored, DatasetDict) else cast(Dataset, stored)
     builder_class = BUILDERS[name]
     if hasattr(builder_class.BUILDER_CONFIG_CLASS, "on_error"):
         builder_kwargs["on_error"] = on_error
@@ -81,6 +84,13 @@ def load_corpus(
     builder = builder_class(cache_dir=cache_dir, config_name=config_name, **builder_kwargs)
     builder.download_and_prepare(num_proc=num_proc)
     return builder.as_dataset(split=split)
+
+
+def _complete(stored: DatasetDict) -> DatasetDict:
+    """The three splits in their order; Parquet has no file for a split without rows, so it is added here."""
+    features = next(iter(stored.values())).features
+    empty = Dataset.from_dict({name: [] for name in features}, features=features)
+    return DatasetDict({split: stored.get(split, empty) for split in dict.fromkeys((*SPLITS, *stored))})
 
 
 def _check_stored_corpus(name: str, **options: Any) -> None:

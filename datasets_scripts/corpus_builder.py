@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
-from datasets import BuilderConfig, Features, GeneratorBasedBuilder, SplitGenerator
+from datasets import BuilderConfig, Dataset, Features, GeneratorBasedBuilder, Split, SplitGenerator
 from datasets.exceptions import DatasetGenerationError
 from datasets.utils import logging
 
@@ -67,7 +67,7 @@ class CorpusBuilder(GeneratorBasedBuilder):
     """Base of the corpora read from files: `_read_record` reads one record, the rest treats broken ones."""
 
     BUILDER_CONFIG_CLASS = CorpusConfig
-    config: CorpusConfig
+    config: Any  # an instance of BUILDER_CONFIG_CLASS
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -82,16 +82,16 @@ class CorpusBuilder(GeneratorBasedBuilder):
         if output_dir is None and any(_file_state(skipped) != skipped["state"] for skipped in self.skipped_records):
             kwargs["download_mode"] = "force_redownload"
         super().download_and_prepare(output_dir, **kwargs)
-        self._log_skipped()
+        self._log_skipped(where=None if output_dir else str(Path(str(self._output_dir)) / SKIPPED_FILENAME))
 
     @property
     def skipped_records(self) -> list[dict]:
         """The records left out: `split`, `record_id`, `path`, `reason` and `state` (size and time of the file)."""
-        path = Path(self._output_dir) / SKIPPED_FILENAME
+        path = Path(str(self._output_dir)) / SKIPPED_FILENAME
         if not path.is_file():
             return []
         skipped = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-        return sorted(skipped, key=lambda record: (record["split"], len(record["record_id"]), record["record_id"]))
+        return sorted(skipped, key=lambda record: (len(record["record_id"]), record["record_id"]))
 
     def _read_record(self, row: dict) -> dict[str, Any]:
         """Columns of one record."""
@@ -109,12 +109,20 @@ class CorpusBuilder(GeneratorBasedBuilder):
             except (OSError, ValueError) as error:
                 if self.config.on_error == "raise":
                     raise ValueError(
-                        f"Record {row['record_id']} of {self.name} cannot be read: {error} To leave such records out, pass"
-                        ' `on_error="skip"` (`--on_error skip`).'
+                        f"Record {row['record_id']} of {self.name} cannot be read: {error} To leave such records"
+                        ' out, pass `on_error="skip"` (`--on_error skip`).'
                     ) from error
                 self._note_skipped(row, split=split, reason=str(error))
                 continue
             yield row["record_id"], columns
+
+    def _as_dataset(self, split: Any = Split.TRAIN, in_memory: bool = False) -> Dataset:
+        """A split without rows is an empty table; `datasets` would refuse to read it."""
+        names = [part.split("[")[0].strip() for part in str(split).split("+")]
+        splits = self.info.splits or {}
+        if all(name in splits and not splits[name].num_examples for name in names):
+            return Dataset.from_dict({name: [] for name in self.info.features or {}}, features=self.info.features)
+        return super()._as_dataset(split, in_memory)
 
     def _prepare_split_single(self, *args: Any, **kwargs: Any) -> Iterator[tuple]:
         """Let the message about a broken record through, which `datasets` would hide behind a general one."""
@@ -126,19 +134,19 @@ class CorpusBuilder(GeneratorBasedBuilder):
     def _note_skipped(self, row: dict, *, split: str, reason: str) -> None:
         """Append to the list beside the data, which all worker processes share."""
         skipped = {"split": split, "record_id": row["record_id"], "path": row["path"], "reason": reason}
-        with (Path(self._output_dir) / SKIPPED_FILENAME).open("a", encoding="utf-8") as file:
+        with (Path(str(self._output_dir)) / SKIPPED_FILENAME).open("a", encoding="utf-8") as file:
             file.write(json.dumps({**skipped, "state": _file_state(skipped)}) + "\n")
 
-    def _log_skipped(self) -> None:
+    def _log_skipped(self, *, where: str | None) -> None:
         skipped = self.skipped_records
         if not skipped:
             return
         num_read = sum(split.num_examples for split in (self.info.splits or {}).values())
-        per_split = ", ".join(f"{count} in {split}" for split, count in Counter(s["split"] for s in skipped).items())
+        per_split = Counter(record["split"] for record in skipped)
         logger.warning(
             f"{self.name}: {len(skipped)} of {num_read + len(skipped)} records could not be read and were left out"
-            f" ({per_split}). First: {skipped[0]['reason']} All are listed in"
-            f" {Path(self._output_dir) / SKIPPED_FILENAME}."
+            f" ({', '.join(f'{count} in {split}' for split, count in per_split.items())})."
+            f" First: {skipped[0]['reason']}" + (f" All are listed in {where}." if where else "")
         )
 
 

@@ -98,6 +98,7 @@ DESCRIPTIONS = {
 # strat_fold 9 and 10 were read by cardiologists more often; patients do not cross folds (Wagner et al. 2020).
 FOLDS = {Split.TRAIN: range(1, 9), Split.VALIDATION: (9,), Split.TEST: (10,)}
 FILENAME_COLUMN = {500: "filename_hr", 100: "filename_lr"}
+DATABASE_COLUMNS = ("ecg_id", "patient_id", "age", "sex", "report", "scp_codes", "strat_fold", "validated_by_human")
 SEXES = {0: "male", 1: "female"}
 
 # The corpus writes 300 for every age above 89 years, so that nobody can be recognised.
@@ -164,12 +165,12 @@ class PtbXl(CorpusBuilder):
         """One dict per record that carries a label of the configuration, in the order of the table."""
         table = pd.read_csv(path)
         column = FILENAME_COLUMN[self.config.sampling_rate]
-        missing = sorted({"ecg_id", "patient_id", "scp_codes", "strat_fold", "report", column} - set(table.columns))
+        missing = [name for name in (*DATABASE_COLUMNS, column) if name not in table]
         if missing:
             raise ValueError(f"{path} has no column {', '.join(missing)}. Download the official file again.")
-        repeated = table["ecg_id"][table["ecg_id"].duplicated()]
-        if len(repeated):
-            raise ValueError(f"{path} lists ecg_id {repeated.iloc[0]} more than once. Download the file again.")
+        repeated = table.loc[table["ecg_id"].duplicated(), "ecg_id"].tolist()
+        if repeated:
+            raise ValueError(f"{path} lists ecg_id {repeated[0]} more than once. Download the official file again.")
         rows = [_row_of(record, filename=record[column], path=path) for record in table.to_dict("records")]
         for row in rows:
             row["path"] = str(path.parent / row["filename"])
@@ -239,17 +240,17 @@ def _row_of(record: dict[str, Any], *, filename: str, path: Path) -> dict[str, A
             " take the record out of it."
         )
     report = None if pd.isna(record["report"]) else str(record["report"])
-    age = record.get("age")
+    age = record["age"]
     return {
         "record_id": str(record["ecg_id"]),
         "patient_id": str(int(record["patient_id"])),
         "age": None if pd.isna(age) else AGE_OVER_89 if age == AGE_CODE_OVER_89 else float(age),
-        "sex": SEXES.get(record.get("sex")),
+        "sex": SEXES.get(record["sex"]),
         "report": report,
         "statements": split_report(report),
         "scp_codes": [{"code": code, "likelihood": likelihood} for code, likelihood in codes.items()],
         "strat_fold": int(record["strat_fold"]),
-        "validated_by_human": bool(record.get("validated_by_human")),
+        "validated_by_human": bool(record["validated_by_human"]),
         "filename": filename,
     }
 

@@ -1,6 +1,7 @@
 """WFDB recordings (`.hea`, `.dat`) as the signal columns of a row."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import wfdb
@@ -28,8 +29,8 @@ def read_wfdb_record(path: Path, *, sampling_rate: int, record_id: str) -> dict[
             Named in error messages.
 
     Returns:
-        `dict`: `signal (12, 5000)` in microvolts, `lead_mask (12,)`, `num_samples` and `sampling_rate_original`. A lead
-        that the header lacks, or none of whose samples were recorded, is masked.
+        `dict`: `signal (12, 5000)` in microvolts, `lead_mask (12,)`, `num_samples` and `sampling_rate_original`. A
+        lead that the header lacks, or none of whose samples were recorded, is masked.
 
     Raises:
         FileNotFoundError: If the header or a signal file is absent.
@@ -47,7 +48,7 @@ def read_wfdb_record(path: Path, *, sampling_rate: int, record_id: str) -> dict[
     return _columns_of(record, path=path, sampling_rate=sampling_rate, record_id=record_id)
 
 
-def _columns_of(record: wfdb.Record, *, path: Path, sampling_rate: int, record_id: str) -> dict[str, np.ndarray | int]:
+def _columns_of(record: Any, *, path: Path, sampling_rate: int, record_id: str) -> dict[str, np.ndarray | int]:
     """Signal columns of a record that was read as integers."""
     if record.fs != sampling_rate:
         raise ValueError(f"{path}.hea states {record.fs} Hz, not {sampling_rate} Hz. Pass the rate of these files.")
@@ -69,7 +70,7 @@ def _columns_of(record: wfdb.Record, *, path: Path, sampling_rate: int, record_i
     )
 
 
-def _to_microvolts(digital: np.ndarray, record: wfdb.Record, recorded: np.ndarray, *, path: Path) -> np.ndarray:
+def _to_microvolts(digital: np.ndarray, record: Any, recorded: np.ndarray, *, path: Path) -> np.ndarray:
     """Apply the header's gain and baseline; a gain of 1000/mV leaves the integers alone."""
     units = [record.units[row] for row in recorded]
     unknown = [unit for unit in units if unit.lower() not in MILLIVOLTS_PER_UNIT]

@@ -1,0 +1,121 @@
+"""Fixtures shared by all tests: caches in a temporary folder, real records, and a small corpus written on the spot."""
+
+import os
+import tempfile
+
+
+# `datasets` and `transformers` read these when imported: no test may touch the user's cache or the net.
+_CACHE = tempfile.TemporaryDirectory(prefix="supreme_tests_")
+os.environ["HF_HOME"] = _CACHE.name
+os.environ["HF_DATASETS_CACHE"] = f"{_CACHE.name}/datasets"
+os.environ["HF_HUB_OFFLINE"] = "1"
+os.environ["HF_DATASETS_DISABLE_PROGRESS_BARS"] = "1"
+
+from pathlib import Path  # noqa: E402
+
+import numpy as np  # noqa: E402
+import pandas as pd  # noqa: E402
+import pytest  # noqa: E402
+import wfdb  # noqa: E402
+
+from datasets_scripts.ptb_xl import ALL_CODES, DIAGNOSTIC_CODES, FORM_CODES, RHYTHM_CODES  # noqa: E402
+
+
+PTB_XL_LEADS = ["I", "II", "III", "AVR", "AVL", "AVF", "V1", "V2", "V3", "V4", "V5", "V6"]
+
+# One per record of `ptb_xl_dir`, twice in turn; record 6 and 16 have neither a diagnosis nor a form.
+PTB_XL_CODES = (
+    {"NORM": 100.0, "SR": 0.0},
+    {"IMI": 80.0, "1AVB": 100.0, "SR": 0.0},
+    {"ASMI": 0.0, "LAFB": 100.0, "AFIB": 0.0},
+    {"LVH": 50.0, "NDT": 100.0, "SR": 0.0},
+    {"NST_": 100.0, "SBRAD": 0.0},
+    {"SR": 0.0},
+    {"CRBBB": 100.0, "PVC": 100.0, "SR": 0.0},
+    {"ISC_": 100.0, "LVOLT": 100.0, "STACH": 0.0},
+    {"LAO/LAE": 100.0, "SARRH": 0.0},
+    {"NORM": 80.0, "SBRAD": 0.0},
+)
+
+
+@pytest.fixture(scope="session")
+def data_dir():
+    """The folder of real records; a test that asks for it is skipped where the folder is missing."""
+    path = Path(os.environ.get("ECG_DATA_DIR", Path(__file__).parents[2] / "shared" / "data"))
+    if not path.is_dir():
+        pytest.skip(f"no real records: {path} does not exist (set ECG_DATA_DIR)")
+    return path
+
+
+@pytest.fixture(scope="session")
+def ptb_xl_dir(tmp_path_factory):
+    """Twenty records in the layout of PTB-XL, two per fold, at both rates. Copy the folder before changing it."""
+    folder = tmp_path_factory.mktemp("ptb-xl")
+    table = pd.DataFrame([make_ptb_xl_row(ecg_id) for ecg_id in range(1, 21)])
+    table.to_csv(folder / "ptbxl_database.csv", index=False)
+    write_scp_statements(folder / "scp_statements.csv")
+    for row in table.itertuples():
+        write_ptb_xl_record(folder / row.filename_hr, make_microvolts(row.ecg_id), sampling_rate=500)
+        write_ptb_xl_record(folder / row.filename_lr, make_microvolts(row.ecg_id)[::5], sampling_rate=100)
+    return folder
+
+
+def make_microvolts(ecg_id):
+    """`(5000, 12)` sines whose amplitude tells the lead (100 µV for I to 1200 µV for V6) and whose rate the record."""
+    seconds = np.arange(5000) / 500
+    sine = np.sin(2 * np.pi * (1 + ecg_id / 20) * seconds)
+    return np.rint(sine[:, None] * 100 * np.arange(1, 13)).astype(np.int16)
+
+
+def write_ptb_xl_record(path, microvolts, *, sampling_rate, leads=PTB_XL_LEADS, gain=1000.0):
+    """Write a WFDB record as PTB-XL does: one `.dat` of `int16` with a gain of 1000 per mV."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    num_leads = microvolts.shape[1]
+    wfdb.wrsamp(
+        path.name,
+        fs=sampling_rate,
+        units=["mV"] * num_leads,
+        sig_name=list(leads),
+        d_signal=microvolts,
+        fmt=["16"] * num_leads,
+        adc_gain=[gain] * num_leads,
+        baseline=[0] * num_leads,
+        write_dir=str(path.parent),
+    )
+
+
+def make_ptb_xl_row(ecg_id):
+    """A row of ptbxl_database.csv; record 1 is over 89 years old, record 2 of unknown age."""
+    return {
+        "ecg_id": ecg_id,
+        "patient_id": 1000.0 + ecg_id,
+        "age": {1: 300.0, 2: None}.get(ecg_id, 40.0 + ecg_id),
+        "sex": ecg_id % 2,
+        "report": "sinus rhythm. left axis deviation.\nqrs 0.12 s.",
+        "scp_codes": str(PTB_XL_CODES[(ecg_id - 1) % 10]),
+        "validated_by_human": True,
+        "strat_fold": (ecg_id - 1) % 10 + 1,
+        "filename_lr": f"records100/00000/{ecg_id:05d}_lr",
+        "filename_hr": f"records500/00000/{ecg_id:05d}_hr",
+    }
+
+
+def write_scp_statements(path):
+    """The columns of the official table that a reader needs; tests marked `data` read the real one."""
+    classes = {
+        code: (superclass, subclass)
+        for superclass, subclasses in DIAGNOSTIC_CODES.items()
+        for subclass, codes in subclasses.items()
+        for code in codes
+    }
+    rows = {
+        code: {
+            "diagnostic": 1.0 if code in classes else None,
+            "form": 1.0 if code in FORM_CODES else None,
+            "rhythm": 1.0 if code in RHYTHM_CODES else None,
+            "diagnostic_class": classes.get(code, (None, None))[0],
+            "diagnostic_subclass": classes.get(code, (None, None))[1],
+        }
+        for code in ALL_CODES
+    }
+    pd.DataFrame.from_dict(rows, orient="index").to_csv(path)
