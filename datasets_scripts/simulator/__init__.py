@@ -1,0 +1,14 @@
+"""A simulator of 12-lead ECG records with known conditions and reports: the corpus that ships with the package."""
+
+from datasets_scripts.simulator.conditions import CONDITIONS, label_names
+from datasets_scripts.simulator.record import SIMULATOR_VERSION, SimulatedRecord, SimulatorSettings, simulate_record
+
+
+__all__ = [
+    "CONDITIONS",
+    "SIMULATOR_VERSION",
+    "SimulatedRecord",
+    "SimulatorSettings",
+    "label_names",
+    "simulate_record",
+]

@@ -1,0 +1,81 @@
+"""Textbook criteria, measured on the noiseless dominant beat, so that a label says what the strip shows.
+
+Limits: Thygesen et al. 2018, Circulation 138:e618 (ST, T, infarction); Hancock et al. 2009, J Am Coll Cardiol 53:992
+(voltage); Surawicz et al. 2009, ibid. 53:976 (axis).
+"""
+
+import numpy as np
+
+from modeling_supreme.leads import STANDARD_LEADS
+
+
+ST_POINT_AFTER_J_MS = 40.0
+ST_ELEVATION_MV = 0.1
+ST_ELEVATION_V2_V3_MV = {"male": 0.2, "female": 0.15}
+ST_DEPRESSION_MV = -0.05
+T_INVERSION_MV = -0.1
+LOW_LIMB_VOLTAGE_MV = 0.5
+SOKOLOW_LYON_MV = 3.5  # S in V1 + R in V5 or V6
+CORNELL_MV = {"male": 2.8, "female": 2.0}  # R in aVL + S in V3
+
+ROW = {lead: row for row, lead in enumerate(STANDARD_LEADS)}
+LIMB_ROWS = [ROW[lead] for lead in ("I", "II", "III", "aVR", "aVL", "aVF")]
+# Leads that look at the same wall; two of a group make a finding.
+CONTIGUOUS_LEADS = {
+    "inferior": ("II", "III", "aVF"),
+    "lateral": ("I", "aVL", "V5", "V6"),
+    "anterior": ("V2", "V3", "V4"),
+}
+
+
+def axis_deg(lead_i: float, lead_ii: float) -> float:
+    """Direction of a vector in the frontal plane from its size in leads I and II, in degrees from -180 to 180.
+
+    Example:
+        >>> round(axis_deg(1.0, 1.0)), round(axis_deg(1.0, 0.5)), round(axis_deg(0.0, 1.0))
+        (30, 0, 90)
+    """
+    return float(np.degrees(np.arctan2((2 * lead_ii - lead_i) / np.sqrt(3), lead_i)))
+
+
+def limb_voltage_mv(qrs: np.ndarray) -> float:
+    """Largest peak-to-peak voltage of a limb lead; `qrs` has shape `(12, num_samples)`, millivolts."""
+    return float(np.ptp(qrs[LIMB_ROWS], axis=1).max())
+
+
+def hypertrophy_ratio(qrs: np.ndarray, sex: str) -> float:
+    """How far the voltage reaches towards a criterion of left ventricular hypertrophy; above 1 it is met.
+
+    Args:
+        qrs (`np.ndarray` of shape `(12, num_samples)`):
+            QRS complex, in millivolts.
+        sex (`str`):
+            `"male"` or `"female"`.
+
+    Returns:
+        `float`: The larger of the Sokolow-Lyon and the Cornell sum, each relative to its limit.
+    """
+    peak, trough = qrs.max(axis=1), qrs.min(axis=1)
+    sokolow_lyon = max(peak[ROW["V5"]], peak[ROW["V6"]]) - trough[ROW["V1"]]
+    cornell = peak[ROW["aVL"]] - trough[ROW["V3"]]
+    return float(max(sokolow_lyon / SOKOLOW_LYON_MV, cornell / CORNELL_MV[sex]))
+
+
+def territories(is_met: np.ndarray) -> tuple[str, ...]:
+    """Groups of contiguous leads in which at least two leads meet a criterion; `is_met` has shape `(12,)`."""
+    return tuple(
+        name for name, leads in CONTIGUOUS_LEADS.items() if sum(bool(is_met[ROW[lead]]) for lead in leads) >= 2
+    )
+
+
+def has_st_elevation(st_mv: np.ndarray, sex: str) -> np.ndarray:
+    """Leads with ST elevation; `st_mv` and the result have shape `(12,)`."""
+    limits = np.full(len(STANDARD_LEADS), ST_ELEVATION_MV)
+    limits[[ROW["V2"], ROW["V3"]]] = ST_ELEVATION_V2_V3_MV[sex]
+    return st_mv >= limits
+
+
+def extreme_of_t(t_segment: np.ndarray) -> np.ndarray:
+    """The most negative or most positive voltage of T in each lead, whichever is larger; shape `(12,)`."""
+    rows = np.arange(len(t_segment))
+    return t_segment[rows, np.abs(t_segment).argmax(axis=1)]

@@ -1,0 +1,87 @@
+"""Waves as sums of Gaussian kernels in time, each pulling the heart vector or single electrodes in one direction."""
+
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+
+from datasets_scripts.simulator.body import NUM_INDEPENDENT
+
+
+class Kernels(NamedTuple):
+    """Bell curves in time with a weight per direction.
+
+    Attributes:
+        weights (`np.ndarray` of shape `(num_kernels, 3)` or `(num_kernels, 8)`):
+            Peak of the heart vector (x, y, z) or of each independent lead, in millivolts.
+        centres, rises, falls (`np.ndarray` of shape `(num_kernels,)`):
+            Time of the peak after QRS onset and standard deviations before and after it, in milliseconds.
+    """
+
+    weights: np.ndarray
+    centres: np.ndarray
+    rises: np.ndarray
+    falls: np.ndarray
+
+    def joined(self, other: "Kernels") -> "Kernels":
+        """These kernels followed by `other`."""
+        return Kernels(*(np.concatenate(pair) for pair in zip(self, other, strict=True)))
+
+
+def one_kernel(weights: np.ndarray, centre: float, width: float, fall: float | None = None) -> Kernels:
+    """A single kernel; `width` is used on both sides unless `fall` is given. Times in milliseconds."""
+    return Kernels(
+        np.asarray(weights, dtype=np.float64)[None],
+        np.array([centre]),
+        np.array([width]),
+        np.array([width if fall is None else fall]),
+    )
+
+
+def no_kernels(size: int) -> Kernels:
+    """An empty set whose weights have `size` columns."""
+    return Kernels(np.empty((0, size)), np.empty(0), np.empty(0), np.empty(0))
+
+
+def bell(
+    times: np.ndarray, centre: float | np.ndarray, rise: float | np.ndarray, fall: float | np.ndarray
+) -> np.ndarray:
+    """Gaussian of height 1 with its own width on each side of the peak; arguments broadcast.
+
+    Example:
+        >>> bell(np.array([-1.0, 0.0, 2.0]), 0.0, 1.0, 2.0).round(3).tolist()
+        [0.607, 1.0, 0.607]
+    """
+    distance = times - centre
+    return np.exp(-0.5 * (distance / np.where(distance < 0, rise, fall)) ** 2)
+
+
+@dataclass
+class VentricularActivity:
+    """All that makes one QRS-T complex, before it is projected on the leads.
+
+    Attributes:
+        dipole (`Kernels` with weights of shape `(num_kernels, 3)`):
+            QRS of the heart vector; the first `NUM_PHASES` are the phases of activation, if conduction is normal.
+        near_field (`Kernels` with weights of shape `(num_kernels, 8)`):
+            QRS parts that only nearby electrodes see.
+        qrs_duration_ms, qt_ms (`float`):
+            Intervals from QRS onset.
+        st_vector, t_vector (`np.ndarray` of shape `(3,)`):
+            Heart vector of the ST segment and at the peak of T, in millivolts.
+        st_near, t_near (`np.ndarray` of shape `(8,)`):
+            Near-field parts of the same.
+        biphasic_near (`np.ndarray` of shape `(8,)`):
+            Near-field wave right after the peak of T, in millivolts; makes T biphasic.
+    """
+
+    dipole: Kernels
+    qrs_duration_ms: float
+    st_vector: np.ndarray
+    t_vector: np.ndarray
+    qt_ms: float = 400.0
+    time_scale: float = 1.0
+    near_field: Kernels = field(default_factory=lambda: no_kernels(NUM_INDEPENDENT))
+    st_near: np.ndarray = field(default_factory=lambda: np.zeros(NUM_INDEPENDENT))
+    t_near: np.ndarray = field(default_factory=lambda: np.zeros(NUM_INDEPENDENT))
+    biphasic_near: np.ndarray = field(default_factory=lambda: np.zeros(NUM_INDEPENDENT))

@@ -1,0 +1,69 @@
+"""What is on the paper but not from the heart: muscle, breathing, mains and moving electrodes. All in millivolts."""
+
+import numpy as np
+
+from datasets_scripts.simulator.body import NUM_INDEPENDENT
+from datasets_scripts.simulator.rhythm import STRIP_DURATION_S
+
+
+MUSCLE_SD_MV = 0.012
+WANDER_SD_MV = 0.10
+WANDER_LIMIT_MV = 0.6
+MAINS_SD_MV = 0.012
+MAINS_PROBABILITY = 0.3
+MAINS_FREQUENCIES_HZ = (50, 60)
+BURST_PROBABILITY = 0.2
+ELECTRODE_MOTION_PROBABILITY = 0.12
+ELECTRODE_MOTION_SD_MV = 0.6
+
+
+def draw_noise(rng: np.random.Generator, num_samples: int, scale: float) -> np.ndarray:
+    """Draw the noise of one recording in the independent leads.
+
+    Args:
+        rng (`np.random.Generator`):
+            Source of the noise.
+        num_samples (`int`):
+            Length of the strip of 10 s.
+        scale (`float`):
+            Multiplies everything; 1 for the noise of a ward, 0 for none.
+
+    Returns:
+        `np.ndarray` of shape `(8, num_samples)`: Millivolts, `float32`.
+    """
+    times = np.arange(num_samples, dtype=np.float32) * np.float32(STRIP_DURATION_S / num_samples)
+    level = np.exp(np.clip(rng.normal(0, 0.7), -2, 1.4))
+    noise = rng.standard_normal((NUM_INDEPENDENT, num_samples), dtype=np.float32)
+    noise[:, 1:] -= np.float32(rng.uniform(-0.6, 0.6)) * noise[:, :-1].copy()  # colours the muscle noise
+    noise *= (MUSCLE_SD_MV * level * np.exp(rng.normal(0, 0.4, (NUM_INDEPENDENT, 1)))).astype(np.float32)
+    if rng.random() < BURST_PROBABILITY:
+        centre, width, size = rng.uniform(0, STRIP_DURATION_S), rng.uniform(0.3, 2), rng.uniform(1, 4)
+        noise *= 1 + np.float32(size) * np.exp(-0.5 * ((times - np.float32(centre)) / np.float32(width)) ** 2)
+    noise += _wander(rng, times)
+    if rng.random() < MAINS_PROBABILITY:
+        frequency = MAINS_FREQUENCIES_HZ[int(rng.integers(2))]
+        sizes = np.abs(rng.normal(0, MAINS_SD_MV, NUM_INDEPENDENT)).astype(np.float32)
+        noise += sizes[:, None] * np.sin(np.float32(2 * np.pi * frequency) * times + np.float32(rng.uniform(0, 6.3)))
+    if rng.random() < ELECTRODE_MOTION_PROBABILITY:
+        _move_electrode(rng, noise, times)
+    return noise * np.float32(scale)
+
+
+def _wander(rng: np.random.Generator, times: np.ndarray) -> np.ndarray:
+    """Slow baseline wander, smooth through random knots about one second apart; shape `(8, num_samples)`."""
+    knots = np.linspace(0, STRIP_DURATION_S, int(STRIP_DURATION_S * rng.uniform(0.5, 1.4)) + 3)
+    level = min(WANDER_SD_MV * np.exp(rng.normal(-0.3, 0.8)), WANDER_LIMIT_MV)
+    heights = rng.normal(0, level, (NUM_INDEPENDENT, len(knots)))
+    step = knots[1]
+    index = np.minimum((times / step).astype(int), len(knots) - 2)
+    fraction = times / step - index
+    blend = (0.5 - 0.5 * np.cos(np.pi * fraction)).astype(np.float32)  # no corners at the knots
+    heights = heights.astype(np.float32)
+    return heights[:, index] * (1 - blend) + heights[:, index + 1] * blend
+
+
+def _move_electrode(rng: np.random.Generator, noise: np.ndarray, times: np.ndarray) -> None:
+    """A step in one lead that decays as the skin potential settles, in place."""
+    lead, start = int(rng.integers(NUM_INDEPENDENT)), int(rng.integers(0, len(times) - 50))
+    decay = np.exp(-(times[start:] - times[start]) / np.float32(rng.uniform(0.1, 1.5)))
+    noise[lead, start:] += np.float32(np.clip(rng.normal(0, ELECTRODE_MOTION_SD_MV), -2, 2)) * decay
