@@ -8,7 +8,7 @@ import numpy as np
 from datasets import Array2D, ClassLabel, Features, List, Value
 from scipy.signal import resample_poly
 
-from modeling_supreme.leads import STANDARD_LEADS, select_leads, standardize_lead_name
+from modeling_supreme.leads import STANDARD_LEADS, select_leads, standardize_lead_names
 
 
 SAMPLING_RATE = 500
@@ -85,12 +85,9 @@ def signal_columns(
     Raises:
         ValueError: If the recording is empty, or a lead is unknown or listed twice.
     """
-    names = [standardize_lead_name(lead) for lead in leads]
-    if len(set(names)) < len(names) or not microvolts.size:
-        raise ValueError(
-            f"Record {record_id} has leads {', '.join(leads)} and {microvolts.shape[-1]} samples: at least one sample"
-            " and no lead twice are needed. Read its header and correct it, or leave the record out."
-        )
+    names = standardize_lead_names(leads, record_id=record_id)
+    if not microvolts.size:
+        raise ValueError(f"Record {record_id} has no samples. Read its header and correct it, or leave it out.")
     common = math.gcd(sampling_rate, SAMPLING_RATE)
     if sampling_rate != SAMPLING_RATE:
         # "line" keeps a baseline offset from ringing at both ends, which zero padding would cause.

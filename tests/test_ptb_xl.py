@@ -1,0 +1,417 @@
+"""PTB-XL: exact signals, the labels and folds of its benchmark, and clear words about broken files."""
+
+import ast
+import shutil
+
+import numpy as np
+import pandas as pd
+import pytest
+import wfdb
+from conftest import PTB_XL_LEADS, make_microvolts, write_ptb_xl_record
+
+from datasets_scripts import load_corpus
+from datasets_scripts.ptb_xl import (
+    ALL_CODES,
+    DIAGNOSTIC_CODES,
+    FORM_CODES,
+    LABEL_NAMES,
+    RHYTHM_CODES,
+    PtbXl,
+    check_statements,
+    labels_of,
+    split_report,
+)
+
+
+# MERL's tables are those of PTB-XL 1.0.3, which lacks 38 records of the first release; these are 12 of them.
+WITHDRAWN = {"137", "139", "140", "141", "142", "143", "145", "456", "458", "459", "461", "462"}
+
+# Columns that MERL named anew.
+MERL_NAMES = {"NST_": "NST", "NT_": "NT", "STD_": "STD", "STE_": "STE", "TAB_": "TAB", "ISC_": "ISC", "_AVB": "AVB"}
+MERL_FOLDERS = {"superclass": "super_class", "subclass": "sub_class", "form": "form", "rhythm": "rhythm"}
+MERL_FILES = {"train": "train", "validation": "val", "test": "test"}
+
+
+@pytest.fixture
+def changed_dir(ptb_xl_dir, tmp_path):
+    """A copy of the small corpus that a test may spoil."""
+    return shutil.copytree(ptb_xl_dir, tmp_path / "ptb-xl")
+
+
+@pytest.fixture(scope="module")
+def small_corpus(ptb_xl_dir):
+    return load_corpus("ptb_xl", "all", data_dir=ptb_xl_dir)
+
+
+@pytest.fixture(scope="module")
+def real_dir(data_dir):
+    return data_dir / "ptb-xl"
+
+
+@pytest.fixture(scope="module")
+def real(real_dir):
+    return load_corpus("ptb_xl", "all", data_dir=real_dir)
+
+
+def change_table(folder, **columns):
+    """Overwrite columns of the database table; a dict changes the records whose `ecg_id` it names."""
+    path = folder / "ptbxl_database.csv"
+    table = pd.read_csv(path).set_index("ecg_id", drop=False)
+    for column, values in columns.items():
+        table.loc[list(values), column] = list(values.values())
+    table.to_csv(path, index=False)
+
+
+def signals(dataset):
+    return dataset.with_format("numpy", columns=["signal"], dtype=np.int16)["signal"][:]
+
+
+def label_names_of(dataset):
+    """Names of the labels of every row, by record."""
+    names = dataset.features["labels"].feature.names
+    return {
+        record_id: {names[index] for index in labels}
+        for record_id, labels in zip(dataset["record_id"], dataset["labels"], strict=True)
+    }
+
+
+class TestLabels:
+    @pytest.mark.parametrize(
+        ("config_name", "num_labels"),
+        [
+            *[("superclass", 5), ("subclass", 23), ("diagnostic", 44), ("form", 19), ("rhythm", 12), ("all", 71)],
+            ("hierarchy", 99),
+        ],
+    )
+    def test_a_configuration_has_the_number_of_labels_of_the_benchmark(self, config_name, num_labels):
+        assert len(set(LABEL_NAMES[config_name])) == len(LABEL_NAMES[config_name]) == num_labels
+
+    def test_the_configurations_of_the_builder_are_those_with_labels(self):
+        assert list(PtbXl.builder_configs) == list(LABEL_NAMES)
+
+    def test_the_names_of_the_labels_are_known_without_data(self, tmp_path):
+        builder = PtbXl(config_name="superclass", cache_dir=str(tmp_path))
+
+        assert builder.info.features["labels"].feature.names == ["NORM", "MI", "STTC", "CD", "HYP"]
+
+    @pytest.mark.parametrize(
+        ("codes", "config_name", "labels"),
+        [
+            (["NORM", "SR"], "superclass", ["NORM"]),
+            (["LAFB", "IMI", "ASMI"], "superclass", ["MI", "CD"]),
+            (["LAFB", "LPFB"], "subclass", ["LAFB/LPFB"]),
+            (["INJAS"], "subclass", ["AMI"]),
+            (["3AVB"], "subclass", ["_AVB"]),
+            (["NDT", "PVC", "SR"], "form", ["NDT", "PVC"]),
+            (["NDT", "PVC", "SR"], "diagnostic", ["NDT"]),
+            (["NDT", "PVC", "SR"], "rhythm", ["SR"]),
+            (["SR"], "superclass", []),
+            (["LVH"], "hierarchy", ["superclass:HYP", "subclass:LVH", "LVH"]),
+        ],
+    )
+    def test_codes_become_the_labels_of_a_configuration(self, codes, config_name, labels):
+        assert labels_of(codes, config_name) == labels
+
+    def test_labels_come_in_the_order_of_their_indices(self):
+        assert labels_of(["SR", "PVC", "IMI"], "all") == ["IMI", "PVC", "SR"]
+
+    def test_a_code_counts_whatever_its_likelihood(self, small_corpus):
+        labels = label_names_of(small_corpus["train"])
+
+        assert labels["3"] == {"ASMI", "LAFB", "AFIB"}
+
+    def test_all_labels_of_a_row_are_known(self, small_corpus):
+        assert all(len(mask) == 71 and all(mask) for mask in small_corpus["train"]["label_mask"])
+
+    def test_a_record_without_a_label_of_the_configuration_is_left_out(self, ptb_xl_dir):
+        superclass = load_corpus("ptb_xl", "superclass", data_dir=ptb_xl_dir)
+
+        assert superclass["train"]["record_id"][:] == [
+            *("1", "2", "3", "4", "5", "7", "8"),
+            *("11", "12", "13", "14", "15", "17", "18"),
+        ]
+
+
+class TestTables:
+    def test_folds_1_to_8_train_9_validate_and_10_test(self, small_corpus):
+        assert {split: sorted(set(rows["strat_fold"])) for split, rows in small_corpus.items()} == {
+            "train": [1, 2, 3, 4, 5, 6, 7, 8],
+            "validation": [9],
+            "test": [10],
+        }
+
+    def test_rows_follow_the_table(self, small_corpus):
+        assert small_corpus["test"]["record_id"][:] == ["10", "20"]
+
+    def test_patients_have_their_number_without_a_decimal_point(self, small_corpus):
+        assert small_corpus["train"][0]["patient_id"] == "1001"
+
+    @pytest.mark.parametrize(("row", "age"), [(0, 90.0), (1, None), (2, 43.0)], ids=["over 89", "unknown", "known"])
+    def test_ages_over_89_read_90_and_unknown_ages_are_empty(self, small_corpus, row, age):
+        assert small_corpus["train"][row]["age"] == age
+
+    def test_sex_is_a_word(self, small_corpus):
+        assert small_corpus["train"]["sex"][:2] == ["female", "male"]
+
+    def test_likelihoods_are_kept_beside_the_codes(self, small_corpus):
+        assert small_corpus["train"][1]["scp_codes"] == [
+            {"code": "IMI", "likelihood": 80.0},
+            {"code": "1AVB", "likelihood": 100.0},
+            {"code": "SR", "likelihood": 0.0},
+        ]
+
+    def test_the_report_is_kept_as_it_is_and_cut_into_statements(self, small_corpus):
+        row = small_corpus["train"][0]
+
+        assert row["report"] == "sinus rhythm. left axis deviation.\nqrs 0.12 s."
+        assert row["statements"] == ["sinus rhythm", "left axis deviation", "qrs 0.12 s"]
+
+    @pytest.mark.parametrize(
+        ("report", "statements"),
+        [
+            (None, []),
+            ("", []),
+            ("sinusrhythmus normales ekg", ["sinusrhythmus normales ekg"]),
+            ("ST-senkung v5. 6 linkstyp.", ["ST-senkung v5. 6 linkstyp"]),
+            ("a; b\r\nc", ["a", "b", "c"]),
+        ],
+    )
+    def test_reports_are_cut_at_stops_semicolons_and_line_ends(self, report, statements):
+        assert split_report(report) == statements
+
+    def test_a_record_without_a_report_has_no_statements(self, changed_dir):
+        table = pd.read_csv(changed_dir / "ptbxl_database.csv").assign(report=None)
+        table.to_csv(changed_dir / "ptbxl_database.csv", index=False)
+
+        row = load_corpus("ptb_xl", data_dir=changed_dir, split="test")[0]
+
+        assert (row["report"], row["statements"]) == (None, [])
+
+    def test_a_code_outside_the_scheme_is_refused(self, changed_dir):
+        change_table(changed_dir, scp_codes={4: "{'XYZ': 100.0}"})
+
+        with pytest.raises(ValueError, match=r"ptbxl_database.csv: record 4 carries the unknown code XYZ.*official"):
+            load_corpus("ptb_xl", data_dir=changed_dir)
+
+    def test_a_record_listed_twice_is_refused(self, changed_dir):
+        change_table(changed_dir, ecg_id={4: 5})
+
+        with pytest.raises(ValueError, match=r"lists ecg_id 5 more than once.*Download"):
+            load_corpus("ptb_xl", data_dir=changed_dir)
+
+    def test_a_table_without_folds_is_refused(self, changed_dir):
+        path = changed_dir / "ptbxl_database.csv"
+        pd.read_csv(path).drop(columns="strat_fold").to_csv(path, index=False)
+
+        with pytest.raises(ValueError, match=r"ptbxl_database.csv has no column strat_fold.*Download"):
+            load_corpus("ptb_xl", data_dir=changed_dir)
+
+    def test_a_table_that_groups_codes_in_another_way_is_refused(self, changed_dir):
+        path = changed_dir / "scp_statements.csv"
+        path.write_text(path.read_text().replace("MI,IMI", "MI,AMI", 1))
+
+        with pytest.raises(ValueError, match=r"scp_statements.csv differs.* in IMI\. Use the file"):
+            load_corpus("ptb_xl", data_dir=changed_dir)
+
+    @pytest.mark.parametrize("filename", ["ptbxl_database.csv", "scp_statements.csv"])
+    def test_a_missing_table_is_named_with_its_path(self, changed_dir, filename):
+        (changed_dir / filename).unlink()
+
+        with pytest.raises(FileNotFoundError, match=rf"ptb-xl/{filename} does not exist.*--data_dir"):
+            load_corpus("ptb_xl", data_dir=changed_dir)
+
+    def test_without_a_folder_the_answer_says_which_one_is_needed(self, tmp_path):
+        with pytest.raises(ValueError, match=r"no folder was given.*data_dir.*holds scp_statements.csv"):
+            load_corpus("ptb_xl", "superclass", cache_dir=tmp_path)
+
+
+class TestSignals:
+    def test_stored_integers_are_the_microvolts_of_the_row(self, small_corpus):
+        expected = np.stack([make_microvolts(10).T, make_microvolts(20).T])
+
+        np.testing.assert_array_equal(signals(small_corpus["test"]), expected)
+
+    def test_records_at_100_hz_are_resampled_to_500_hz(self, ptb_xl_dir):
+        test = load_corpus("ptb_xl", "all", data_dir=ptb_xl_dir, sampling_rate=100)["test"]
+
+        within = slice(250, -250)
+        np.testing.assert_allclose(signals(test)[0][:, within], make_microvolts(10).T[:, within], atol=3)
+        assert test[0]["sampling_rate_original"] == 100
+        assert test[0]["filename"] == "records100/00000/00010_lr"
+
+    def test_leads_are_ordered_by_name_not_by_position(self, changed_dir):
+        microvolts = make_microvolts(10)
+        write_ptb_xl_record(
+            changed_dir / "records500/00000/00010_hr", microvolts[:, ::-1], sampling_rate=500, leads=PTB_XL_LEADS[::-1]
+        )
+
+        test = load_corpus("ptb_xl", "all", data_dir=changed_dir, split="test")
+
+        np.testing.assert_array_equal(signals(test)[0], microvolts.T)
+
+    def test_a_lead_that_the_header_lacks_is_masked(self, changed_dir):
+        path = changed_dir / "records500/00000/00010_hr"
+        write_ptb_xl_record(path, make_microvolts(10)[:, :11], sampling_rate=500, leads=PTB_XL_LEADS[:11])
+
+        row = load_corpus("ptb_xl", "all", data_dir=changed_dir, split="test")[0]
+
+        assert row["lead_mask"] == [True] * 11 + [False]
+        assert not np.any(row["signal"][11])
+
+    def test_a_lead_without_a_recorded_sample_is_masked(self, changed_dir):
+        microvolts = make_microvolts(10)
+        microvolts[:, 0] = -32768
+        write_ptb_xl_record(changed_dir / "records500/00000/00010_hr", microvolts, sampling_rate=500)
+
+        row = load_corpus("ptb_xl", "all", data_dir=changed_dir, split="test")[0]
+
+        assert row["lead_mask"] == [False] + [True] * 11
+        assert not np.any(row["signal"][0])
+
+    def test_another_gain_is_applied(self, changed_dir):
+        path = changed_dir / "records500/00000/00010_hr"
+        write_ptb_xl_record(path, make_microvolts(10), sampling_rate=500, gain=200.0)
+
+        test = load_corpus("ptb_xl", "all", data_dir=changed_dir, split="test")
+
+        np.testing.assert_array_equal(signals(test)[0], 5 * make_microvolts(10).T)
+
+    def test_only_the_two_released_rates_can_be_asked_for(self, ptb_xl_dir):
+        with pytest.raises(ValueError, match=r"not at 250 Hz.*sampling_rate=500"):
+            load_corpus("ptb_xl", data_dir=ptb_xl_dir, sampling_rate=250)
+
+
+def remove_dat(path):
+    path.with_suffix(".dat").unlink()
+
+
+def remove_hea(path):
+    path.with_suffix(".hea").unlink()
+
+
+def truncate_dat(path):
+    path.with_suffix(".dat").write_bytes(path.with_suffix(".dat").read_bytes()[:1000])
+
+
+def empty_hea(path):
+    path.with_suffix(".hea").write_text("")
+
+
+def garble_hea(path):
+    path.with_suffix(".hea").write_text("<html>404</html>")
+
+
+def edit_hea(old, new):
+    def edit(path):
+        header = path.with_suffix(".hea")
+        header.write_text(header.read_text().replace(old, new))
+
+    return edit
+
+
+def drop_one_sample(path):
+    microvolts = make_microvolts(4)
+    microvolts[100, 3] = -32768
+    write_ptb_xl_record(path, microvolts, sampling_rate=500)
+
+
+BROKEN = {
+    "no .dat": (remove_dat, r"00004_hr\.dat does not exist\. Complete the download"),
+    "no .hea": (remove_hea, r"00004_hr\.hea does not exist\. Complete the download"),
+    "short .dat": (truncate_dat, r"00004_hr is not a readable WFDB record.*Download its files again"),
+    "empty .hea": (empty_hea, r"00004_hr is not a readable WFDB record.*Download its files again"),
+    "garbled .hea": (garble_hea, r"00004_hr is not a readable WFDB record.*Download its files again"),
+    "other rate": (edit_hea("12 500 5000", "12 250 5000"), r"states 250 Hz, not 500 Hz\. Pass the rate"),
+    "no rate": (edit_hea("12 500 5000", "12"), r"states 250 Hz, not 500 Hz\. Pass the rate"),
+    "unknown lead": (edit_hea(" V6", " VX"), r"Unknown lead 'VX'"),
+    "repeated lead": (edit_hea(" V6", " V5"), r"Lead V5 stands more than once"),
+    "other unit": (edit_hea("/mV", "/mmHg"), r"states signals in mmHg, not mV\. Correct the unit"),
+    "other format": (edit_hea(".dat 16", ".dat 212"), r"states signal format 212, not 16\. Convert"),
+    "lost sample": (drop_one_sample, r"00004_hr\.dat lacks 1 of 60000 samples\. Repair"),
+}
+
+
+class TestBrokenRecords:
+    @pytest.mark.parametrize(("spoil", "message"), BROKEN.values(), ids=BROKEN)
+    def test_a_broken_record_is_named_with_reason_and_remedy(self, changed_dir, spoil, message):
+        spoil(changed_dir / "records500/00000/00004_hr")
+
+        with pytest.raises(ValueError, match=rf'Record 4 of ptb_xl cannot be read.*{message}.*on_error="skip"'):
+            load_corpus("ptb_xl", data_dir=changed_dir)
+
+    @pytest.mark.parametrize(("spoil", "message"), BROKEN.values(), ids=BROKEN)
+    def test_a_broken_record_can_be_left_out_and_is_listed(self, changed_dir, tmp_path, spoil, message):
+        spoil(changed_dir / "records500/00000/00004_hr")
+        builder = PtbXl(data_dir=str(changed_dir), on_error="skip", cache_dir=str(tmp_path / "cache"))
+
+        builder.download_and_prepare()
+
+        assert "4" not in builder.as_dataset("train")["record_id"][:]
+        assert [(skipped["split"], skipped["record_id"]) for skipped in builder.skipped_records] == [("train", "4")]
+
+
+@pytest.mark.data
+class TestRealRecords:
+    def test_the_codes_of_this_module_are_those_of_the_official_table(self, real_dir):
+        table = pd.read_csv(real_dir / "scp_statements.csv", index_col=0)
+
+        check_statements(real_dir / "scp_statements.csv")
+        assert set(ALL_CODES) == set(table.index)
+        assert set(FORM_CODES) == set(table.index[table.form == 1])
+        assert set(RHYTHM_CODES) == set(table.index[table.rhythm == 1])
+        assert set(DIAGNOSTIC_CODES) == set(table.diagnostic_class.dropna())
+
+    def test_all_500_records_are_read(self, real):
+        assert {split: rows.num_rows for split, rows in real.items()} == {"train": 353, "validation": 81, "test": 66}
+
+    def test_signals_equal_what_wfdb_reads(self, real, real_dir):
+        physical = np.stack([wfdb.rdsamp(str(real_dir / name))[0].T for name in real["test"]["filename"]])
+
+        np.testing.assert_array_equal(signals(real["test"]), np.rint(physical * 1000))
+
+    def test_the_release_at_100_hz_tells_the_same_voltages(self, real, real_dir):
+        resampled = load_corpus("ptb_xl", "all", data_dir=real_dir, sampling_rate=100, max_records=20)["test"]
+
+        reference = signals(real["test"].select(range(20))).astype(float)
+        error = signals(resampled) - reference
+
+        assert np.sqrt((error**2).mean()) < 0.15 * reference.std()
+
+    @pytest.mark.parametrize("split", ["train", "validation", "test"])
+    @pytest.mark.parametrize("config_name", MERL_FOLDERS)
+    def test_splits_and_labels_equal_those_of_merl(self, real_dir, data_dir, config_name, split):
+        rows = load_corpus("ptb_xl", config_name, data_dir=real_dir, split=split)
+        merl = read_merl(data_dir, config_name, split, max_ecg_id=500)
+
+        ours = {
+            record_id: {MERL_NAMES.get(name, name) for name in names}
+            for record_id, names in label_names_of(rows).items()
+            if record_id not in WITHDRAWN
+        }
+
+        assert ours == merl
+
+    def test_the_records_that_merl_lacks_are_those_withdrawn_since_the_first_release(self, real_dir, data_dir):
+        parts = [read_merl(data_dir, name, split, max_ecg_id=10**6) for name in MERL_FOLDERS for split in MERL_FILES]
+        merl = set().union(*parts)
+
+        ours = set(pd.read_csv(real_dir / "ptbxl_database.csv")["ecg_id"].astype(str))
+
+        assert len(merl) == 21799  # the size of version 1.0.3
+        assert ours - merl == WITHDRAWN
+
+
+def read_merl(data_dir, config_name, split, *, max_ecg_id):
+    """Names of the positive columns of MERL's table, by record."""
+    folder = data_dir / "merl_splits" / "ptbxl" / MERL_FOLDERS[config_name]
+    table = pd.read_csv(next(folder.glob(f"*_{MERL_FILES[split]}.csv"))).set_index("ecg_id")
+    table = table[table.index <= max_ecg_id].iloc[:, 5:]
+    return {
+        str(ecg_id): set(table.columns[row == 1]) for ecg_id, row in zip(table.index, table.to_numpy(), strict=True)
+    }
+
+
+def test_the_small_corpus_writes_codes_as_the_official_table_does(ptb_xl_dir):
+    codes = pd.read_csv(ptb_xl_dir / "ptbxl_database.csv")["scp_codes"].map(ast.literal_eval)
+
+    assert codes[0] == {"NORM": 100.0, "SR": 0.0}

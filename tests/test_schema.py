@@ -1,0 +1,167 @@
+"""Rows of all corpora have one format: 12 standard leads, 500 Hz, 10 s, `int16` microvolts, named labels."""
+
+import numpy as np
+import pytest
+from datasets import Array2D, ClassLabel, Dataset, Value
+
+from datasets_scripts.schema import corpus_features, signal_columns, to_microvolts
+from modeling_supreme.leads import STANDARD_LEADS
+
+
+MIMIC_LEADS = ("I", "II", "III", "aVR", "aVF", "aVL", "V1", "V2", "V3", "V4", "V5", "V6")
+
+
+def make_microvolts(leads=STANDARD_LEADS, num_samples=5000):
+    """Rows filled with the position of their lead in `STANDARD_LEADS`, counted from 1."""
+    rows = [np.full(num_samples, STANDARD_LEADS.index(lead) + 1, dtype=np.int16) for lead in leads]
+    return np.stack(rows)
+
+
+def make_sine(sampling_rate, num_samples, *, offset=0.0):
+    """A sine of 5 Hz and 1000 µV in all leads, in microvolts."""
+    sine = 1000 * np.sin(2 * np.pi * 5 * np.arange(num_samples) / sampling_rate) + offset
+    return np.tile(np.rint(sine), (12, 1)).astype(np.int16)
+
+
+def test_the_columns_come_in_one_order_and_the_codes_of_a_corpus_follow():
+    features = corpus_features(["NORM", "MI"], scp_codes=Value("string"))
+
+    assert list(features) == [
+        *("record_id", "patient_id", "signal", "lead_mask", "num_samples", "sampling_rate_original"),
+        *("age", "sex", "report", "statements", "labels", "label_mask", "scp_codes"),
+    ]
+
+
+def test_the_signal_is_12_leads_of_10_seconds_at_500_hz_in_int16():
+    assert corpus_features(["NORM"])["signal"] == Array2D((12, 5000), "int16")
+
+
+def test_labels_are_named_in_the_order_of_their_indices():
+    features = corpus_features(["NORM", "MI"])
+
+    assert features["labels"].feature == ClassLabel(names=["NORM", "MI"])
+    assert features["label_mask"].length == 2
+
+
+@pytest.mark.parametrize(
+    ("millivolts", "microvolts"),
+    [(1.0, 1000), (-0.0014, -1), (0.0016, 2), (32.767, 32767), (33.0, 32767), (-40.0, -32768)],
+)
+def test_millivolts_become_the_nearest_microvolts_within_int16(millivolts, microvolts):
+    stored = to_microvolts(np.array([[millivolts]]))
+
+    assert stored.dtype == np.int16
+    assert stored.tolist() == [[microvolts]]
+
+
+def test_float32_millivolts_are_rounded_not_cut():
+    stored = to_microvolts(np.float32([[0.123, -0.123]]))
+
+    assert stored.tolist() == [[123, -123]]
+
+
+@pytest.mark.parametrize(
+    "leads", [STANDARD_LEADS, MIMIC_LEADS, STANDARD_LEADS[::-1]], ids=["standard", "mimic", "reversed"]
+)
+def test_rows_take_the_standard_order_whatever_the_order_of_the_record(leads):
+    columns = signal_columns(make_microvolts(leads), leads=leads, sampling_rate=500, record_id="1")
+
+    assert columns["signal"][:, 0].tolist() == list(range(1, 13))
+    assert columns["lead_mask"].all()
+
+
+def test_leads_are_recognised_in_upper_case():
+    leads = [lead.upper() for lead in STANDARD_LEADS]
+
+    columns = signal_columns(make_microvolts(), leads=leads, sampling_rate=500, record_id="1")
+
+    assert columns["signal"][:, 0].tolist() == list(range(1, 13))
+
+
+def test_a_lead_that_was_not_recorded_is_zero_and_masked():
+    leads = ("V6", "I", "II")
+
+    columns = signal_columns(make_microvolts(leads), leads=leads, sampling_rate=500, record_id="1")
+
+    assert columns["signal"][:, 0].tolist() == [1, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 12]
+    assert np.flatnonzero(columns["lead_mask"]).tolist() == [0, 1, 11]
+
+
+def test_integers_at_500_hz_are_stored_unchanged():
+    noise = np.random.default_rng(0).integers(-32768, 32767, size=(12, 5000), dtype=np.int16, endpoint=True)
+
+    columns = signal_columns(noise, leads=STANDARD_LEADS, sampling_rate=500, record_id="1")
+
+    np.testing.assert_array_equal(columns["signal"], noise)
+
+
+def test_the_first_10_seconds_of_a_longer_recording_are_kept():
+    ramp = np.tile(np.arange(6000, dtype=np.int16), (12, 1))
+
+    columns = signal_columns(ramp, leads=STANDARD_LEADS, sampling_rate=500, record_id="1")
+
+    assert columns["signal"][0, [0, -1]].tolist() == [0, 4999]
+    assert columns["num_samples"] == 5000
+
+
+def test_a_shorter_recording_is_followed_by_zeros():
+    columns = signal_columns(make_microvolts(num_samples=3000), leads=STANDARD_LEADS, sampling_rate=500, record_id="1")
+
+    assert columns["signal"].shape == (12, 5000)
+    assert columns["signal"][0, [2999, 3000]].tolist() == [1, 0]
+    assert columns["num_samples"] == 3000
+
+
+@pytest.mark.parametrize("sampling_rate", [100, 250, 257, 400, 1000])
+def test_10_seconds_at_any_rate_become_5000_samples(sampling_rate):
+    columns = signal_columns(
+        make_sine(sampling_rate, 10 * sampling_rate), leads=STANDARD_LEADS, sampling_rate=sampling_rate, record_id="1"
+    )
+
+    assert columns["num_samples"] == 5000
+    assert columns["sampling_rate_original"] == sampling_rate
+
+
+@pytest.mark.parametrize("sampling_rate", [100, 250, 400, 1000])
+def test_a_sine_keeps_its_voltage_and_phase_when_resampled(sampling_rate):
+    columns = signal_columns(
+        make_sine(sampling_rate, 10 * sampling_rate), leads=STANDARD_LEADS, sampling_rate=sampling_rate, record_id="1"
+    )
+
+    within = slice(250, -250)
+    np.testing.assert_allclose(columns["signal"][:, within], make_sine(500, 5000)[:, within], atol=2)
+
+
+def test_a_baseline_offset_does_not_ring_at_the_ends():
+    offset = np.full((12, 1000), 2000, dtype=np.int16)
+
+    columns = signal_columns(offset, leads=STANDARD_LEADS, sampling_rate=100, record_id="1")
+
+    np.testing.assert_allclose(columns["signal"], 2000, atol=1)
+
+
+def test_a_recording_without_samples_is_refused():
+    with pytest.raises(ValueError, match=r"Record 00017 has no samples.*leave it out"):
+        signal_columns(np.zeros((12, 0), np.int16), leads=STANDARD_LEADS, sampling_rate=500, record_id="00017")
+
+
+def test_a_lead_listed_twice_is_refused():
+    with pytest.raises(ValueError, match=r"Record 00017.*Lead I stands more than once.*leave out"):
+        signal_columns(np.zeros((2, 10), np.int16), leads=["I", "i"], sampling_rate=500, record_id="00017")
+
+
+def test_a_lead_with_an_unknown_name_is_refused():
+    with pytest.raises(ValueError, match=r"Record 00017.*Unknown lead 'MCL1'.*Leave the row out"):
+        signal_columns(np.zeros((1, 10), np.int16), leads=["MCL1"], sampling_rate=500, record_id="00017")
+
+
+def test_the_documented_format_reads_int16_and_leaves_the_other_columns_alone():
+    row = dict.fromkeys(corpus_features(["NORM"]))
+    row |= signal_columns(make_microvolts(), leads=STANDARD_LEADS, sampling_rate=500, record_id="1")
+    dataset = Dataset.from_list([row | {"age": 63.5}], features=corpus_features(["NORM"]))
+
+    read = dataset.with_format("numpy", columns=["signal"], dtype=np.int16, output_all_columns=True)[0]
+
+    assert read["signal"].dtype == np.int16
+    assert read["signal"][:, 0].tolist() == list(range(1, 13))
+    assert read["age"] == 63.5
