@@ -117,7 +117,8 @@ def turn_axis(
 ) -> None:
     """Turn the heart vector in the frontal plane until the axis lies in a range; in place.
 
-    The leads are not exactly perpendicular, so that a turn by the missing angle is repeated a few times.
+    The leads are not exactly perpendicular, so that a turn by the missing angle is repeated a few times. Where the
+    heart's position is the cause, T follows half the way.
     """
     axis = frontal_axis_deg(activity, field)
     if wanted.low <= axis <= wanted.high:
@@ -127,9 +128,10 @@ def turn_axis(
         missing = np.radians((target - frontal_axis_deg(activity, field) + 180) % 360 - 180)
         turn = rotation_matrix(missing, 0.0, 0.0).T
         activity.dipole = activity.dipole._replace(weights=activity.dipole.weights @ turn)
-        if turns_t:
-            activity.t_vector = activity.t_vector @ turn
-            activity.st_vector = activity.st_vector @ turn
+    if turns_t:
+        half_turn = rotation_matrix(np.radians((target - axis + 180) % 360 - 180) / 2, 0.0, 0.0).T
+        activity.t_vector = activity.t_vector @ half_turn
+        activity.st_vector = activity.st_vector @ half_turn
 
 
 def voltage_factor(rng: np.random.Generator, twelve_lead_qrs: np.ndarray, diagnosis: Diagnosis, sex: str) -> float:
@@ -157,3 +159,11 @@ def voltage_factor(rng: np.random.Generator, twelve_lead_qrs: np.ndarray, diagno
     if has_large_voltage and diagnosis.conduction not in ABNORMAL_ACTIVATION:
         return rng.uniform(0.70, 0.97) / hypertrophy
     return 1.0
+
+
+def voltage_limit(twelve_lead_qrs: np.ndarray, *, is_large: bool) -> float:
+    """Factor of at most 1 that keeps a QRS of shape `(12, num_samples)` within what human hearts reach."""
+    size = "large" if is_large else "usual"
+    limb = priors.LIMB_VOLTAGE_LIMIT_MV[size] / criteria.limb_voltage_mv(twelve_lead_qrs)
+    chest = priors.CHEST_VOLTAGE_LIMIT_MV[size] / criteria.chest_voltage_mv(twelve_lead_qrs)
+    return min(1.0, limb, chest)

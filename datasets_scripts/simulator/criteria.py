@@ -10,6 +10,8 @@ from modeling_supreme.leads import STANDARD_LEADS
 
 
 ST_POINT_AFTER_J_MS = 40.0
+FAST_ST_POINT_AFTER_J_MS = 20.0  # above 120 per minute T begins too early for the usual point
+FAST_RR_S = 0.5
 ST_ELEVATION_MV = 0.1
 ST_ELEVATION_V2_V3_MV = {"male": 0.2, "female": 0.15}
 ST_DEPRESSION_MV = -0.05
@@ -20,6 +22,7 @@ CORNELL_MV = {"male": 2.8, "female": 2.0}  # R in aVL + S in V3
 
 ROW = {lead: row for row, lead in enumerate(STANDARD_LEADS)}
 LIMB_ROWS = [ROW[lead] for lead in ("I", "II", "III", "aVR", "aVL", "aVF")]
+CHEST_ROWS = [ROW[lead] for lead in ("V1", "V2", "V3", "V4", "V5", "V6")]
 # Leads that look at the same wall; two of a group make a finding.
 CONTIGUOUS_LEADS = {
     "inferior": ("II", "III", "aVF"),
@@ -41,6 +44,11 @@ def axis_deg(lead_i: float, lead_ii: float) -> float:
 def limb_voltage_mv(qrs: np.ndarray) -> float:
     """Largest peak-to-peak voltage of a limb lead; `qrs` has shape `(12, num_samples)`, millivolts."""
     return float(np.ptp(qrs[LIMB_ROWS], axis=1).max())
+
+
+def chest_voltage_mv(qrs: np.ndarray) -> float:
+    """Largest peak-to-peak voltage of a chest lead; `qrs` has shape `(12, num_samples)`, millivolts."""
+    return float(np.ptp(qrs[CHEST_ROWS], axis=1).max())
 
 
 def hypertrophy_ratio(qrs: np.ndarray, sex: str) -> float:

@@ -283,7 +283,7 @@ def activate_from_ventricle(rng: np.random.Generator) -> VentricularActivity:
     direction, detour = rng.normal(0, 1, 3), rng.normal(0, 1, 3)
     direction /= np.linalg.norm(direction)
     detour /= np.linalg.norm(detour) * 1.5
-    size, duration = rng.uniform(0.8, 1.9), rng.uniform(130, 175)
+    size, duration = rng.uniform(0.8, 1.7), rng.uniform(130, 175)
     stretch = duration / 150
     vectors = np.array(
         [

@@ -32,12 +32,12 @@ def draw_noise(rng: np.random.Generator, num_samples: int, scale: float) -> np.n
         `np.ndarray` of shape `(8, num_samples)`: Millivolts, `float32`.
     """
     times = np.arange(num_samples, dtype=np.float32) * np.float32(STRIP_DURATION_S / num_samples)
-    level = np.exp(np.clip(rng.normal(0, 0.7), -2, 1.4))
+    level = np.exp(np.clip(rng.normal(0, 0.7), -2, 1.1))
     noise = rng.standard_normal((NUM_INDEPENDENT, num_samples), dtype=np.float32)
     noise[:, 1:] -= np.float32(rng.uniform(-0.6, 0.6)) * noise[:, :-1].copy()  # colours the muscle noise
     noise *= (MUSCLE_SD_MV * level * np.exp(rng.normal(0, 0.4, (NUM_INDEPENDENT, 1)))).astype(np.float32)
     if rng.random() < BURST_PROBABILITY:
-        centre, width, size = rng.uniform(0, STRIP_DURATION_S), rng.uniform(0.3, 2), rng.uniform(1, 4)
+        centre, width, size = rng.uniform(0, STRIP_DURATION_S), rng.uniform(0.3, 2), rng.uniform(1, 3)
         noise *= 1 + np.float32(size) * np.exp(-0.5 * ((times - np.float32(centre)) / np.float32(width)) ** 2)
     noise += _wander(rng, times)
     if rng.random() < MAINS_PROBABILITY:

@@ -141,6 +141,9 @@ MIN_RR_S = 0.28
 VOLTAGE_LOG_SD = 0.25
 RESPIRATION_HZ = Range(0.18, 0.32)
 RESPIRATORY_VOLTAGE_SHARE = Range(0.0, 0.10)
+# Largest peak-to-peak of a QRS: what is beyond would be a hypertrophy, or not a human heart.
+LIMB_VOLTAGE_LIMIT_MV = {"usual": 2.2, "large": 3.2}
+CHEST_VOLTAGE_LIMIT_MV = {"usual": 4.0, "large": 5.5}
 LOW_VOLTAGE_LIMB_MV = Range(0.28, 0.47)  # largest peak-to-peak in a limb lead; the criterion is under 0.5 mV
 
 # --- Heart's position ------------------------------------------------------------------------------------------------
@@ -155,6 +158,7 @@ AXIS_RANGE_DEG = {
     "left anterior fascicular block": Range(-80, -46),
     "bifascicular block": Range(-80, -46),
     "left posterior fascicular block": Range(96, 150),
+    "left ventricular hypertrophy": Range(-28, 65),
     "right ventricular hypertrophy": Range(93, 150),
     "left axis deviation": Range(-75, -33),
     "right axis deviation": Range(93, 145),

@@ -1,6 +1,6 @@
 """A whole strip: beats, atrial waves and pacing spikes laid on the time axis, plus noise."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -20,6 +20,7 @@ from datasets_scripts.simulator.beat import (
     render_beat,
     turn_axis,
     voltage_factor,
+    voltage_limit,
 )
 from datasets_scripts.simulator.body import NUM_INDEPENDENT, limb_lead_matrix
 from datasets_scripts.simulator.depolarization import activate, activate_from_pacemaker, activate_from_ventricle
@@ -46,12 +47,15 @@ class DominantBeat:
             The beat in the independent leads.
         axis_deg (`float`):
             Electrical axis of the QRS, in degrees.
+        rr_s (`float`):
+            Mean interval between beats, in seconds.
         voltage_factor (`float`):
             Factor by which the voltage was brought to the diagnosis.
     """
 
     template: BeatTemplate
     axis_deg: float
+    rr_s: float
     voltage_factor: float = 1.0
 
     def qrs(self, sampling_rate: int) -> np.ndarray:
@@ -61,7 +65,9 @@ class DominantBeat:
 
     def st_mv(self, sampling_rate: int) -> np.ndarray:
         """Voltage of the standard leads at the ST point; shape `(12,)`, millivolts."""
-        point_ms = self.template.qrs_duration_ms + criteria.ST_POINT_AFTER_J_MS
+        is_fast = self.rr_s < criteria.FAST_RR_S
+        after_j_ms = criteria.FAST_ST_POINT_AFTER_J_MS if is_fast else criteria.ST_POINT_AFTER_J_MS
+        point_ms = self.template.qrs_duration_ms + after_j_ms
         return (
             limb_lead_matrix() @ self.template.waveform[:, self.template.onset + int(point_ms * sampling_rate / 1000)]
         )
@@ -96,14 +102,12 @@ def draw_dominant_beat(
         rng, diagnosis, rr_s=rhythm.mean_rr_s, qrs_duration_ms=activity.qrs_duration_ms, sex=patient.sex
     )
     template = render_beat(rng, activity, field, sampling_rate)
-    beat = DominantBeat(template, frontal_axis_deg(activity, field))
-    if rhythm.is_ventricular_paced:
-        return beat
-    factor = voltage_factor(rng, beat.qrs(sampling_rate), diagnosis, patient.sex)
-    scaled = BeatTemplate(
-        (template.waveform * factor).astype(np.float32), template.onset, template.qrs_duration_ms, template.qt_ms
-    )
-    return DominantBeat(scaled, beat.axis_deg, factor)
+    beat = DominantBeat(template, frontal_axis_deg(activity, field), rhythm.mean_rr_s)
+    qrs = beat.qrs(sampling_rate)
+    factor = 1.0 if rhythm.is_ventricular_paced else voltage_factor(rng, qrs, diagnosis, patient.sex)
+    factor *= voltage_limit(qrs * factor, is_large=diagnosis.is_ventricular or diagnosis.hypertrophy != "none")
+    scaled = replace(template, waveform=template.waveform * np.float32(factor))
+    return DominantBeat(scaled, beat.axis_deg, beat.rr_s, factor)
 
 
 def _add(leads: np.ndarray, waveform: np.ndarray, start: int, scale: float) -> None:
@@ -117,6 +121,12 @@ def _add_spike(leads: np.ndarray, voltages: np.ndarray, sample: int) -> None:
     """Add a pacing spike of 4 ms."""
     if 0 <= sample < leads.shape[1] - SPIKE_SAMPLES:
         leads[:, sample : sample + SPIKE_SAMPLES] += voltages[:, None]
+
+
+def _limited(template: BeatTemplate) -> BeatTemplate:
+    """A ventricular beat, made smaller if it is too large for a human heart."""
+    factor = voltage_limit(limb_lead_matrix() @ template.waveform, is_large=True)
+    return replace(template, waveform=template.waveform * np.float32(factor))
 
 
 def _add_beats(
@@ -134,9 +144,9 @@ def _add_beats(
         for _ in range(1 if rng.random() < 0.85 else 2):
             activity = activate_from_ventricle(rng)
             activity.qt_ms = beat.template.qt_ms * 1.05 + 25
-            foci.append(render_beat(rng, activity, field, sampling_rate))
+            foci.append(_limited(render_beat(rng, activity, field, sampling_rate)))
     swing = rng.uniform(*priors.RESPIRATORY_VOLTAGE_SHARE)
-    spike = field @ VENTRICULAR_SPIKE_VECTOR * rng.uniform(0.5, 2.0)
+    spike = field @ VENTRICULAR_SPIKE_VECTOR * rng.uniform(0.3, 1.2)
     for time, kind in rhythm.beats:
         breathing = np.sin(2 * np.pi * rhythm.respiration_hz * time + rhythm.respiration_phase)
         scale = 1 + swing * breathing + rng.normal(0, BEAT_VOLTAGE_SD)

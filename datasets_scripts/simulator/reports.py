@@ -262,6 +262,8 @@ def write_report(
         `tuple[str, ...]`: Statements: the rhythm, the findings, the verdict.
     """
     findings = [name for name in WORDINGS if name in conditions]
+    if not diagnosis.repolarization.startswith("nonspecific") and "nondiagnostic st-t changes" in findings:
+        findings.remove("nondiagnostic st-t changes")  # there only as the parent of something more precise
     reported = [name for name in findings if rng.random() >= omission_rate]
     first = _rhythm_statement(rng, diagnosis, rhythm)
     statements = []
