@@ -81,20 +81,20 @@ if TYPE_CHECKING or __name__ != "evaluate":
     import numpy as np
     import pandas as pd
     import torch
-    import yaml
     from accelerate import Accelerator
     from accelerate.logging import get_logger
     from datasets import Dataset, concatenate_datasets
     from scipy.special import expit
     from torch.utils.data import DataLoader
     from tqdm.auto import tqdm
-    from transformers import AutoModel, AutoProcessor, HfArgumentParser, PreTrainedModel, ProcessorMixin, set_seed
+    from transformers import AutoModel, AutoProcessor, PreTrainedModel, ProcessorMixin, set_seed
 
     import modeling_supreme  # noqa: F401 - registers the classes that AutoModel and AutoProcessor look for
     from datasets_scripts import load_corpus
     from datasets_scripts.extraction.terminology import Finding, load_terminology, normalize_name
     from datasets_scripts.schema import MICROVOLTS_PER_MILLIVOLT, SAMPLING_RATE
     from modeling_supreme import metrics
+    from modeling_supreme.arguments import parse_arguments
     from modeling_supreme.evaluation import (
         NORMAL_FINDING,
         Condition,
@@ -107,9 +107,6 @@ if TYPE_CHECKING or __name__ != "evaluate":
     from modeling_supreme.queries import encode_queries
 
     logger = get_logger(__name__)
-
-
-ARGUMENT_FILES = (".yaml", ".yml", ".json")
 
 
 @dataclass
@@ -127,14 +124,16 @@ class EvaluationArguments:
     )
     data_dir: str | None = field(default=None, metadata={"help": "Folder with the official files of the corpus."})
     split: str = field(default="test", metadata={"help": "Split, or several joined by +, as in validation+test."})
+    num_records: int | None = field(default=None, metadata={"help": "Records of the simulated corpus."})
+    preprocessing_num_workers: int | None = field(default=None, metadata={"help": "Processes that read a corpus."})
     on_error: Literal["raise", "skip"] = field(
         default="raise", metadata={"help": "What to do with a record that cannot be read."}
     )
     max_eval_samples: int | None = field(default=None, metadata={"help": "Evaluate the first records only."})
     per_device_eval_batch_size: int = field(default=32, metadata={"help": "Records per batch and device."})
     dataloader_num_workers: int = field(default=0, metadata={"help": "Processes that prepare batches."})
-    mixed_precision: Literal["no", "fp16", "bf16"] = field(
-        default="no", metadata={"help": "Precision of the forward pass; no means float32."}
+    mixed_precision: Literal["no", "fp16", "bf16"] | None = field(
+        default=None, metadata={"help": "Precision of the forward pass; else Accelerate's own."}
     )
     hypothesis_template: str = field(default="{}", metadata={"help": "Sentence around each query; {} is the query."})
     min_positives: int = field(
@@ -160,37 +159,12 @@ class EvaluationArguments:
                 raise ValueError(f"--{name} is {value}. Give {low} or more.")
 
 
-def parse_arguments(argv: Sequence[str] | None = None) -> EvaluationArguments:
-    """Read the arguments from a YAML or JSON file, if that comes first, and from flags, which override it.
-
-    Raises:
-        ValueError: If the file is not a mapping from flag names to values.
-    """
-    flags = list(sys.argv[1:] if argv is None else argv)
-    if flags and flags[0].endswith(ARGUMENT_FILES):
-        flags = [*read_flags(Path(flags[0])), *flags[1:]]
-    parser = HfArgumentParser(cast("Any", EvaluationArguments), description=(__doc__ or "").partition("\n")[0])
-    (arguments,) = parser.parse_args_into_dataclasses(flags, look_for_args_file=False)
-    return arguments
-
-
-def read_flags(path: Path) -> list[str]:
-    """The content of an argument file as command line flags."""
-    values = yaml.safe_load(path.read_text(encoding="utf-8"))  # JSON is YAML
-    if not isinstance(values, dict):
-        raise ValueError(f"{path}: expected lines such as `split: test`, found {type(values).__name__}. Correct it.")
-    flags = []
-    for name, value in values.items():
-        if value is not None:
-            flags += [f"--{name}", *map(str, value if isinstance(value, list) else [value])]
-    return flags
-
-
-def load_records(arguments: EvaluationArguments, config_name: str | None) -> tuple[Dataset, list[str]]:
+def load_records(arguments: EvaluationArguments, config_name: str | None) -> tuple[Dataset, list[str], str]:
     """Load the splits asked for, one after the other.
 
     Returns:
-        `tuple`: The rows, at most `max_eval_samples`, and the split of each.
+        `tuple`: The rows, at most `max_eval_samples`; the split of each; and the name of the configuration, which a
+        prepared corpus knows even where none was asked for.
 
     Raises:
         ValueError: If a split does not exist, or there is no record at all.
@@ -211,7 +185,8 @@ def load_records(arguments: EvaluationArguments, config_name: str | None) -> tup
             " Choose another split with `--split`, or check what `--on_error skip` left out."
         )
     num_records = min(len(rows), arguments.max_eval_samples or len(rows))
-    return rows.select(range(num_records)), splits[:num_records]
+    config_name = config_name or cast("Dataset", corpus[names[0]]).info.config_name or "default"
+    return rows.select(range(num_records)), splits[:num_records], config_name
 
 
 def describe_conditions(
@@ -389,14 +364,14 @@ def predict(
     return expit(named), {"normal_ecg": np.broadcast_to(expit(-normal), named.shape), "random_queries": expit(random)}
 
 
-def describe_protocol(arguments: EvaluationArguments) -> dict[str, Any]:
+def describe_protocol(arguments: EvaluationArguments, mixed_precision: str) -> dict[str, Any]:
     """What the figures depend on beside the checkpoint and the corpus."""
-    names = ("split", "hypothesis_template", "min_positives", "num_bootstrap_samples", "mixed_precision", "seed")
-    limits = ("max_eval_samples", "on_error")
+    names = ("split", "hypothesis_template", "min_positives", "num_bootstrap_samples", "seed", "max_eval_samples")
     return {
         "description": "Labels and splits as the corpus publishes them; macro averages over conditions with at least"
         f" {arguments.min_positives} positive and one negative record; intervals over patients.",
-        **{name: getattr(arguments, name) for name in (*names, *limits)},
+        **{name: getattr(arguments, name) for name in (*names, "num_records", "on_error")},
+        "mixed_precision": mixed_precision,
     }
 
 
@@ -414,9 +389,9 @@ def predict_config(
         `tuple`: Its name "corpus/configuration/split", its conditions, and their scores.
     """
     with accelerator.main_process_first():
-        rows, splits = load_records(arguments, config_name)
+        rows, splits, config_name = load_records(arguments, config_name)
     corpus = Path(arguments.dataset_name).name
-    name = f"{corpus}/{config_name or 'default'}/{arguments.split}"
+    name = f"{corpus}/{config_name}/{arguments.split}"
     label_names = rows.features["labels"].feature.names
     conditions = describe_conditions(
         label_names, config_name=config_name, trained_queries=model.config.trained_queries
@@ -426,7 +401,7 @@ def predict_config(
     )
     records = pd.DataFrame(rows.select_columns(["record_id", "patient_id"])[:])
     records["patient_id"] = records["patient_id"].fillna("record " + records["record_id"])
-    records = records.assign(corpus=corpus, config=config_name or "default", split=splits)
+    records = records.assign(corpus=corpus, config=config_name, split=splits)
     truth = rows.select_columns(["labels", "label_mask"])[:]
     labels = metrics.label_matrix(truth["labels"], len(label_names), label_masks=truth["label_mask"])
     return name, conditions, Predictions(records, labels, scores, controls)
@@ -434,7 +409,7 @@ def predict_config(
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Evaluate a checkpoint and write `eval_results.json` and `predictions.parquet`."""
-    arguments = parse_arguments(argv)
+    (arguments,) = parse_arguments([EvaluationArguments], argv, description=(__doc__ or "").partition("\n")[0])
     accelerator = Accelerator(mixed_precision=arguments.mixed_precision)
     logging.basicConfig(format="%(levelname)s %(name)s: %(message)s", level=logging.WARNING)
     set_seed(arguments.seed)
@@ -461,15 +436,20 @@ def main(argv: Sequence[str] | None = None) -> None:
             )
             tables.append(tabulate_predictions(predictions, conditions))
     if accelerator.is_main_process:
-        write_report(results, tables, arguments)
+        write_report(results, tables, arguments, mixed_precision=accelerator.mixed_precision)
     accelerator.end_training()
 
 
 def write_report(
-    results: dict[str, dict[str, Any]], tables: Sequence[pd.DataFrame], arguments: EvaluationArguments
+    results: dict[str, dict[str, Any]],
+    tables: Sequence[pd.DataFrame],
+    arguments: EvaluationArguments,
+    *,
+    mixed_precision: str,
 ) -> None:
     """Write `eval_results.json` and `predictions.parquet`, and show the tables."""
-    report = {"model": arguments.model_name_or_path, "protocol": describe_protocol(arguments), "results": results}
+    protocol = describe_protocol(arguments, mixed_precision)
+    report = {"model": arguments.model_name_or_path, "protocol": protocol, "results": results}
     if len(results) == 1:
         (result,) = results.values()
         report |= {key: value for key, value in result.items() if key not in ("conditions", "seen", "unseen")}

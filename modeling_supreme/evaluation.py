@@ -263,7 +263,13 @@ def _format_condition(entry: dict[str, Any], num_cells: int) -> list[str]:
 
 def _format_macro(title: str, num_conditions: int, figures: dict[str, Any], num_cells: int) -> list[str]:
     """The cells of an average."""
-    cells = [title, f"{num_conditions} conditions", "", *_format_figures(figures, "auroc_macro", "auprc_macro"), ""]
+    cells = [
+        title,
+        f"{num_conditions} condition{'s' * (num_conditions != 1)}",
+        "",
+        *_format_figures(figures, "auroc_macro", "auprc_macro"),
+        "",
+    ]
     if "controls" in figures:
         cells += _format_controls(figures, "auroc_macro", lambda macro: macro["auroc_macro"])
     return cells + [""] * (num_cells - len(cells))

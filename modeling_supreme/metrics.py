@@ -13,11 +13,13 @@ this file alone and reads import lines literally, hence one module per line and 
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import datasets
-import evaluate
 import numpy as np
 from sklearn.metrics import average_precision_score, roc_auc_score
+
+import evaluate
 
 
 CONFIDENCE_LEVEL = 0.95
@@ -434,12 +436,12 @@ def _check_scores_and_labels(scores: np.ndarray, labels: np.ndarray) -> None:
         )
 
 
-class ZeroShotEcg(evaluate.Metric):
+class ZeroShotEcg(evaluate.Metric):  # pyright: ignore[reportAttributeAccessIssue] - it looks at the script evaluate.py
     """The metrics of [`zero_shot_metrics`] as a metric of the `evaluate` library."""
 
-    def _info(self) -> evaluate.MetricInfo:
+    def _info(self) -> Any:
         row = datasets.Sequence(datasets.Value("float64"))
-        return evaluate.MetricInfo(
+        return evaluate.MetricInfo(  # pyright: ignore[reportAttributeAccessIssue]
             description=_DESCRIPTION,
             citation=_CITATION,
             inputs_description=_INPUTS_DESCRIPTION,
@@ -447,6 +449,6 @@ class ZeroShotEcg(evaluate.Metric):
         )
 
     def _compute(
-        self, *, predictions: Sequence[Sequence[float]], references: Sequence[Sequence[float]], **options: object
+        self, *, predictions: Sequence[Sequence[float]], references: Sequence[Sequence[float]], **options: Any
     ) -> dict[str, object]:
-        return zero_shot_metrics(np.array(predictions), np.array(references), **options)  # pyright: ignore[reportArgumentType]
+        return zero_shot_metrics(np.array(predictions), np.array(references), **options)
