@@ -153,7 +153,7 @@ class SupremeEcgFeatureExtractor(FeatureExtractionMixin):
         sample_mask = np.zeros((len(strips), self.num_samples), dtype=bool)
         flat_leads = {}
         for index, (strip, place) in enumerate(zip(strips, places, strict=True)):
-            strip = self._crop(_check_strip(strip, names, place), sampling_rate)
+            strip = self._crop(check_strip(strip, names, place), sampling_rate)
             is_flat = _check_voltages(strip, names, place)
             if is_flat.any():
                 flat_leads[place] = [name for name, flat in zip(names, is_flat, strict=True) if flat]
@@ -314,6 +314,44 @@ def check_sampling_rate(sampling_rate: float) -> None:
         )
 
 
+def check_strip(strip: Any, names: tuple[str, ...], place: str) -> np.ndarray:
+    """Refuse what is not one row of floats per lead.
+
+    Args:
+        strip (`np.ndarray` of shape `(num_leads, num_samples)`, tensor or nested lists):
+            Voltages, in millivolts.
+        names (`tuple[str, ...]`):
+            Names of the rows.
+        place (`str`):
+            What messages call the strip.
+
+    Returns:
+        `np.ndarray` of shape `(num_leads, num_samples)`: The strip as contiguous float32, in millivolts.
+
+    Raises:
+        TypeError: If the samples are no floats: integers are raw units or microvolts.
+        ValueError: If the shape does not fit `names`, or there is no sample.
+    """
+    try:
+        strip = strip.detach().cpu().numpy() if isinstance(strip, torch.Tensor) else np.asarray(strip)
+    except ValueError as error:
+        raise ValueError(f"{place}: its rows differ in length. Cut or pad all leads to the same samples.") from error
+    if not np.issubdtype(strip.dtype, np.floating):
+        raise TypeError(
+            f"{place}: samples are {strip.dtype}, so raw units or microvolts, not millivolts as floats."
+            " Divide by the gain of the header (`strip / 1000` for microvolts)."
+        )
+    if strip.ndim != 2 or strip.shape[0] != len(names):
+        is_transposed = strip.ndim == 2 and strip.shape[1] == len(names)
+        remedy = "It looks transposed: pass `strip.T`." if is_transposed else "Give one row per name in `leads`."
+        raise ValueError(
+            f"{place}: a strip of shape {strip.shape} has not the {len(names)} rows of {', '.join(names)}. {remedy}"
+        )
+    if not strip.shape[1]:
+        raise ValueError(f"{place}: the strip has no samples. Leave the record out, or read it again.")
+    return np.ascontiguousarray(strip, dtype=np.float32)
+
+
 def _list_strips(strips: Any) -> list[Any]:
     """One entry per strip, whether one strip, a batch or a list was given."""
     num_dims = strips.ndim if isinstance(strips, np.ndarray | torch.Tensor) else _nested_dims(strips)
@@ -349,25 +387,6 @@ def _name_strips(record_id: str | Sequence[str] | None, num_strips: int) -> list
             f"`record_id` names {len(record_ids)} records, but there are {num_strips} strips. Name each strip once."
         )
     return [f"Record {name}" for name in record_ids]
-
-
-def _check_strip(strip: Any, names: tuple[str, ...], place: str) -> np.ndarray:
-    """The strip as a float32 array that has one row per lead."""
-    strip = strip.detach().cpu().numpy() if isinstance(strip, torch.Tensor) else np.asarray(strip)
-    if not np.issubdtype(strip.dtype, np.floating):
-        raise TypeError(
-            f"{place}: samples are {strip.dtype}, so raw units or microvolts, not millivolts as floats."
-            " Divide by the gain of the header (`strip / 1000` for microvolts)."
-        )
-    if strip.ndim != 2 or strip.shape[0] != len(names):
-        is_transposed = strip.ndim == 2 and strip.shape[1] == len(names)
-        remedy = "It looks transposed: pass `strip.T`." if is_transposed else "Give one row per name in `leads`."
-        raise ValueError(
-            f"{place}: a strip of shape {strip.shape} has not the {len(names)} rows of {', '.join(names)}. {remedy}"
-        )
-    if not strip.shape[1]:
-        raise ValueError(f"{place}: the strip has no samples. Leave the record out, or read it again.")
-    return np.ascontiguousarray(strip, dtype=np.float32)
 
 
 def _check_voltages(strip: np.ndarray, names: tuple[str, ...], place: str) -> np.ndarray:
