@@ -53,6 +53,16 @@ def standardize_lead_name(name: str) -> str:
     return canonical
 
 
+def is_standard_lead(name: str) -> bool:
+    """Whether a name is one of the 12 standard leads, however it is spelled.
+
+    Example:
+        >>> is_standard_lead("avr"), is_standard_lead("vx")
+        (True, False)
+    """
+    return _find_lead(name) is not None
+
+
 def standardize_lead_names(leads: Sequence[str], *, record_id: str | None = None) -> tuple[str, ...]:
     """Spell the rows of a strip as in `STANDARD_LEADS`, refusing unknown and repeated leads.
 

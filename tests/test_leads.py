@@ -7,6 +7,7 @@ from modeling_supreme.leads import (
     LIMB_LEADS,
     STANDARD_LEADS,
     derive_limb_leads,
+    is_standard_lead,
     select_leads,
     standardize_lead_name,
     standardize_lead_names,
@@ -62,6 +63,11 @@ def test_known_spellings_of_a_lead_become_the_standard_one(name, standard):
 def test_another_lead_is_never_taken_for_a_standard_one(name):
     with pytest.raises(ValueError, match=r"Unknown lead .*12 standard leads are I, II, .*Leave the row out"):
         standardize_lead_name(name)
+
+
+@pytest.mark.parametrize(("name", "is_standard"), [("avr", True), ("DII", True), ("vx", False), ("-aVR", False)])
+def test_standard_leads_are_told_from_others_in_any_spelling(name, is_standard):
+    assert is_standard_lead(name) is is_standard
 
 
 def test_names_keep_their_order():
