@@ -19,7 +19,8 @@ class _Builders(Mapping[str, type[DatasetBuilder]]):
     _PLACES = {"ptb_xl": "PtbXl", "simulated": "Simulated"}
 
     def __getitem__(self, name: str) -> type[DatasetBuilder]:
-        return getattr(importlib.import_module(f"{__name__}.{name}"), self._PLACES[name])
+        class_name = self._PLACES[name]
+        return getattr(importlib.import_module(f"{__name__}.{name}"), class_name)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._PLACES)

@@ -81,6 +81,7 @@ class CorpusBuilder(GeneratorBasedBuilder):
         """
         if output_dir is None and any(_file_state(skipped) != skipped["state"] for skipped in self.skipped_records):
             kwargs["download_mode"] = "force_redownload"
+            self.info.splits = None  # the sizes of the cached splits, which would be held against the new ones
         super().download_and_prepare(output_dir, **kwargs)
         self._log_skipped(where=None if output_dir else str(Path(str(self._output_dir)) / SKIPPED_FILENAME))
 
