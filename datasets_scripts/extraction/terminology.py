@@ -33,6 +33,7 @@ TERRITORIES = {
     "posterolateral": "posterior",
     "apical": "",
     "extensive": "",
+    "extensive anterior": "anterior",
     "limb": "",
     "precordial": "",
 }

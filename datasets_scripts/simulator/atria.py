@@ -4,11 +4,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from datasets_scripts.simulator.body import INDEPENDENT_LEADS
 from datasets_scripts.simulator.diagnosis import Diagnosis
 from datasets_scripts.simulator.kernels import bell
 from datasets_scripts.simulator.rhythm import STRIP_DURATION_S, Rhythm
 
 
+RIGHT_ATRIAL_HEIGHT_MV = (0.26, 0.36)
 P_WINDOW_MS = (-20.0, 200.0)
 RIGHT_ATRIAL_CENTRE_MS = 36.0
 RIGHT_ATRIAL_WIDTHS_MS = (15.0, 17.0)
@@ -47,8 +49,15 @@ def draw_p_wave(rng: np.random.Generator, diagnosis: Diagnosis) -> PWave:
         left = np.array([0.09, 0.05, 0.08]) * rng.uniform(1.0, 1.5)
         delay, stretch = rng.uniform(44, 60), rng.uniform(1.02, 1.15)
     if diagnosis.has_right_atrial_enlargement:  # P over 0.25 mV in II
-        right = np.array([0.05, 0.23, -0.13]) * rng.uniform(1.05, 1.5)
+        right = np.array([0.05, 0.23, -0.13]) * rng.uniform(1.0, 1.3)
     return PWave(right=right, left=left, left_delay_ms=delay, stretch=stretch)
+
+
+def heighten(rng: np.random.Generator, waveform: np.ndarray) -> np.ndarray:
+    """Bring the P wave of right atrial enlargement to its criterion, 0.25 mV in lead II, if it is lower."""
+    height = float(waveform[INDEPENDENT_LEADS.index("II")].max())
+    wanted = rng.uniform(*RIGHT_ATRIAL_HEIGHT_MV)
+    return waveform * np.float32(wanted / height) if 0 < height < RIGHT_ATRIAL_HEIGHT_MV[0] else waveform
 
 
 def draw_ectopic_p_wave(rng: np.random.Generator) -> PWave:

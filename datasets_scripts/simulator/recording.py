@@ -12,6 +12,7 @@ from datasets_scripts.simulator.atria import (
     draw_fibrillation_waves,
     draw_flutter_waves,
     draw_p_wave,
+    heighten,
 )
 from datasets_scripts.simulator.beat import (
     BeatTemplate,
@@ -34,6 +35,11 @@ FASCICULAR = frozenset({"left anterior fascicular block", "left posterior fascic
 BEAT_VOLTAGE_SD = 0.015
 P_VOLTAGE_SD = 0.06
 SPIKE_SAMPLES = 2
+VENTRICULAR_SPIKE_MV = (0.5, 2.0)  # in the lead that shows it best
+ATRIAL_SPIKE_MV = (0.4, 1.2)
+MAX_BEAT_DRAWS = 10
+UPRIGHT_T_MV = 0.03
+UPRIGHT_T_ROWS = [criteria.ROW[lead] for lead in ("I", "II", "V4", "V5", "V6")]
 VENTRICULAR_SPIKE_VECTOR = np.array([-0.6, -1.0, 0.5])
 ATRIAL_SPIKE_VECTOR = np.array([0.3, 0.6, 0.0])
 
@@ -80,6 +86,16 @@ class DominantBeat:
         return criteria.extreme_of_t(limb_lead_matrix() @ self.template.waveform[:, start:end])
 
 
+def contradicts(beat: DominantBeat, diagnosis: Diagnosis, *, sex: str, sampling_rate: int) -> bool:
+    """Whether a reader of the drawn beat would deny its diagnosis."""
+    if diagnosis.is_healthy:
+        return bool(beat.t_mv(sampling_rate)[UPRIGHT_T_ROWS].min() < UPRIGHT_T_MV)
+    qrs = beat.qrs(sampling_rate)
+    if diagnosis.hypertrophy == "right ventricular hypertrophy":
+        return bool(qrs[criteria.ROW["V1"]].max() < -qrs[criteria.ROW["V1"]].min())
+    return diagnosis.hypertrophy == "left ventricular hypertrophy" and criteria.hypertrophy_ratio(qrs, sex) < 1
+
+
 def draw_dominant_beat(
     rng: np.random.Generator,
     diagnosis: Diagnosis,
@@ -89,7 +105,24 @@ def draw_dominant_beat(
     field: np.ndarray,
     sampling_rate: int,
 ) -> DominantBeat:
-    """Draw the conducted (or paced) beat of a recording and bring it to what its diagnosis demands."""
+    """Draw the conducted (or paced) beat of a recording; one that contradicts its diagnosis is drawn again."""
+    for _ in range(MAX_BEAT_DRAWS):
+        beat = _draw_beat(rng, diagnosis, rhythm, patient=patient, field=field, sampling_rate=sampling_rate)
+        if not contradicts(beat, diagnosis, sex=patient.sex, sampling_rate=sampling_rate):
+            return beat
+    return beat
+
+
+def _draw_beat(
+    rng: np.random.Generator,
+    diagnosis: Diagnosis,
+    rhythm: Rhythm,
+    *,
+    patient: Patient,
+    field: np.ndarray,
+    sampling_rate: int,
+) -> DominantBeat:
+    """Draw a beat and bring its axis and its voltage to what the diagnosis demands."""
     if rhythm.is_ventricular_paced:
         activity = activate_from_pacemaker(rng)
     else:
@@ -115,6 +148,11 @@ def _add(leads: np.ndarray, waveform: np.ndarray, start: int, scale: float) -> N
     first, last = max(start, 0), min(start + waveform.shape[1], leads.shape[1])
     if last > first:
         leads[:, first:last] += waveform[:, first - start : last - start] * np.float32(scale)
+
+
+def _draw_spike(rng: np.random.Generator, voltages: np.ndarray, height_mv: tuple[float, float]) -> np.ndarray:
+    """Draw the height of the pacing spikes; `voltages` of shape `(8,)` gives their share in each lead."""
+    return voltages / np.abs(voltages).max() * rng.uniform(*height_mv)
 
 
 def _add_spike(leads: np.ndarray, voltages: np.ndarray, sample: int) -> None:
@@ -146,7 +184,7 @@ def _add_beats(
             activity.qt_ms = beat.template.qt_ms * 1.05 + 25
             foci.append(_limited(render_beat(rng, activity, field, sampling_rate)))
     swing = rng.uniform(*priors.RESPIRATORY_VOLTAGE_SHARE)
-    spike = field @ VENTRICULAR_SPIKE_VECTOR * rng.uniform(0.3, 1.2)
+    spike = _draw_spike(rng, field @ VENTRICULAR_SPIKE_VECTOR, VENTRICULAR_SPIKE_MV)
     for time, kind in rhythm.beats:
         breathing = np.sin(2 * np.pi * rhythm.respiration_hz * time + rhythm.respiration_phase)
         scale = 1 + swing * breathing + rng.normal(0, BEAT_VOLTAGE_SD)
@@ -173,9 +211,11 @@ def _add_atria(
     if not rhythm.p_waves:
         return
     waves = {"sinus": draw_p_wave(rng, diagnosis).render(field, sampling_rate)}
+    if diagnosis.has_right_atrial_enlargement and not diagnosis.has_low_voltage:
+        waves["sinus"] = heighten(rng, waves["sinus"])
     if any(kind == "ectopic" for _, kind in rhythm.p_waves):
         waves["ectopic"] = draw_ectopic_p_wave(rng).render(field, sampling_rate)
-    spike = field @ ATRIAL_SPIKE_VECTOR * rng.uniform(0.3, 1.0)
+    spike = _draw_spike(rng, field @ ATRIAL_SPIKE_VECTOR, ATRIAL_SPIKE_MV)
     offset_s = P_WINDOW_MS[0] / 1000
     for time, kind in rhythm.p_waves:
         _add(leads, waves[kind], round((time + offset_s) * sampling_rate), 1 + rng.normal(0, P_VOLTAGE_SD))

@@ -1,0 +1,229 @@
+"""Training targets: which findings of the terminology each record of a corpus has."""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import pandas as pd
+from datasets import Dataset
+
+from .extraction.terminology import load_terminology, normalize_name
+
+
+# Ways in which people ask; training on them keeps scores from collapsing when a query is a sentence.
+QUERY_TEMPLATES = ("{}", "an ECG showing {}", "this ECG shows {}", "electrocardiogram with {}")
+
+
+class LabelSource(Protocol):
+    """Anything that says which findings a record has."""
+
+    findings: tuple[str, ...]
+
+    def targets(self, rows: Mapping[str, Sequence[Any]]) -> np.ndarray:
+        """Targets of a batch of rows, float32 of shape `(batch_size, num_findings)`, NaN where unknown."""
+        ...
+
+    def select(self, findings: Collection[str]) -> "LabelSource":
+        """The same source, restricted to some findings."""
+        ...
+
+
+class CorpusLabels:
+    """Targets from the corpus' own labels; labels that ask for the same finding are united.
+
+    Args:
+        label_findings (`Sequence[str]`):
+            Name of the finding that each label of the corpus stands for.
+        findings (`Sequence[str]`):
+            Findings to give targets for.
+    """
+
+    columns = ("labels", "label_mask")
+
+    def __init__(self, label_findings: Sequence[str], findings: Sequence[str]) -> None:
+        self.label_findings = tuple(label_findings)
+        self.findings = tuple(findings)
+        positions = {finding: position for position, finding in enumerate(self.findings)}
+        # (num_labels, num_findings): which finding a label counts for
+        self._belongs = np.zeros((len(self.label_findings), len(self.findings)), dtype=np.float32)
+        for label, finding in enumerate(self.label_findings):
+            if finding in positions:
+                self._belongs[label, positions[finding]] = 1
+
+    @classmethod
+    def from_dataset(cls, dataset: Dataset, *, config_name: str | None = None) -> "CorpusLabels":
+        """Read the label names of a corpus and find what they stand for in the terminology."""
+        terminology = load_terminology()
+        names = dataset.features["labels"].feature.names
+        findings = [terminology.find_label(name, config_name=config_name).name for name in names]
+        return cls(findings, list(dict.fromkeys(findings)))
+
+    def targets(self, rows: Mapping[str, Sequence[Any]]) -> np.ndarray:
+        """Targets of a batch of rows."""
+        is_positive = np.zeros((len(rows["labels"]), len(self.label_findings)), dtype=np.float32)
+        for row, labels in enumerate(rows["labels"]):
+            is_positive[row, np.asarray(labels, dtype=int)] = 1
+        is_unknown = 1 - np.asarray(rows["label_mask"], dtype=np.float32)
+        targets = np.minimum(is_positive @ self._belongs, 1)
+        # One positive label settles a finding; one unknown label leaves the rest open.
+        targets[(targets == 0) & (is_unknown @ self._belongs > 0)] = np.nan
+        return targets
+
+    def select(self, findings: Collection[str]) -> "CorpusLabels":
+        """The same labels, restricted to some findings."""
+        return CorpusLabels(self.label_findings, [finding for finding in self.findings if finding in findings])
+
+
+class ReportLabels:
+    """Targets from findings that were extracted from reports; what a report does not mention counts as absent.
+
+    Args:
+        records (`Mapping[str, tuple[Sequence[str], Sequence[str]]]`):
+            Positive and uncertain findings by record id, closed upward.
+        findings (`Sequence[str]`):
+            Findings to give targets for.
+        uncertain_label (`float`):
+            Target of uncertain findings, from 0 to 1.
+    """
+
+    columns = ("record_id",)
+
+    def __init__(
+        self,
+        records: Mapping[str, tuple[Sequence[str], Sequence[str]]],
+        findings: Sequence[str],
+        *,
+        uncertain_label: float = 0.5,
+    ) -> None:
+        self.records = records
+        self.findings = tuple(findings)
+        self.uncertain_label = uncertain_label
+        self._positions = {finding: position for position, finding in enumerate(self.findings)}
+
+    @classmethod
+    def from_parquet(cls, path: str | Path, *, uncertain_label: float = 0.5) -> "ReportLabels":
+        """Read `labels.parquet` as the extraction writes it.
+
+        Raises:
+            FileNotFoundError: If there is no such file.
+            ValueError: If it lacks a column.
+        """
+        path = Path(path)
+        if not path.is_file():
+            raise FileNotFoundError(
+                f"There are no labels at {path}. Write them with `python -m datasets_scripts.extraction`."
+            )
+        table = pd.read_parquet(path)
+        missing = [name for name in ("record_id", "positive", "uncertain") if name not in table]
+        if missing:
+            raise ValueError(
+                f"{path} has no column {', '.join(missing)}. Write it with `python -m datasets_scripts.extraction`."
+            )
+        terminology = load_terminology()
+
+        def close(names: Iterable[str]) -> tuple[str, ...]:
+            known = terminology.close_upward(name for name in names if name in terminology)
+            return tuple(sorted(known.union(names)))
+
+        columns = (table[name] for name in ("record_id", "positive", "uncertain"))
+        records = {str(key): (close(sure), close(unsure)) for key, sure, unsure in zip(*columns, strict=True)}
+        findings = sorted({name for groups in records.values() for names in groups for name in names})
+        return cls(records, findings, uncertain_label=uncertain_label)
+
+    def targets(self, rows: Mapping[str, Sequence[Any]]) -> np.ndarray:
+        """Targets of a batch of rows; all unknown for a record without labels."""
+        targets = np.zeros((len(rows["record_id"]), len(self.findings)), dtype=np.float32)
+        for row, record_id in enumerate(rows["record_id"]):
+            if str(record_id) not in self.records:
+                targets[row] = np.nan
+                continue
+            positive, uncertain = self.records[str(record_id)]
+            targets[row, [self._positions[name] for name in uncertain if name in self._positions]] = (
+                self.uncertain_label
+            )
+            targets[row, [self._positions[name] for name in positive if name in self._positions]] = 1
+        return targets
+
+    def select(self, findings: Collection[str]) -> "ReportLabels":
+        """The same labels, restricted to some findings."""
+        wanted = [finding for finding in self.findings if finding in findings]
+        return ReportLabels(self.records, wanted, uncertain_label=self.uncertain_label)
+
+
+def hold_out_findings(names: Sequence[str]) -> tuple[str, ...]:
+    """Canonical names of findings that are to be hidden from training.
+
+    Raises:
+        ValueError: If the terminology does not know one of them.
+    """
+    terminology = load_terminology()
+    unknown = [name for name in names if terminology.find(name) is None]
+    if unknown:
+        raise ValueError(
+            f"`--held_out_findings` names {unknown[0]!r}, which is not in the terminology."
+            " Use a name or synonym of terminology.csv."
+        )
+    return tuple(finding.name for finding in map(terminology.find, names) if finding is not None)
+
+
+def query_wordings(finding: str, *, held_out: Sequence[str] = ()) -> tuple[str, ...]:
+    """All the wordings in which training asks for a finding, its name first.
+
+    Args:
+        finding (`str`):
+            Name of a finding.
+        held_out (`Sequence[str]`):
+            Findings whose names and synonyms no wording may contain.
+
+    Returns:
+        `tuple[str, ...]`: The name, its synonyms and description, and the name in sentences.
+
+    Example:
+        >>> query_wordings("atrial flutter")[-1]
+        'electrocardiogram with atrial flutter'
+    """
+    terminology = load_terminology()
+    wordings = terminology.wordings(finding) if finding in terminology else (finding,)
+    hidden = [
+        f" {normalize_name(wording)} "
+        for name in held_out
+        for wording in (terminology[name].name, *terminology[name].synonyms)
+    ]
+    allowed = [
+        wording for wording in wordings[1:] if not any(phrase in f" {normalize_name(wording)} " for phrase in hidden)
+    ]
+    sentences = [template.format(finding) for template in QUERY_TEMPLATES[1:]]
+    return tuple(dict.fromkeys([finding, *allowed, *sentences]))
+
+
+def trainable_findings(
+    labels: LabelSource, targets: np.ndarray, *, min_positives: int, held_out: Sequence[str] = ()
+) -> list[str]:
+    """Findings with enough positive records, held-out ones left out.
+
+    Args:
+        labels (`LabelSource`):
+            Where the targets come from.
+        targets (`np.ndarray` of shape `(num_records, num_findings)`):
+            Targets of the training records.
+        min_positives (`int`):
+            Fewest positive records.
+        held_out (`Sequence[str]`):
+            Findings to leave out.
+
+    Raises:
+        ValueError: If nothing is left to train on.
+    """
+    counts = (targets == 1).sum(axis=0)
+    kept = [
+        finding
+        for finding, count in zip(labels.findings, counts, strict=True)
+        if count >= min_positives and finding not in held_out
+    ]
+    if not kept:
+        raise ValueError(
+            f"None of {len(labels.findings)} findings has {min_positives} positive training records."
+            " Lower `--min_positives` or give more records."
+        )
+    return kept

@@ -1,0 +1,233 @@
+"""`pipeline("zero-shot-ecg-classification")`: a recording and any findings in, a probability for each out."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from transformers import Pipeline
+
+from .ecg_files import EcgRecording, read_wfdb, recording_from_row
+from .queries import encode_queries, fill_template
+
+
+ARRAY_KEYS = ("array", "strip", "signal")
+
+
+class ZeroShotEcgClassificationPipeline(Pipeline):
+    """Scores any findings on ECG recordings, without training for them.
+
+    Scores are probabilities of presence, each finding for itself: they do not sum to one.
+
+    Example:
+        ```python
+        classify = pipeline("zero-shot-ecg-classification", model="runs/demo/checkpoint")
+        classify("records500/00000/00001_hr", candidate_labels=["atrial fibrillation", "left bundle branch block"])
+        ```
+    """
+
+    _load_processor = False
+    _load_image_processor = False
+    _load_feature_extractor = True
+    _load_tokenizer = True
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self._query_cache: dict[tuple[str, ...], torch.Tensor] = {}
+        super().__init__(*args, **kwargs)
+
+    def __call__(self, recordings: Any, **kwargs: Any) -> Any:
+        """Score findings on one recording or on many.
+
+        Args:
+            recordings (`str`, `Path`, `np.ndarray`, `dict`, or a list or generator of them):
+                - the path of a WFDB record;
+                - an array of shape `(num_leads, num_samples)` in millivolts, with `sampling_rate` and `leads`;
+                - a dictionary with `array`, `sampling_rate` and `leads`;
+                - a row of a corpus (`datasets_scripts.load_corpus`).
+            candidate_labels (`str` or `list[str]`):
+                Findings to score; a string is cut at its commas.
+            sampling_rate (`int`, *optional*):
+                Samples per second of arrays, in Hz.
+            leads (`list[str]`, *optional*):
+                Names of the rows of arrays.
+            hypothesis_template (`str`, *optional*, defaults to `"{}"`):
+                Sentence with a `{}` for each label.
+            top_k (`int`, *optional*):
+                How many of the best labels to return; all by default.
+            threshold (`float`, *optional*):
+                Lowest score to return.
+            return_attention (`bool`, *optional*, defaults to `False`):
+                Whether to say where in the strip each label looked.
+            batch_size (`int`, *optional*, defaults to 1):
+                Recordings scored at once.
+
+        Returns:
+            `list[dict]`: For one recording, `label` and `score` of each finding, best first; with `return_attention`
+            also `attention`, the share of attention each token received (mean over layers and heads), and
+            `attention_step_s`, the time from one token to the next, in seconds. A list of such lists for a list of
+            recordings, an iterator for a generator.
+
+        Raises:
+            FileNotFoundError: If a path has no record.
+            TypeError: If a recording is none of the kinds above.
+            ValueError: If labels are missing, empty or repeated, or a recording cannot be used.
+        """
+        if isinstance(recordings, tuple):
+            recordings = list(recordings)
+        return super().__call__(recordings, **kwargs)
+
+    def _sanitize_parameters(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
+        preprocess = {key: kwargs[key] for key in ("sampling_rate", "leads") if kwargs.get(key) is not None}
+        postprocess = {key: kwargs[key] for key in ("top_k", "threshold") if kwargs.get(key) is not None}
+        forward = {}
+        if "candidate_labels" in kwargs:
+            labels = check_labels(kwargs["candidate_labels"])
+            forward["candidate_labels"] = postprocess["candidate_labels"] = labels
+        for key in ("hypothesis_template", "return_attention"):
+            if kwargs.get(key) is not None:
+                forward[key] = kwargs[key]
+        check_selection(postprocess.get("top_k"), postprocess.get("threshold"))
+        fill_template(forward.get("hypothesis_template", "{}"), [])
+        return preprocess, forward, postprocess
+
+    def preprocess(
+        self, recording: Any, sampling_rate: float | None = None, leads: Sequence[str] | None = None
+    ) -> dict[str, torch.Tensor]:
+        """Read one recording and prepare it for the model."""
+        name = str(recording) if isinstance(recording, (str, Path)) else None
+        if isinstance(recording, Mapping) and "record_id" in recording:
+            name = str(recording["record_id"])
+        source = load_recording(recording, sampling_rate=sampling_rate, leads=leads)
+        features = self.feature_extractor(
+            source.strip, sampling_rate=source.sampling_rate, leads=source.leads, record_id=name, return_tensors="pt"
+        )
+        return dict(features)
+
+    def _forward(
+        self,
+        model_inputs: dict[str, torch.Tensor],
+        candidate_labels: Sequence[str] | None = None,
+        hypothesis_template: str = "{}",
+        return_attention: bool = False,
+    ) -> dict[str, torch.Tensor]:
+        queries = tuple(fill_template(hypothesis_template, check_labels(candidate_labels)))
+        outputs = self.model(
+            **{**model_inputs, "signal": model_inputs["signal"].to(self.model.dtype)},
+            query_embeds=self._embed(queries),
+            output_attentions=return_attention,
+        )
+        model_outputs = {"logits": outputs.logits_per_ecg.float()}
+        if return_attention:
+            weights = torch.stack(outputs.cross_attentions)  # (num_layers, batch_size, num_heads, num_queries, tokens)
+            model_outputs["attention"] = weights.float().mean(dim=(0, 2))
+        return model_outputs
+
+    def postprocess(
+        self,
+        model_outputs: dict[str, torch.Tensor],
+        candidate_labels: Sequence[str] = (),
+        top_k: int | None = None,
+        threshold: float = 0.0,
+    ) -> list[dict[str, Any]]:
+        """Turn logits into labels with scores, best first."""
+        scores = torch.sigmoid(model_outputs["logits"][0]).tolist()
+        results: list[dict[str, Any]] = [
+            {"label": label, "score": score} for label, score in zip(candidate_labels, scores, strict=True)
+        ]
+        if "attention" in model_outputs:
+            ecg_config = self.model.config.ecg_config
+            for result, weights in zip(results, model_outputs["attention"][0], strict=True):
+                result["attention"] = weights.tolist()
+                result["attention_step_s"] = ecg_config.token_stride / ecg_config.sampling_rate
+        results.sort(key=lambda result: -result["score"])
+        return [result for result in results[:top_k] if result["score"] >= threshold]
+
+    def _embed(self, queries: tuple[str, ...]) -> torch.Tensor:
+        """Embed queries; the last set asked for is remembered."""
+        if queries not in self._query_cache:
+            self._query_cache = {queries: encode_queries(self.model, self.tokenizer, queries)}
+        return self._query_cache[queries]
+
+
+def check_labels(candidate_labels: str | Sequence[str] | None) -> list[str]:
+    """Return labels without blanks around them, refusing what cannot be asked.
+
+    Raises:
+        TypeError: If a label is no string.
+        ValueError: If there is no label, an empty one, or the same one twice.
+    """
+    if isinstance(candidate_labels, str):
+        candidate_labels = candidate_labels.split(",")
+    if not candidate_labels:
+        raise ValueError(
+            "There are no `candidate_labels`. Name the findings to score,"
+            ' as in `candidate_labels=["atrial fibrillation", "left bundle branch block"]`.'
+        )
+    for label in candidate_labels:
+        if not isinstance(label, str):
+            raise TypeError(f"The candidate label {label!r} is a {type(label).__name__}. Labels are strings.")
+    labels = [label.strip() for label in candidate_labels]
+    if "" in labels:
+        raise ValueError(f"Candidate label {labels.index('')} of {len(labels)} is empty. Remove it or name a finding.")
+    repeated = sorted({label for label in labels if labels.count(label) > 1})
+    if repeated:
+        raise ValueError(f"Candidate label {repeated[0]!r} is given more than once. Give each label once.")
+    return labels
+
+
+def check_selection(top_k: int | None, threshold: float | None) -> None:
+    """Refuse a `top_k` or a `threshold` that selects nothing sensible."""
+    if top_k is not None and top_k < 1:
+        raise ValueError(f"`top_k` is {top_k}. Ask for at least one label, or leave it out for all.")
+    if threshold is not None and not 0 <= threshold <= 1:
+        raise ValueError(f"`threshold` is {threshold}. Scores are probabilities: choose a value from 0 to 1.")
+
+
+def load_recording(
+    recording: Any, *, sampling_rate: float | None = None, leads: Sequence[str] | None = None
+) -> EcgRecording:
+    """Turn any input of the pipeline into a strip in millivolts.
+
+    Args:
+        recording (`str`, `Path`, `np.ndarray` or `dict`):
+            A path, an array, a dictionary, or a row of a corpus.
+        sampling_rate (`float`, *optional*):
+            Samples per second of an array, in Hz.
+        leads (`Sequence[str]`, *optional*):
+            Names of the rows of an array.
+
+    Returns:
+        `EcgRecording`: Strip, sampling rate and leads.
+
+    Raises:
+        TypeError: If the input is of another kind.
+        ValueError: If an array comes without sampling rate or leads.
+    """
+    if isinstance(recording, (str, Path)):
+        return read_wfdb(recording)
+    if isinstance(recording, Mapping):
+        if "lead_mask" in recording and "signal" in recording:
+            return recording_from_row(recording)
+        keys = [key for key in ARRAY_KEYS if key in recording]
+        if not keys:
+            raise ValueError(
+                f"A recording was given as a dictionary with the keys {', '.join(map(str, recording))}."
+                " Pass `array`, `sampling_rate` and `leads`, or a row of a corpus."
+            )
+        sampling_rate = recording.get("sampling_rate", sampling_rate)
+        leads = recording.get("leads", leads)
+        recording = recording[keys[0]]
+    if not isinstance(recording, (np.ndarray, torch.Tensor)):
+        raise TypeError(
+            f"A recording was given as {type(recording).__name__}."
+            " Pass the path of a WFDB record, an array, a dictionary, or a row of a corpus."
+        )
+    if sampling_rate is None or leads is None:
+        raise ValueError(
+            "An array was given without `sampling_rate` or `leads`. Pass both: they cannot be told from the voltages."
+        )
+    return EcgRecording(np.asarray(recording), sampling_rate, tuple(leads))
+
+
+__all__ = ["ZeroShotEcgClassificationPipeline"]

@@ -1,0 +1,94 @@
+"""Queries: wordings of findings, embedded once by the text encoder."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+
+
+def fill_template(template: str, labels: Sequence[str]) -> list[str]:
+    """Put each label into a sentence.
+
+    Raises:
+        ValueError: If the template has no place for the label.
+
+    Example:
+        >>> fill_template("This ECG shows {}.", ["atrial flutter"])
+        ['This ECG shows atrial flutter.']
+    """
+    if "{}" not in template:
+        raise ValueError(
+            f"`hypothesis_template` {template!r} has no {{}}: every label would become the same query."
+            " Write {} where the label belongs."
+        )
+    return [template.replace("{}", label) for label in labels]
+
+
+@torch.no_grad()
+def encode_queries(
+    model: Any, tokenizer: Any, labels: Sequence[str], *, template: str = "{}", batch_size: int = 256
+) -> torch.Tensor:
+    """Embed queries with the model's text encoder.
+
+    Args:
+        model (`SupremeModel`):
+            Holds the text encoder.
+        tokenizer (`PreTrainedTokenizerBase`):
+            The text encoder's own.
+        labels (`Sequence[str]`):
+            What to ask for.
+        template (`str`):
+            Sentence with a `{}` for each label.
+        batch_size (`int`):
+            Queries embedded at once.
+
+    Returns:
+        `torch.Tensor` of shape `(num_queries, text_hidden_size)`: `query_embeds` for `SupremeModel.forward`, on the
+        model's device.
+    """
+    queries = fill_template(template, labels)
+    embeds = []
+    for start in range(0, len(queries), batch_size):
+        encoding = tokenizer(
+            queries[start : start + batch_size],
+            padding=True,
+            truncation=True,
+            max_length=model.config.max_query_tokens,
+            return_tensors="pt",
+        ).to(model.device)
+        embeds.append(model.get_query_embeds(encoding["input_ids"], encoding["attention_mask"]))
+    return torch.cat(embeds)
+
+
+class QueryWordings:
+    """Embedded wordings of every finding, one of which is drawn for each training step.
+
+    A model trained on bare names alone does not recognise the same finding in other words.
+
+    Args:
+        embeds (`torch.Tensor` of shape `(num_wordings, text_hidden_size)`):
+            Embedded wordings, all wordings of a finding in a row, its name first.
+        counts (`Sequence[int]`):
+            Number of wordings of each finding.
+        name_probability (`float`):
+            How often the name is drawn rather than any other wording.
+    """
+
+    def __init__(self, embeds: torch.Tensor, counts: Sequence[int], *, name_probability: float = 0.5) -> None:
+        self.embeds = embeds
+        self.counts = torch.tensor(counts)
+        self.starts = torch.cumsum(self.counts, 0) - self.counts
+        self.name_probability = name_probability
+
+    @property
+    def names(self) -> torch.Tensor:
+        """Embedded names, `(num_findings, text_hidden_size)`."""
+        return self.embeds[self.starts]
+
+    def sample(self, generator: torch.Generator | None = None) -> torch.Tensor:
+        """Draw one wording of every finding, `(num_findings, text_hidden_size)`."""
+        draws = torch.rand(2, len(self.counts), generator=generator)
+        others = self.counts - 1
+        chosen = 1 + torch.minimum((draws[1] * others).long(), (others - 1).clamp(min=0))
+        uses_name = (draws[0] < self.name_probability) | (others == 0)
+        return self.embeds[self.starts + torch.where(uses_name, 0, chosen)]
