@@ -28,6 +28,8 @@ class Patient:
             Whether the heart is healthy in all recordings.
         torso (`np.ndarray` of shape `(8, 3)`):
             Lead field with well-placed electrodes and the heart in its position.
+        position (`np.ndarray` of shape `(3, 3)`):
+            Rotation of the heart in the chest; part of `torso` already.
         voltage (`float`):
             Size of the heart's signals relative to the average person.
     """
@@ -37,6 +39,7 @@ class Patient:
     sex: str
     is_healthy: bool
     torso: np.ndarray
+    position: np.ndarray
     voltage: float
 
 
@@ -56,7 +59,7 @@ def draw_patient(patient_index: int, seed: int) -> Patient:
     is_healthy = rng.random() < priors.HEALTHY_PROBABILITY
     age = round(draw_number(rng, priors.HEALTHY_AGE_YEARS if is_healthy else priors.PATIENT_AGE_YEARS))
     sex = "female" if rng.random() < priors.FEMALE_PROBABILITY else "male"
-    turn = rotation_matrix(
+    position = rotation_matrix(
         priors.AXIS_TURN_RAD_PER_YEAR * (age - priors.AXIS_REFERENCE_AGE_YEARS)
         + rng.normal(0, priors.FRONTAL_TURN_SD_RAD),
         rng.normal(0, priors.HORIZONTAL_TURN_SD_RAD),
@@ -67,6 +70,7 @@ def draw_patient(patient_index: int, seed: int) -> Patient:
         age=float(age),
         sex=sex,
         is_healthy=is_healthy,
-        torso=draw_torso(rng) @ turn,
+        torso=draw_torso(rng) @ position,
+        position=position,
         voltage=float(np.exp(rng.normal(0, priors.VOLTAGE_LOG_SD))),
     )

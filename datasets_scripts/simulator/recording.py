@@ -37,6 +37,7 @@ P_VOLTAGE_SD = 0.06
 SPIKE_SAMPLES = 2
 VENTRICULAR_SPIKE_MV = (0.5, 2.0)  # in the lead that shows it best
 ATRIAL_SPIKE_MV = (0.4, 1.2)
+DEEP_S_MV = -0.2
 MAX_BEAT_DRAWS = 10
 UPRIGHT_T_MV = 0.03
 UPRIGHT_T_ROWS = [criteria.ROW[lead] for lead in ("I", "II", "V4", "V5", "V6")]
@@ -92,7 +93,8 @@ def contradicts(beat: DominantBeat, diagnosis: Diagnosis, *, sex: str, sampling_
         return bool(beat.t_mv(sampling_rate)[UPRIGHT_T_ROWS].min() < UPRIGHT_T_MV)
     qrs = beat.qrs(sampling_rate)
     if diagnosis.hypertrophy == "right ventricular hypertrophy":
-        return bool(qrs[criteria.ROW["V1"]].max() < -qrs[criteria.ROW["V1"]].min())
+        has_small_r = qrs[criteria.ROW["V1"]].max() < -qrs[criteria.ROW["V1"]].min()
+        return bool(has_small_r or qrs[criteria.ROW["V6"]].min() > DEEP_S_MV)
     return diagnosis.hypertrophy == "left ventricular hypertrophy" and criteria.hypertrophy_ratio(qrs, sex) < 1
 
 
@@ -106,11 +108,11 @@ def draw_dominant_beat(
     sampling_rate: int,
 ) -> DominantBeat:
     """Draw the conducted (or paced) beat of a recording; one that contradicts its diagnosis is drawn again."""
-    for _ in range(MAX_BEAT_DRAWS):
+    for _ in range(MAX_BEAT_DRAWS - 1):
         beat = _draw_beat(rng, diagnosis, rhythm, patient=patient, field=field, sampling_rate=sampling_rate)
         if not contradicts(beat, diagnosis, sex=patient.sex, sampling_rate=sampling_rate):
             return beat
-    return beat
+    return _draw_beat(rng, diagnosis, rhythm, patient=patient, field=field, sampling_rate=sampling_rate)
 
 
 def _draw_beat(
@@ -127,6 +129,9 @@ def _draw_beat(
         activity = activate_from_pacemaker(rng)
     else:
         activity = activate(rng, diagnosis)
+        if diagnosis.hypertrophy == "right ventricular hypertrophy":
+            # A large right ventricle lies behind the sternum, however the heart lay before.
+            activity.dipole = activity.dipole._replace(weights=activity.dipole.weights @ patient.position)
         repolarize(rng, activity, diagnosis)
         wanted = axis_range(diagnosis)
         if wanted is not None:
