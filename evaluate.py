@@ -91,8 +91,8 @@ if TYPE_CHECKING or __name__ != "evaluate":
 
     import modeling_supreme  # noqa: F401 - registers the classes that AutoModel and AutoProcessor look for
     from datasets_scripts import load_corpus
+    from datasets_scripts.batches import SIGNAL_COLUMNS, StripCollator
     from datasets_scripts.extraction.terminology import Finding, load_terminology, normalize_name
-    from datasets_scripts.schema import MICROVOLTS_PER_MILLIVOLT, SAMPLING_RATE
     from modeling_supreme import metrics
     from modeling_supreme.arguments import parse_arguments
     from modeling_supreme.evaluation import (
@@ -103,7 +103,6 @@ if TYPE_CHECKING or __name__ != "evaluate":
         format_result,
         tabulate_predictions,
     )
-    from modeling_supreme.leads import STANDARD_LEADS
     from modeling_supreme.queries import encode_queries
 
     logger = get_logger(__name__)
@@ -261,34 +260,6 @@ def random_queries(query_embeds: torch.Tensor, num_queries: int, *, seed: int) -
     return query_embeds.mean(dim=0) + noise.to(query_embeds) * spread
 
 
-class StripCollator:
-    """Turns rows of a corpus into a batch of the model's inputs.
-
-    Args:
-        feature_extractor (`SupremeEcgFeatureExtractor`):
-            The checkpoint's own: it knows lead order, sampling rate, length and scaling.
-    """
-
-    def __init__(self, feature_extractor: Any) -> None:
-        self.feature_extractor = feature_extractor
-
-    def __call__(self, rows: Sequence[dict[str, Any]]) -> dict[str, torch.Tensor]:
-        """Return `signal`, `lead_mask` and `sample_mask`, each with one row per record."""
-        features = [self._extract(row) for row in rows]
-        return {
-            name: torch.from_numpy(np.concatenate([feature[name] for feature in features])) for name in features[0]
-        }
-
-    def _extract(self, row: dict[str, Any]) -> Any:
-        """One record: what was not recorded, in leads or in time, is not handed on."""
-        recorded = np.asarray(row["lead_mask"], dtype=bool)
-        strip = row["signal"][recorded, : int(row["num_samples"])].astype(np.float32) / MICROVOLTS_PER_MILLIVOLT
-        leads = [lead for lead, is_recorded in zip(STANDARD_LEADS, recorded, strict=True) if is_recorded]
-        return self.feature_extractor(
-            strip, sampling_rate=SAMPLING_RATE, leads=leads, record_id=str(row["record_id"]), return_tensors="np"
-        )
-
-
 def predict_logits(
     model: PreTrainedModel,
     rows: Dataset,
@@ -317,7 +288,7 @@ def predict_logits(
     Returns:
         `np.ndarray` of shape `(num_records, num_queries)`, float64: Logits, in the order of `rows`.
     """
-    columns = rows.select_columns(["record_id", "signal", "lead_mask", "num_samples"]).with_format("numpy")
+    columns = rows.select_columns(list(SIGNAL_COLUMNS)).with_format("numpy")
     batches = accelerator.prepare_data_loader(DataLoader(columns, **dataloader))  # pyright: ignore[reportArgumentType]
     logits = []
     with torch.inference_mode():

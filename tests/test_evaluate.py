@@ -20,6 +20,7 @@ from tokenizers.pre_tokenizers import Whitespace
 from transformers import AutoModel, AutoProcessor, BertConfig, PreTrainedTokenizerFast
 
 from datasets_scripts import load_corpus
+from datasets_scripts.batches import StripCollator
 from datasets_scripts.extraction.terminology import load_terminology
 from modeling_supreme import (
     STANDARD_LEADS,
@@ -318,7 +319,7 @@ def test_samples_and_leads_that_were_not_recorded_are_not_handed_on():
     lead_mask = np.isin(STANDARD_LEADS, ["II", "V1"])
     row = {"record_id": "short", "signal": signal, "lead_mask": lead_mask, "num_samples": 3000}
 
-    batch = script.StripCollator(SupremeEcgFeatureExtractor(scale_mv=0.5))([row, row])
+    batch = StripCollator(SupremeEcgFeatureExtractor(scale_mv=0.5))([row, row])
 
     assert batch["signal"].shape == (2, 12, 5000)
     assert batch["signal"].abs().amax(dim=-1)[0].tolist() == [0, 2, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0]
