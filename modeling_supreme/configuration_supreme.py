@@ -19,12 +19,12 @@ ECG_PRESETS: dict[str, dict[str, Any]] = {
     # Ours: learns on a CPU within minutes, because convolutions need not learn from data what a neighbourhood is.
     "hybrid": {
         "encoder_type": "hybrid",
-        "hidden_size": 128,
+        "hidden_size": 96,
         "num_hidden_layers": 2,
         "num_attention_heads": 4,
-        "intermediate_size": 256,
-        "conv_channels": [48, 64, 96, 128],
-        "conv_strides": [5, 2, 2, 2],
+        "intermediate_size": 192,
+        "conv_channels": [32, 64, 96, 96],
+        "conv_strides": [5, 4, 2, 2],
         "conv_kernel_size": 7,
         "dropout": 0.1,
     },
@@ -89,8 +89,8 @@ class SupremeEcgConfig(PreTrainedConfig):
     num_hidden_layers: int = 12
     num_attention_heads: int = 3
     intermediate_size: int = 768
-    conv_channels: list[int] | tuple[int, ...] = (48, 64, 96, 128)
-    conv_strides: list[int] | tuple[int, ...] = (5, 2, 2, 2)
+    conv_channels: list[int] | tuple[int, ...] = (32, 64, 96, 96)
+    conv_strides: list[int] | tuple[int, ...] = (5, 4, 2, 2)
     conv_kernel_size: int = 7
     hidden_act: str = "gelu"
     dropout: float | int = 0.0

@@ -250,36 +250,50 @@ class SupremeEcgVitEncoder(nn.Module):
         return outputs
 
 
-class SupremeEcgHybridEncoder(nn.Module):
-    """Strided convolutions that turn the strip into tokens, then a few transformer layers.
+class SupremeEcgConvLayer(GradientCheckpointingLayer):
+    """Strided convolution, batch normalisation and activation.
 
-    The convolutions have no normalisation layers: a score then depends neither on the other strips of a training batch
-    nor on the length of the padding, and absolute voltage passes through.
+    Normalising over the batch, not over the strip, keeps absolute voltage: a strip of low voltage stays one.
     """
+
+    def __init__(self, width_in: int, width_out: int, *, kernel_size: int, stride: int, hidden_act: str) -> None:
+        super().__init__()
+        self.stride = stride
+        self.conv = nn.Conv1d(
+            width_in, width_out, kernel_size, stride=stride, padding=kernel_size // 2, bias=False
+        )
+        self.norm = nn.BatchNorm1d(width_out)
+        self.activation_fn = ACT2FN[hidden_act]
+
+    def forward(self, hidden_states: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
+        return apply_mask(self.activation_fn(self.norm(self.conv(hidden_states))), mask)
+
+
+class SupremeEcgHybridEncoder(nn.Module):
+    """Strided convolutions that turn the strip into tokens, then a few transformer layers."""
 
     def __init__(self, config: SupremeEcgConfig) -> None:
         super().__init__()
-        self.strides = config.conv_strides
-        channels = [len(config.leads), *config.conv_channels]
+        widths = [len(config.leads), *config.conv_channels]
         # The first kernel spans four strides: it takes the part of a low-pass filter before decimation.
         kernel_sizes = [4 * config.conv_strides[0] + 1] + [config.conv_kernel_size] * (len(config.conv_strides) - 1)
-        self.convolutions = nn.ModuleList(
-            nn.Conv1d(width_in, width_out, kernel_size, stride=stride, padding=kernel_size // 2)
+        self.conv_layers = nn.ModuleList(
+            SupremeEcgConvLayer(
+                width_in, width_out, kernel_size=kernel_size, stride=stride, hidden_act=config.hidden_act
+            )
             for width_in, width_out, kernel_size, stride in zip(
-                channels[:-1], channels[1:], kernel_sizes, config.conv_strides, strict=True
+                widths[:-1], widths[1:], kernel_sizes, config.conv_strides, strict=True
             )
         )
-        self.activation_fn = ACT2FN[config.hidden_act]
         self.transformer = SupremeEcgTransformer(config)
 
     def forward(
         self, signal: torch.Tensor, sample_mask: torch.Tensor | None, output_attentions: bool
     ) -> SupremeEcgModelOutput:
         hidden_states, mask = signal, sample_mask
-        for convolution, stride in zip(self.convolutions, self.strides, strict=True):
-            hidden_states = self.activation_fn(convolution(hidden_states))
-            mask = thin_sample_mask(mask, stride)
-            hidden_states = apply_mask(hidden_states, mask)
+        for layer in self.conv_layers:
+            mask = thin_sample_mask(mask, layer.stride)
+            hidden_states = layer(hidden_states, mask)
         outputs = self.transformer(hidden_states.transpose(1, 2), mask, output_attentions)
         outputs.token_mask = mask
         return outputs
@@ -372,7 +386,7 @@ class SupremePreTrainedModel(PreTrainedModel):
     supports_gradient_checkpointing = True
     _supports_sdpa = True
     _supports_attention_backend = True
-    _no_split_modules = ["SupremeEcgLayer", "SupremeEcgResNetBlock", "SupremeFusionLayer"]
+    _no_split_modules = ["SupremeEcgLayer", "SupremeEcgConvLayer", "SupremeEcgResNetBlock", "SupremeFusionLayer"]
 
     @torch.no_grad()
     def _init_weights(self, module: nn.Module) -> None:

@@ -1,0 +1,181 @@
+"""The whole road on a simulated corpus, from nothing to a score and a picture: `make demo`.
+
+Each step is a command of this repository that works the same way on real data. Everything is left in runs/demo/.
+"""
+
+import json
+import logging
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import wfdb
+from transformers import pipeline
+
+from datasets_scripts import load_corpus
+from modeling_supreme.ecg_files import read_wfdb, recording_from_row
+from modeling_supreme.plotting import plot_strip
+
+
+logger = logging.getLogger("demo")
+
+ROOT = Path(__file__).parent
+OUTPUT_DIR = Path("runs/demo")
+NUM_RECORDS = 3000
+LAUNCH = ("-m", "accelerate.commands.launch", "--num_processes", "1", "--num_machines", "1")
+PLAIN = ("--mixed_precision", "no", "--dynamo_backend", "no")
+NUM_PLOTTED_SCORES = 9
+
+
+def run_step(title: str, *words: str) -> None:
+    """Say what comes, show the command, and run it with this Python.
+
+    Raises:
+        SystemExit: If the command fails; it has then said why.
+    """
+    shown = shlex.join(["python", *words]).replace("python -m accelerate.commands.launch", "accelerate launch")
+    for option in (*LAUNCH[2:], *PLAIN):
+        shown = shown.replace(f" {option}", "", 1)
+    logger.info("\n%s\n  $ %s\n", title, shown)
+    if subprocess.run([sys.executable, *words], check=False).returncode:
+        raise SystemExit(f"This step failed: {shown}")
+
+
+def make_labels(corpus_dir: Path, labels_dir: Path) -> None:
+    """Simulate records with reports, and read the findings out of the reports."""
+    run_step(
+        f"1. Simulate {NUM_RECORDS} ECGs with reports. No patient is involved.",
+        *("-m", "datasets_scripts.prepare", "simulated", "--num_records", str(NUM_RECORDS), "--num_proc", "2"),
+        *("--output_dir", str(corpus_dir)),
+    )
+    run_step(
+        "2. Read every distinct statement of the reports once, and turn it into standard findings.",
+        *("-m", "datasets_scripts.extraction", "--reports", str(corpus_dir), "--backend", "rules"),
+        *("--output_dir", str(labels_dir)),
+    )
+
+
+def train_and_evaluate(corpus_dir: Path, labels_dir: Path, checkpoint_dir: Path) -> None:
+    """Pretrain on the findings of the reports, then score the test records on the simulator's truth."""
+    run_step(
+        "3. Pretrain: text queries learn to find their condition in the ECG. Three conditions are kept secret.",
+        *(*LAUNCH, *PLAIN, "train.py", "configs/demo.yaml", "--dataset_name", str(corpus_dir)),
+        *("--report_labels", str(labels_dir / "labels.parquet"), "--output_dir", str(checkpoint_dir)),
+    )
+    run_step(
+        "4. Evaluate zero-shot on patients that training never saw, the secret conditions among the questions.",
+        *(*LAUNCH, *PLAIN, "evaluate.py", "--model_name_or_path", str(checkpoint_dir)),
+        *("--dataset_name", str(corpus_dir), "--split", "test", "--output_dir", str(OUTPUT_DIR)),
+    )
+
+
+def write_record(corpus_dir: Path, record_path: Path) -> str:
+    """Write the test record with the most findings as a WFDB file, and return its report."""
+    test = load_corpus(str(corpus_dir), split="test")
+    row = test[int(np.argmax([len(labels) for labels in test["labels"]]))]
+    recording = recording_from_row(row)
+    wfdb.wrsamp(
+        record_path.name,
+        fs=recording.sampling_rate,
+        units=["mV"] * len(recording.leads),
+        sig_name=list(recording.leads),
+        p_signal=recording.strip.T.astype(np.float64),
+        fmt=["16"] * len(recording.leads),
+        write_dir=str(record_path.parent),
+    )
+    return str(row["report"])
+
+
+def classify_record(checkpoint_dir: Path, record_path: Path, labels: Sequence[str]) -> list[dict[str, Any]]:
+    """Score findings on one record file and draw it with the best of them."""
+    classify = pipeline("zero-shot-ecg-classification", model=str(checkpoint_dir))
+    scores = classify(str(record_path), candidate_labels=list(labels))
+    recording = read_wfdb(record_path)
+    plot_strip(
+        recording.strip,
+        sampling_rate=recording.sampling_rate,
+        leads=recording.leads,
+        title="Simulated record, scored zero-shot. Not a medical device.",
+        scores=scores[:NUM_PLOTTED_SCORES],
+        path=OUTPUT_DIR / "strip.png",
+    )
+    return scores
+
+
+def describe(results: dict[str, Any], scores: Sequence[dict[str, Any]], report: str, *, minutes: float) -> str:
+    """README.md of the demo: what was done and what came out."""
+    (result,) = results["results"].values()
+    rows = "\n".join(
+        f"| {entry['query']} | {'yes' if entry['seen'] else '**no**'} | {entry['num_positives']} | {entry['auroc']:.3f} |"
+        for entry in result["conditions"]
+        if entry["auroc"] is not None
+    )
+    best = "\n".join(f"| {score['label']} | {score['score']:.2f} |" for score in scores[:NUM_PLOTTED_SCORES])
+    return f"""# What `make demo` did
+
+Made in {minutes:.1f} minutes from {NUM_RECORDS} simulated ECGs; no patient is involved, and no figure here says how well
+the model does on real ones. The commands stand in [demo.py](../../demo.py).
+
+- `corpus/`, `labels/`: the simulated records, and the findings read from their reports
+- `checkpoint/`: the model; `pipeline("zero-shot-ecg-classification", model="runs/demo/checkpoint")` loads it
+- `eval_results.json`, `predictions.parquet`: all figures with intervals and controls, all scores
+- `record.hea`, `record.dat`, `strip.png`: one test record as a file, and as a sheet with its scores
+
+## One record
+
+Its report: {report}
+
+| finding asked for | score |
+|---|---|
+{best}
+
+![ECG sheet](strip.png)
+
+## All conditions, zero-shot, on {result["num_records"]} test records
+
+Macro AUROC {result["auroc_macro"]:.3f}. "Trained" says whether training asked for the condition by any name.
+
+| condition | trained | positives | AUROC |
+|---|---|---|---|
+{rows}
+"""
+
+
+def main() -> None:
+    """Run every step."""
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    logging.getLogger("datasets").setLevel(logging.WARNING)
+    started = time.perf_counter()
+    os.chdir(ROOT)
+    shutil.rmtree(OUTPUT_DIR, ignore_errors=True)
+    corpus_dir, labels_dir, checkpoint_dir = (OUTPUT_DIR / name for name in ("corpus", "labels", "checkpoint"))
+    make_labels(corpus_dir, labels_dir)
+    train_and_evaluate(corpus_dir, labels_dir, checkpoint_dir)
+
+    logger.info("\n5. Write one test record to a file, score it with the pipeline, and draw it.\n")
+    record_path = OUTPUT_DIR / "record"
+    report = write_record(corpus_dir, record_path)
+    results = json.loads((OUTPUT_DIR / "eval_results.json").read_text(encoding="utf-8"))
+    (result,) = results["results"].values()
+    scores = classify_record(checkpoint_dir, record_path, [entry["query"] for entry in result["conditions"]])
+    for score in scores[:NUM_PLOTTED_SCORES]:
+        logger.info("  %4.0f %%  %s", 100 * score["score"], score["label"])
+    logger.info("  its report says: %s", report)
+
+    minutes = (time.perf_counter() - started) / 60
+    summary = describe(results, scores, report, minutes=minutes)
+    (OUTPUT_DIR / "README.md").write_text(summary, encoding="utf-8")
+    logger.info(
+        "\nDone in %.1f minutes. Look at %s, then read %s.", minutes, OUTPUT_DIR / "strip.png", OUTPUT_DIR / "README.md"
+    )
+
+
+if __name__ == "__main__":
+    main()
