@@ -2,8 +2,8 @@
 
     python -m datasets_scripts.extraction --reports machine_measurements.csv --backend rules --output_dir labels
 
-Leaves `statements.jsonl` (each distinct statement with its findings), `labels.parquet` (the findings of each record) and
-`findings.csv` (the vocabulary with counts) in the output folder. No text of a report is logged.
+Leaves `statements.jsonl` (each distinct statement with its findings), `labels.parquet` (the findings of each record)
+and `findings.csv` (the vocabulary with counts) in the output folder. No text of a report is logged.
 """
 
 import logging
@@ -41,7 +41,8 @@ class ExtractionArguments:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Parse the flags, read the reports, write the findings, and say in numbers what was read."""
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    logging.basicConfig(format="%(message)s")
+    logger.setLevel(logging.INFO)
     (flags,) = HfArgumentParser(ExtractionArguments).parse_args_into_dataclasses(args=arguments)  # type: ignore[arg-type]
     try:
         records = iterate_reports(

@@ -1,4 +1,4 @@
-"""From statements to labels: each distinct statement is read once, a record's labels are the union over its statements."""
+"""From statements to labels: each distinct statement is read once, its findings go to every record that has it."""
 
 import json
 from collections import Counter
@@ -93,7 +93,7 @@ def extract_labels(
             if statement not in readings:
                 readings[statement] = read(statement)
         rows.append({"record_id": record_id, **join_readings(readings[statement] for statement in statements)})
-    return Extraction(readings, dict(counts), pd.DataFrame(rows, columns=LABELS_SCHEMA.names))
+    return Extraction(readings, dict(counts), pd.DataFrame(rows, columns=pd.Index(LABELS_SCHEMA.names)))
 
 
 def join_readings(readings: Iterable[Reading]) -> dict[str, list[str]]:
@@ -170,7 +170,7 @@ def count_findings(labels: pd.DataFrame) -> pd.DataFrame:
         for finding in load_terminology()
         if finding.name in names
     ]
-    table = pd.DataFrame(rows, columns=["finding", "snomed_ct", "scp_code", *CERTAINTIES])
+    table = pd.DataFrame(rows, columns=pd.Index(["finding", "snomed_ct", "scp_code", *CERTAINTIES]))
     return table.sort_values([*CERTAINTIES, "finding"], ascending=[False, False, False, True], ignore_index=True)
 
 

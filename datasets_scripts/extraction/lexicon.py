@@ -1,7 +1,7 @@
 """The words that the rules know, and a statement as a sequence of such words.
 
-The wordings come from the terminology and from `report_wordings.csv`, which adds how reports word findings, territories,
-hedges and negations, in English, German and Swedish.
+The wordings come from the terminology and from `report_wordings.csv`, which adds how reports word findings,
+territories, hedges and negations, in English, German and Swedish.
 """
 
 import csv
@@ -36,7 +36,7 @@ def singular(word: str) -> str:
 
     Example:
         >>> [singular(word) for word in ("complexes", "abnormalities", "waves", "sinus", "is")]
-    ['complex', 'abnormality', 'wave', 'sinus', 'is']
+        ['complex', 'abnormality', 'wave', 'sinus', 'is']
     """
     if word.endswith("xes"):
         return word[:-2]

@@ -1,18 +1,16 @@
 """Tables of reports, whatever their layout, as records with statements."""
 
-import logging
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pyarrow.dataset
 import pyarrow.parquet
 
 from .statements import split_report
 
-
-logger = logging.getLogger(__name__)
 
 RECORD_ID_COLUMNS = ("record_id", "study_id", "ecg_id")
 REPORT_COLUMNS = ("statements", "report")
@@ -47,9 +45,10 @@ def iterate_reports(
     report_columns = _choose_report_columns(path, columns, report_column)
     for chunk in _read_chunks(path, [id_column, *report_columns]):
         ids = chunk[id_column]
-        if ids.isna().any():
+        num_missing = int(np.count_nonzero(ids.isna()))
+        if num_missing:
             raise ValueError(
-                f"{path}: row {int(ids.isna().to_numpy().argmax())} of a chunk has no value in column {id_column!r}."
+                f"{path}: {num_missing} rows have no value in column {id_column!r}."
                 " Fill it, or name another column with `--record_id_column`."
             )
         cells = [chunk[column].tolist() for column in report_columns]
@@ -110,7 +109,7 @@ def _read_chunks(path: Path, columns: list[str]) -> Iterator[pd.DataFrame]:
         for batch in _parquet(path).to_batches(columns=columns, batch_size=ROWS_PER_CHUNK):
             yield batch.to_pandas()
     else:
-        yield from pd.read_csv(path, usecols=columns, dtype=str, chunksize=ROWS_PER_CHUNK)
+        yield from pd.read_csv(path, usecols=lambda name: name in columns, dtype=str, chunksize=ROWS_PER_CHUNK)
 
 
 def _choose_id_column(path: Path, columns: Sequence[str], wanted: str | None) -> str:
@@ -126,7 +125,7 @@ def _choose_id_column(path: Path, columns: Sequence[str], wanted: str | None) ->
 
 
 def _choose_report_columns(path: Path, columns: Sequence[str], wanted: str | None) -> list[str]:
-    """The column of reports that was asked for, MIMIC-IV-ECG's columns in the order of their numbers, or a known one."""
+    """The column that was asked for, MIMIC-IV-ECG's columns in the order of their numbers, or a known one."""
     if wanted is None:
         numbered = [column for column in columns if MIMIC_REPORT_COLUMN.fullmatch(column)]
         if numbered:

@@ -1,7 +1,7 @@
 """The `rules` backend: findings of a statement with their certainty, by word list and scope.
 
 Source: the scopes of hedges and negations follow the idea of NegEx (Chapman et al. 2001, J Biomed Inform 34:301) and
-ConText (Harkema et al. 2009, J Biomed Inform 42:839): a cue opens a scope, which a connective or the next phrase closes.
+ConText (Harkema et al. 2009, J Biomed Inform 42:839): a cue opens a scope, which a connective or a new phrase closes.
 """
 
 from collections.abc import Iterator, Sequence

@@ -1,0 +1,226 @@
+"""The extraction command: from a table of reports to statements, labels and a vocabulary."""
+
+import json
+
+import pandas as pd
+import pytest
+
+from datasets_scripts.extraction.__main__ import main
+from datasets_scripts.extraction.labels import count_findings, extract_labels, join_readings, load_labels
+from datasets_scripts.extraction.reports import iterate_reports
+from datasets_scripts.extraction.rules import read_statement
+
+
+MIMIC_TABLE = """subject_id,study_id,report_0,report_1,report_2,report_10
+7,101,Sinus rhythm,,Possible LVH,Abnormal ECG
+7,102,Sinus rhythm,Q in septal lead. ,,
+8,103,,,,
+"""
+
+
+@pytest.fixture
+def mimic_table(tmp_path):
+    path = tmp_path / "machine_measurements.csv"
+    path.write_text(MIMIC_TABLE, encoding="utf-8")
+    return path
+
+
+def write_csv(path, **columns):
+    """A CSV file with the given columns."""
+    pd.DataFrame(columns).to_csv(path, index=False)
+    return path
+
+
+def run(reports, output_dir, *flags):
+    """Run the command on a table."""
+    main(["--reports", str(reports), "--output_dir", str(output_dir), *flags])
+
+
+def test_each_filled_cell_of_mimic_iv_ecg_is_one_statement(mimic_table):
+    assert list(iterate_reports(mimic_table)) == [
+        ("101", ["Sinus rhythm", "Possible LVH", "Abnormal ECG"]),
+        ("102", ["Sinus rhythm", "Q in septal lead."]),
+        ("103", []),
+    ]
+
+
+def test_the_cells_of_mimic_iv_ecg_keep_the_order_of_their_numbers(tmp_path):
+    path = tmp_path / "table.csv"
+    path.write_text("study_id,report_10,report_9\n1,last,first\n", encoding="utf-8")
+
+    assert list(iterate_reports(path)) == [("1", ["first", "last"])]
+
+
+def test_a_free_text_is_cut_into_statements(tmp_path):
+    path = write_csv(tmp_path / "ptbxl_database.csv", ecg_id=[5], report=["sinus rhythm. normal ecg."])
+
+    assert list(iterate_reports(path)) == [("5", ["sinus rhythm", "normal ecg"])]
+
+
+def test_lists_of_statements_in_parquet_are_taken_as_they_are(tmp_path):
+    path = tmp_path / "corpus" / "train-00000-of-00001.parquet"
+    path.parent.mkdir()
+    table = pd.DataFrame({"record_id": ["a", "b"], "report": ["x", "y"], "statements": [["Sinus rhythm", "PVCs"], []]})
+    table.to_parquet(path)
+
+    assert list(iterate_reports(path.parent)) == [("a", ["Sinus rhythm", "PVCs"]), ("b", [])]
+
+
+def test_columns_can_be_named(tmp_path):
+    path = write_csv(tmp_path / "table.csv", number=[1], record_id=[9], befund=["vorhofflimmern"])
+
+    records = iterate_reports(path, record_id_column="number", report_column="befund")
+
+    assert list(records) == [("1", ["vorhofflimmern"])]
+
+
+def test_a_missing_file_is_reported_with_its_path(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"no file or folder .*none\.csv.*--reports"):
+        list(iterate_reports(tmp_path / "none.csv"))
+
+
+def test_a_folder_without_parquet_files_is_refused(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"holds no Parquet file.*datasets_scripts\.prepare"):
+        list(iterate_reports(tmp_path))
+
+
+def test_a_table_without_identifiers_is_refused(tmp_path):
+    path = write_csv(tmp_path / "table.csv", number=[1], report=["sinus rhythm"])
+
+    with pytest.raises(
+        ValueError, match=r"no column record_id or study_id or ecg_id: it has number, report.*--record_id"
+    ):
+        list(iterate_reports(path))
+
+
+def test_a_table_without_reports_is_refused(tmp_path):
+    path = write_csv(tmp_path / "table.csv", record_id=[1], text=["sinus rhythm"])
+
+    with pytest.raises(ValueError, match=r"no column report_0, statements or report: .*--report_column"):
+        list(iterate_reports(path))
+
+
+def test_a_row_without_identifier_is_refused(tmp_path):
+    path = write_csv(tmp_path / "table.csv", record_id=["1", None], report=["sinus rhythm", "vt"])
+
+    with pytest.raises(ValueError, match=r"1 rows have no value in column 'record_id'.*--record_id_column"):
+        list(iterate_reports(path))
+
+
+def test_an_unknown_format_is_refused(tmp_path):
+    path = tmp_path / "table.xlsx"
+    path.touch()
+
+    with pytest.raises(ValueError, match=r"'\.xlsx' is no known format.*CSV"):
+        list(iterate_reports(path))
+
+
+@pytest.mark.parametrize(
+    ("statements", "joined"),
+    [
+        (["Possible LVH", "LVH"], (["left ventricular hypertrophy"], [], [])),
+        (["no LVH", "Possible LVH"], ([], ["left ventricular hypertrophy"], [])),
+        (["no LVH", "LVH"], (["left ventricular hypertrophy"], [], [])),
+        (["no LVH", "PVCs"], (["premature ventricular contraction"], [], ["left ventricular hypertrophy"])),
+        ([], ([], [], [])),
+    ],
+)
+def test_positive_beats_uncertain_beats_negative(statements, joined):
+    labels = join_readings(read_statement(statement) for statement in statements)
+
+    assert (labels["positive"], labels["uncertain"], labels["negative"]) == joined
+
+
+def test_an_unknown_backend_is_refused():
+    with pytest.raises(ValueError, match=r"no backend 'oracle'.*rules.*--backend"):
+        extract_labels([], backend="oracle")
+
+
+def test_statements_that_could_not_be_read_are_counted():
+    extraction = extract_labels([("1", ["Sinus rhythm", "lorem ipsum"]), ("2", ["lorem ipsum"])])
+
+    assert extraction.num_unread == 1
+
+
+def test_findings_are_counted_by_record_with_the_most_frequent_first():
+    extraction = extract_labels([("1", ["LVH", "LVH"]), ("2", ["Possible LVH"]), ("3", ["PVCs"]), ("4", ["PVCs"])])
+
+    table = count_findings(extraction.labels)
+
+    assert table["finding"].tolist() == ["premature ventricular contraction", "left ventricular hypertrophy"]
+    assert table[["positive", "uncertain", "negative"]].to_numpy().tolist() == [[2, 0, 0], [1, 1, 0]]
+    assert table["scp_code"].tolist() == ["PVC", "LVH"]
+
+
+def test_the_command_writes_one_line_per_distinct_statement(mimic_table, tmp_path):
+    run(mimic_table, tmp_path / "out")
+
+    lines = [json.loads(line) for line in (tmp_path / "out" / "statements.jsonl").read_text("utf-8").splitlines()]
+    assert [(line["statement"], line["count"]) for line in lines] == [
+        ("Sinus rhythm", 2),
+        ("Possible LVH", 1),
+        ("Abnormal ECG", 1),
+        ("Q in septal lead.", 1),
+    ]
+    assert lines[1]["entities"] == [
+        {
+            "entity": "left ventricular hypertrophy",
+            "certainty": "uncertain",
+            "snomed_ct": "164873001",
+            "scp_code": "LVH",
+        }
+    ]
+    assert (lines[0]["backend"], lines[0]["model"], lines[0]["is_read"]) == ("rules", "", True)
+
+
+def test_the_command_writes_the_labels_of_every_record(mimic_table, tmp_path):
+    run(mimic_table, tmp_path / "out", "--backend", "rules")
+
+    labels = load_labels(tmp_path / "out")
+    assert labels["record_id"].tolist() == ["101", "102", "103"]
+    assert labels["positive"].tolist() == [["abnormal ecg", "sinus rhythm"], ["septal q waves", "sinus rhythm"], []]
+    assert labels["uncertain"].tolist() == [["left ventricular hypertrophy"], [], []]
+    assert labels["negative"].tolist() == [[], [], []]
+
+
+def test_the_command_writes_the_vocabulary_with_counts(mimic_table, tmp_path):
+    run(mimic_table, tmp_path / "out")
+
+    table = pd.read_csv(tmp_path / "out" / "findings.csv", dtype=str, keep_default_na=False)
+    assert table.iloc[0].tolist() == ["sinus rhythm", "426783006", "SR", "2", "0", "0"]
+    assert len(table) == 4
+
+
+def test_no_text_of_a_report_is_logged(mimic_table, tmp_path, caplog, capfd):
+    run(mimic_table, tmp_path / "out")
+
+    assert "3 records, 4 distinct statements" in caplog.text
+    assert "Sinus" not in caplog.text + "".join(capfd.readouterr())
+
+
+def test_a_problem_ends_the_command_with_a_message_and_no_traceback(tmp_path, caplog):
+    with pytest.raises(SystemExit, match="2"):
+        run(tmp_path / "none.csv", tmp_path / "out")
+
+    assert "Check the path given with `--reports`" in caplog.text
+
+
+def test_a_backend_that_is_not_there_is_no_choice(mimic_table, tmp_path, capsys):
+    with pytest.raises(SystemExit, match="2"):
+        run(mimic_table, tmp_path / "out", "--backend", "endpoint")
+
+    assert "invalid choice: 'endpoint'" in capsys.readouterr().err
+
+
+def test_labels_that_were_never_written_are_missed_with_a_remedy(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"no labels at .*labels\.parquet.*datasets_scripts\.extraction"):
+        load_labels(tmp_path)
+
+
+@pytest.mark.data
+def test_the_reports_of_ptb_xl_are_read(data_dir, tmp_path):
+    run(data_dir / "ptb-xl" / "ptbxl_database.csv", tmp_path)
+
+    labels = load_labels(tmp_path).set_index("record_id")
+    assert len(labels) == 500
+    assert labels.loc["1", "positive"] == ["limb low qrs voltage", "sinus rhythm"]
