@@ -16,8 +16,8 @@ A YAML file may come first (`python evaluate.py recipe.yaml --split validation`)
 fibrillation"); a label that the terminology does not know is asked for by its own name.
 
 **Seen and unseen.** A condition is seen if a query of training (`config.trained_queries`) and the label stand for the
-same finding, by name, synonym, or SNOMED CT or SCP code. Where the checkpoint does not say what it was trained on,
-`seen` and `unseen` are null.
+same finding, by name, synonym, or SNOMED CT or SCP code. A wider or narrower finding is another finding. Where the
+checkpoint does not say what it was trained on, `seen` and `unseen` are null.
 
 **Controls.** Every condition that is not known to be seen is also scored without its name: by minus the logit of
 "normal ecg" (is the record abnormal at all?) and by a random vector with the mean and spread of the query embeddings.

@@ -254,7 +254,8 @@ _EXPLANATION = (
 def _format_condition(entry: dict[str, Any], num_cells: int) -> list[str]:
     """The cells of one condition."""
     training = {True: "seen", False: "UNSEEN", None: "unknown"}[entry["seen"]]
-    cells = [entry["label"], entry["query"], training, *_format_figures(entry, "auroc", "auprc")]
+    query = "" if entry["query"] == entry["label"] else entry["query"]
+    cells = [entry["label"], query, training, *_format_figures(entry, "auroc", "auprc")]
     cells.append(f"{entry['num_positives']}{'' if entry['is_averaged'] else ' (not averaged)'}")
     if "controls" in entry:
         cells += _format_controls(entry, "auroc", lambda figure: figure)

@@ -211,6 +211,14 @@ def test_the_columns_of_the_table_line_up():
     assert row[header.index("random*") :].startswith("0.")
 
 
+def test_the_table_does_not_repeat_a_query_that_is_the_label():
+    conditions = [Condition(one.query, one.finding, one.query, one.seen) for one in CONDITIONS]
+
+    table = format_result("simulated/default/test", compile_quickly(make_predictions(), conditions))
+
+    assert table.count("left bundle branch block") == 1
+
+
 def test_the_table_of_seen_conditions_says_nothing_of_controls():
     predictions = make_predictions(num_conditions=2)
 
