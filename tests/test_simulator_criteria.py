@@ -170,7 +170,7 @@ def test_second_degree_block_drops_beats():
 
 
 def test_complete_block_has_no_fixed_pr_interval():
-    assert all(np.ptp(pr_intervals(record)) > 0.2 for record in clean_records("complete av block"))
+    assert all(np.ptp(pr_intervals(record)) > 0.1 for record in clean_records("complete av block"))
 
 
 @pytest.mark.parametrize(

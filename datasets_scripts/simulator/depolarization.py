@@ -162,7 +162,7 @@ def _incomplete_left_bundle_branch_block(rng: np.random.Generator, draft: Draft)
 
 def _intraventricular_conduction_delay(rng: np.random.Generator, draft: Draft) -> None:
     """A wide, slurred complex that fits neither bundle branch."""
-    draft.time_scale = rng.uniform(1.24, 1.52)
+    draft.time_scale = rng.uniform(1.28, 1.55)
     for _ in range(2):
         _add(rng, draft, rng.normal(0, 0.35, 3), rng.uniform(40, 95), rng.uniform(9, 16))
 

@@ -27,7 +27,7 @@ class Range(NamedTuple):
 
 
 # --- Who is recorded -------------------------------------------------------------------------------------------------
-HEALTHY_PROBABILITY = 0.36
+HEALTHY_PROBABILITY = 0.30
 FEMALE_PROBABILITY = 0.48  # PTB-XL: 48 % female (Wagner et al. 2020, Sci Data 7:154)
 HEALTHY_AGE_YEARS = Normal(47, 17, 18, 90)
 PATIENT_AGE_YEARS = Normal(65, 14, 18, 95)

@@ -13,6 +13,7 @@ from datasets_scripts.simulator.rhythm import Rhythm
 
 
 HEDGE_PROBABILITY = 0.2
+HEDGED_INFARCT_PROBABILITY = 0.4
 CAPITALS_PROBABILITY = 0.12
 FULL_STOP_PROBABILITY = 0.15
 JOINED_PROBABILITY = 0.6
@@ -23,7 +24,7 @@ RHYTHM_WORDINGS = {
     "sinus rhythm": ("Sinus rhythm", "Sinus rhythm", "Normal sinus rhythm"),
     "sinus bradycardia": ("Sinus bradycardia", "Sinus bradycardia", "Marked sinus bradycardia"),
     "sinus tachycardia": ("Sinus tachycardia",),
-    "sinus arrhythmia": ("Sinus arrhythmia", "Sinus rhythm with sinus arrhythmia"),
+    "sinus arrhythmia": ("Sinus arrhythmia",),
     "atrial fibrillation": ("Atrial fibrillation", "Atrial fibrillation", "Probable atrial fibrillation"),
     "atrial flutter": ("Atrial flutter", "Atrial flutter", "Possible atrial flutter"),
     "supraventricular tachycardia": ("Supraventricular tachycardia", "Probable supraventricular tachycardia"),
@@ -80,22 +81,19 @@ WORDINGS = {
         "Nonspecific intraventricular conduction delay",
         "Extensive IVCD",
     ),
-    "left axis deviation": ("Left axis deviation", "Leftward axis deviation", "Marked left axis deviation"),
+    "left axis deviation": ("Left axis deviation", "Marked left axis deviation"),
     "right axis deviation": ("Right axis deviation", "Marked right axis deviation"),
     "left anterior fascicular block": ("Left anterior fascicular block", "LAFB"),
     "left posterior fascicular block": ("Left posterior fascicular block", "LPFB"),
     "left atrial enlargement": ("Left atrial abnormality", "Left atrial enlargement"),
     "right atrial enlargement": ("Right atrial abnormality", "Right atrial enlargement"),
-    "left ventricular hypertrophy": (
-        "Left ventricular hypertrophy",
-        "LVH",
-        "Voltage criteria for left ventricular hypertrophy",
-    ),
+    "left ventricular hypertrophy": ("Left ventricular hypertrophy", "LVH"),
     "right ventricular hypertrophy": ("Right ventricular hypertrophy", "RVH", "RVH with repolarization abnormality"),
     "st elevation": ("ST elevation", "ST elevation also present", "Nonspecific ST elevation"),
     "st depression": ("Nonspecific ST depression", "ST depression", "ST junctional depression"),
     "t wave inversion": ("T wave inversion", "T wave inversion also present", "Inverted T waves"),
     "nondiagnostic st-t changes": (
+        "Nonspecific ST-T changes",
         "Nonspecific ST-T changes",
         "Extensive ST-T changes are nonspecific",
         "Nonspecific T abnormalities, diffuse leads",
@@ -104,7 +102,7 @@ WORDINGS = {
     "digitalis effect": ("Lateral ST-T changes are probably due to digitalis effect", "Digitalis effect"),
     "early repolarization": (
         "Early repolarization",
-        "ST elev, probable normal early repol pattern",
+        "Normal early repolarization pattern",
         "Anterior ST elevation suggests early repolarization",
     ),
     "prolonged qt interval": ("Prolonged QT interval", "Long QTc interval"),
@@ -125,7 +123,7 @@ HEDGED_WORDINGS = {
     "right atrial enlargement": ("Possible right atrial abnormality", "Consider right atrial enlargement"),
     "left ventricular hypertrophy": (
         "Possible left ventricular hypertrophy",
-        "Consider LVH suggested by voltage criteria only",
+        "Probable left ventricular hypertrophy",
     ),
     "right ventricular hypertrophy": (
         "Possible right ventricular hypertrophy",
@@ -152,14 +150,20 @@ ACUTE_INFARCT_WORDINGS = (
     "Acute {territory} infarct",
     "{territory} infarct, acute",
     "{territory} infarct - possibly acute",
-    "{territory} ST elevation, CONSIDER ACUTE INFARCT",
 )
+ACUTE_INFARCT_WITH_ST_WORDINGS = (*ACUTE_INFARCT_WORDINGS, "{territory} ST elevation, CONSIDER ACUTE INFARCT")
 ISCHEMIA_WORDINGS = (
+    "Repol abnrm suggests ischemia, {territory} leads",
+    "Repol abnrm, prob ischemia, {territory} leads",
     "{territory} ST-T changes may be due to myocardial ischemia",
-    "{territory} T wave changes are consistent with myocardial ischemia",
+)
+ISCHEMIA_WITH_ST_WORDINGS = (
     "ST depression, consider ischemia, {territory} leads",
+    "ST depr, consider ischemia, {territory} leads",
+)
+ISCHEMIA_WITH_T_WORDINGS = (
     "Abnormal T, consider ischemia, {territory} leads",
-    "{territory} ST-T changes suggest myocardial injury/ischemia",
+    "Abnormal T, probable ischemia, {territory} leads",
 )
 
 # With nothing beyond these the verdict is "Borderline ECG".
@@ -207,13 +211,22 @@ def _rhythm_statement(rng: np.random.Generator, diagnosis: Diagnosis, rhythm: Rh
     return statement
 
 
-def _territory_statements(rng: np.random.Generator, diagnosis: Diagnosis) -> list[str]:
+def _territory_wordings(rng: np.random.Generator, diagnosis: Diagnosis, conditions: frozenset[str]) -> Sequence[str]:
+    """Wordings for the walls of an infarct or an ischaemia that agree with the ST segment and the T wave."""
+    if diagnosis.repolarization == "infarction":
+        return HEDGED_INFARCT_WORDINGS if rng.random() < HEDGED_INFARCT_PROBABILITY else INFARCT_WORDINGS
+    if diagnosis.repolarization == "acute infarction":
+        return ACUTE_INFARCT_WITH_ST_WORDINGS if "st elevation" in conditions else ACUTE_INFARCT_WORDINGS
+    with_st = ISCHEMIA_WITH_ST_WORDINGS if "st depression" in conditions else ()
+    with_t = ISCHEMIA_WITH_T_WORDINGS if "t wave inversion" in conditions else ()
+    return (*ISCHEMIA_WORDINGS, *with_st, *with_t)
+
+
+def _territory_statements(rng: np.random.Generator, diagnosis: Diagnosis, conditions: frozenset[str]) -> list[str]:
     """One statement for each wall of an infarct or an ischaemia."""
-    wordings = {
-        "infarction": HEDGED_INFARCT_WORDINGS if rng.random() < 2 * HEDGE_PROBABILITY else INFARCT_WORDINGS,
-        "acute infarction": ACUTE_INFARCT_WORDINGS,
-        "ischemia": ISCHEMIA_WORDINGS,
-    }.get(diagnosis.repolarization, ())
+    if not diagnosis.territories:
+        return []
+    wordings = _territory_wordings(rng, diagnosis, conditions)
     statements = [choose(rng, wordings).format(territory=territory) for territory in diagnosis.territories]
     return [statement[0].upper() + statement[1:] for statement in statements]
 
@@ -272,7 +285,7 @@ def write_report(
             first = f"{first} with {choose(rng, JOINED_WORDINGS[finding])}"
         else:
             statements.append(_finding_statement(rng, finding))
-    walls = [text for text in _territory_statements(rng, diagnosis) if rng.random() >= omission_rate]
+    walls = [text for text in _territory_statements(rng, diagnosis, conditions) if rng.random() >= omission_rate]
     verdict = _verdict(rng, conditions, [*findings, *walls])
     return _set_in_type(rng, [first, *statements, *walls, verdict])
 
