@@ -67,6 +67,7 @@ class CorpusBuilder(GeneratorBasedBuilder):
     """Base of the corpora read from files: `_read_record` reads one record, the rest treats broken ones."""
 
     BUILDER_CONFIG_CLASS = CorpusConfig
+    DEFAULT_WRITER_BATCH_SIZE = 200  # rows in memory per process, 120 kB each
     config: Any  # an instance of BUILDER_CONFIG_CLASS
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -116,6 +117,11 @@ class CorpusBuilder(GeneratorBasedBuilder):
                 self._note_skipped(row, split=split, reason=str(error))
                 continue
             yield row["record_id"], columns
+
+    def _download_and_prepare(self, *args: Any, **kwargs: Any) -> None:
+        """Forget the list that a killed run may have left in the folder that is being written."""
+        (Path(str(self._output_dir)) / SKIPPED_FILENAME).unlink(missing_ok=True)
+        super()._download_and_prepare(*args, **kwargs)
 
     def _as_dataset(self, split: Any = Split.TRAIN, in_memory: bool = False) -> Dataset:
         """A split without rows is an empty table; `datasets` would refuse to read it."""

@@ -241,6 +241,17 @@ class TestBrokenRecords:
         with pytest.raises(ValueError, match=r"Record 4 of ptb_xl cannot be read"):
             load_corpus("ptb_xl", data_dir=changed_dir, on_error="raise")
 
+    def test_the_list_of_a_killed_run_is_forgotten(self, changed_dir, tmp_path):
+        remove_signals(changed_dir, "00004*")
+        builder = PtbXl(data_dir=str(changed_dir), on_error="skip", cache_dir=str(tmp_path / "cache"))
+        left_behind = Path(f"{builder.cache_dir}.incomplete") / "skipped.jsonl"
+        left_behind.parent.mkdir(parents=True)
+        left_behind.write_text('{"split": "train", "record_id": "1", "path": "", "reason": "", "state": null}\n')
+
+        builder.download_and_prepare()
+
+        assert [skipped["record_id"] for skipped in builder.skipped_records] == ["4"]
+
     def test_a_clean_corpus_logs_nothing(self, ptb_xl_dir, caplog):
         load_corpus("ptb_xl", "form", data_dir=ptb_xl_dir, on_error="skip")
 
@@ -249,6 +260,17 @@ class TestBrokenRecords:
     def test_only_two_answers_to_broken_records_exist(self, ptb_xl_dir):
         with pytest.raises(ValueError, match=r'on_error` is \'ignore\'.*"raise" or "skip"'):
             load_corpus("ptb_xl", data_dir=ptb_xl_dir, on_error="ignore")
+
+
+class TestSimulated:
+    def test_the_simulated_corpus_needs_no_files(self):
+        corpus = load_corpus("simulated", num_records=20, seed=1)
+
+        assert list(corpus) == ["train", "validation", "test"]
+        assert sum(rows.num_rows for rows in corpus.values()) == 20
+
+    def test_it_has_no_records_to_skip(self):
+        assert load_corpus("simulated", num_records=20, seed=1, on_error="skip", split="test").num_rows == 2
 
 
 class TestNames:

@@ -173,6 +173,13 @@ class TestCommand:
         assert row["sampling_rate_original"] == 100
         assert "Wrote 1 train, 1 validation, 1 test records" in caplog.text
 
+    def test_the_simulated_corpus_is_written_in_the_same_way(self, tmp_path):
+        main(["simulated", "--num_records", "20", "--seed", "1", "--output_dir", str(tmp_path / "out")])
+
+        stored = load_corpus(str(tmp_path / "out"))
+
+        assert stored["test"].to_dict() == load_corpus("simulated", num_records=20, seed=1)["test"].to_dict()
+
     def test_help_explains_every_flag(self, capsys):
         with pytest.raises(SystemExit, match="0"):
             main(["--help"])
