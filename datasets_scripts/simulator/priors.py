@@ -26,14 +26,14 @@ class Range(NamedTuple):
     high: float
 
 
-# --- Who is recorded -------------------------------------------------------------------------------------------------
+# Who is recorded.
 HEALTHY_PROBABILITY = 0.30
 FEMALE_PROBABILITY = 0.48  # PTB-XL: 48 % female (Wagner et al. 2020, Sci Data 7:154)
 HEALTHY_AGE_YEARS = Normal(47, 17, 18, 90)
 PATIENT_AGE_YEARS = Normal(65, 14, 18, 95)
 RECORDS_PER_PATIENT = 2
 
-# --- What they have: weights, not percentages ------------------------------------------------------------------------
+# What they have: weights, not percentages.
 RHYTHM_WEIGHTS = {
     "sinus rhythm": 0.42,
     "sinus bradycardia": 0.08,
@@ -101,7 +101,7 @@ VENTRICULAR_REPOLARIZATION_KEPT_PROBABILITY = (
     0.2  # infarct or ischaemia read in spite of left bundle block or pre-excitation
 )
 
-# --- Rates, per minute -----------------------------------------------------------------------------------------------
+# Rates, per minute.
 RATE_PER_MIN = {
     "sinus rhythm": Normal(73, 12, 61.5, 97),
     "sinus arrhythmia": Normal(68, 9, 48, 92),
@@ -120,7 +120,7 @@ FLUTTER_VARYING_RATIO_WEIGHTS = {2: 0.35, 3: 0.20, 4: 0.35, 5: 0.10}
 ESCAPE_RATE_PER_MIN = Range(28, 52)
 VENTRICULAR_ESCAPE_PROBABILITY = 0.5
 
-# --- Intervals, milliseconds -----------------------------------------------------------------------------------------
+# Intervals, milliseconds.
 PR_MS = Normal(155, 19, 122, 198)
 PR_SHORTENING_IN_TACHYCARDIA_MS = 15
 FIRST_DEGREE_PR_MS = Range(212, 320)
@@ -137,7 +137,7 @@ QT_PER_QRS = 0.75  # ms of QT per ms of QRS beyond normal
 NORMAL_QRS_MS = 92
 MIN_RR_S = 0.28
 
-# --- Size of things --------------------------------------------------------------------------------------------------
+# Size of things.
 VOLTAGE_LOG_SD = 0.25
 RESPIRATION_HZ = Range(0.18, 0.32)
 RESPIRATORY_VOLTAGE_SHARE = Range(0.0, 0.10)
@@ -146,7 +146,7 @@ LIMB_VOLTAGE_LIMIT_MV = {"usual": 2.2, "large": 3.2}
 CHEST_VOLTAGE_LIMIT_MV = {"usual": 4.0, "large": 5.5}
 LOW_VOLTAGE_LIMB_MV = Range(0.28, 0.47)  # largest peak-to-peak in a limb lead; the criterion is under 0.5 mV
 
-# --- Heart's position ------------------------------------------------------------------------------------------------
+# Heart's position.
 AXIS_TURN_RAD_PER_YEAR = -0.011  # -0.6 degrees per year: 65 degrees at 20, 30 at 80 (Rijnbeek et al. 2014, fig. 2)
 AXIS_REFERENCE_AGE_YEARS = 42.0
 FRONTAL_TURN_SD_RAD = 0.32

@@ -38,6 +38,13 @@ SPIKE_SAMPLES = 2
 VENTRICULAR_SPIKE_MV = (0.5, 2.0)  # in the lead that shows it best
 ATRIAL_SPIKE_MV = (0.4, 1.2)
 DEEP_S_MV = -0.2
+# Height of R' in V1 and the part of the QRS in which it stands.
+LATE_R_MV = {
+    "right bundle branch block": 0.12,
+    "bifascicular block": 0.12,
+    "incomplete right bundle branch block": 0.08,
+}
+LATE_QRS_SHARE = 0.6
 MAX_BEAT_DRAWS = 10
 UPRIGHT_T_MV = 0.03
 UPRIGHT_T_ROWS = [criteria.ROW[lead] for lead in ("I", "II", "V4", "V5", "V6")]
@@ -92,6 +99,10 @@ def contradicts(beat: DominantBeat, diagnosis: Diagnosis, *, sex: str, sampling_
     if diagnosis.is_healthy:
         return bool(beat.t_mv(sampling_rate)[UPRIGHT_T_ROWS].min() < UPRIGHT_T_MV)
     qrs = beat.qrs(sampling_rate)
+    if diagnosis.conduction in LATE_R_MV:
+        late_v1 = qrs[criteria.ROW["V1"], int(LATE_QRS_SHARE * qrs.shape[1]) :]
+        if late_v1.max() < LATE_R_MV[diagnosis.conduction]:
+            return True
     if diagnosis.hypertrophy == "right ventricular hypertrophy":
         has_small_r = qrs[criteria.ROW["V1"]].max() < -qrs[criteria.ROW["V1"]].min()
         return bool(has_small_r or qrs[criteria.ROW["V6"]].min() > DEEP_S_MV)
