@@ -147,7 +147,9 @@ CHEST_VOLTAGE_LIMIT_MV = {"usual": 4.0, "large": 5.5}
 LOW_VOLTAGE_LIMB_MV = Range(0.28, 0.47)  # largest peak-to-peak in a limb lead; the criterion is under 0.5 mV
 
 # Heart's position.
-AXIS_TURN_RAD_PER_YEAR = -0.011  # -0.6 degrees per year: 65 degrees at 20, 30 at 80 (Rijnbeek et al. 2014, fig. 2)
+AXIS_TURN_RAD_PER_YEAR = (
+    -0.011
+)  # -0.6 degrees per year: 65 degrees at 20, 30 at 80; trend after Rijnbeek et al. 2014, J Electrocardiol 47:914
 AXIS_REFERENCE_AGE_YEARS = 42.0
 FRONTAL_TURN_SD_RAD = 0.32
 HORIZONTAL_TURN_SD_RAD = 0.30
