@@ -3,11 +3,11 @@
 One CPU, or one GPU:
 
     accelerate launch train.py configs/ptb_xl_mini.yaml --data_dir ptb-xl/1.0.3 --output_dir runs/ptb_xl_mini
-    accelerate launch --mixed_precision bf16 train.py configs/supreme_mimic_iv_ecg.yaml --dataset_name mimic_prepared
+    accelerate launch --mixed_precision bf16 train.py configs/ptb_xl.yaml --data_dir ptb-xl/1.0.3 --output_dir runs/big
 
 Eight GPUs:
 
-    accelerate launch --num_processes 8 --mixed_precision bf16 train.py configs/supreme_mimic_iv_ecg.yaml ...
+    accelerate launch --num_processes 8 --mixed_precision bf16 train.py configs/ptb_xl.yaml ...
 
 The first word may be a YAML recipe; flags override what it says. `--output_dir` receives a checkpoint that
 `from_pretrained` loads, train_arguments.yaml, train_results.json, a model card (README.md) and, with
@@ -92,7 +92,7 @@ class PretrainingData:
 
 def load_data(arguments: DataArguments) -> PretrainingData:
     """Load the corpus, choose the findings to train on, and leave out what is held out."""
-    options = {} if arguments.num_records is None else {"num_records": arguments.num_records}
+    options: dict[str, Any] = {} if arguments.num_records is None else {"num_records": arguments.num_records}
     corpus = cast(
         DatasetDict,
         load_corpus(
@@ -132,7 +132,7 @@ def drop_held_out(dataset: Dataset, labels: LabelSource, held_out: Sequence[str]
         `tuple`: The records that stay, and their targets, `(num_records, num_findings)`.
     """
     rows = dataset.select_columns(list(labels.columns)).with_format(None)
-    parts = [labels.targets(batch) for batch in rows.iter(batch_size=1000)]
+    parts = [labels.targets(cast(dict[str, Any], batch)) for batch in rows.iter(batch_size=1000)]
     targets = np.concatenate(parts) if parts else np.empty((0, len(labels.findings)), dtype=np.float32)
     hidden = [position for position, finding in enumerate(labels.findings) if finding in held_out]
     stays = ~(np.nan_to_num(targets[:, hidden]) > 0).any(axis=1)
@@ -157,7 +157,7 @@ def build_model(arguments: ModelArguments) -> tuple[SupremeModel, SupremeProcess
         fusion_intermediate_size=2 * arguments.fusion_hidden_size,
         num_fusion_layers=arguments.num_fusion_layers,
     )
-    model.config.text_config.name_or_path = arguments.text_model_name_or_path
+    cast(Any, model.config.text_config).name_or_path = arguments.text_model_name_or_path
     feature_extractor = SupremeEcgFeatureExtractor(
         leads=ecg_config.leads,
         sampling_rate=ecg_config.sampling_rate,
@@ -247,6 +247,8 @@ class PretrainingRun:
             num_workers=arguments.dataloader_num_workers,
             persistent_workers=arguments.dataloader_num_workers > 0,
             collate_fn=self.collator,
+            # Its own source: every pass draws a number, which must not shift the dropout of a resumed run.
+            generator=torch.Generator().manual_seed(arguments.seed),
         )
 
     def resume(self) -> None:
@@ -302,7 +304,7 @@ class PretrainingRun:
             self.train_loader.set_epoch(progress.epoch)
             for batch in skip_first_batches(self.train_loader, progress.batch):
                 with self.accelerator.accumulate(self.model):
-                    step_losses.append(self._learn(batch))
+                    step_losses.append(self._learn(cast(dict[str, torch.Tensor], batch)))
                 progress.batch += 1
                 if self.accelerator.sync_gradients:
                     progress.step += 1

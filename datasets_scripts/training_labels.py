@@ -20,6 +20,11 @@ class LabelSource(Protocol):
 
     findings: tuple[str, ...]
 
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Columns of the corpus that `targets` reads."""
+        ...
+
     def targets(self, rows: Mapping[str, Sequence[Any]]) -> np.ndarray:
         """Targets of a batch of rows, float32 of shape `(batch_size, num_findings)`, NaN where unknown."""
         ...
