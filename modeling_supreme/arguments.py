@@ -4,7 +4,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import yaml
 from transformers import HfArgumentParser
@@ -43,7 +43,9 @@ class DataArguments:
     dataset_name: str = field(
         default="", metadata={"help": "Corpus: a builder (ptb_xl, simulated), a prepared folder, or a Hub id."}
     )
-    dataset_config_name: str | None = field(default=None, metadata={"help": "Labels of the corpus, such as hierarchy."})
+    dataset_config_name: str | None = field(
+        default=None, metadata={"help": "Labels of the corpus, such as hierarchy."}
+    )
     data_dir: str | None = field(default=None, metadata={"help": "Folder with the official files of the corpus."})
     num_records: int | None = field(default=None, metadata={"help": "Records of the simulated corpus."})
     report_labels: str | None = field(
@@ -142,7 +144,7 @@ def parse_arguments(
         FileNotFoundError: If the recipe does not exist.
         ValueError: If the recipe is no table of flags, or sets one that does not exist.
     """
-    parser = HfArgumentParser(list(argument_classes), description=description)
+    parser = HfArgumentParser(cast(Any, list(argument_classes)), description=description)
     words = list(sys.argv[1:] if argv is None else argv)
     recipe: dict[str, Any] = {}
     if words and not words[0].startswith("-"):
@@ -172,8 +174,8 @@ def recipe_to_flags(recipe: dict[str, Any]) -> list[str]:
     """
     words = []
     for name, value in recipe.items():
-        if value is None:
-            continue
+        if value is None or value == []:
+            continue  # the default; argparse has no words for an empty list
         words.append(f"--{name}")
         words.extend(str(item) for item in (value if isinstance(value, list) else [value]))
     return words
