@@ -54,16 +54,14 @@ def read_wfdb(path: str | Path) -> EcgRecording:
     except ImportError as error:
         raise ImportError(f"Reading {path} needs the package wfdb: `pip install wfdb`, or pass an array.") from error
     path = Path(path)
-    header_path = path if path.suffix == ".hea" else path.with_suffix(".hea")
-    if not header_path.is_file():
-        header_path = path.with_name(f"{path.name}.hea")
+    header_path = path.with_suffix(".hea")  # a WFDB record has no dot in its name
     if not header_path.is_file():
         raise FileNotFoundError(
             f"There is no ECG record at {path}: {header_path} does not exist."
             " Give the path of a WFDB record, with or without `.hea`."
         )
     try:
-        record = wfdb.rdrecord(str(header_path.with_suffix("")))
+        record: Any = wfdb.rdrecord(str(header_path.with_suffix("")))
     except (OSError, ValueError, IndexError, KeyError, TypeError) as error:  # what wfdb raises on damaged files
         raise ValueError(
             f"{header_path}: the record cannot be read ({type(error).__name__}: {error}). Download its files again."

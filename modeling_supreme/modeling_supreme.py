@@ -1,7 +1,7 @@
 """The zero-shot model: an ECG encoder whose tokens are read by text queries in a Cardiac Fusion Network.
 
-Source: SuPreME (Cai et al. 2025, arXiv 2502.19668) for the idea; the paper's layer counts and widths were not available,
-so those of the Cardiac Fusion Network here are our own.
+Source: SuPreME (Cai et al. 2025, arXiv 2502.19668) for the idea; the paper's layer counts and widths were not
+available, so those of the Cardiac Fusion Network here are our own.
 """
 
 from collections.abc import Callable
@@ -145,7 +145,7 @@ class SupremeAttention(nn.Module):
         attention_interface: Callable = eager_attention_forward
         if not output_attentions:
             attention_interface = ALL_ATTENTION_FUNCTIONS.get_interface(
-                self.config._attn_implementation, eager_attention_forward
+                self.config._attn_implementation or "eager", eager_attention_forward
             )
         attended, weights = attention_interface(
             self,
@@ -258,10 +258,7 @@ class SupremeEcgConvLayer(GradientCheckpointingLayer):
 
     def __init__(self, width_in: int, width_out: int, *, kernel_size: int, stride: int, hidden_act: str) -> None:
         super().__init__()
-        self.stride = stride
-        self.conv = nn.Conv1d(
-            width_in, width_out, kernel_size, stride=stride, padding=kernel_size // 2, bias=False
-        )
+        self.conv = nn.Conv1d(width_in, width_out, kernel_size, stride=stride, padding=kernel_size // 2, bias=False)
         self.norm = nn.BatchNorm1d(width_out)
         self.activation_fn = ACT2FN[hidden_act]
 
@@ -274,6 +271,7 @@ class SupremeEcgHybridEncoder(nn.Module):
 
     def __init__(self, config: SupremeEcgConfig) -> None:
         super().__init__()
+        self.strides = config.conv_strides
         widths = [len(config.leads), *config.conv_channels]
         # The first kernel spans four strides: it takes the part of a low-pass filter before decimation.
         kernel_sizes = [4 * config.conv_strides[0] + 1] + [config.conv_kernel_size] * (len(config.conv_strides) - 1)
@@ -291,8 +289,8 @@ class SupremeEcgHybridEncoder(nn.Module):
         self, signal: torch.Tensor, sample_mask: torch.Tensor | None, output_attentions: bool
     ) -> SupremeEcgModelOutput:
         hidden_states, mask = signal, sample_mask
-        for layer in self.conv_layers:
-            mask = thin_sample_mask(mask, layer.stride)
+        for layer, stride in zip(self.conv_layers, self.strides, strict=True):
+            mask = thin_sample_mask(mask, stride)
             hidden_states = layer(hidden_states, mask)
         outputs = self.transformer(hidden_states.transpose(1, 2), mask, output_attentions)
         outputs.token_mask = mask
@@ -336,6 +334,7 @@ class SupremeEcgResNetEncoder(nn.Module):
             blocks.append(SupremeEcgResNetBlock(width_in, width_out, stride=1 if stage == 0 else 2))
             blocks.append(SupremeEcgResNetBlock(width_out, width_out, stride=1))
         self.blocks = nn.ModuleList(blocks)
+        self.strides = [block.stride for block in blocks]
 
     def forward(
         self, signal: torch.Tensor, sample_mask: torch.Tensor | None, output_attentions: bool
@@ -345,8 +344,8 @@ class SupremeEcgResNetEncoder(nn.Module):
         mask = thin_sample_mask(mask, 2)
         hidden_states = apply_mask(self.max_pool(hidden_states), mask)
         all_hidden_states = (hidden_states.transpose(1, 2),)
-        for block in self.blocks:
-            mask = thin_sample_mask(mask, block.stride)
+        for block, stride in zip(self.blocks, self.strides, strict=True):
+            mask = thin_sample_mask(mask, stride)
             hidden_states = block(hidden_states, mask)
             all_hidden_states += (hidden_states.transpose(1, 2),)
         return SupremeEcgModelOutput(
@@ -380,9 +379,8 @@ def masked_mean(hidden_states: torch.Tensor, mask: torch.Tensor | None) -> torch
 class SupremePreTrainedModel(PreTrainedModel):
     """Weight initialisation and what this family can do."""
 
-    config: SupremeConfig | SupremeEcgConfig
     main_input_name = "signal"
-    input_modalities = ("time", "text")
+    input_modalities = ["time", "text"]
     supports_gradient_checkpointing = True
     _supports_sdpa = True
     _supports_attention_backend = True
@@ -407,7 +405,7 @@ class SupremeEcgModel(SupremePreTrainedModel):
 
     config: SupremeEcgConfig
     base_model_prefix = "ecg_model"
-    input_modalities = ("time",)
+    input_modalities = ["time"]
 
     def __init__(self, config: SupremeEcgConfig) -> None:
         super().__init__(config)
@@ -496,9 +494,11 @@ class CardiacFusionNetwork(nn.Module):
     def __init__(self, config: SupremeConfig) -> None:
         super().__init__()
         width, eps = config.fusion_hidden_size, config.layer_norm_eps
-        self.query_norm = nn.LayerNorm(config.text_config.hidden_size, eps=eps)
-        self.query_projection = nn.Linear(config.text_config.hidden_size, width)
-        self.token_projection = nn.Linear(config.ecg_config.hidden_size, width)
+        text_config: Any = config.text_config
+        ecg_config: Any = config.ecg_config
+        self.query_norm = nn.LayerNorm(text_config.hidden_size, eps=eps)
+        self.query_projection = nn.Linear(text_config.hidden_size, width)
+        self.token_projection = nn.Linear(ecg_config.hidden_size, width)
         self.token_norm = nn.LayerNorm(width, eps=eps)
         self.layers = nn.ModuleList([SupremeFusionLayer(config) for _ in range(config.num_fusion_layers)])
         self.layer_norm = nn.LayerNorm(width, eps=eps)
@@ -511,6 +511,7 @@ class CardiacFusionNetwork(nn.Module):
         token_mask: torch.Tensor | None = None,
         output_attentions: bool = False,
     ) -> tuple[torch.Tensor, tuple[torch.Tensor, ...] | None]:
+        """Return `logits_per_ecg` and, where asked for, the `cross_attentions` of `SupremeOutput`."""
         queries = self.query_projection(self.query_norm(query_embeds))[None]  # (1, num_queries, fusion_hidden_size)
         tokens = self.token_norm(self.token_projection(tokens))
         attention_mask = None if token_mask is None else token_mask[:, None, None, :]
@@ -574,9 +575,7 @@ class SupremeModel(SupremePreTrainedModel):
             self.text_model.eval().requires_grad_(False)
         return self
 
-    def get_query_embeds(
-        self, input_ids: torch.Tensor, attention_mask: torch.Tensor | None = None
-    ) -> torch.Tensor:
+    def get_query_embeds(self, input_ids: torch.Tensor, attention_mask: torch.Tensor | None = None) -> torch.Tensor:
         """Embed queries with the text encoder.
 
         Args:
@@ -632,13 +631,13 @@ class SupremeModel(SupremePreTrainedModel):
         Raises:
             ValueError: If queries are given twice, or not at all.
         """
-        if (input_ids is None) == (query_embeds is None):
+        if query_embeds is None and input_ids is not None:
+            query_embeds = self.get_query_embeds(input_ids, attention_mask)
+        elif query_embeds is None or input_ids is not None:
             raise ValueError(
                 "Give the queries either as `input_ids` or as `query_embeds`, not both and not neither."
                 " `get_query_embeds` turns the first into the second."
             )
-        if query_embeds is None:
-            query_embeds = self.get_query_embeds(input_ids, attention_mask)
         ecg_outputs = self.ecg_model(signal, lead_mask, sample_mask)
         logits, cross_attentions = self.fusion(
             query_embeds.to(self.dtype), ecg_outputs.last_hidden_state, ecg_outputs.token_mask, output_attentions

@@ -61,6 +61,8 @@ class ZeroShotEcgClassificationPipeline(Pipeline):
                 Whether to say where in the strip each label looked.
             batch_size (`int`, *optional*, defaults to 1):
                 Recordings scored at once.
+            kwargs:
+                The arguments above from `candidate_labels` on.
 
         Returns:
             `list[dict]`: For one recording, `label` and `score` of each finding, best first; with `return_attention`
@@ -99,7 +101,8 @@ class ZeroShotEcgClassificationPipeline(Pipeline):
         if isinstance(recording, Mapping) and "record_id" in recording:
             name = str(recording["record_id"])
         source = load_recording(recording, sampling_rate=sampling_rate, leads=leads)
-        features = self.feature_extractor(
+        extractor: Any = self.feature_extractor
+        features = extractor(
             source.strip, sampling_rate=source.sampling_rate, leads=source.leads, record_id=name, return_tensors="pt"
         )
         return dict(features)
