@@ -144,7 +144,7 @@ def parse_arguments(
         FileNotFoundError: If the recipe does not exist.
         ValueError: If the recipe is no table of flags, or sets one that does not exist.
     """
-    parser = HfArgumentParser(cast(Any, list(argument_classes)), description=description)
+    parser = HfArgumentParser(cast(Any, list(argument_classes)), description=description, allow_abbrev=False)
     words = list(sys.argv[1:] if argv is None else argv)
     recipe: dict[str, Any] = {}
     if words and not words[0].startswith("-"):

@@ -43,8 +43,8 @@ def write_model_card(
         corpus=corpus,
         label_source="extracted from reports" if settings["report_labels"] else "the corpus' own",
         held_out=", ".join(results["held_out_findings"]) or "nothing",
-        ecg_encoder=settings["model_name_or_path"] or settings["ecg_encoder"],
-        text_encoder=settings["model_name_or_path"] or settings["text_model_name_or_path"],
+        ecg_encoder=describe_source(settings["model_name_or_path"] or settings["ecg_encoder"]),
+        text_encoder=describe_source(settings["model_name_or_path"] or settings["text_model_name_or_path"]),
         validation_auroc=_format(results["validation_auroc_macro"]),
         validation_loss=_format(results["validation_loss"]),
         settings=settings,
@@ -57,8 +57,14 @@ def write_model_card(
 
 def describe_corpus(settings: dict[str, Any]) -> str:
     """Name of the corpus and its configuration, without the folders of this machine."""
-    name = Path(settings["dataset_name"]).name
+    name = describe_source(settings["dataset_name"])
     return f"{name} ({settings['dataset_config_name']})" if settings["dataset_config_name"] else name
+
+
+def describe_source(name_or_path: str) -> str:
+    """A name or Hub id as it is; of a folder of this machine, the last part."""
+    path = Path(name_or_path)
+    return path.name if path.is_absolute() or path.is_dir() else name_or_path
 
 
 def _eval_results(corpus: str, results: dict[str, Any]) -> list[EvalResult] | None:

@@ -1,0 +1,63 @@
+"""Every recipe in configs/ is read by the script it is for, and names what exists."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from datasets_scripts import BUILDERS
+from datasets_scripts.extraction.terminology import load_terminology
+from modeling_supreme import ECG_PRESETS
+from modeling_supreme.arguments import DataArguments, ModelArguments, TrainArguments, parse_arguments
+
+
+ROOT = Path(__file__).resolve().parents[1]
+RECIPES = sorted((ROOT / "configs").glob("*.yaml"))
+
+
+def read(path):
+    """The arguments of a recipe; demo.py and the reader of the README fill in what machines differ in."""
+    settings = yaml.safe_load(path.read_text(encoding="utf-8"))
+    missing = {"dataset_name": "simulated", "output_dir": "runs/test"}
+    flags = [word for name, value in missing.items() if name not in settings for word in (f"--{name}", value)]
+    return parse_arguments((ModelArguments, DataArguments, TrainArguments), [str(path), *flags])
+
+
+def test_there_are_recipes():
+    assert "ptb_xl_mini.yaml" in {path.name for path in RECIPES}
+
+
+def test_recipes_are_yaml_files_alone():
+    assert {path.suffix for path in (ROOT / "configs").iterdir()} == {".yaml"}
+
+
+@pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.name)
+class TestRecipe:
+    def test_every_value_arrives_as_it_is_written(self, path):
+        settings = yaml.safe_load(path.read_text(encoding="utf-8"))
+
+        arguments = {key: value for part in read(path) for key, value in vars(part).items()}
+
+        assert {key: arguments[key] for key in settings} == settings
+
+    def test_the_encoder_exists(self, path):
+        assert read(path)[0].ecg_encoder in ECG_PRESETS
+
+    def test_the_corpus_and_its_configuration_exist(self, path):
+        data = read(path)[1]
+
+        assert data.dataset_config_name in {None, *BUILDERS[data.dataset_name].builder_configs}
+
+    def test_held_out_findings_are_in_the_terminology(self, path):
+        terminology = load_terminology()
+
+        assert [name for name in read(path)[1].held_out_findings if terminology.find(name) is None] == []
+
+    def test_it_names_no_folder_of_a_machine(self, path):
+        _, data, train = read(path)
+
+        assert data.data_dir is None
+        assert train.output_dir == "runs/test"
+
+    def test_it_opens_with_what_it_is_for(self, path):
+        assert path.read_text(encoding="utf-8").startswith("# ")
