@@ -1,0 +1,145 @@
+"""`StripCollator`: rows of a corpus become a batch; what was not recorded is masked, and labels follow their rows."""
+
+import numpy as np
+import pytest
+import torch
+from datasets import Dataset
+
+from datasets_scripts.batches import StripCollator
+from datasets_scripts.schema import corpus_features
+from datasets_scripts.training_labels import CorpusLabels, ReportLabels
+from modeling_supreme import STANDARD_LEADS, SupremeEcgFeatureExtractor
+
+
+V6 = STANDARD_LEADS.index("V6")
+
+
+@pytest.fixture
+def extractor():
+    """Strips as they are: 500 Hz, 10 s, no filter."""
+    return SupremeEcgFeatureExtractor()
+
+
+def make_row(record_id, *, num_samples=5000, missing=(), labels=()):
+    """Sines, in microvolts, of 1000 µV for lead I to 2100 µV for V6."""
+    wave = np.sin(2 * np.pi * np.arange(5000) / 500)
+    signal = np.rint(wave * (1000 + 100 * np.arange(12)[:, None])).astype(np.int16)
+    signal[:, num_samples:] = 0
+    lead_mask = np.array([lead not in missing for lead in STANDARD_LEADS])
+    signal[~lead_mask] = 0
+    return {
+        "record_id": record_id,
+        "patient_id": record_id,
+        "signal": signal,
+        "lead_mask": lead_mask,
+        "num_samples": num_samples,
+        "sampling_rate_original": 500,
+        "age": 50.0,
+        "sex": None,
+        "report": "",
+        "statements": [],
+        "labels": list(labels),
+        "label_mask": [True, True],
+    }
+
+
+def test_rows_become_one_batch(extractor):
+    batch = StripCollator(extractor)([make_row("a"), make_row("b")])
+
+    assert {name: tuple(value.shape) for name, value in batch.items()} == {
+        "signal": (2, 12, 5000),
+        "lead_mask": (2, 12),
+        "sample_mask": (2, 5000),
+    }
+
+
+def test_microvolts_are_handed_on_as_millivolts(extractor):
+    batch = StripCollator(extractor)([make_row("a")])
+
+    # a quarter of the period of 1 s, where the sine is 1
+    assert batch["signal"][0, 0, 125].item() * extractor.scale_mv == pytest.approx(1.0, rel=1e-6)
+    assert batch["signal"][0, V6, 125].item() * extractor.scale_mv == pytest.approx(2.1, rel=1e-6)
+
+
+def test_a_short_row_is_padded_and_masked(extractor):
+    batch = StripCollator(extractor)([make_row("whole"), make_row("short", num_samples=3000)])
+
+    assert batch["sample_mask"].sum(dim=1).tolist() == [5000, 3000]
+    assert batch["sample_mask"][1, :3000].all()
+    assert not batch["signal"][1, :, 3000:].any()
+
+
+def test_a_lead_that_was_not_recorded_is_masked(extractor):
+    batch = StripCollator(extractor)([make_row("whole"), make_row("eleven leads", missing=["V6"])])
+
+    assert batch["lead_mask"].sum(dim=1).tolist() == [12, 11]
+    assert not batch["lead_mask"][1, V6]
+    assert not batch["signal"][1, V6].any()
+
+
+def test_a_row_is_the_same_in_any_company(extractor):
+    collator = StripCollator(extractor)
+    short = make_row("short", num_samples=3000)
+
+    alone, among_others = collator([short]), collator([make_row("whole"), short])
+
+    assert all(torch.equal(alone[name][0], among_others[name][1]) for name in alone)
+
+
+def test_the_feature_extractor_of_the_checkpoint_is_obeyed():
+    extractor = SupremeEcgFeatureExtractor(sampling_rate=100, num_samples=1000)
+
+    batch = StripCollator(extractor)([make_row("a")])
+
+    assert batch["signal"].shape == (1, 12, 1000)
+
+
+def test_without_labels_only_the_columns_of_the_signal_are_read(extractor):
+    collator = StripCollator(extractor)
+
+    assert collator.columns == ["record_id", "signal", "lead_mask", "num_samples"]
+    assert "labels" not in collator([{name: make_row("a")[name] for name in collator.columns}])
+
+
+def test_labels_of_the_corpus_follow_their_rows(extractor):
+    labels = CorpusLabels(["normal ecg", "atrial flutter"], ["normal ecg", "atrial flutter"])
+
+    batch = StripCollator(extractor, labels)([make_row("a", labels=[1]), make_row("b", labels=[0])])
+
+    assert batch["labels"].tolist() == [[0, 1], [1, 0]]
+    assert batch["labels"].dtype == torch.float32
+
+
+def test_labels_of_reports_are_found_by_record(extractor):
+    labels = ReportLabels({"b": (("atrial flutter",), ())}, ["atrial flutter"])
+
+    batch = StripCollator(extractor, labels)([make_row("b"), make_row("a")])
+
+    assert batch["labels"][0].tolist() == [1]
+    assert batch["labels"][1].isnan().all()
+
+
+def test_the_columns_of_the_labels_are_read_once(extractor):
+    labels = ReportLabels({}, ["atrial flutter"])
+
+    assert StripCollator(extractor, labels).columns == ["record_id", "signal", "lead_mask", "num_samples"]
+
+
+@pytest.mark.parametrize("format_type", [None, "numpy", "torch"])
+def test_every_format_of_a_dataset_gives_the_same_batch(extractor, format_type):
+    rows = [make_row("a", labels=[1]), make_row("b", num_samples=3000, missing=["V6"])]
+    dataset = Dataset.from_list(rows, features=corpus_features(["normal ecg", "atrial flutter"]))
+    labels = CorpusLabels(["normal ecg", "atrial flutter"], ["normal ecg", "atrial flutter"])
+    collator = StripCollator(extractor, labels)
+
+    stored = dataset.select_columns(collator.columns).with_format(format_type)
+    batch, expected = collator([stored[0], stored[1]]), collator(rows)
+
+    assert all(torch.equal(batch[name], expected[name]) for name in expected)
+
+
+def test_a_record_that_cannot_be_used_is_named(extractor):
+    row = make_row("12345", num_samples=0)
+
+    with pytest.raises(ValueError, match="12345"):
+        StripCollator(extractor)([row])
