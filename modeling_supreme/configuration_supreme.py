@@ -153,6 +153,14 @@ class SupremeEcgConfig(PreTrainedConfig):
                 " Give one stride a stage."
             )
 
+    def validate_conv_kernel_size(self) -> None:
+        """Refuse kernels without a middle: strips of some lengths would have a token more than their mask."""
+        if self.encoder_type == "hybrid" and self.conv_kernel_size % 2 == 0:
+            raise ValueError(
+                f"`conv_kernel_size` ({self.conv_kernel_size}) is even."
+                f" Use {self.conv_kernel_size - 1} or {self.conv_kernel_size + 1} samples."
+            )
+
     @property
     def token_stride(self) -> int:
         """Samples from one token to the next."""

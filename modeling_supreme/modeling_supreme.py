@@ -243,8 +243,10 @@ class SupremeEcgVitEncoder(nn.Module):
     def forward(
         self, signal: torch.Tensor, sample_mask: torch.Tensor | None, output_attentions: bool
     ) -> SupremeEcgModelOutput:
+        patch_size = self.patch_embedding.stride[0]
+        signal = nn.functional.pad(signal, (0, -signal.shape[-1] % patch_size))  # a short strip may end within a patch
         patches = self.patch_embedding(signal)  # (batch_size, hidden_size, num_tokens)
-        token_mask = thin_sample_mask(sample_mask, self.patch_embedding.stride[0])
+        token_mask = thin_sample_mask(sample_mask, patch_size)
         outputs = self.transformer(patches.transpose(1, 2), token_mask, output_attentions)
         outputs.token_mask = token_mask
         return outputs
@@ -441,10 +443,11 @@ class SupremeEcgModel(SupremePreTrainedModel):
             ValueError: If `signal` has another number of leads or more samples than the configuration says.
         """
         self._check_signal(signal)
+        # Not by multiplication: a missing sample may be NaN, and NaN times zero is NaN
         if lead_mask is not None:
-            signal = signal * lead_mask[..., None]
+            signal = signal.masked_fill(lead_mask.logical_not()[..., None], 0.0)
         if sample_mask is not None:
-            signal = signal * sample_mask[:, None, :]
+            signal = signal.masked_fill(sample_mask.logical_not()[:, None, :], 0.0)
         outputs = self.encoder(signal.to(self.dtype), sample_mask, output_attentions)
         outputs.pooler_output = masked_mean(outputs.last_hidden_state, outputs.token_mask)
         if not output_hidden_states:
