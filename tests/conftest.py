@@ -1,4 +1,4 @@
-"""Fixtures shared by all tests: caches in a temporary folder, real records, and a small corpus written on the spot."""
+"""Fixtures shared by all tests: caches in a temporary folder, real records, a small corpus and tiny models."""
 
 import os
 import tempfile
@@ -10,6 +10,8 @@ os.environ["HF_HOME"] = _CACHE.name
 os.environ["HF_DATASETS_CACHE"] = f"{_CACHE.name}/datasets"
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["HF_DATASETS_DISABLE_PROGRESS_BARS"] = "1"
+# PyTorch reads this when imported: on tiny models, threads wait a hundred times longer than they compute.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from pathlib import Path  # noqa: E402
 
@@ -119,3 +121,116 @@ def write_scp_statements(path):
         for code in ALL_CODES
     }
     pd.DataFrame.from_dict(rows, orient="index").to_csv(path)
+
+
+@pytest.fixture(scope="session")
+def text_encoder_dir(tmp_path_factory):
+    """A random BERT, 32 wide, whose WordPiece vocabulary holds the words of the terminology; loads without the net."""
+    import torch
+    from transformers import BertConfig, BertModel
+
+    folder = tmp_path_factory.mktemp("text_encoder")
+    tokenizer = make_tokenizer()
+    tokenizer.save_pretrained(folder)
+    torch.manual_seed(0)
+    config = BertConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=32,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        intermediate_size=64,
+        max_position_embeddings=64,
+        initializer_range=0.2,
+    )
+    BertModel(config).save_pretrained(folder)
+    return folder
+
+
+def make_tokenizer():
+    """WordPiece over the terminology's words, with every letter as a fallback: no query becomes `[UNK]`."""
+    from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
+    from transformers import PreTrainedTokenizerFast
+
+    from datasets_scripts.extraction.terminology import load_terminology
+
+    characters = "abcdefghijklmnopqrstuvwxyz0123456789-/().,'"
+    words = {word for finding in load_terminology() for word in finding.name.split()}
+    pieces = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", *characters, *(f"##{letter}" for letter in characters)]
+    vocabulary = {piece: index for index, piece in enumerate([*pieces, *sorted(words - set(pieces))])}
+    tokenizer = Tokenizer(models.WordPiece(vocabulary, unk_token="[UNK]"))
+    tokenizer.normalizer = normalizers.BertNormalizer()
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    tokenizer.post_processor = processors.BertProcessing(
+        ("[SEP]", vocabulary["[SEP]"]), ("[CLS]", vocabulary["[CLS]"])
+    )
+    special_tokens = {"pad_token": "[PAD]", "unk_token": "[UNK]", "cls_token": "[CLS]", "sep_token": "[SEP]"}
+    return PreTrainedTokenizerFast(tokenizer_object=tokenizer, model_max_length=64, **special_tokens)
+
+
+# Encoders of a few thousand parameters for 10 s at 100 Hz.
+TINY_ENCODERS = {
+    "vit": {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64},
+    "resnet": {"hidden_size": 32, "conv_channels": [8, 16, 24, 32]},
+    "hybrid": {
+        "hidden_size": 32,
+        "num_hidden_layers": 1,
+        "num_attention_heads": 2,
+        "intermediate_size": 64,
+        "conv_channels": [8, 16, 24, 32],
+        "conv_strides": [5, 2, 2, 2],
+    },
+}
+
+
+@pytest.fixture(scope="session")
+def make_tiny_model(text_encoder_dir):
+    """A function that builds a tiny model around `text_encoder_dir`: `make_tiny_model("vit", text_pooling="mean")`."""
+    import torch
+
+    from modeling_supreme import SupremeEcgConfig, SupremeModel
+
+    def make(encoder_type="hybrid", **config_fields):
+        torch.manual_seed(0)
+        ecg_config = SupremeEcgConfig(
+            encoder_type=encoder_type,
+            sampling_rate=100,
+            num_samples=1000,
+            **TINY_ENCODERS[encoder_type],
+        )
+        config_fields = {
+            "fusion_hidden_size": 16,
+            "fusion_intermediate_size": 32,
+            "num_fusion_heads": 2,
+            **config_fields,
+        }
+        return SupremeModel.from_text_pretrained(str(text_encoder_dir), ecg_config=ecg_config, **config_fields)
+
+    return make
+
+
+@pytest.fixture
+def tiny_model(make_tiny_model):
+    """A fresh hybrid with a frozen text encoder, in evaluation mode."""
+    return make_tiny_model("hybrid", trained_queries=["atrial fibrillation", "normal ecg"])
+
+
+@pytest.fixture(scope="session")
+def tiny_processor(text_encoder_dir):
+    """Processor of the tiny models: 12 leads, 10 s at 100 Hz."""
+    from transformers import AutoTokenizer
+
+    from modeling_supreme import SupremeEcgFeatureExtractor, SupremeProcessor
+
+    extractor = SupremeEcgFeatureExtractor(sampling_rate=100, num_samples=1000)
+    return SupremeProcessor(extractor, AutoTokenizer.from_pretrained(text_encoder_dir))
+
+
+@pytest.fixture(scope="session")
+def tiny_checkpoint_dir(make_tiny_model, tiny_processor, tmp_path_factory):
+    """What a training run leaves: weights, configuration, processor and code. Not to be written to."""
+    from modeling_supreme.checkpoints import save_checkpoint
+
+    folder = tmp_path_factory.mktemp("checkpoint")
+    model = make_tiny_model("hybrid", trained_queries=["atrial fibrillation", "normal ecg"])
+    save_checkpoint(model, tiny_processor, folder)
+    return folder

@@ -1,0 +1,133 @@
+"""Queries: what is embedded is the template's sentence, each on its own, and wordings are drawn as often as asked."""
+
+import pytest
+import torch
+from transformers import AutoModel, AutoTokenizer
+
+from modeling_supreme.queries import QueryWordings, encode_queries, fill_template
+
+
+LABELS = ["atrial fibrillation", "normal ecg", "first degree av block", "wolff-parkinson-white pattern"]
+
+
+def test_every_place_of_the_template_gets_the_label():
+    assert fill_template("{}: this ECG shows {}.", ["atrial flutter"]) == [
+        "atrial flutter: this ECG shows atrial flutter."
+    ]
+
+
+@pytest.mark.parametrize("label", ["{braces}", "50 % {}", "{0}"])
+def test_braces_in_a_label_are_letters_like_others(label):
+    assert fill_template("ECG with {}", [label]) == [f"ECG with {label}"]
+
+
+def test_a_template_without_a_place_for_the_label_is_refused():
+    with pytest.raises(ValueError, match=r"`hypothesis_template` 'An ECG' has no \{\}.*Write \{\} where the label"):
+        fill_template("An ECG", ["atrial flutter"])
+
+
+def test_the_first_token_stands_for_the_query_as_in_the_text_encoder_alone(
+    make_tiny_model, tiny_processor, text_encoder_dir
+):
+    text_model, tokenizer = (cls.from_pretrained(text_encoder_dir) for cls in (AutoModel, AutoTokenizer))
+    hidden_states = text_model(**tokenizer("normal ecg", return_tensors="pt")).last_hidden_state
+
+    embeds = encode_queries(make_tiny_model(text_pooling="cls"), tiny_processor.tokenizer, ["normal ecg"])
+
+    torch.testing.assert_close(embeds, hidden_states[:, 0])
+
+
+def test_the_mean_over_tokens_stands_for_the_query_where_the_configuration_says_so(
+    make_tiny_model, tiny_processor, text_encoder_dir
+):
+    text_model, tokenizer = (cls.from_pretrained(text_encoder_dir) for cls in (AutoModel, AutoTokenizer))
+    hidden_states = text_model(**tokenizer("normal ecg", return_tensors="pt")).last_hidden_state
+
+    # The longer second query pads the first, which must not enter its mean.
+    embeds = encode_queries(make_tiny_model(text_pooling="mean"), tiny_processor.tokenizer, LABELS[1:])
+
+    torch.testing.assert_close(embeds[:1], hidden_states.mean(dim=1), atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("batch_size", [1, 3, 256])
+def test_an_embedding_does_not_depend_on_what_is_embedded_with_it(tiny_model, tiny_processor, batch_size):
+    alone = [encode_queries(tiny_model, tiny_processor.tokenizer, [label]) for label in LABELS]
+
+    together = encode_queries(tiny_model, tiny_processor.tokenizer, LABELS, batch_size=batch_size)
+
+    torch.testing.assert_close(together, torch.cat(alone), atol=1e-5, rtol=1e-5)
+
+
+def test_different_queries_have_different_embeddings(tiny_model, tiny_processor):
+    embeds = encode_queries(tiny_model, tiny_processor.tokenizer, LABELS)
+
+    assert torch.pdist(embeds).min() > 0.1
+
+
+def test_the_sentence_of_the_template_is_embedded(tiny_model, tiny_processor):
+    sentence = encode_queries(tiny_model, tiny_processor.tokenizer, ["an ecg with atrial flutter"])
+
+    filled = encode_queries(tiny_model, tiny_processor.tokenizer, ["atrial flutter"], template="an ecg with {}")
+
+    assert torch.equal(filled, sentence)
+
+
+def test_queries_are_cut_after_the_configured_number_of_tokens(make_tiny_model, tiny_processor):
+    model = make_tiny_model(max_query_tokens=4)  # [CLS] atrial flutter [SEP]
+
+    short, long = encode_queries(model, tiny_processor.tokenizer, ["atrial flutter", "atrial flutter with pauses"])
+
+    torch.testing.assert_close(long, short)
+
+
+def test_embedding_needs_no_gradient_even_where_the_text_encoder_is_trained(make_tiny_model, tiny_processor):
+    model = make_tiny_model(freeze_text_encoder=False).train()
+
+    assert not encode_queries(model, tiny_processor.tokenizer, LABELS).requires_grad
+
+
+@pytest.fixture
+def wordings():
+    """Three findings with 1, 3 and 2 wordings, embedded as 10; 20, 21, 22; 30, 31."""
+    return torch.tensor([[10.0], [20.0], [21.0], [22.0], [30.0], [31.0]]), [1, 3, 2]
+
+
+def draw(wordings, name_probability, num_draws=400):
+    """The wordings drawn, `(num_draws, 3)`."""
+    sampler = QueryWordings(*wordings, name_probability=name_probability)
+    generator = torch.Generator().manual_seed(0)
+    return torch.stack([sampler.sample(generator)[:, 0] for _ in range(num_draws)])
+
+
+def test_names_are_the_first_wording_of_each_finding(wordings):
+    assert QueryWordings(*wordings).names.tolist() == [[10.0], [20.0], [30.0]]
+
+
+def test_a_name_probability_of_one_draws_names_only(wordings):
+    assert draw(wordings, 1.0).unique(dim=0).tolist() == [[10.0, 20.0, 30.0]]
+
+
+def test_a_name_probability_of_zero_draws_names_only_where_there_is_nothing_else(wordings):
+    drawn = draw(wordings, 0.0)
+
+    assert [column.unique().tolist() for column in drawn.T] == [[10.0], [21.0, 22.0], [31.0]]
+
+
+def test_the_name_is_drawn_as_often_as_asked(wordings):
+    drawn = draw(wordings, 0.7, num_draws=2000)
+
+    # The standard error of a share of 0.7 in 2,000 draws is 0.01.
+    assert (drawn[:, 1] == 20.0).float().mean().item() == pytest.approx(0.7, abs=0.04)
+
+
+def test_other_wordings_are_drawn_equally_often(wordings):
+    drawn = draw(wordings, 0.0, num_draws=2000)
+
+    assert (drawn[:, 1] == 21.0).float().mean().item() == pytest.approx(0.5, abs=0.04)
+
+
+def test_findings_draw_independently_of_each_other(wordings):
+    drawn = draw(wordings, 0.5, num_draws=2000)
+
+    both_names = ((drawn[:, 1] == 20.0) & (drawn[:, 2] == 30.0)).float().mean().item()
+    assert both_names == pytest.approx(0.25, abs=0.04)
