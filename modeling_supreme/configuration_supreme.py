@@ -69,7 +69,7 @@ class SupremeEcgConfig(PreTrainedConfig):
         layer_norm_eps (`float`):
             Added to the variance in every LayerNorm.
         initializer_range (`float`):
-            Standard deviation of freshly initialised weights.
+            Standard deviation of freshly initialised position embeddings.
 
     Example:
         >>> config = SupremeEcgConfig.from_preset("vit_tiny")
@@ -206,8 +206,6 @@ class SupremeConfig(PreTrainedConfig):
             Activation of the feed-forward parts, by its transformers name.
         layer_norm_eps (`float`):
             Added to the variance in every LayerNorm.
-        initializer_range (`float`):
-            Standard deviation of freshly initialised weights.
         trained_queries (`list[str]`):
             Findings this checkpoint was trained on, by terminology name. Evaluation tells seen from unseen by them.
         max_query_tokens (`int`):
@@ -236,7 +234,6 @@ class SupremeConfig(PreTrainedConfig):
     fusion_dropout: float | int = 0.1
     hidden_act: str = "gelu"
     layer_norm_eps: float = 1e-6
-    initializer_range: float = 0.02
     trained_queries: list[str] | tuple[str, ...] = ()
     max_query_tokens: int = 64
 
