@@ -239,6 +239,10 @@ class SupremeConfig(PreTrainedConfig):
 
     def __post_init__(self, **kwargs: Any) -> None:
         self.trained_queries = list(self.trained_queries)
+        if __package__ == "modeling_supreme":
+            # The package registers its own pipeline; `pipeline` would ask for `trust_remote_code` to run the
+            # checkpoint's copy. In that copy this module has another name, and the entry stays.
+            kwargs.pop("custom_pipelines", None)
         super().__post_init__(**kwargs)
 
     def validate_fusion_heads(self) -> None:
