@@ -52,16 +52,22 @@ def save_state(accelerator: Accelerator, states_dir: Path, *, step: int, total_l
             States to keep.
 
     Returns:
-        `Path`: The folder of this state. It appears under its name only when it is complete.
+        `Path`: The folder of this state. It appears under its name only when it is complete. States of later steps,
+        which an earlier run left in the same folder, are dropped: they do not follow from this one.
     """
     state_dir = states_dir / f"step_{step:08d}"
     incomplete_dir = state_dir.with_suffix(".incomplete")
+    if accelerator.is_main_process:
+        shutil.rmtree(incomplete_dir, ignore_errors=True)
+    accelerator.wait_for_everyone()
     accelerator.save_state(str(incomplete_dir))
     accelerator.wait_for_everyone()
     if accelerator.is_main_process:
         shutil.rmtree(state_dir, ignore_errors=True)
         incomplete_dir.rename(state_dir)
-        for outdated in list_states(states_dir)[:-total_limit]:
+        states = list_states(states_dir)
+        kept = states[: states.index(state_dir) + 1][-total_limit:]
+        for outdated in set(states).difference(kept):
             shutil.rmtree(outdated)
     accelerator.wait_for_everyone()
     return state_dir
@@ -71,7 +77,9 @@ def list_states(states_dir: Path) -> list[Path]:
     """Complete states of a run, oldest first."""
     if not states_dir.is_dir():
         return []
-    return sorted(path for path in states_dir.iterdir() if STATE_NAME.fullmatch(path.name))
+    states = {path: STATE_NAME.fullmatch(path.name) for path in states_dir.iterdir()}
+    steps = {path: int(match[1]) for path, match in states.items() if match}
+    return sorted(steps, key=lambda path: steps[path])
 
 
 def find_state(resume_from_checkpoint: str, states_dir: Path) -> Path | None:
