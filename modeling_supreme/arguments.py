@@ -10,6 +10,16 @@ import yaml
 from transformers import HfArgumentParser
 
 
+POSITIVE_COUNTS = (
+    "per_device_train_batch_size",
+    "per_device_eval_batch_size",
+    "gradient_accumulation_steps",
+    "num_train_epochs",
+    "checkpoints_total_limit",
+    "logging_steps",
+)
+
+
 @dataclass
 class ModelArguments:
     """What is trained."""
@@ -117,7 +127,7 @@ class TrainArguments:
     def __post_init__(self) -> None:
         if not self.output_dir:
             raise ValueError("`--output_dir` is missing. Name a folder for the trained model.")
-        for name in ("per_device_train_batch_size", "gradient_accumulation_steps", "num_train_epochs"):
+        for name in POSITIVE_COUNTS:
             if getattr(self, name) < 1:
                 raise ValueError(f"`--{name}` is {getattr(self, name)}. It must be at least 1.")
         if self.push_to_hub and not self.hub_model_id:

@@ -155,6 +155,8 @@ class TestMistakesInFlags:
             ([*REQUIRED, "--num_train_epochs", "0"], r"`--num_train_epochs` is 0\. It must be at least 1"),
             ([*REQUIRED, "--per_device_train_batch_size", "-4"], r"`--per_device_train_batch_size` is -4\."),
             ([*REQUIRED, "--gradient_accumulation_steps", "0"], r"`--gradient_accumulation_steps` is 0\."),
+            ([*REQUIRED, "--checkpoints_total_limit", "0"], r"`--checkpoints_total_limit` is 0\."),
+            ([*REQUIRED, "--logging_steps", "0"], r"`--logging_steps` is 0\."),
             ([*REQUIRED, "--push_to_hub"], r"`--push_to_hub` needs `--hub_model_id owner/name`"),
         ],
         ids=lambda value: " ".join(value) if isinstance(value, list) else "",
