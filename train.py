@@ -29,7 +29,6 @@ import numpy as np
 import torch
 import yaml
 from accelerate import Accelerator, DataLoaderConfiguration, skip_first_batches
-from accelerate.logging import get_logger
 from accelerate.utils import ProjectConfiguration, set_seed
 from datasets import Dataset, DatasetDict
 from huggingface_hub import HfApi
@@ -44,6 +43,7 @@ from datasets_scripts.training_labels import (
     LabelSource,
     ReportLabels,
     hold_out_findings,
+    is_hidden,
     query_wordings,
     trainable_findings,
 )
@@ -53,12 +53,12 @@ from modeling_supreme.augmentation import augment_batch
 from modeling_supreme.checkpoints import find_state, save_checkpoint, save_state
 from modeling_supreme.losses import multilabel_loss
 from modeling_supreme.metrics import mean_or_none, score_conditions
-from modeling_supreme.model_card import write_model_card
+from modeling_supreme.model_card import describe_source, write_model_card
 from modeling_supreme.queries import QueryWordings, encode_queries
 from modeling_supreme.text_encoders import find_text_encoder
 
 
-logger = get_logger(__name__)
+logger = logging.getLogger(__name__)
 
 MODEL_CARD_TEMPLATE = Path(__file__).with_name("model_card.md")
 
@@ -134,7 +134,7 @@ def drop_held_out(dataset: Dataset, labels: LabelSource, held_out: Sequence[str]
     rows = dataset.select_columns(list(labels.columns)).with_format(None)
     parts = [labels.targets(cast(dict[str, Any], batch)) for batch in rows.iter(batch_size=1000)]
     targets = np.concatenate(parts) if parts else np.empty((0, len(labels.findings)), dtype=np.float32)
-    hidden = [position for position, finding in enumerate(labels.findings) if finding in held_out]
+    hidden = [position for position, finding in enumerate(labels.findings) if is_hidden(finding, held_out)]
     stays = ~(np.nan_to_num(targets[:, hidden]) > 0).any(axis=1)
     if stays.all():
         return dataset, targets
@@ -157,7 +157,7 @@ def build_model(arguments: ModelArguments) -> tuple[SupremeModel, SupremeProcess
         fusion_intermediate_size=2 * arguments.fusion_hidden_size,
         num_fusion_layers=arguments.num_fusion_layers,
     )
-    cast(Any, model.config.text_config).name_or_path = arguments.text_model_name_or_path
+    cast(Any, model.config.text_config).name_or_path = describe_source(arguments.text_model_name_or_path)
     feature_extractor = SupremeEcgFeatureExtractor(
         leads=ecg_config.leads,
         sampling_rate=ecg_config.sampling_rate,
@@ -366,7 +366,7 @@ class PretrainingRun:
     def validate(self) -> dict[str, Any]:
         """Loss and macro AUROC on the validation split, every finding asked for by its name."""
         if not len(self.validation_loader.dataset):
-            return {"validation_loss": None, "validation_auroc_macro": None}
+            return {"validation_loss": None, "validation_auroc_macro": None, "num_validated_findings": 0}
         self.model.eval()
         logits, targets = [], []
         for batch in self.validation_loader:
@@ -402,7 +402,8 @@ def start_accelerator(arguments: TrainArguments) -> Accelerator:
         dataloader_config=DataLoaderConfiguration(use_seedable_sampler=True),
         step_scheduler_with_optimizer=False,
     )
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    logging.basicConfig(format="%(message)s")
+    logger.setLevel(logging.INFO if accelerator.is_main_process else logging.ERROR)
     set_seed(arguments.seed)
     return accelerator
 
@@ -425,10 +426,11 @@ def main(argv: Sequence[str] | None = None) -> None:
         data = load_data(data_arguments)
     model, processor = build_model(model_arguments)
     if arguments.gradient_checkpointing:
-        model.gradient_checkpointing_enable()
+        model.activation_checkpointing_enable()
     model.to(accelerator.device)
     wordings = embed_wordings(model, processor, data, name_probability=arguments.name_probability)
-    model.config.trained_queries = list(data.labels.findings)
+    # A checkpoint that goes on has seen the findings of its earlier training too
+    model.config.trained_queries = list(dict.fromkeys([*model.config.trained_queries, *data.labels.findings]))
     logger.info(
         f"Training on {len(data.train)} records, validating on {len(data.validation)}, with"
         f" {len(data.labels.findings)} findings in {len(wordings.embeds)} wordings."

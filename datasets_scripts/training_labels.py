@@ -172,6 +172,13 @@ def hold_out_findings(names: Sequence[str]) -> tuple[str, ...]:
     return tuple(finding.name for finding in map(terminology.find, names) if finding is not None)
 
 
+def is_hidden(finding: str, held_out: Collection[str]) -> bool:
+    """Whether a finding is held out, or is a kind of one that is: who has it has the held-out finding too."""
+    terminology = load_terminology()
+    implied = terminology.ancestors(finding) if finding in terminology else ()
+    return not {finding, *implied}.isdisjoint(held_out)
+
+
 def query_wordings(finding: str, *, held_out: Sequence[str] = ()) -> tuple[str, ...]:
     """All the wordings in which training asks for a finding, its name first.
 
@@ -215,7 +222,7 @@ def trainable_findings(
         min_positives (`int`):
             Fewest positive records.
         held_out (`Sequence[str]`):
-            Findings to leave out.
+            Findings to leave out, with all that are kinds of them.
 
     Raises:
         ValueError: If nothing is left to train on.
@@ -224,7 +231,7 @@ def trainable_findings(
     kept = [
         finding
         for finding, count in zip(labels.findings, counts, strict=True)
-        if count >= min_positives and finding not in held_out
+        if count >= min_positives and not is_hidden(finding, held_out)
     ]
     if not kept:
         raise ValueError(
