@@ -77,6 +77,8 @@ class ZeroShotEcgClassificationPipeline(Pipeline):
         """
         if isinstance(recordings, tuple):
             recordings = list(recordings)
+        if isinstance(recordings, list) and not recordings:
+            return []  # transformers looks at the first of them
         return super().__call__(recordings, **kwargs)
 
     def _sanitize_parameters(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
@@ -162,6 +164,7 @@ def check_labels(candidate_labels: str | Sequence[str] | None) -> list[str]:
     """
     if isinstance(candidate_labels, str):
         candidate_labels = candidate_labels.split(",")
+    candidate_labels = list(candidate_labels or [])
     if not candidate_labels:
         raise ValueError(
             "There are no `candidate_labels`. Name the findings to score,"
@@ -205,7 +208,7 @@ def load_recording(
 
     Raises:
         TypeError: If the input is of another kind.
-        ValueError: If an array comes without sampling rate or leads.
+        ValueError: If an array comes without sampling rate or leads, or is not one strip.
     """
     if isinstance(recording, (str, Path)):
         return read_wfdb(recording)
@@ -229,6 +232,11 @@ def load_recording(
     if sampling_rate is None or leads is None:
         raise ValueError(
             "An array was given without `sampling_rate` or `leads`. Pass both: they cannot be told from the voltages."
+        )
+    if recording.ndim != 2:
+        raise ValueError(
+            f"An array of shape {tuple(recording.shape)} is not one strip of shape (num_leads, num_samples)."
+            " Pass a list of strips for many recordings, and `strip[None]` for a single lead."
         )
     return EcgRecording(np.asarray(recording), sampling_rate, tuple(leads))
 
