@@ -2,6 +2,7 @@
 
 import copy
 import math
+import shutil
 
 import pytest
 import torch
@@ -538,6 +539,16 @@ class TestCompile:
         compiled = torch.compile(model, fullgraph=True, backend="aot_eager")
 
         assert_same(logits_of(compiled, **inputs), expected)
+
+    @pytest.mark.slow
+    @pytest.mark.skipif(shutil.which("g++") is None, reason="the default compiler of PyTorch needs g++ on a CPU")
+    @pytest.mark.filterwarnings("ignore:`torch.jit.script_method` is deprecated:DeprecationWarning")  # PyTorch's own
+    def test_compiled_kernels_give_the_same_scores(self, tiny_model):
+        expected = logits_of(tiny_model, make_signal())
+
+        compiled = torch.compile(tiny_model, fullgraph=True)
+
+        assert_same(logits_of(compiled, make_signal()), expected)
 
     def test_a_training_step_has_no_graph_breaks(self, make_tiny_model, encoder_type):
         model = make_tiny_model(encoder_type, fusion_dropout=0.0)
