@@ -206,6 +206,17 @@ def accelerator():
     return accelerator
 
 
+def save_states(accelerator, folder, steps):
+    """Save one state after another, of which two are kept."""
+    for step in steps:
+        save_state(accelerator, folder, step=step, total_limit=2)
+
+
+def make_folders(parent, names):
+    for name in names:
+        (parent / name).mkdir()
+
+
 class TestStates:
     def test_a_state_lies_under_its_step(self, accelerator, tmp_path):
         state_dir = save_state(accelerator, tmp_path, step=12, total_limit=2)
@@ -214,23 +225,18 @@ class TestStates:
         assert (state_dir / "model.safetensors").is_file()
 
     def test_only_the_last_states_are_kept(self, accelerator, tmp_path):
-        for step in (8, 9, 10, 11):
-            save_state(accelerator, tmp_path, step=step, total_limit=2)
+        save_states(accelerator, tmp_path, [8, 9, 10, 11])
 
         assert [path.name for path in list_states(tmp_path)] == ["step_00000010", "step_00000011"]
 
     def test_later_states_of_an_earlier_run_are_dropped(self, accelerator, tmp_path):
-        save_state(accelerator, tmp_path, step=800, total_limit=2)
-        save_state(accelerator, tmp_path, step=900, total_limit=2)
-
-        save_state(accelerator, tmp_path, step=100, total_limit=2)
+        save_states(accelerator, tmp_path, [800, 900, 100])
 
         assert find_state("latest", tmp_path).name == "step_00000100"
         assert [path.name for path in list_states(tmp_path)] == ["step_00000100"]
 
     def test_a_state_may_be_saved_again(self, accelerator, tmp_path):
-        save_state(accelerator, tmp_path, step=1, total_limit=2)
-        save_state(accelerator, tmp_path, step=1, total_limit=2)
+        save_states(accelerator, tmp_path, [1, 1])
 
         assert [path.name for path in tmp_path.iterdir()] == ["step_00000001"]
 
@@ -256,11 +262,12 @@ class TestStates:
 
         assert not (state_dir / "optimizer_7.bin").exists()
 
-    def test_latest_is_the_last_by_number(self, tmp_path):
-        for name in ("step_00000100", "step_00000020", "step_100000000", "notes"):
-            (tmp_path / name).mkdir()
+    def test_states_are_listed_by_number_and_alone(self, tmp_path):
+        make_folders(
+            tmp_path, ["step_100000000", "step_00000100", "notes", "step_00000020", "step_00000030.incomplete"]
+        )
 
-        assert find_state("latest", tmp_path).name == "step_100000000"
+        assert [path.name for path in list_states(tmp_path)] == ["step_00000020", "step_00000100", "step_100000000"]
 
     def test_latest_without_a_state_is_none_and_warns(self, tmp_path, caplog):
         assert find_state("latest", tmp_path / "checkpoints") is None
