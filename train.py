@@ -358,7 +358,8 @@ class PretrainingRun:
         if arguments.eval_steps and step % arguments.eval_steps == 0 and step < self.num_steps:
             figures = self.validate()
             self.accelerator.log(figures, step)
-            bar.write(f"step {step}: validation AUROC {format_figure(figures['validation_auroc_macro'])}")
+            if not bar.disable:
+                bar.write(f"step {step}: validation AUROC {format_figure(figures['validation_auroc_macro'])}")
         if arguments.checkpointing_steps and step % arguments.checkpointing_steps == 0:
             save_state(self.accelerator, self.states_dir, step=step, total_limit=arguments.checkpoints_total_limit)
 
