@@ -3,6 +3,7 @@
 Each step is a command of this repository that works the same way on real data. Everything is left in runs/demo/.
 """
 
+import argparse
 import json
 import logging
 import os
@@ -13,7 +14,7 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import wfdb
@@ -27,8 +28,6 @@ from modeling_supreme.plotting import plot_strip
 logger = logging.getLogger("demo")
 
 ROOT = Path(__file__).parent
-OUTPUT_DIR = Path("runs/demo")
-NUM_RECORDS = 3000
 LAUNCH = ("-m", "accelerate.commands.launch", "--num_processes", "1", "--num_machines", "1")
 PLAIN = ("--mixed_precision", "no", "--dynamo_backend", "no")
 NUM_PLOTTED_SCORES = 9
@@ -48,11 +47,11 @@ def run_step(title: str, *words: str) -> None:
         raise SystemExit(f"This step failed: {shown}")
 
 
-def make_labels(corpus_dir: Path, labels_dir: Path) -> None:
+def make_labels(corpus_dir: Path, labels_dir: Path, *, num_records: int) -> None:
     """Simulate records with reports, and read the findings out of the reports."""
     run_step(
-        f"1. Simulate {NUM_RECORDS} ECGs with reports. No patient is involved.",
-        *("-m", "datasets_scripts.prepare", "simulated", "--num_records", str(NUM_RECORDS), "--num_proc", "2"),
+        f"1. Simulate {num_records} ECGs with reports. No patient is involved.",
+        *("-m", "datasets_scripts.prepare", "simulated", "--num_records", str(num_records), "--num_proc", "2"),
         *("--output_dir", str(corpus_dir)),
     )
     run_step(
@@ -62,24 +61,26 @@ def make_labels(corpus_dir: Path, labels_dir: Path) -> None:
     )
 
 
-def train_and_evaluate(corpus_dir: Path, labels_dir: Path, checkpoint_dir: Path) -> None:
+def train_and_evaluate(corpus_dir: Path, labels_dir: Path, output_dir: Path, *, max_train_steps: int) -> None:
     """Pretrain on the findings of the reports, then score the test records on the simulator's truth."""
+    checkpoint_dir = output_dir / "checkpoint"
     run_step(
         "3. Pretrain: text queries learn to find their condition in the ECG. Three conditions are kept secret.",
         *(*LAUNCH, *PLAIN, "train.py", "configs/demo.yaml", "--dataset_name", str(corpus_dir)),
         *("--report_labels", str(labels_dir / "labels.parquet"), "--output_dir", str(checkpoint_dir)),
+        *("--max_train_steps", str(max_train_steps)),
     )
     run_step(
         "4. Evaluate zero-shot on patients that training never saw, the secret conditions among the questions.",
         *(*LAUNCH, *PLAIN, "evaluate.py", "--model_name_or_path", str(checkpoint_dir)),
-        *("--dataset_name", str(corpus_dir), "--split", "test", "--output_dir", str(OUTPUT_DIR)),
+        *("--dataset_name", str(corpus_dir), "--split", "test", "--output_dir", str(output_dir)),
     )
 
 
 def write_record(corpus_dir: Path, record_path: Path) -> str:
     """Write the test record with the most findings as a WFDB file, and return its report."""
     test = load_corpus(str(corpus_dir), split="test")
-    row = test[int(np.argmax([len(labels) for labels in test["labels"]]))]
+    row = cast(Any, test[int(np.argmax([len(labels) for labels in test["labels"]]))])
     recording = recording_from_row(row)
     wfdb.wrsamp(
         record_path.name,
@@ -93,9 +94,9 @@ def write_record(corpus_dir: Path, record_path: Path) -> str:
     return str(row["report"])
 
 
-def classify_record(checkpoint_dir: Path, record_path: Path, labels: Sequence[str]) -> list[dict[str, Any]]:
+def classify_record(output_dir: Path, record_path: Path, labels: Sequence[str]) -> list[dict[str, Any]]:
     """Score findings on one record file and draw it with the best of them."""
-    classify = pipeline("zero-shot-ecg-classification", model=str(checkpoint_dir))
+    classify = cast(Any, pipeline)("zero-shot-ecg-classification", model=str(output_dir / "checkpoint"))
     scores = classify(str(record_path), candidate_labels=list(labels))
     recording = read_wfdb(record_path)
     plot_strip(
@@ -104,24 +105,27 @@ def classify_record(checkpoint_dir: Path, record_path: Path, labels: Sequence[st
         leads=recording.leads,
         title="Simulated record, scored zero-shot. Not a medical device.",
         scores=scores[:NUM_PLOTTED_SCORES],
-        path=OUTPUT_DIR / "strip.png",
+        path=output_dir / "strip.png",
     )
     return scores
 
 
-def describe(results: dict[str, Any], scores: Sequence[dict[str, Any]], report: str, *, minutes: float) -> str:
+def describe(
+    results: dict[str, Any], scores: Sequence[dict[str, Any]], report: str, *, num_records: int, minutes: float
+) -> str:
     """README.md of the demo: what was done and what came out."""
     (result,) = results["results"].values()
     rows = "\n".join(
-        f"| {entry['query']} | {'yes' if entry['seen'] else '**no**'} | {entry['num_positives']} | {entry['auroc']:.3f} |"
+        f"| {entry['query']} | {named} | {entry['num_positives']} | {entry['auroc']:.3f} |"
         for entry in result["conditions"]
         if entry["auroc"] is not None
+        for named in ["yes" if entry["seen"] else "**no**"]
     )
     best = "\n".join(f"| {score['label']} | {score['score']:.2f} |" for score in scores[:NUM_PLOTTED_SCORES])
     return f"""# What `make demo` did
 
-Made in {minutes:.1f} minutes from {NUM_RECORDS} simulated ECGs; no patient is involved, and no figure here says how well
-the model does on real ones. The commands stand in [demo.py](../../demo.py).
+Made in {minutes:.1f} minutes from {num_records} simulated ECGs; no patient is involved, and no figure here says how
+well the model does on real ones. The commands stand in [demo.py](../../demo.py).
 
 - `corpus/`, `labels/`: the simulated records, and the findings read from their reports
 - `checkpoint/`: the model; `pipeline("zero-shot-ecg-classification", model="runs/demo/checkpoint")` loads it
@@ -148,32 +152,44 @@ Macro AUROC {result["auroc_macro"]:.3f}. "Trained" says whether training asked f
 """
 
 
-def main() -> None:
+def parse_arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
+    """Flags of the demo; the defaults take a few minutes on two CPU cores."""
+    parser = argparse.ArgumentParser(description="The whole road on a simulated corpus, from nothing to a picture.")
+    parser.add_argument("--num_records", type=int, default=3000, help="Records to simulate.")
+    parser.add_argument("--max_train_steps", type=int, default=700, help="Optimiser steps of 64 strips.")
+    parser.add_argument("--output_dir", type=Path, default=ROOT / "runs" / "demo", help="Folder that is made anew.")
+    return parser.parse_args(argv)
+
+
+def main(argv: Sequence[str] | None = None) -> None:
     """Run every step."""
+    arguments = parse_arguments(argv)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    logging.getLogger("datasets").setLevel(logging.WARNING)
     started = time.perf_counter()
+    output_dir = Path(os.path.relpath(arguments.output_dir, ROOT))
     os.chdir(ROOT)
-    shutil.rmtree(OUTPUT_DIR, ignore_errors=True)
-    corpus_dir, labels_dir, checkpoint_dir = (OUTPUT_DIR / name for name in ("corpus", "labels", "checkpoint"))
-    make_labels(corpus_dir, labels_dir)
-    train_and_evaluate(corpus_dir, labels_dir, checkpoint_dir)
+    shutil.rmtree(output_dir, ignore_errors=True)
+    corpus_dir, labels_dir, record_path = (output_dir / name for name in ("corpus", "labels", "record"))
+    make_labels(corpus_dir, labels_dir, num_records=arguments.num_records)
+    train_and_evaluate(corpus_dir, labels_dir, output_dir, max_train_steps=arguments.max_train_steps)
 
     logger.info("\n5. Write one test record to a file, score it with the pipeline, and draw it.\n")
-    record_path = OUTPUT_DIR / "record"
     report = write_record(corpus_dir, record_path)
-    results = json.loads((OUTPUT_DIR / "eval_results.json").read_text(encoding="utf-8"))
+    results = json.loads((output_dir / "eval_results.json").read_text(encoding="utf-8"))
     (result,) = results["results"].values()
-    scores = classify_record(checkpoint_dir, record_path, [entry["query"] for entry in result["conditions"]])
+    scores = classify_record(output_dir, record_path, [entry["query"] for entry in result["conditions"]])
     for score in scores[:NUM_PLOTTED_SCORES]:
         logger.info("  %4.0f %%  %s", 100 * score["score"], score["label"])
     logger.info("  its report says: %s", report)
 
     minutes = (time.perf_counter() - started) / 60
-    summary = describe(results, scores, report, minutes=minutes)
-    (OUTPUT_DIR / "README.md").write_text(summary, encoding="utf-8")
+    summary = describe(results, scores, report, num_records=arguments.num_records, minutes=minutes)
+    (output_dir / "README.md").write_text(summary, encoding="utf-8")
     logger.info(
-        "\nDone in %.1f minutes. Look at %s, then read %s.", minutes, OUTPUT_DIR / "strip.png", OUTPUT_DIR / "README.md"
+        "\nDone in %.1f minutes. Look at %s, then read %s.",
+        minutes,
+        output_dir / "strip.png",
+        output_dir / "README.md",
     )
 
 

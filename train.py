@@ -462,10 +462,10 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 def push_to_hub(output_dir: Path, arguments: TrainArguments) -> None:
-    """Upload the checkpoint, without the states of the run."""
+    """Upload the checkpoint, without the states and logs of the run."""
     api = HfApi()
     repo_id = api.create_repo(str(arguments.hub_model_id), exist_ok=True).repo_id
-    api.upload_folder(repo_id=repo_id, folder_path=output_dir, ignore_patterns=["checkpoints/*"])
+    api.upload_folder(repo_id=repo_id, folder_path=output_dir, ignore_patterns=["checkpoints/*", "modeling_supreme/*"])
 
 
 if __name__ == "__main__":

@@ -212,7 +212,7 @@ def query_wordings(finding: str, *, held_out: Sequence[str] = ()) -> tuple[str, 
 def trainable_findings(
     labels: LabelSource, targets: np.ndarray, *, min_positives: int, held_out: Sequence[str] = ()
 ) -> list[str]:
-    """Findings with enough positive records, held-out ones left out.
+    """Findings with enough positive or uncertain records, held-out ones left out.
 
     Args:
         labels (`LabelSource`):
@@ -220,14 +220,15 @@ def trainable_findings(
         targets (`np.ndarray` of shape `(num_records, num_findings)`):
             Targets of the training records.
         min_positives (`int`):
-            Fewest positive records.
+            Fewest records in which the finding is positive or uncertain: reports name some findings, such as
+            ischemia, hardly ever without a hedge.
         held_out (`Sequence[str]`):
             Findings to leave out, with all that are kinds of them.
 
     Raises:
         ValueError: If nothing is left to train on.
     """
-    counts = (targets == 1).sum(axis=0)
+    counts = (targets > 0).sum(axis=0)
     kept = [
         finding
         for finding, count in zip(labels.findings, counts, strict=True)
@@ -235,7 +236,7 @@ def trainable_findings(
     ]
     if not kept:
         raise ValueError(
-            f"None of {len(labels.findings)} findings has {min_positives} positive training records."
+            f"None of {len(labels.findings)} findings has {min_positives} positive or uncertain training records."
             " Lower `--min_positives` or give more records."
         )
     return kept

@@ -66,7 +66,7 @@ class DataArguments:
         default=0.5, metadata={"help": "Target, from 0 to 1, of findings a report calls uncertain."}
     )
     min_positives: int = field(
-        default=5, metadata={"help": "Findings with fewer positive training records are not trained on."}
+        default=5, metadata={"help": "Findings with fewer positive or uncertain training records are not trained on."}
     )
     held_out_findings: list[str] = field(
         default_factory=list,

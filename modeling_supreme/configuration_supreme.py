@@ -208,8 +208,6 @@ class SupremeConfig(PreTrainedConfig):
             Added to the variance in every LayerNorm.
         trained_queries (`list[str]`):
             Findings this checkpoint was trained on, by terminology name. Evaluation tells seen from unseen by them.
-        max_query_tokens (`int`):
-            Longest query the tokenizer hands to the text encoder, in tokens.
 
     Example:
         >>> config = SupremeConfig(ecg_config=SupremeEcgConfig.from_preset("hybrid"))
@@ -235,7 +233,6 @@ class SupremeConfig(PreTrainedConfig):
     hidden_act: str = "gelu"
     layer_norm_eps: float = 1e-6
     trained_queries: list[str] | tuple[str, ...] = ()
-    max_query_tokens: int = 64
 
     def __post_init__(self, **kwargs: Any) -> None:
         self.trained_queries = list(self.trained_queries)

@@ -252,7 +252,7 @@ class SupremeEcgVitEncoder(nn.Module):
         return outputs
 
 
-class SupremeEcgConvLayer(GradientCheckpointingLayer):
+class SupremeEcgConvLayer(nn.Module):
     """Strided convolution, batch normalisation and activation.
 
     Normalising over the batch, not over the strip, keeps absolute voltage: a strip of low voltage stays one.
@@ -299,7 +299,7 @@ class SupremeEcgHybridEncoder(nn.Module):
         return outputs
 
 
-class SupremeEcgResNetBlock(GradientCheckpointingLayer):
+class SupremeEcgResNetBlock(nn.Module):
     """Two convolutions of three samples with a shortcut (He et al. 2016, figure 2)."""
 
     def __init__(self, width_in: int, width_out: int, stride: int) -> None:

@@ -50,11 +50,7 @@ def encode_queries(
     embeds = []
     for start in range(0, len(queries), batch_size):
         encoding = tokenizer(
-            queries[start : start + batch_size],
-            padding=True,
-            truncation=True,
-            max_length=model.config.max_query_tokens,
-            return_tensors="pt",
+            queries[start : start + batch_size], padding=True, truncation=True, return_tensors="pt"
         ).to(model.device)
         embeds.append(model.get_query_embeds(encoding["input_ids"], encoding["attention_mask"]))
     return torch.cat(embeds)

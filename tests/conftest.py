@@ -226,11 +226,19 @@ def tiny_processor(text_encoder_dir):
 
 
 @pytest.fixture(scope="session")
-def tiny_checkpoint_dir(make_tiny_model, tiny_processor, tmp_path_factory):
-    """What a training run leaves: weights, configuration, processor and code. Not to be written to."""
+def make_checkpoint(make_tiny_model, tiny_processor, tmp_path_factory):
+    """A function that saves a tiny model as a training run does and returns its folder: `make_checkpoint("vit")`."""
     from modeling_supreme.checkpoints import save_checkpoint
 
-    folder = tmp_path_factory.mktemp("checkpoint")
-    model = make_tiny_model("hybrid", trained_queries=["atrial fibrillation", "normal ecg"])
-    save_checkpoint(model, tiny_processor, folder)
-    return folder
+    def make(encoder_type="hybrid", **config_fields):
+        folder = tmp_path_factory.mktemp("checkpoint")
+        save_checkpoint(make_tiny_model(encoder_type, **config_fields), tiny_processor, folder)
+        return folder
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def tiny_checkpoint_dir(make_checkpoint):
+    """What a training run leaves: weights, configuration, processor and code. Not to be written to."""
+    return make_checkpoint("hybrid", trained_queries=["atrial fibrillation", "normal ecg"])

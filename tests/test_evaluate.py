@@ -14,22 +14,11 @@ import pytest
 import torch
 from accelerate import Accelerator
 from sklearn.metrics import roc_auc_score
-from tokenizers import Tokenizer
-from tokenizers.models import WordLevel
-from tokenizers.pre_tokenizers import Whitespace
-from transformers import AutoModel, AutoProcessor, BertConfig, PreTrainedTokenizerFast
+from transformers import AutoModel, AutoProcessor
 
 from datasets_scripts import load_corpus
 from datasets_scripts.batches import StripCollator
-from datasets_scripts.extraction.terminology import load_terminology
-from modeling_supreme import (
-    STANDARD_LEADS,
-    SupremeConfig,
-    SupremeEcgConfig,
-    SupremeEcgFeatureExtractor,
-    SupremeModel,
-    SupremeProcessor,
-)
+from modeling_supreme import STANDARD_LEADS, SupremeEcgFeatureExtractor
 
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -55,43 +44,10 @@ def run_in_root(*command):
     )
 
 
-def make_tokenizer():
-    """One token per word of the terminology's names."""
-    words = sorted(
-        {word for finding in load_terminology() for word in finding.name.split()} | {"an", "ecg", "showing"}
-    )
-    vocabulary = {word: index for index, word in enumerate(["[PAD]", "[UNK]", *words])}
-    tokenizer = Tokenizer(WordLevel(vocabulary, unk_token="[UNK]"))
-    tokenizer.pre_tokenizer = Whitespace()
-    return PreTrainedTokenizerFast(tokenizer_object=tokenizer, pad_token="[PAD]", unk_token="[UNK]")
-
-
-def save_checkpoint(folder, trained_queries):
-    """A tiny untrained model of 12 leads at 500 Hz, whose classifier is loud enough to tell queries apart."""
-    torch.manual_seed(0)
-    tokenizer = make_tokenizer()
-    text_config = BertConfig(
-        vocab_size=len(tokenizer), hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=16
-    )
-    ecg_config = SupremeEcgConfig(patch_size=250, hidden_size=16, num_hidden_layers=1, num_attention_heads=2)
-    config = SupremeConfig(
-        ecg_config=ecg_config,
-        text_config=text_config,
-        text_pooling="mean",
-        fusion_hidden_size=16,
-        fusion_intermediate_size=16,
-        trained_queries=trained_queries,
-        initializer_range=0.5,
-    )
-    SupremeModel(config).eval().save_pretrained(folder)
-    SupremeProcessor(SupremeEcgFeatureExtractor(), tokenizer).save_pretrained(folder)
-    return folder
-
-
 @pytest.fixture(scope="module")
-def checkpoint_dir(tmp_path_factory):
+def checkpoint_dir(make_checkpoint):
     """A checkpoint trained on the normal ECG and on myocardial infarction, the latter in another spelling."""
-    return save_checkpoint(tmp_path_factory.mktemp("checkpoint"), ["normal ecg", "Myocardial-Infarction"])
+    return make_checkpoint("hybrid", trained_queries=["normal ecg", "Myocardial-Infarction"])
 
 
 def evaluate_corpus(checkpoint_dir, data_dir, output_dir, *flags):
@@ -247,8 +203,10 @@ def test_a_split_that_does_not_exist_is_refused(checkpoint_dir, ptb_xl_dir, tmp_
         evaluate_corpus(checkpoint_dir, ptb_xl_dir, tmp_path, "--split", "dev+test")
 
 
-def test_a_checkpoint_without_trained_queries_is_evaluated_with_a_warning(ptb_xl_dir, tmp_path, caplog):
-    checkpoint_dir = save_checkpoint(tmp_path / "checkpoint", [])
+def test_a_checkpoint_without_trained_queries_is_evaluated_with_a_warning(
+    make_checkpoint, ptb_xl_dir, tmp_path, caplog
+):
+    checkpoint_dir = make_checkpoint("hybrid", trained_queries=[])
 
     with caplog.at_level(logging.WARNING):
         results, _ = evaluate_corpus(checkpoint_dir, ptb_xl_dir, tmp_path, "--dataset_config_name", "superclass")

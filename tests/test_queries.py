@@ -72,10 +72,10 @@ def test_the_sentence_of_the_template_is_embedded(tiny_model, tiny_processor):
     assert torch.equal(filled, sentence)
 
 
-def test_queries_are_cut_after_the_configured_number_of_tokens(make_tiny_model, tiny_processor):
-    model = make_tiny_model(max_query_tokens=4)  # [CLS] atrial flutter [SEP]
+def test_queries_are_cut_where_the_tokenizer_says(tiny_model, text_encoder_dir):
+    tokenizer = AutoTokenizer.from_pretrained(text_encoder_dir, model_max_length=4)  # [CLS] atrial flutter [SEP]
 
-    short, long = encode_queries(model, tiny_processor.tokenizer, ["atrial flutter", "atrial flutter with pauses"])
+    short, long = encode_queries(tiny_model, tokenizer, ["atrial flutter", "atrial flutter with pauses"])
 
     torch.testing.assert_close(long, short)
 

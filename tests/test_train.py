@@ -558,9 +558,10 @@ class TestOptions:
         monkeypatch.setattr(script, "HfApi", RecordingApi)
         train(tmp_path, [*flags, "--push_to_hub", "--hub_model_id", "owner/supreme"])
 
+        ignored = ["checkpoints/*", "modeling_supreme/*"]
         assert calls == [
             ("create_repo", "owner/supreme", {"exist_ok": True}),
-            ("upload_folder", "owner/supreme", {"folder_path": tmp_path, "ignore_patterns": ["checkpoints/*"]}),
+            ("upload_folder", "owner/supreme", {"folder_path": tmp_path, "ignore_patterns": ignored}),
         ]
 
 
