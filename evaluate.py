@@ -91,7 +91,7 @@ if TYPE_CHECKING or __name__ != "evaluate":
 
     import modeling_supreme  # noqa: F401 - registers the classes that AutoModel and AutoProcessor look for
     from datasets_scripts import load_corpus
-    from datasets_scripts.batches import SIGNAL_COLUMNS, StripCollator
+    from datasets_scripts.batches import StripCollator
     from datasets_scripts.extraction.terminology import Finding, load_terminology, normalize_name
     from modeling_supreme import metrics
     from modeling_supreme.arguments import parse_arguments
@@ -288,8 +288,8 @@ def predict_logits(
     Returns:
         `np.ndarray` of shape `(num_records, num_queries)`, float64: Logits, in the order of `rows`.
     """
-    columns = rows.select_columns(list(SIGNAL_COLUMNS)).with_format("numpy")
-    batches = accelerator.prepare_data_loader(DataLoader(columns, **dataloader))  # pyright: ignore[reportArgumentType]
+    columns = cast("Any", dataloader["collate_fn"].select(rows))
+    batches = accelerator.prepare_data_loader(DataLoader(columns, **dataloader))
     logits = []
     with torch.inference_mode():
         for batch in tqdm(batches, desc=description, disable=not accelerator.is_main_process):

@@ -239,9 +239,8 @@ class PretrainingRun:
     def _build_loader(self, dataset: Dataset, *, is_training: bool = False) -> DataLoader:
         """Batches of one split."""
         arguments = self.arguments
-        rows = dataset.select_columns(self.collator.columns).with_format("numpy")
         return DataLoader(
-            cast(Any, rows),
+            cast(Any, self.collator.select(dataset)),
             batch_size=arguments.per_device_train_batch_size if is_training else arguments.per_device_eval_batch_size,
             shuffle=is_training,
             num_workers=arguments.dataloader_num_workers,

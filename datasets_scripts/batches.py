@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from datasets import Dataset
 
 from modeling_supreme.ecg_files import recording_from_row
 
@@ -32,6 +33,10 @@ class StripCollator:
     def columns(self) -> list[str]:
         """Columns of the corpus that a batch is made from."""
         return list(dict.fromkeys([*SIGNAL_COLUMNS, *(self.labels.columns if self.labels else ())]))
+
+    def select(self, dataset: Dataset) -> Dataset:
+        """The columns of a corpus that a batch is made from, as arrays; `int16` microvolts stay what they are."""
+        return dataset.select_columns(self.columns).with_format("numpy", dtype=np.int16)
 
     def __call__(self, rows: Sequence[dict[str, Any]]) -> dict[str, torch.Tensor]:
         """Return `signal`, `lead_mask`, `sample_mask` and perhaps `labels`, each with one row per record."""
