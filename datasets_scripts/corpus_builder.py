@@ -6,11 +6,13 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, get_args
 
 from datasets import BuilderConfig, Dataset, Features, GeneratorBasedBuilder, Split, SplitGenerator
 from datasets.exceptions import DatasetGenerationError
 from datasets.utils import logging
+
+from .schema import Recording, Window, signal_windows
 
 
 logger = logging.get_logger(__name__)
@@ -27,12 +29,16 @@ class CorpusConfig(BuilderConfig):
             `"raise"` stops at the first record that cannot be read; `"skip"` leaves such records out and lists them.
         max_records (`int`, *optional*):
             Records to read per split, for a quick look.
+        window (`str`, defaults to `"first"`):
+            Which 10 s of a longer recording become rows: `"first"`, `"center"`, or `"all"`, one after the other. The
+            rows of one recording share `record_id` and `patient_id`.
     """
 
     TABLES: ClassVar[tuple[str, ...]] = ()
 
     on_error: str = "raise"
     max_records: int | None = None
+    window: Window = "first"
 
     def create_config_id(self, config_kwargs: dict, custom_features: Features | None = None) -> str:
         """Name of the cache folder: it changes with the options, the place and the content of the label tables.
@@ -64,7 +70,7 @@ class CorpusConfig(BuilderConfig):
 
 
 class CorpusBuilder(GeneratorBasedBuilder):
-    """Base of the corpora read from files: `_read_record` reads one record, the rest treats broken ones."""
+    """Base of the corpora read from files: subclasses read one record, this cuts windows and treats broken records."""
 
     BUILDER_CONFIG_CLASS = CorpusConfig
     DEFAULT_WRITER_BATCH_SIZE = 200  # rows in memory per process, 120 kB each
@@ -74,6 +80,8 @@ class CorpusBuilder(GeneratorBasedBuilder):
         super().__init__(*args, **kwargs)
         if self.config.on_error not in ("raise", "skip"):
             raise ValueError(f'`on_error` is {self.config.on_error!r}. Pass "raise" or "skip".')
+        if self.config.window not in get_args(Window):
+            raise ValueError(f"`window` is {self.config.window!r}. Pass one of {', '.join(get_args(Window))}.")
 
     def download_and_prepare(self, output_dir: str | None = None, **kwargs: Any) -> None:
         """Read the corpus into `output_dir` or the cache, and tell how many records were left out.
@@ -95,28 +103,35 @@ class CorpusBuilder(GeneratorBasedBuilder):
         skipped = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
         return sorted(skipped, key=lambda record: (len(record["record_id"]), record["record_id"]))
 
-    def _read_record(self, row: dict) -> dict[str, Any]:
-        """Columns of one record."""
+    def _read_recording(self, row: dict) -> Recording:
+        """The signal of one record."""
         raise NotImplementedError
 
+    def _read_columns(self, row: dict) -> dict[str, Any]:
+        """The other columns of one record; what its table says, where the files add nothing."""
+        return {name: value for name, value in row.items() if name != "path"}
+
     def _split_generator(self, split: str, rows: list[dict]) -> SplitGenerator:
-        """A split of records, each with at least a `record_id` and the `path` of its files without extension."""
+        """A split of records, each with at least a `record_id` and the `path` of its signal file."""
         return SplitGenerator(name=split, gen_kwargs={"rows": rows[: self.config.max_records], "split": split})
 
     def _generate_examples(self, rows: list[dict], split: str) -> Iterator[tuple[str, dict[str, Any]]]:
         """Rows of the corpus; `rows` is the list that `num_proc` shares out."""
         for row in rows:
+            record_id = row["record_id"]
             try:
-                columns = self._read_record(row)
+                windows = signal_windows(self._read_recording(row), record_id=record_id, window=self.config.window)
+                columns = self._read_columns(row)
             except (OSError, ValueError) as error:
                 if self.config.on_error == "raise":
                     raise ValueError(
-                        f"Record {row['record_id']} of {self.name} cannot be read: {error} To leave such records"
+                        f"Record {record_id} of {self.name} cannot be read: {error} To leave such records"
                         ' out, pass `on_error="skip"` (`--on_error skip`).'
                     ) from error
                 self._note_skipped(row, split=split, reason=str(error))
                 continue
-            yield row["record_id"], columns
+            for position, window in enumerate(windows):
+                yield f"{record_id}/{position}", {**columns, **window}
 
     def _download_and_prepare(self, *args: Any, **kwargs: Any) -> None:
         """Forget the list that a killed run may have left in the folder that is being written."""
@@ -159,5 +174,5 @@ class CorpusBuilder(GeneratorBasedBuilder):
 
 def _file_state(skipped: dict) -> list[int] | None:
     """Size in bytes and time of change of a record's signal file; `None` where it is absent."""
-    path = Path(f"{skipped['path']}.dat")
+    path = Path(skipped["path"])
     return [path.stat().st_size, path.stat().st_mtime_ns] if path.is_file() else None

@@ -10,7 +10,7 @@ from datasets import DatasetInfo, List, Split, SplitGenerator, Value, Version
 
 from .corpus_builder import CorpusBuilder, CorpusConfig
 from .extraction.statements import split_report
-from .schema import corpus_features
+from .schema import Recording, corpus_features
 from .wfdb_records import read_wfdb_record
 
 
@@ -175,17 +175,15 @@ class PtbXl(CorpusBuilder):
             raise ValueError(f"{path} lists ecg_id {repeated[0]} more than once. Download the official file again.")
         rows = [_row_of(record, filename=record[column], path=path) for record in table.to_dict("records")]
         for row in rows:
-            row["path"] = str(path.parent / row["filename"])
+            row["path"] = str(path.parent / f"{row['filename']}.dat")
             row["labels"] = labels_of([code["code"] for code in row["scp_codes"]], self.config.name)
         return [row for row in rows if row["labels"]]
 
-    def _read_record(self, row: dict) -> dict[str, Any]:
-        columns = {name: value for name, value in row.items() if name != "path"}
-        return {
-            **columns,
-            **read_wfdb_record(Path(row["path"]), sampling_rate=self.config.sampling_rate, record_id=row["record_id"]),
-            "label_mask": [True] * len(LABEL_NAMES[self.config.name]),
-        }
+    def _read_recording(self, row: dict) -> Recording:
+        return read_wfdb_record(Path(row["path"]).with_suffix(""), sampling_rate=self.config.sampling_rate)
+
+    def _read_columns(self, row: dict) -> dict[str, Any]:
+        return {**super()._read_columns(row), "label_mask": [True] * len(LABEL_NAMES[self.config.name])}
 
 
 def labels_of(codes: list[str], config_name: str) -> list[str]:

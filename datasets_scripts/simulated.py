@@ -100,6 +100,8 @@ def make_row(record_index: int, *, seed: int) -> dict[str, Any]:
         "signal": to_microvolts(record.strip),
         "lead_mask": [True] * len(record.strip),
         "num_samples": NUM_SAMPLES,
+        "window_start_s": 0.0,
+        "num_samples_original": NUM_SAMPLES,
         "sampling_rate_original": SAMPLING_RATE,
         "age": record.age,
         "sex": record.sex,

@@ -1,4 +1,4 @@
-"""WFDB recordings (`.hea`, `.dat`) as the signal columns of a row."""
+"""WFDB recordings (`.hea`, `.dat`) in microvolts."""
 
 import re
 from dataclasses import dataclass
@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 import wfdb
 
-from .schema import MICROVOLTS_PER_MILLIVOLT, signal_columns, to_microvolts
+from modeling_supreme.ecg_files import MILLIVOLTS_PER_UNIT
+
+from .schema import MICROVOLTS_PER_MILLIVOLT, Recording, to_microvolts
 
 
 # WFDB format 16 keeps its lowest value for samples that were not recorded. Source: WFDB Applications Guide, signal(5).
 NOT_RECORDED = np.iinfo(np.int16).min
-MILLIVOLTS_PER_UNIT = {"mv": 1.0, "uv": 0.001, "µv": 0.001, "v": 1000.0}
 
 # What `wfdb` raises on truncated files and malformed headers.
 WFDB_ERRORS = (OSError, ValueError, IndexError, KeyError, TypeError)
@@ -27,7 +28,7 @@ SIGNAL_LINE = re.compile(
 
 
 @dataclass
-class _Recording:
+class _StoredRecording:
     """A recording as stored: integers `(num_leads, num_samples)` and, per lead, what turns them into volts."""
 
     digital: np.ndarray
@@ -39,20 +40,17 @@ class _Recording:
     units: list[str]
 
 
-def read_wfdb_record(path: Path, *, sampling_rate: int, record_id: str) -> dict[str, Any]:
-    """Read the signal columns of a row; stored integers that are microvolts arrive unchanged.
+def read_wfdb_record(path: Path, *, sampling_rate: int) -> Recording:
+    """Read a recording; stored integers that are microvolts arrive unchanged.
 
     Args:
         path (`Path`):
             The recording without its extension, such as `records500/00000/00001_hr`.
         sampling_rate (`int`):
             Samples per second that the corpus promises, in hertz.
-        record_id (`str`):
-            Named in error messages.
 
     Returns:
-        `dict`: `signal (12, 5000)` in microvolts, `lead_mask (12,)`, `num_samples` and `sampling_rate_original`. A
-        lead that the header lacks, or none of whose samples were recorded, is masked.
+        `Recording`: Without the leads of which no sample was recorded.
 
     Raises:
         FileNotFoundError: If the header or a signal file is absent.
@@ -78,15 +76,11 @@ def read_wfdb_record(path: Path, *, sampling_rate: int, record_id: str) -> dict[
         raise ValueError(
             f"{path}.dat lacks {(digital == NOT_RECORDED).sum()} of {digital.size} samples. Repair the record."
         )
-    return signal_columns(
-        _to_microvolts(digital, recording, recorded, path=path),
-        leads=[recording.leads[row] for row in recorded],
-        sampling_rate=sampling_rate,
-        record_id=record_id,
-    )
+    microvolts = _to_microvolts(digital, recording, recorded, path=path)
+    return Recording(microvolts, [recording.leads[row] for row in recorded], sampling_rate)
 
 
-def _read_plain(path: Path) -> _Recording | None:
+def _read_plain(path: Path) -> _StoredRecording | None:
     """Read a recording of the common kind; `None` leaves every other kind, and every broken one, to `wfdb`.
 
     `wfdb` spends 1 ms on a header, four times as long as all the rest of reading a record takes.
@@ -102,7 +96,7 @@ def _read_plain(path: Path) -> _Recording | None:
         record["num_samples"]
     ):
         return None
-    return _Recording(
+    return _StoredRecording(
         digital=digital.reshape(-1, len(signals)).T,
         sampling_rate=int(record["sampling_rate"]),
         formats=["16"],
@@ -113,7 +107,7 @@ def _read_plain(path: Path) -> _Recording | None:
     )
 
 
-def _read_with_wfdb(path: Path) -> _Recording:
+def _read_with_wfdb(path: Path) -> _StoredRecording:
     """Read any recording that `wfdb` understands."""
     try:
         record: Any = wfdb.rdrecord(str(path), physical=False, return_res=16)
@@ -121,7 +115,7 @@ def _read_with_wfdb(path: Path) -> _Recording:
         raise ValueError(
             f"{path} is not a readable WFDB record ({type(error).__name__}: {error}). Download its files again."
         ) from error
-    return _Recording(
+    return _StoredRecording(
         digital=record.d_signal.T,
         sampling_rate=record.fs,
         formats=record.fmt,
@@ -132,7 +126,9 @@ def _read_with_wfdb(path: Path) -> _Recording:
     )
 
 
-def _to_microvolts(digital: np.ndarray, recording: _Recording, recorded: np.ndarray, *, path: Path) -> np.ndarray:
+def _to_microvolts(
+    digital: np.ndarray, recording: _StoredRecording, recorded: np.ndarray, *, path: Path
+) -> np.ndarray:
     """Apply the header's gain and baseline; a gain of 1000/mV leaves the integers alone."""
     units = [recording.units[row] for row in recorded]
     unknown = [unit for unit in units if unit.lower() not in MILLIVOLTS_PER_UNIT]

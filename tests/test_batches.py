@@ -34,6 +34,8 @@ def make_row(record_id, *, num_samples=5000, missing=(), labels=()):
         "lead_mask": lead_mask,
         "num_samples": num_samples,
         "sampling_rate_original": 500,
+        "num_samples_original": num_samples,
+        "window_start_s": 0.0,
         "age": 50.0,
         "sex": None,
         "report": "",

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from datasets import Array2D, ClassLabel, Dataset, Value
 
-from datasets_scripts.schema import corpus_features, signal_columns, to_microvolts
+from datasets_scripts.schema import Recording, corpus_features, signal_windows, to_microvolts
 from modeling_supreme.leads import STANDARD_LEADS
 
 
@@ -23,11 +23,18 @@ def make_sine(sampling_rate, num_samples, *, offset=0.0):
     return np.tile(np.rint(sine), (12, 1)).astype(np.int16)
 
 
+def signal_columns(microvolts, *, leads, sampling_rate, record_id):
+    """Signal columns of the first 10 s."""
+    (columns,) = signal_windows(Recording(microvolts, leads, sampling_rate), record_id=record_id)
+    return columns
+
+
 def test_the_columns_come_in_one_order_and_the_codes_of_a_corpus_follow():
     features = corpus_features(["NORM", "MI"], scp_codes=Value("string"))
 
     assert list(features) == [
         *("record_id", "patient_id", "signal", "lead_mask", "num_samples", "sampling_rate_original"),
+        *("num_samples_original", "window_start_s"),
         *("age", "sex", "report", "statements", "labels", "label_mask", "scp_codes"),
     ]
 
@@ -165,3 +172,32 @@ def test_the_documented_format_reads_int16_and_leaves_the_other_columns_alone():
     assert read["signal"].dtype == np.int16
     assert read["signal"][:, 0].tolist() == list(range(1, 13))
     assert read["age"] == 63.5
+
+
+@pytest.mark.parametrize(
+    ("num_samples", "window", "starts_s", "lengths"),
+    [
+        (5000, "all", [0], [5000]),
+        (12000, "first", [0], [5000]),
+        (12000, "center", [7], [5000]),
+        (12000, "all", [0, 10, 20], [5000, 5000, 2000]),
+        (11000, "all", [0, 10], [5000, 5000]),
+        (3000, "center", [0], [3000]),
+    ],
+)
+def test_a_long_recording_gives_the_windows_asked_for(num_samples, window, starts_s, lengths):
+    recording = Recording(make_microvolts(num_samples=num_samples), STANDARD_LEADS, 500)
+
+    rows = signal_windows(recording, record_id="1", window=window)
+
+    assert [row["window_start_s"] for row in rows] == starts_s
+    assert [row["num_samples"] for row in rows] == lengths
+    assert {row["num_samples_original"] for row in rows} == {num_samples}
+
+
+def test_the_second_window_goes_on_where_the_first_ends():
+    ramp = np.tile(np.arange(10000, dtype=np.int16), (12, 1))
+
+    first, second = signal_windows(Recording(ramp, STANDARD_LEADS, 500), record_id="1", window="all")
+
+    assert (first["signal"][0, -1], second["signal"][0, 0]) == (4999, 5000)

@@ -366,6 +366,8 @@ def voltage_dir(tmp_path_factory):
             "lead_mask": [True] * 12,
             "num_samples": 5000,
             "sampling_rate_original": 500,
+            "num_samples_original": 5000,
+            "window_start_s": 0.0,
             "age": 50.0,
             "sex": "female",
             "report": "",
@@ -409,7 +411,9 @@ class TestData:
         }
 
     def test_too_many_positives_asked_for_is_an_error(self, ptb_xl_dir):
-        with pytest.raises(ValueError, match=r"has 17 positive training records\. Lower `--min_positives`"):
+        with pytest.raises(
+            ValueError, match=r"has 17 positive or uncertain training records\. Lower `--min_positives`"
+        ):
             load_ptb_xl(ptb_xl_dir, min_positives=17)
 
     def test_the_first_records_are_taken(self, ptb_xl_dir):
