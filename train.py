@@ -444,6 +444,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         "num_validation_records": len(data.validation),
         "num_findings": len(data.labels.findings),
         "held_out_findings": list(data.held_out),
+        "sampling_rate": processor.feature_extractor.sampling_rate,
         "num_parameters": sum(p.numel() for p in model.parameters()),
         "num_trained_parameters": sum(p.numel() for p in model.parameters() if p.requires_grad),
     }

@@ -49,7 +49,6 @@ def write_model_card(
         validation_loss=_format(results["validation_loss"]),
         settings=settings,
         results=results,
-        sampling_rate=500,
     )
     card.save(Path(output_dir) / "README.md")
     return card

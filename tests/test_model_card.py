@@ -32,6 +32,7 @@ RESULTS = {
     "num_train_records": 398,
     "num_findings": 83,
     "held_out_findings": [],
+    "sampling_rate": 500,
     "num_parameters": 23000000,
     "num_trained_parameters": 700000,
 }
