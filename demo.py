@@ -153,10 +153,10 @@ Its report: {report}
 
 AUROC on {result["num_records"]} test records. Records whose reports name one of the three secret conditions were left
 out of training. The two controls do not know what is asked for: "normal ecg" ranks records by how little they look
-normal, the random query by a vector without meaning. A condition is recognised by its name only where its AUROC beats
+normal, the random queries by vectors without meaning. A condition is recognised by its name only where its AUROC beats
 both.
 
-{format_table(("condition", "positives", "AUROC", "normal ecg", "random query"), secret)}
+{format_table(("condition", "positives", "AUROC", "normal ecg", "random queries"), secret)}
 
 ## Conditions that training named
 

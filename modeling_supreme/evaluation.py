@@ -55,7 +55,8 @@ class Predictions:
         scores (`np.ndarray` of shape `(num_records, num_conditions)`):
             Probability of presence.
         controls (`dict[str, np.ndarray]`):
-            Scores of the same shape that know nothing of the condition's name, by the names of `CONTROLS`.
+            Scores that know nothing of the condition's name, by the names of `CONTROLS`: of the same shape, or
+            several draws of it, `(num_draws, num_records, num_conditions)`, whose figures are averaged.
     """
 
     records: pd.DataFrame
@@ -188,11 +189,13 @@ class Comparison:
             return None
         labels = np.where(members, predictions.labels, np.nan)[records]  # what is unknown costs no time
         patient_ids = predictions.records["patient_id"][records].tolist()
-        named, *controls = (
-            measure(scores[records], labels, patient_ids=patient_ids)
-            for scores in (predictions.scores, *(predictions.controls[name] for name in CONTROLS))
-        )
-        return cls(int(records.sum()), named, dict(zip(CONTROLS, controls, strict=True)))
+        named = measure(predictions.scores[records], labels, patient_ids=patient_ids)
+        controls = {}
+        for name in CONTROLS:
+            draws = predictions.controls[name].reshape(-1, *predictions.scores.shape)
+            figures = [measure(scores[records], labels, patient_ids=patient_ids) for scores in draws]
+            controls[name] = metrics.average_draws(figures)
+        return cls(int(records.sum()), named, controls)
 
     def condition(self, index: int) -> dict[str, Any]:
         """AUROC of one condition and of its controls."""
@@ -245,7 +248,7 @@ def format_result(name: str, result: dict[str, Any]) -> str:
 
 _EXPLANATION = (
     "Two controls do not know the name of the condition: `normal` ranks records by how little they look like a",
-    "normal ECG, `random` by a query vector without meaning. * = among the records that are not labelled normal.",
+    "normal ECG, `random` by query vectors without meaning. * = among the records that are not labelled normal.",
     "A condition that training never named is recognised by its name only where its AUROC beats both controls,",
     "above all under *.",
 )

@@ -102,6 +102,17 @@ class ConditionMetrics:
         }
 
 
+def average_draws(draws: Sequence[ConditionMetrics]) -> ConditionMetrics:
+    """Mean figures of several draws of random scores for the same conditions and records."""
+    return ConditionMetrics(
+        auroc=np.mean([draw.auroc for draw in draws], axis=0),
+        auprc=np.mean([draw.auprc for draw in draws], axis=0),
+        auroc_resamples=np.mean([draw.auroc_resamples for draw in draws], axis=0),
+        num_positives=draws[0].num_positives,
+        num_records=draws[0].num_records,
+    )
+
+
 def label_matrix(
     positives: Sequence[Sequence[int]], num_labels: int, *, label_masks: Sequence[Sequence[bool]] | None = None
 ) -> np.ndarray:

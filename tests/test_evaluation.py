@@ -238,3 +238,18 @@ def test_predictions_are_one_row_per_record_with_unknown_labels_missing():
     assert table["score_IMI"].tolist() == predictions.scores[:, 2].tolist()
     assert pd.isna(table["label_CLBBB"][0])
     assert table["label_NORM"][:2].tolist() == [1, 0]
+
+
+def test_the_figure_of_several_random_draws_is_their_mean():
+    predictions = make_predictions()
+    first = predictions.controls["random_queries"]
+    draws = np.stack([first, 1 - first[::-1], first**2 + first[::-1]])
+    several = Predictions(
+        predictions.records, predictions.labels, predictions.scores, {**predictions.controls, "random_queries": draws}
+    )
+
+    entry = compile_quickly(several)["conditions"][2]
+
+    assert entry["controls"]["random_queries"] == pytest.approx(
+        np.mean([roc_auc_score(predictions.labels[:, 2], draw[:, 2]) for draw in draws])
+    )
