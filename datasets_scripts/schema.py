@@ -32,11 +32,14 @@ class Recording:
             Names of the rows, as the file spells them.
         sampling_rate (`int`):
             Samples per second, in Hz.
+        num_bridged_samples (`int`, defaults to 0):
+            Missing samples, of all leads together, that the reader replaced by straight lines.
     """
 
     microvolts: np.ndarray
     leads: Sequence[str]
     sampling_rate: int
+    num_bridged_samples: int = 0
 
 
 def corpus_features(label_names: Sequence[str], **codes: Any) -> Features:

@@ -11,6 +11,7 @@ import wfdb
 from modeling_supreme.ecg_files import MILLIVOLTS_PER_UNIT
 
 from .schema import MICROVOLTS_PER_MILLIVOLT, Recording, to_microvolts
+from .signal_gaps import bridge_gaps
 
 
 # WFDB format 16 keeps its lowest value for samples that were not recorded. Source: WFDB Applications Guide, signal(5).
@@ -20,7 +21,10 @@ NOT_RECORDED = np.iinfo(np.int16).min
 WFDB_ERRORS = (OSError, ValueError, IndexError, KeyError, TypeError)
 
 # Source: WFDB Applications Guide, header(5). The common case only: one rate, one file, format 16 without offset.
-RECORD_LINE = re.compile(r"\S+ (?P<num_leads>\d+) (?P<sampling_rate>\d+) (?P<num_samples>\d+)\s*")
+RECORD_LINE = re.compile(
+    r"\S+ (?P<num_leads>\d+) (?P<sampling_rate>\d+) (?P<num_samples>\d+)"
+    r"(?: [\d:.]+(?: \d+/\d+/\d+)?)?\s*"  # time and date of the recording
+)
 SIGNAL_LINE = re.compile(
     r"(?P<file>\S+) 16 (?P<gain>[1-9][\d.]*)\((?P<baseline>-?\d+)\)/(?P<unit>\S+)"
     r" \d+ -?\d+ -?\d+ -?\d+ 0 (?P<lead>\S+)\s*"
@@ -40,7 +44,7 @@ class _StoredRecording:
     units: list[str]
 
 
-def read_wfdb_record(path: Path, *, sampling_rate: int) -> Recording:
+def read_wfdb_record(path: Path, *, sampling_rate: int, max_gap_s: float | None = None) -> Recording:
     """Read a recording; stored integers that are microvolts arrive unchanged.
 
     Args:
@@ -48,6 +52,9 @@ def read_wfdb_record(path: Path, *, sampling_rate: int) -> Recording:
             The recording without its extension, such as `records500/00000/00001_hr`.
         sampling_rate (`int`):
             Samples per second that the corpus promises, in hertz.
+        max_gap_s (`float`, *optional*):
+            Longest gap, in seconds, that a straight line may bridge; a lead with a longer one counts as not recorded.
+            By default a recording that lacks single samples is refused.
 
     Returns:
         `Recording`: Without the leads of which no sample was recorded.
@@ -68,8 +75,12 @@ def read_wfdb_record(path: Path, *, sampling_rate: int) -> Recording:
         raise ValueError(
             f"{path}.hea states signal format {', '.join(sorted(set(recording.formats)))}, not 16. Convert the record."
         )
-    recorded = np.flatnonzero((recording.digital != NOT_RECORDED).any(axis=1))
-    digital = recording.digital[recorded]
+    digital, num_bridged_samples = recording.digital, 0
+    if max_gap_s is not None:
+        max_gap = round(max_gap_s * sampling_rate)
+        digital, num_bridged_samples = bridge_gaps(digital, missing_value=NOT_RECORDED, max_gap=max_gap)
+    recorded = np.flatnonzero((digital != NOT_RECORDED).any(axis=1))
+    digital = digital[recorded]
     if not digital.size:
         raise ValueError(f"{path}.dat holds no recorded sample. Repair the record.")
     if (digital == NOT_RECORDED).any():
@@ -77,7 +88,8 @@ def read_wfdb_record(path: Path, *, sampling_rate: int) -> Recording:
             f"{path}.dat lacks {(digital == NOT_RECORDED).sum()} of {digital.size} samples. Repair the record."
         )
     microvolts = _to_microvolts(digital, recording, recorded, path=path)
-    return Recording(microvolts, [recording.leads[row] for row in recorded], sampling_rate)
+    leads = [recording.leads[row] for row in recorded]
+    return Recording(microvolts, leads, sampling_rate, num_bridged_samples)
 
 
 def _read_plain(path: Path) -> _StoredRecording | None:
