@@ -1,19 +1,36 @@
-"""ECG files as strips in millivolts."""
+"""ECG files of any kind as strips in millivolts."""
 
-from collections.abc import Mapping
+import csv
+import struct
+import warnings
+import zlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from transformers.utils import logging
 
 from .leads import STANDARD_LEADS, is_standard_lead
 
+
+logger = logging.get_logger(__name__)
 
 # Rows of a corpus, see datasets_scripts/schema.py; a checkpoint takes this file along, but not that one.
 ROW_SAMPLING_RATE = 500  # Hz
 MILLIVOLTS_PER_MICROVOLT = np.float32(1e-3)
 MILLIVOLTS_PER_UNIT = {"mv": 1.0, "uv": 1e-3, "µv": 1e-3, "v": 1e3}
+
+# Endings under which the header of a WFDB record is looked for: the record's name, its header, its signal file.
+WFDB_SUFFIXES = ("", ".hea", ".dat", ".mat")
+CSV_SEPARATORS = (";", "\t", ",")
+
+# What wfdb, numpy, scipy, h5py and ecgdatakit raise on damaged files; none of them has one exception for it.
+DAMAGE_ERRORS = (
+    *(OSError, ValueError, EOFError, LookupError, TypeError, AttributeError, ArithmeticError, NotImplementedError),
+    *(MemoryError, RuntimeError, struct.error, zlib.error),
+)
 
 
 @dataclass(frozen=True)
@@ -32,6 +49,77 @@ class EcgRecording:
     strip: np.ndarray
     sampling_rate: float
     leads: tuple[str, ...]
+
+
+def read_ecg(
+    path: str | Path,
+    *,
+    sampling_rate: float | None = None,
+    leads: Sequence[str] | None = None,
+    unit: str = "mV",
+) -> EcgRecording:
+    """Read the standard leads of an ECG file of any kind.
+
+    What a file states about itself wins; `sampling_rate`, `leads` and `unit` are for files that do not say.
+
+    Args:
+        path (`str` or `Path`):
+            - a WFDB record: its header, its signal file (`.dat`, `.mat`), or either without the extension;
+            - a table (`.csv`, `.tsv`) with a column per lead, whose first line may name the leads;
+            - an array (`.npy`, `.npz`, `.mat`, `.h5`, `.hdf5`): the only two-dimensional one in the file;
+            - whatever `ecgdatakit` reads: HL7 aECG, SCP-ECG, DICOM, EDF, GE MUSE, Philips, Mortara, ISHNE, MFER.
+        sampling_rate (`float`, *optional*):
+            Samples per second, in Hz; tables and arrays need it.
+        leads (`Sequence[str]`, *optional*):
+            Names of the leads in their order; arrays need them, and tables without names.
+        unit (`str`, defaults to `"mV"`):
+            Unit of the voltages in tables and arrays: `"mV"`, `"uV"` or `"V"`.
+
+    Returns:
+        `EcgRecording`: Its 12-lead part; other channels, such as Frank leads, are left out.
+
+    Raises:
+        ImportError: If the package that reads this kind of file is not installed.
+        FileNotFoundError: If there is no file at `path`.
+        ValueError: If the file is damaged or of no known kind, has no standard lead, or lacks what was not passed.
+    """
+    path = Path(path)
+    has_header = path.with_suffix(".hea").is_file()
+    if path.suffix.lower() in WFDB_SUFFIXES and (has_header or not path.is_file()):
+        return read_wfdb(path)
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"There is no ECG record at {path}: the file does not exist. Give the path of an ECG file, or of a WFDB"
+            " record with or without `.hea`."
+        )
+    if path.suffix.lower() in _ARRAY_READERS:
+        return _read_array_file(path, sampling_rate=sampling_rate, leads=leads, unit=unit)
+    return _read_with_ecgdatakit(path, sampling_rate=sampling_rate)
+
+
+def is_ecg_file(path: Path) -> bool:
+    """Whether `read_ecg` knows this kind of file; the voltages are not looked at.
+
+    A table counts if its first line names a standard lead or holds numbers only. Without `ecgdatakit`, the formats
+    that it reads do not count.
+    """
+    suffix = path.suffix.lower()
+    if suffix == ".hea":
+        return True
+    if suffix in (".csv", ".tsv"):
+        with path.open(encoding="utf-8-sig", errors="replace") as file:
+            cells = _split_line(file.readline())
+        return any(map(is_standard_lead, cells)) or all(map(_is_number, cells))
+    if suffix in _ARRAY_READERS:
+        return True
+    try:
+        from ecgdatakit import FileParser
+    except ImportError:
+        return False
+    try:
+        return FileParser.detect_format(path) is not None
+    except DAMAGE_ERRORS:
+        return False
 
 
 def read_wfdb(path: str | Path) -> EcgRecording:
@@ -62,7 +150,7 @@ def read_wfdb(path: str | Path) -> EcgRecording:
         )
     try:
         record: Any = wfdb.rdrecord(str(header_path.with_suffix("")))
-    except (OSError, ValueError, IndexError, KeyError, TypeError) as error:  # what wfdb raises on damaged files
+    except DAMAGE_ERRORS as error:
         raise ValueError(
             f"{header_path}: the record cannot be read ({type(error).__name__}: {error}). Download its files again."
         ) from error
@@ -97,3 +185,187 @@ def _millivolts(unit: str, header_path: Path) -> float:
     if unit.lower() not in MILLIVOLTS_PER_UNIT:
         raise ValueError(f"{header_path}: a lead is stored in {unit}, not mV. Correct the unit in the header.")
     return MILLIVOLTS_PER_UNIT[unit.lower()]
+
+
+def _read_array_file(
+    path: Path, *, sampling_rate: float | None, leads: Sequence[str] | None, unit: str
+) -> EcgRecording:
+    """Read a table or an array, which states neither its rate nor its unit and often not its leads."""
+    if unit.lower() not in MILLIVOLTS_PER_UNIT:
+        raise ValueError(f"`unit` is {unit!r}, and {path} is in no other. Pass one of mV, uV, V.")
+    if sampling_rate is None:
+        raise ValueError(f"{path} does not state its sampling rate. Pass `sampling_rate=`, in Hz.")
+    try:
+        voltages, names = _ARRAY_READERS[path.suffix.lower()](path)
+    except DAMAGE_ERRORS as error:
+        raise ValueError(
+            f"{path} cannot be read ({type(error).__name__}: {error}). Copy the file again, or repair it."
+        ) from error
+    named = {row: name.strip() for row, name in enumerate(names or ()) if is_standard_lead(name)}
+    if named:
+        voltages, names = voltages[list(named)], tuple(named.values())
+    elif leads is None:
+        raise ValueError(
+            f"{path} does not name its leads. Pass `leads=`: the names of its {min(voltages.shape)} leads in order."
+        )
+    else:
+        voltages, names = _put_leads_first(voltages, leads, path), tuple(leads)
+    return EcgRecording(voltages * MILLIVOLTS_PER_UNIT[unit.lower()], float(sampling_rate), names)
+
+
+def _put_leads_first(voltages: np.ndarray, leads: Sequence[str], path: Path) -> np.ndarray:
+    """Turn an array so that its rows are leads, which their number tells."""
+    if len(leads) not in voltages.shape:
+        raise ValueError(
+            f"{path} holds an array of shape {voltages.shape}, but `leads` names {len(leads)} leads"
+            f" ({', '.join(leads)}). Name every lead of the file in its order."
+        )
+    return voltages if voltages.shape[0] == len(leads) else voltages.T
+
+
+def _read_csv(path: Path) -> tuple[np.ndarray, list[str] | None]:
+    """A table as `(num_columns, num_lines)` and, where its first line is not of numbers, the names of the columns."""
+    lines = path.read_text(encoding="utf-8-sig", errors="replace").splitlines()
+    cells = [_split_line(line) for line in lines if line.strip()]
+    names = None if all(map(_is_number, cells[0] if cells else ())) else cells.pop(0)
+    if not cells:
+        raise ValueError("it has no line of voltages")
+    uneven = [number for number, line in enumerate(cells, start=1) if len(line) != len(names or cells[0])]
+    if uneven:
+        raise ValueError(
+            f"line {uneven[0]} of its voltages has {len(cells[uneven[0] - 1])} cells, not {len(names or cells[0])}"
+        )
+    # An empty cell is a sample that was not recorded.
+    voltages = np.array([[float(cell.strip() or "nan") for cell in line] for line in cells])
+    return voltages.T, names
+
+
+def _split_line(line: str) -> list[str]:
+    """Cells of a line; with semicolons between them, commas are decimal points."""
+    separator = next((mark for mark in CSV_SEPARATORS if mark in line), ",")
+    if separator == ";":
+        line = line.replace(",", ".")
+    return next(csv.reader([line.strip()], delimiter=separator), [])
+
+
+def _is_number(cell: str) -> bool:
+    """Whether a cell of a table is a number or empty."""
+    try:
+        float(cell.strip() or "nan")
+    except ValueError:
+        return False
+    return True
+
+
+def _read_npy(path: Path) -> tuple[np.ndarray, None]:
+    """The array of a `.npy`, or the only two-dimensional one of a `.npz`."""
+    content = np.load(path, allow_pickle=False)
+    return _only_array({"array": content} if isinstance(content, np.ndarray) else dict(content)), None
+
+
+def _read_mat(path: Path) -> tuple[np.ndarray, None]:
+    """The only two-dimensional array of a MATLAB file, alone or in a struct."""
+    try:
+        from scipy.io import loadmat
+        from scipy.io.matlab import MatReadError
+    except ImportError as error:  # a build of scipy without it
+        raise ImportError(f"Reading {path} needs scipy.io: `pip install scipy`.") from error
+    try:
+        return _only_array(loadmat(path, simplify_cells=True)), None
+    except (MatReadError, NotImplementedError) as error:  # the second: version 7.3, which is HDF5
+        raise ValueError(f"{error}; save it with `-v7` if it is of version 7.3") from error
+
+
+def _read_hdf5(path: Path) -> tuple[np.ndarray, None]:
+    """The only two-dimensional dataset of an HDF5 file."""
+    try:
+        import h5py
+    except ImportError as error:
+        raise ImportError(f"Reading {path} needs the package h5py: `pip install h5py`, or pass an array.") from error
+    arrays: dict[str, Any] = {}
+    with h5py.File(path, "r") as file:
+        file.visititems(lambda name, item: arrays.update({name: item}) if isinstance(item, h5py.Dataset) else None)
+        candidates = {name: item for name, item in arrays.items() if len(item.shape) == 2}
+        return _only_array({name: item[()] for name, item in candidates.items()}), None
+
+
+def _only_array(content: Mapping[str, Any]) -> np.ndarray:
+    """The one two-dimensional array of numbers in a file."""
+    found = dict(_matrices(content))
+    if len(found) != 1:
+        names = f"it holds {len(found)} arrays of two dimensions ({', '.join(found) or 'none'})"
+        raise ValueError(f"{names}, so the strip cannot be told; load it yourself and pass an array")
+    return next(iter(found.values())).astype(np.float64)
+
+
+def _matrices(content: Mapping[str, Any]) -> Iterator[tuple[str, np.ndarray]]:
+    """Two-dimensional arrays of numbers, also those within a struct."""
+    for name, value in content.items():
+        if isinstance(value, Mapping):
+            yield from ((f"{name}.{inner}", matrix) for inner, matrix in _matrices(value))
+        elif isinstance(value, np.ndarray) and value.ndim == 2 and value.size and value.dtype.kind in "iuf":
+            yield name, value
+
+
+def _read_with_ecgdatakit(path: Path, *, sampling_rate: float | None) -> EcgRecording:
+    """Read any format that `ecgdatakit` recognises by its content."""
+    try:
+        from ecgdatakit import ECGDataKitError, FileParser
+    except ImportError as error:
+        raise ImportError(
+            f"Reading {path} needs the package ecgdatakit: `pip install ecgdatakit`, or pass an array."
+        ) from error
+    if not is_ecg_file(path):
+        raise ValueError(
+            f"{path} is no ECG file of a known kind. Convert it, for example to WFDB or EDF; if it belongs to a WFDB"
+            " record, put the header (`.hea`) beside it."
+        )
+    with warnings.catch_warnings(record=True) as remarks:
+        warnings.simplefilter("always")
+        try:
+            record: Any = FileParser.parse(path)
+        except ImportError as error:
+            raise ImportError(f"{path} cannot be read without another package: {error}") from error
+        except (ECGDataKitError, *DAMAGE_ERRORS) as error:
+            raise ValueError(
+                f"{path} cannot be read ({type(error).__name__}: {error}). Copy the file again, or convert it."
+            ) from error
+    for remark in remarks:
+        logger.warning(f"{path}: {remark.message}")
+    return _from_ecgdatakit(
+        [lead for lead in record.leads if is_standard_lead(lead.label)], record, path, sampling_rate
+    )
+
+
+def _from_ecgdatakit(leads: list[Any], record: Any, path: Path, sampling_rate: float | None) -> EcgRecording:
+    """The standard leads of a record of `ecgdatakit`, which must agree in unit, rate and length."""
+    if not leads:
+        names = ", ".join(lead.label for lead in record.leads)
+        raise ValueError(f"{path}: none of its signals ({names}) is a standard lead. Pass an array with `leads`.")
+    for lead in leads:
+        if lead.is_raw or lead.units != "mV":
+            raise ValueError(
+                f"{path}: lead {lead.label} is stored without a scale to mV ({lead.units or 'raw integers'})."
+                " Scale it yourself and pass an array."
+            )
+    shapes = {(lead.sampling_rate, len(lead.samples)) for lead in leads}
+    if len(shapes) > 1:
+        listed = ", ".join(f"{lead.label} {len(lead.samples)} at {lead.sampling_rate} Hz" for lead in leads)
+        raise ValueError(f"{path}: its leads differ in rate or length ({listed}). Resample them and pass an array.")
+    stated_rate = leads[0].sampling_rate or sampling_rate
+    if not stated_rate:
+        raise ValueError(f"{path} does not state its sampling rate. Pass `sampling_rate=`, in Hz.")
+    return EcgRecording(
+        np.stack([lead.samples for lead in leads]), float(stated_rate), tuple(lead.label for lead in leads)
+    )
+
+
+_ARRAY_READERS: dict[str, Callable[[Path], tuple[np.ndarray, Sequence[str] | None]]] = {
+    ".csv": _read_csv,
+    ".tsv": _read_csv,
+    ".npy": _read_npy,
+    ".npz": _read_npy,
+    ".mat": _read_mat,
+    ".h5": _read_hdf5,
+    ".hdf5": _read_hdf5,
+}

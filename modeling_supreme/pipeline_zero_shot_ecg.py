@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from transformers import Pipeline
 
-from .ecg_files import EcgRecording, read_wfdb, recording_from_row
+from .ecg_files import EcgRecording, read_ecg, recording_from_row
 from .queries import encode_queries, fill_template
 
 
@@ -41,16 +41,16 @@ class ZeroShotEcgClassificationPipeline(Pipeline):
 
         Args:
             recordings (`str`, `Path`, `np.ndarray`, `dict`, or a list or generator of them):
-                - the path of a WFDB record;
+                - the path of an ECG file: a WFDB record, a table, an array, or what `ecgdatakit` reads;
                 - an array of shape `(num_leads, num_samples)` in millivolts, with `sampling_rate` and `leads`;
                 - a dictionary with `array`, `sampling_rate` and `leads`;
                 - a row of a corpus (`datasets_scripts.load_corpus`).
             candidate_labels (`str` or `list[str]`):
                 Findings to score; a string is cut at its commas.
             sampling_rate (`int`, *optional*):
-                Samples per second of arrays, in Hz.
+                Samples per second of arrays, and of files that do not say, in Hz.
             leads (`list[str]`, *optional*):
-                Names of the rows of arrays.
+                Names of the rows of arrays, and of files that do not say.
             hypothesis_template (`str`, *optional*, defaults to `"{}"`):
                 Sentence with a `{}` for each label.
             top_k (`int`, *optional*):
@@ -199,9 +199,9 @@ def load_recording(
         recording (`str`, `Path`, `np.ndarray` or `dict`):
             A path, an array, a dictionary, or a row of a corpus.
         sampling_rate (`float`, *optional*):
-            Samples per second of an array, in Hz.
+            Samples per second of an array, and of a file that does not say, in Hz.
         leads (`Sequence[str]`, *optional*):
-            Names of the rows of an array.
+            Names of the rows of an array, and of a file that does not say.
 
     Returns:
         `EcgRecording`: Strip, sampling rate and leads.
@@ -211,7 +211,7 @@ def load_recording(
         ValueError: If an array comes without sampling rate or leads, or is not one strip.
     """
     if isinstance(recording, (str, Path)):
-        return read_wfdb(recording)
+        return read_ecg(recording, sampling_rate=sampling_rate, leads=leads)
     if isinstance(recording, Mapping):
         if "lead_mask" in recording and "signal" in recording:
             return recording_from_row(recording)
@@ -227,7 +227,7 @@ def load_recording(
     if not isinstance(recording, (np.ndarray, torch.Tensor)):
         raise TypeError(
             f"A recording was given as {type(recording).__name__}."
-            " Pass the path of a WFDB record, an array, a dictionary, or a row of a corpus."
+            " Pass the path of an ECG file, an array, a dictionary, or a row of a corpus."
         )
     if sampling_rate is None or leads is None:
         raise ValueError(

@@ -425,7 +425,7 @@ class TestRefusals:
     @pytest.mark.parametrize(("recording", "kind"), [(5, "int"), (None, "NoneType"), ({1, 2}, "set")])
     def test_a_recording_of_another_kind_is_refused(self, classify, recording, kind):
         with pytest.raises(
-            TypeError, match=rf"given as {kind}\. Pass the path of a WFDB record, an array, a dictionary"
+            TypeError, match=rf"given as {kind}\. Pass the path of an ECG file, an array, a dictionary"
         ):
             classify(recording, candidate_labels=LABELS)
 
