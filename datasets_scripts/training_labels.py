@@ -1,14 +1,14 @@
 """Training targets: which findings of the terminology each record of a corpus has."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
-import pandas as pd
 from datasets import Dataset
 
 from .extraction.terminology import load_terminology, normalize_name
+from .report_labels import names_of_findings, read_report_findings
 
 
 # Ways in which people ask; training on them keeps scores from collapsing when a query is a sentence.
@@ -114,27 +114,8 @@ class ReportLabels:
             FileNotFoundError: If there is no such file.
             ValueError: If it lacks a column.
         """
-        path = Path(path)
-        if not path.is_file():
-            raise FileNotFoundError(
-                f"There are no labels at {path}. Write them with `python -m datasets_scripts.extraction`."
-            )
-        table = pd.read_parquet(path)
-        missing = [name for name in ("record_id", "positive", "uncertain") if name not in table]
-        if missing:
-            raise ValueError(
-                f"{path} has no column {', '.join(missing)}. Write it with `python -m datasets_scripts.extraction`."
-            )
-        terminology = load_terminology()
-
-        def close(names: Iterable[str]) -> tuple[str, ...]:
-            known = terminology.close_upward(name for name in names if name in terminology)
-            return tuple(sorted(known.union(names)))
-
-        columns = (table[name] for name in ("record_id", "positive", "uncertain"))
-        records = {str(key): (close(sure), close(unsure)) for key, sure, unsure in zip(*columns, strict=True)}
-        findings = sorted({name for groups in records.values() for names in groups for name in names})
-        return cls(records, findings, uncertain_label=uncertain_label)
+        records = read_report_findings(path)
+        return cls(records, names_of_findings(records), uncertain_label=uncertain_label)
 
     def targets(self, rows: Mapping[str, Sequence[Any]]) -> np.ndarray:
         """Targets of a batch of rows; all unknown for a record without labels."""

@@ -182,9 +182,9 @@ class TestReportLabels:
 
     def test_record_ids_may_be_numbers(self, tmp_path):
         path = tmp_path / "labels.parquet"
-        pd.DataFrame({"record_id": [15709], "positive": [["early repolarization"]], "uncertain": [[]]}).to_parquet(
-            path
-        )
+        pd.DataFrame(
+            {"record_id": [15709], "positive": [["early repolarization"]], "uncertain": [[]], "negative": [[]]}
+        ).to_parquet(path)
 
         np.testing.assert_array_equal(ReportLabels.from_parquet(path).targets({"record_id": ["15709"]}), [[1]])
 
@@ -206,7 +206,7 @@ class TestReportLabels:
         path = tmp_path / "labels.parquet"
         pd.DataFrame({"record_id": ["a"], "positive": [["early repolarization"]]}).to_parquet(path)
 
-        with pytest.raises(ValueError, match=r"labels\.parquet has no column uncertain\. Write it with"):
+        with pytest.raises(ValueError, match=r"labels\.parquet has no column uncertain, negative\. Write it with"):
             ReportLabels.from_parquet(path)
 
 

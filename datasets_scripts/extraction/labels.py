@@ -174,6 +174,25 @@ def count_findings(labels: pd.DataFrame) -> pd.DataFrame:
     return table.sort_values([*CERTAINTIES, "finding"], ascending=[False, False, False, True], ignore_index=True)
 
 
+def labels_file(path: str | Path) -> Path:
+    """Path of the labels that the extraction wrote.
+
+    Args:
+        path (`str` or `Path`):
+            The folder given with `--output_dir`, or the file `labels.parquet` in it.
+
+    Raises:
+        FileNotFoundError: If the extraction has not written there.
+    """
+    file = Path(path)
+    file = file / LABELS_FILE if file.is_dir() else file
+    if not file.is_file():
+        raise FileNotFoundError(
+            f"There are no labels at {file}. Write them with `python -m datasets_scripts.extraction --output_dir`."
+        )
+    return file
+
+
 def load_labels(path: str | Path) -> pd.DataFrame:
     """Read the labels that the extraction wrote.
 
@@ -186,14 +205,22 @@ def load_labels(path: str | Path) -> pd.DataFrame:
 
     Raises:
         FileNotFoundError: If the extraction has not written there.
+        ValueError: If the file is no Parquet file or lacks a column.
     """
-    file = Path(path)
-    file = file / LABELS_FILE if file.is_dir() else file
-    if not file.exists():
-        raise FileNotFoundError(
-            f"There are no labels at {file}. Write them with `python -m datasets_scripts.extraction --output_dir`."
+    file = labels_file(path)
+    try:
+        table = pyarrow.parquet.read_table(file)
+    except pa.ArrowInvalid as error:
+        raise ValueError(
+            f"{file} is no Parquet file ({error}). Write it with `python -m datasets_scripts.extraction`."
+        ) from error
+    missing = [name for name in LABELS_SCHEMA.names if name not in table.column_names]
+    if missing:
+        raise ValueError(
+            f"{file} has no column {', '.join(missing)}. Write it with `python -m datasets_scripts.extraction`."
         )
-    table = pyarrow.parquet.read_table(file).to_pandas()
+    labels = table.select(LABELS_SCHEMA.names).to_pandas()
+    labels["record_id"] = labels["record_id"].astype(str)
     for certainty in CERTAINTIES:
-        table[certainty] = [list(names) for names in table[certainty]]
-    return table
+        labels[certainty] = [list(names) for names in labels[certainty]]
+    return labels

@@ -1,0 +1,204 @@
+"""Labels extracted from reports as a dataset, and joined to a corpus by record."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar, cast
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+from datasets import ClassLabel, Dataset, DatasetDict, DatasetInfo, Features, List, Value, concatenate_datasets
+from datasets.fingerprint import Hasher
+from datasets.utils import logging
+
+from .extraction.labels import labels_file, load_labels
+from .extraction.terminology import load_terminology
+
+
+logger = logging.get_logger(__name__)
+
+LABEL_COLUMNS = ("labels", "label_mask")
+RECORDS_PER_CHUNK = 20_000
+
+Corpus = TypeVar("Corpus", Dataset, DatasetDict)
+
+
+class ReportFindings(NamedTuple):
+    """What the report of one record says, closed upward: who has a finding has all that it is a kind of.
+
+    Attributes:
+        positive (`tuple[str, ...]`):
+            Names of the findings that are there.
+        uncertain (`tuple[str, ...]`):
+            Names of those that may be there, without the positive ones.
+    """
+
+    positive: tuple[str, ...]
+    uncertain: tuple[str, ...]
+
+
+def read_report_findings(path: str | Path) -> dict[str, ReportFindings]:
+    """Findings by record id; equal reports share one entry, so that a corpus of a million records fits in memory.
+
+    Args:
+        path (`str` or `Path`):
+            Output folder of `python -m datasets_scripts.extraction`, or the file `labels.parquet` in it.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If it is not what the extraction writes.
+    """
+    table = load_labels(path)
+    shared: dict[tuple[tuple[str, ...], tuple[str, ...]], ReportFindings] = {}
+    records = {}
+    for record_id, positive, uncertain in zip(table["record_id"], table["positive"], table["uncertain"], strict=True):
+        stated = tuple(positive), tuple(uncertain)
+        if stated not in shared:
+            sure = _close_upward(positive)
+            shared[stated] = ReportFindings(tuple(sorted(sure)), tuple(sorted(_close_upward(uncertain) - sure)))
+        records[record_id] = shared[stated]
+    return records
+
+
+def _close_upward(names: Iterable[str]) -> set[str]:
+    """The names with their ancestors; a name that the terminology does not know stays alone."""
+    terminology = load_terminology()
+    return terminology.close_upward(name for name in names if name in terminology).union(names)
+
+
+def names_of_findings(records: Mapping[str, ReportFindings]) -> tuple[str, ...]:
+    """Names, in alphabetical order, of the findings that are positive or uncertain in any record."""
+    return tuple(sorted({name for stated in set(records.values()) for names in stated for name in names}))
+
+
+def load_report_labels(path: str | Path) -> Dataset:
+    """The output of an extraction as a dataset, to join to a corpus or to share.
+
+    Args:
+        path (`str` or `Path`):
+            Output folder of `python -m datasets_scripts.extraction`, or the file `labels.parquet` in it.
+
+    Returns:
+        `Dataset`: One row per record with `record_id`, `labels` (indices of the positive findings, closed upward) and
+        `label_mask`, false for uncertain findings. What a report does not mention counts as absent. The names of the
+        labels are those of all findings that are positive or uncertain in any record.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If it is not what the extraction writes, or no record has a finding.
+    """
+    records = read_report_findings(path)
+    names = names_of_findings(records)
+    if not names:
+        raise ValueError(
+            f"{path} holds no finding for any of {len(records)} records. Give the extraction the column of reports."
+        )
+    ids = list(records)
+    tables = [_label_table(chunk, [records[record_id] for record_id in chunk], names) for chunk in _chunks(ids)]
+    return Dataset(
+        pa.concat_tables(tables),
+        info=DatasetInfo(features=label_features(names)),
+        fingerprint=Hasher.hash([labels_file(path).read_bytes(), names]),
+    )
+
+
+def _chunks(values: Any) -> Iterator[Any]:
+    """Pieces of a sequence: Arrow takes eight bytes for every label that it moves."""
+    for start in range(0, len(values), RECORDS_PER_CHUNK):
+        yield values[start : start + RECORDS_PER_CHUNK]
+
+
+def label_features(names: Sequence[str]) -> Features:
+    """Features of a dataset of labels."""
+    return Features(
+        {
+            "record_id": Value("string"),
+            "labels": List(ClassLabel(names=list(names))),
+            "label_mask": List(Value("bool"), length=len(names)),
+        }
+    )
+
+
+def _label_table(ids: Sequence[str], findings: Sequence[ReportFindings], names: Sequence[str]) -> pa.Table:
+    """Rows as Arrow keeps them, made without a Python object per label."""
+    position = {name: index for index, name in enumerate(names)}
+    mask = np.ones((len(ids), len(names)), dtype=bool)
+    for row, stated in enumerate(findings):
+        mask[row, [position[name] for name in stated.uncertain]] = False
+    return pa.table(
+        {
+            "record_id": pa.array(ids, pa.string()),
+            "labels": pa.array(
+                [[position[name] for name in stated.positive] for stated in findings], pa.list_(pa.int64())
+            ),
+            "label_mask": pa.FixedSizeListArray.from_arrays(pa.array(mask.ravel()), len(names)),
+        }
+    ).cast(label_features(names).arrow_schema)
+
+
+def join_report_labels(corpus: Corpus, labels: Dataset | str | Path) -> Corpus:
+    """Give a corpus the labels of its reports, in place of labels it may have; signals are not copied.
+
+    Args:
+        corpus (`Dataset` or `DatasetDict`):
+            Rows with a `record_id`, from any builder, or reports without signals. Join before selecting rows: a
+            selection has to be copied.
+        labels (`Dataset`, `str` or `Path`):
+            What `load_report_labels` returns, or the path to give to it.
+
+    Returns:
+        `Dataset` or `DatasetDict`: The corpus with `labels` and `label_mask`. A record without an entry has no label
+        and all of them unknown.
+
+    Raises:
+        ValueError: If none of the records has an entry, or one has several.
+    """
+    if not isinstance(labels, Dataset):
+        labels = load_report_labels(labels)
+    splits = corpus if isinstance(corpus, DatasetDict) else {"": corpus}
+    positions = {name: _positions_in(labels, rows["record_id"][:]) for name, rows in splits.items()}
+    every = np.concatenate(list(positions.values()))
+    report_missing(int(np.count_nonzero(every < 0)), len(every))
+    joined = {name: _append_labels(rows, labels, positions[name]) for name, rows in splits.items()}
+    return cast(Corpus, DatasetDict(joined) if isinstance(corpus, DatasetDict) else joined[""])
+
+
+def report_missing(num_missing: int, num_records: int) -> None:
+    """Tell how many records have no extracted labels; refuse labels that have none of them."""
+    if num_missing and num_missing == num_records:
+        raise ValueError(
+            f"None of {num_records} records of the corpus is in the report labels. Extract labels from the reports of"
+            " this corpus: `python -m datasets_scripts.extraction --reports`."
+        )
+    if num_missing:
+        logger.warning(f"{num_missing} of {num_records} records have no report labels: all labels are unknown there.")
+
+
+def _positions_in(labels: Dataset, record_ids: Sequence[str]) -> np.ndarray:
+    """Row of each record in the labels, -1 where there is none."""
+    index = pd.Index(labels["record_id"][:])
+    if not index.is_unique:
+        raise ValueError(
+            f"The report labels list record {index[index.duplicated()][0]} more than once. Load them with"
+            " `load_report_labels`, or drop the repeated rows."
+        )
+    return index.get_indexer(pd.Index(record_ids, dtype=object))
+
+
+def _append_labels(rows: Dataset, labels: Dataset, positions: np.ndarray) -> Dataset:
+    """Put the labels at the given positions beside the rows of a corpus."""
+    others = [name for name in rows.column_names if name not in LABEL_COLUMNS]
+    features = Features({**{name: rows.features[name] for name in others}, **labels.features})
+    order = list(dict.fromkeys([*rows.column_names, *LABEL_COLUMNS]))
+    if not len(rows):
+        return Dataset.from_dict({name: [] for name in order}, features=Features({n: features[n] for n in order}))
+    names = labels.features["labels"].feature.names
+    unknown = _label_table([""], [ReportFindings((), tuple(names))], names)
+    entries = pa.concat_tables([cast(pa.Table, labels.with_format("arrow")[:]).select(unknown.column_names), unknown])
+    entries = entries.select(list(LABEL_COLUMNS))
+    columns = Dataset(
+        pa.concat_tables(entries.take(chunk) for chunk in _chunks(np.where(positions < 0, len(labels), positions))),
+        info=DatasetInfo(features=Features({name: labels.features[name] for name in LABEL_COLUMNS})),
+        fingerprint=Hasher.hash([rows._fingerprint, labels._fingerprint]),
+    )
+    return concatenate_datasets([rows.select_columns(others), columns], axis=1).select_columns(order)
