@@ -16,7 +16,7 @@ SPLITS = ("train", "validation", "test")
 class _Builders(Mapping[str, type[DatasetBuilder]]):
     """Builders by name of the corpus, each imported when it is asked for."""
 
-    _PLACES = {"ptb_xl": "PtbXl", "simulated": "Simulated"}
+    _PLACES = {"ptb_xl": "PtbXl", "simulated": "Simulated", "code15": "Code15", "sph": "Sph"}
 
     def __getitem__(self, name: str) -> type[DatasetBuilder]:
         class_name = self._PLACES[name]

@@ -114,6 +114,20 @@ def test_a_label_without_a_finding_is_refused_with_a_remedy(terminology):
         terminology.find_label("XYZ", config_name="form")
 
 
+def test_a_label_means_what_its_configuration_says(terminology):
+    findings = [Finding("sinus tachycardia"), Finding("st changes", synonyms=("ST",))]
+    small = Terminology(findings, {"code15:ST": "sinus tachycardia"})
+
+    assert small.find_label("ST", config_name="code15").name == "sinus tachycardia"
+    assert small.find_label("ST").name == "st changes"
+    assert terminology.find("ST") is None
+
+
+def test_a_label_that_asks_for_an_unknown_finding_is_refused():
+    with pytest.raises(ValueError, match=r"label 'code15:ST' asks for 'sinus tachi', .*Correct corpus_labels\.csv"):
+        Terminology([Finding("sinus tachycardia")], {"code15:ST": "sinus tachi"})
+
+
 def test_an_unknown_name_is_refused(terminology):
     with pytest.raises(KeyError, match=r"no finding named 'lbbb'.*find"):
         terminology["lbbb"]

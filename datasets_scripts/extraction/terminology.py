@@ -6,13 +6,16 @@ inferior myocardial infarction") are composed from the rows that say so in their
 
 import csv
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
 
 TERMINOLOGY_PATH = Path(__file__).with_name("terminology.csv")
+# Labels of corpora that are no wording of a report: read as synonyms, "ST" or "AF" would be found in any text, and
+# corpora differ in what they call "AF". Columns: config_name, label, finding.
+CORPUS_LABELS_PATH = Path(__file__).with_name("corpus_labels.csv")
 LIST_SEPARATOR = "|"
 
 # Territory -> the wider territory it counts as. PTB-XL's diagnostic_subclass does the same: an inferolateral
@@ -87,9 +90,13 @@ class Terminology:
     Args:
         findings (`Iterable[Finding]`):
             Entries in order of precedence: where two share a synonym or code, the first one answers to it.
+        corpus_labels (`Mapping[str, str]`, *optional*):
+            Name of the finding that a label of one configuration of a corpus asks for, as in
+            `{"abnormalities:ST": "sinus tachycardia"}`.
 
     Raises:
-        ValueError: If a name occurs twice, a parent is missing, or the parents form a circle.
+        ValueError: If a name occurs twice, a parent is missing, the parents form a circle, or a label asks for a
+            finding that is not there.
 
     Example:
         >>> terminology = load_terminology()
@@ -99,7 +106,7 @@ class Terminology:
         ('myocardial infarction',)
     """
 
-    def __init__(self, findings: Iterable[Finding]) -> None:
+    def __init__(self, findings: Iterable[Finding], corpus_labels: Mapping[str, str] | None = None) -> None:
         self._findings: dict[str, Finding] = {}
         for finding in findings:
             if finding.name in self._findings:
@@ -109,6 +116,7 @@ class Terminology:
             self._findings[finding.name] = finding
         self._by_wording = self._index_wordings()
         self._by_label = {label: finding for finding in self for label in finding.ptb_xl}
+        self._by_label |= self._index_corpus_labels(corpus_labels or {})
         self._by_code = self._index_codes()
         self._ancestors = {name: self._climb(name) for name in self._findings}
 
@@ -136,7 +144,8 @@ class Terminology:
 
         Args:
             label (`str`):
-                Name of a `ClassLabel`: a PTB-XL class (`"IMI"`, `"superclass:MI"`), a code, a name or a synonym.
+                Name of a `ClassLabel`: a PTB-XL class (`"IMI"`, `"superclass:MI"`), a label of `corpus_labels.csv`, a
+                code, a name or a synonym.
             config_name (`str`, *optional*):
                 Configuration of the corpus; tells PTB-XL's superclass `STTC` from its subclass `STTC`.
 
@@ -155,8 +164,8 @@ class Terminology:
         if finding is None:
             place = f" of configuration {config_name!r}" if config_name else ""
             raise ValueError(
-                f"No finding answers to the label {label!r}{place}. Add the label to the synonyms of its finding in"
-                f" {TERMINOLOGY_PATH.name}, or name the label after a finding."
+                f"No finding answers to the label {label!r}{place}. Add the label to {CORPUS_LABELS_PATH.name} or to the"
+                f" synonyms of its finding in {TERMINOLOGY_PATH.name}, or name the label after a finding."
             )
         return finding
 
@@ -185,6 +194,16 @@ class Terminology:
                 by_wording.setdefault(normalize_name(synonym), finding)
         return by_wording
 
+    def _index_corpus_labels(self, corpus_labels: Mapping[str, str]) -> dict[str, Finding]:
+        """Findings by `config_name:label`."""
+        lost = [label for label, name in corpus_labels.items() if name not in self._findings]
+        if lost:
+            raise ValueError(
+                f"The label {lost[0]!r} asks for {corpus_labels[lost[0]]!r}, which is no finding of the terminology."
+                f" Correct {CORPUS_LABELS_PATH.name}."
+            )
+        return {label: self._findings[name] for label, name in corpus_labels.items()}
+
     def _index_codes(self) -> dict[str, Finding]:
         """SCP and SNOMED CT codes; of several findings that carry a code, the first listed owns it."""
         by_code: dict[str, Finding] = {}
@@ -211,7 +230,7 @@ class Terminology:
 
 @lru_cache(maxsize=1)
 def load_terminology() -> Terminology:
-    """Read `terminology.csv`, compose the findings with a territory or an age, and keep the result."""
+    """Read the two tables, compose the findings with a territory or an age, and keep the result."""
     with TERMINOLOGY_PATH.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     findings = {row["name"]: _read_row(row) for row in rows}
@@ -222,7 +241,9 @@ def load_terminology() -> Terminology:
         if "ages" in row["composed_with"]:
             located = [findings[f"{territory} {stem.name}"] for territory in TERRITORIES]
             _add_new(findings, (_of_age(finding, age) for finding in located for age in INFARCTION_AGES))
-    return Terminology(findings.values())
+    with CORPUS_LABELS_PATH.open(encoding="utf-8", newline="") as file:
+        labels = {f"{row['config_name']}:{row['label']}": row["finding"] for row in csv.DictReader(file)}
+    return Terminology(findings.values(), labels)
 
 
 def _read_row(row: dict[str, str]) -> Finding:
