@@ -16,7 +16,14 @@ SPLITS = ("train", "validation", "test")
 class _Builders(Mapping[str, type[DatasetBuilder]]):
     """Builders by name of the corpus, each imported when it is asked for."""
 
-    _PLACES = {"ptb_xl": "PtbXl", "simulated": "Simulated", "code15": "Code15", "sph": "Sph"}
+    _PLACES = {
+        "ptb_xl": "PtbXl",
+        "mimic_iv_ecg": "MimicIvEcg",
+        "simulated": "Simulated",
+        "code15": "Code15",
+        "sph": "Sph",
+        "ecg_folder": "EcgFolder",
+    }
 
     def __getitem__(self, name: str) -> type[DatasetBuilder]:
         class_name = self._PLACES[name]

@@ -164,7 +164,7 @@ class Terminology:
         if finding is None:
             place = f" of configuration {config_name!r}" if config_name else ""
             raise ValueError(
-                f"No finding answers to the label {label!r}{place}. Add the label to {CORPUS_LABELS_PATH.name} or to the"
+                f"No finding answers to the label {label!r}{place}. Add it to {CORPUS_LABELS_PATH.name} or to the"
                 f" synonyms of its finding in {TERMINOLOGY_PATH.name}, or name the label after a finding."
             )
         return finding
