@@ -9,6 +9,10 @@ Eight GPUs:
 
     accelerate launch --num_processes 8 --mixed_precision bf16 train.py configs/ptb_xl.yaml ...
 
+A corpus too large for this machine is streamed from Parquet shards:
+
+    accelerate launch train.py configs/ptb_xl.yaml --streaming --dataset_name "s3://bucket/ptb_xl/train-*.parquet" ...
+
 The first word may be a YAML recipe; flags override what it says. `--output_dir` receives a checkpoint that
 `from_pretrained` loads, train_arguments.yaml, train_results.json, a model card (README.md) and, with
 `--checkpointing_steps`, the states in checkpoints/ from which `--resume_from_checkpoint latest` goes on.
@@ -20,17 +24,17 @@ import json
 import logging
 import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import numpy as np
 import torch
 import yaml
 from accelerate import Accelerator, DataLoaderConfiguration, skip_first_batches
 from accelerate.utils import ProjectConfiguration, set_seed
-from datasets import Dataset, DatasetDict
+from datasets import Dataset
 from huggingface_hub import HfApi
 from torch.utils.data import DataLoader
 from tqdm.auto import tqdm
@@ -38,6 +42,7 @@ from transformers import AutoModel, AutoProcessor, AutoTokenizer, get_scheduler
 
 from datasets_scripts import load_corpus
 from datasets_scripts.batches import StripCollator
+from datasets_scripts.streaming import RecordShards, RecordStream, load_shards, stream_batches
 from datasets_scripts.training_labels import (
     CorpusLabels,
     LabelSource,
@@ -61,6 +66,7 @@ from modeling_supreme.text_encoders import find_text_encoder
 logger = logging.getLogger(__name__)
 
 MODEL_CARD_TEMPLATE = Path(__file__).with_name("model_card.md")
+Records = TypeVar("Records", Dataset, RecordShards)
 
 
 @dataclass
@@ -84,61 +90,77 @@ class Progress:
 class PretrainingData:
     """Records, targets and queries of a run."""
 
-    train: Dataset
-    validation: Dataset
+    train: Dataset | RecordShards
+    validation: Dataset | RecordShards
     labels: LabelSource
     held_out: tuple[str, ...]
 
 
+def load_splits(arguments: DataArguments) -> Mapping[str, Any]:
+    """Load the corpus, or find the shards to stream it from: a `Dataset` or `RecordShards` per split."""
+    if arguments.streaming:
+        return load_shards(arguments.dataset_name)
+    options: dict[str, Any] = {} if arguments.num_records is None else {"num_records": arguments.num_records}
+    corpus = load_corpus(
+        arguments.dataset_name,
+        arguments.dataset_config_name,
+        data_dir=arguments.data_dir,
+        num_proc=arguments.preprocessing_num_workers,
+        on_error=arguments.on_error,
+        **options,
+    )
+    return cast(Mapping[str, Any], corpus)
+
+
+def load_labels(arguments: DataArguments, train: Dataset | RecordShards) -> LabelSource:
+    """Labels from reports, where they are given, or those of the corpus."""
+    if arguments.report_labels:
+        return ReportLabels.from_parquet(arguments.report_labels, uncertain_label=arguments.uncertain_label)
+    if isinstance(train, RecordShards):
+        train.check_columns(CorpusLabels.columns)
+    return CorpusLabels.from_dataset(cast(Dataset, train), config_name=arguments.dataset_config_name)
+
+
 def load_data(arguments: DataArguments) -> PretrainingData:
     """Load the corpus, choose the findings to train on, and leave out what is held out."""
-    options: dict[str, Any] = {} if arguments.num_records is None else {"num_records": arguments.num_records}
-    corpus = cast(
-        DatasetDict,
-        load_corpus(
-            arguments.dataset_name,
-            arguments.dataset_config_name,
-            data_dir=arguments.data_dir,
-            num_proc=arguments.preprocessing_num_workers,
-            on_error=arguments.on_error,
-            **options,
-        ),
-    )
+    corpus = load_splits(arguments)
     train = take(corpus["train"], arguments.max_train_samples)
     validation = take(corpus["validation"], arguments.max_eval_samples)
     if not len(train):
         raise ValueError(f"Corpus {arguments.dataset_name} has no training records. Look at its build report.")
-    labels: LabelSource = CorpusLabels.from_dataset(train, config_name=arguments.dataset_config_name)
-    if arguments.report_labels:
-        labels = ReportLabels.from_parquet(arguments.report_labels, uncertain_label=arguments.uncertain_label)
+    labels = load_labels(arguments, train)
     held_out = hold_out_findings(arguments.held_out_findings)
-    train, targets = drop_held_out(train, labels, held_out)
+    train, is_present = drop_held_out(train, labels, held_out)
     validation, _ = drop_held_out(validation, labels, held_out)
-    kept = trainable_findings(labels, targets, min_positives=arguments.min_positives, held_out=held_out)
+    kept = trainable_findings(labels, is_present, min_positives=arguments.min_positives, held_out=held_out)
     return PretrainingData(train, validation, labels.select(kept), held_out)
 
 
-def take(dataset: Dataset, num_records: int | None) -> Dataset:
+def take(dataset: Records, num_records: int | None) -> Records:
     """The first records of a dataset."""
     return dataset if num_records is None else dataset.select(range(min(num_records, len(dataset))))
 
 
-def drop_held_out(dataset: Dataset, labels: LabelSource, held_out: Sequence[str]) -> tuple[Dataset, np.ndarray]:
+def drop_held_out(dataset: Records, labels: LabelSource, held_out: Sequence[str]) -> tuple[Records, np.ndarray]:
     """Leave out records of held-out findings.
 
     Records that stay although their name is hidden would be learned as examples against that name.
 
     Returns:
-        `tuple`: The records that stay, and their targets, `(num_records, num_findings)`.
+        `tuple`: The records that stay, and whether they may have each finding, `(num_records, num_findings)`.
     """
-    rows = dataset.select_columns(list(labels.columns)).with_format(None)
-    parts = [labels.targets(cast(dict[str, Any], batch)) for batch in rows.iter(batch_size=1000)]
-    targets = np.concatenate(parts) if parts else np.empty((0, len(labels.findings)), dtype=np.float32)
+    columns = list(labels.columns)
+    if isinstance(dataset, RecordShards):
+        batches = dataset.iter_columns(columns)
+    else:
+        batches = dataset.select_columns(columns).with_format(None).iter(batch_size=1000)
+    parts = [labels.targets(cast(dict[str, Any], batch)) > 0 for batch in batches]
+    is_present = np.concatenate(parts) if parts else np.zeros((0, len(labels.findings)), dtype=bool)
     hidden = [position for position, finding in enumerate(labels.findings) if is_hidden(finding, held_out)]
-    stays = ~(np.nan_to_num(targets[:, hidden]) > 0).any(axis=1)
+    stays = ~is_present[:, hidden].any(axis=1)
     if stays.all():
-        return dataset, targets
-    return dataset.select(np.flatnonzero(stays)), targets[stays]
+        return dataset, is_present
+    return dataset.select(np.flatnonzero(stays)), is_present[stays]
 
 
 def build_model(arguments: ModelArguments) -> tuple[SupremeModel, SupremeProcessor]:
@@ -222,10 +244,9 @@ class PretrainingRun:
         self.collator = StripCollator(processor.feature_extractor, data.labels)
         self.states_dir = Path(arguments.output_dir) / "checkpoints"
         self.progress = Progress()
-        loaders = [self._build_loader(data.train, is_training=True), self._build_loader(data.validation)]
-        self.train_loader, self.validation_loader, self.model, self.optimizer = accelerator.prepare(
-            *loaders, model, build_optimizer(model, arguments)
-        )
+        self.train_loader = self._build_loader(data.train, is_training=True)
+        self.validation_loader = self._build_loader(data.validation)
+        self.model, self.optimizer = accelerator.prepare(model, build_optimizer(model, arguments))
         steps_per_epoch = math.ceil(len(self.train_loader) / arguments.gradient_accumulation_steps)
         self.num_steps = arguments.max_train_steps or steps_per_epoch * arguments.num_train_epochs
         num_warmup_steps = arguments.num_warmup_steps
@@ -235,13 +256,26 @@ class PretrainingRun:
             arguments.lr_scheduler_type, self.optimizer, num_warmup_steps, num_training_steps=self.num_steps
         )
         accelerator.register_for_checkpointing(self.scheduler, self.progress)
+        if isinstance(self.train_loader.dataset, RecordStream):
+            accelerator.register_for_checkpointing(self.train_loader.dataset)
 
-    def _build_loader(self, dataset: Dataset, *, is_training: bool = False) -> DataLoader:
-        """Batches of one split."""
+    def _build_loader(self, dataset: Dataset | RecordShards, *, is_training: bool = False) -> Any:
+        """Batches of one split, shared among the processes."""
         arguments = self.arguments
-        return DataLoader(
+        batch_size = arguments.per_device_train_batch_size if is_training else arguments.per_device_eval_batch_size
+        if isinstance(dataset, RecordShards):
+            return stream_batches(
+                dataset,
+                self.collator,
+                self.accelerator,
+                batch_size=batch_size,
+                num_workers=arguments.dataloader_num_workers,
+                seed=arguments.seed,
+                shuffle_buffer_size=arguments.shuffle_buffer_size if is_training else None,
+            )
+        loader = DataLoader(
             cast(Any, self.collator.select(dataset)),
-            batch_size=arguments.per_device_train_batch_size if is_training else arguments.per_device_eval_batch_size,
+            batch_size=batch_size,
             shuffle=is_training,
             num_workers=arguments.dataloader_num_workers,
             persistent_workers=arguments.dataloader_num_workers > 0,
@@ -249,6 +283,7 @@ class PretrainingRun:
             # Its own source: every pass draws a number, which must not shift the dropout of a resumed run.
             generator=torch.Generator().manual_seed(arguments.seed),
         )
+        return self.accelerator.prepare(loader)
 
     def resume(self) -> None:
         """Go on from a saved state, if one was asked for and exists."""
@@ -300,8 +335,7 @@ class PretrainingRun:
         self.model.train()
         step_losses: list[torch.Tensor] = []
         while progress.step < self.num_steps:
-            self.train_loader.set_epoch(progress.epoch)
-            for batch in skip_first_batches(self.train_loader, progress.batch):
+            for batch in self._remaining_batches():
                 with self.accelerator.accumulate(self.model):
                     step_losses.append(self._learn(cast(dict[str, torch.Tensor], batch)))
                 progress.batch += 1
@@ -312,6 +346,14 @@ class PretrainingRun:
                     if progress.step >= self.num_steps:
                         return
             progress.epoch, progress.batch = progress.epoch + 1, 0
+
+    def _remaining_batches(self) -> Any:
+        """What the current epoch has left."""
+        if isinstance(self.train_loader.dataset, RecordStream):
+            self.train_loader.dataset.start_at(epoch=self.progress.epoch, batch=self.progress.batch)
+            return self.train_loader
+        self.train_loader.set_epoch(self.progress.epoch)
+        return skip_first_batches(self.train_loader, self.progress.batch)
 
     def _learn(self, batch: dict[str, torch.Tensor]) -> torch.Tensor:
         """Forward, backward and, at the end of an accumulation, an optimiser step."""
@@ -372,7 +414,7 @@ class PretrainingRun:
         for batch in self.validation_loader:
             labels = batch.pop("labels")
             outputs = self.model(**batch, query_embeds=self.wordings.names)
-            gathered = self.accelerator.gather_for_metrics((outputs.logits_per_ecg.float(), labels))
+            gathered = self._gather(outputs.logits_per_ecg.float(), labels)
             logits.append(gathered[0].cpu())
             targets.append(gathered[1].cpu())
         self.model.train()
@@ -385,6 +427,14 @@ class PretrainingRun:
             "validation_auroc_macro": mean_or_none(scores.auroc),
             "num_validated_findings": int((~np.isnan(scores.auroc)).sum()),
         }
+
+    def _gather(self, logits: torch.Tensor, labels: torch.Tensor) -> Any:
+        """Logits and labels of all processes, no record twice."""
+        if not isinstance(self.validation_loader.dataset, RecordStream):
+            return self.accelerator.gather_for_metrics((logits, labels))
+        # Batches of a stream may differ by one; a row that fills up has no known label, so it counts for nothing.
+        pad = self.accelerator.pad_across_processes
+        return self.accelerator.gather((pad(logits), pad(labels, pad_index=cast(int, math.nan))))
 
 
 def format_figure(value: float | None) -> str:

@@ -17,6 +17,7 @@ POSITIVE_COUNTS = (
     "num_train_epochs",
     "checkpoints_total_limit",
     "logging_steps",
+    "shuffle_buffer_size",
 )
 
 
@@ -58,6 +59,12 @@ class DataArguments:
     )
     data_dir: str | None = field(default=None, metadata={"help": "Folder with the official files of the corpus."})
     num_records: int | None = field(default=None, metadata={"help": "Records of the simulated corpus."})
+    streaming: bool = field(
+        default=False,
+        metadata={
+            "help": "Read Parquet shards while training: a prepared folder, a Hub id, or s3://b/train-*.parquet."
+        },
+    )
     report_labels: str | None = field(
         default=None,
         metadata={"help": "labels.parquet written by datasets_scripts.extraction; replaces the corpus' own labels."},
@@ -82,6 +89,12 @@ class DataArguments:
             raise ValueError("`--dataset_name` is missing. Name a corpus: ptb_xl, simulated, a folder or a Hub id.")
         if not 0 <= self.uncertain_label <= 1:
             raise ValueError(f"`--uncertain_label` is {self.uncertain_label}. It is a probability: choose 0 to 1.")
+        refused = [name for name in ("data_dir", "num_records") if self.streaming and getattr(self, name) is not None]
+        if refused:
+            raise ValueError(
+                f"`--streaming` reads prepared shards and takes no `--{refused[0]}`. Leave it out, and write the"
+                " shards with `python -m datasets_scripts.prepare`."
+            )
 
 
 @dataclass
@@ -113,6 +126,9 @@ class TrainArguments:
         default=0.5, metadata={"help": "How often a finding is asked for by its name rather than in other words."}
     )
     dataloader_num_workers: int = field(default=0, metadata={"help": "Processes that prepare batches."})
+    shuffle_buffer_size: int = field(
+        default=2048, metadata={"help": "Records, of 0.12 MB each, that every worker of a stream holds and shuffles."}
+    )
     checkpointing_steps: int | None = field(default=None, metadata={"help": "Save the state every so many steps."})
     checkpoints_total_limit: int = field(default=2, metadata={"help": "States that are kept."})
     resume_from_checkpoint: str | None = field(

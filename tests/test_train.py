@@ -462,7 +462,7 @@ class TestData:
     def test_labels_from_reports_take_the_place_of_the_corpus_own(self, ptb_xl_dir, tmp_path):
         path = tmp_path / "labels.parquet"
         table = {"record_id": ["1", "2"], "positive": [["inferior myocardial infarction"], []]}
-        pd.DataFrame({**table, "uncertain": [[], ["myocardial infarction"]]}).to_parquet(path)
+        pd.DataFrame({**table, "uncertain": [[], ["myocardial infarction"]], "negative": [[], []]}).to_parquet(path)
 
         data = load_ptb_xl(ptb_xl_dir, report_labels=str(path), uncertain_label=0.7)
 
@@ -474,7 +474,7 @@ class TestData:
     def test_an_uncertain_record_of_a_held_out_finding_leaves_too(self, ptb_xl_dir, tmp_path):
         path = tmp_path / "labels.parquet"
         table = {"record_id": ["1", "2"], "positive": [["normal ecg"], ["sinus rhythm"]]}
-        pd.DataFrame({**table, "uncertain": [[], ["atrial flutter"]]}).to_parquet(path)
+        pd.DataFrame({**table, "uncertain": [[], ["atrial flutter"]], "negative": [[], []]}).to_parquet(path)
 
         data = load_ptb_xl(ptb_xl_dir, report_labels=str(path), held_out_findings=["atrial flutter"])
 
