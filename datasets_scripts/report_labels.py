@@ -1,6 +1,6 @@
 """Labels extracted from reports as a dataset, and joined to a corpus by record."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar, cast
 
@@ -11,7 +11,8 @@ from datasets import ClassLabel, Dataset, DatasetDict, DatasetInfo, Features, Li
 from datasets.fingerprint import Hasher
 from datasets.utils import logging
 
-from .extraction.labels import labels_file, load_labels
+from .extraction.labels import labels_file, load_labels, load_labels_table
+from .extraction.rules import POSITIVE, UNCERTAIN
 from .extraction.terminology import load_terminology
 
 
@@ -62,13 +63,29 @@ def read_report_findings(path: str | Path) -> dict[str, ReportFindings]:
 
 def _close_upward(names: Iterable[str]) -> set[str]:
     """The names with their ancestors; a name that the terminology does not know stays alone."""
-    terminology = load_terminology()
+    terminology, names = load_terminology(), set(names)
     return terminology.close_upward(name for name in names if name in terminology).union(names)
 
 
-def names_of_findings(records: Mapping[str, ReportFindings]) -> tuple[str, ...]:
-    """Names, in alphabetical order, of the findings that are positive or uncertain in any record."""
-    return tuple(sorted({name for stated in set(records.values()) for names in stated for name in names}))
+def read_finding_names(path: str | Path) -> tuple[str, ...]:
+    """Names, in alphabetical order, of the findings that are positive or uncertain in any record, closed upward.
+
+    Args:
+        path (`str` or `Path`):
+            Output folder of `python -m datasets_scripts.extraction`, or the file `labels.parquet` in it.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If it is not what the extraction writes, or no record has a finding.
+    """
+    table = load_labels_table(path)
+    stated = [table[certainty].combine_chunks().flatten().unique().to_pylist() for certainty in (POSITIVE, UNCERTAIN)]
+    names = _close_upward(name for names in stated for name in names)
+    if not names:
+        raise ValueError(
+            f"{path} holds no finding for any of {len(table)} records. Give the extraction the column of reports."
+        )
+    return tuple(sorted(names))
 
 
 def load_report_labels(path: str | Path) -> Dataset:
@@ -87,12 +104,7 @@ def load_report_labels(path: str | Path) -> Dataset:
         FileNotFoundError: If there is no such file.
         ValueError: If it is not what the extraction writes, or no record has a finding.
     """
-    records = read_report_findings(path)
-    names = names_of_findings(records)
-    if not names:
-        raise ValueError(
-            f"{path} holds no finding for any of {len(records)} records. Give the extraction the column of reports."
-        )
+    names, records = read_finding_names(path), read_report_findings(path)
     ids = list(records)
     tables = [_label_table(chunk, [records[record_id] for record_id in chunk], names) for chunk in _chunks(ids)]
     return Dataset(

@@ -8,7 +8,7 @@ import numpy as np
 from datasets import Dataset
 
 from .extraction.terminology import load_terminology, normalize_name
-from .report_labels import names_of_findings, read_report_findings
+from .report_labels import read_report_findings
 
 
 # Ways in which people ask; training on them keeps scores from collapsing when a query is a sentence.
@@ -115,7 +115,8 @@ class ReportLabels:
             ValueError: If it lacks a column.
         """
         records = read_report_findings(path)
-        return cls(records, names_of_findings(records), uncertain_label=uncertain_label)
+        findings = sorted({name for stated in set(records.values()) for names in stated for name in names})
+        return cls(records, findings, uncertain_label=uncertain_label)
 
     def targets(self, rows: Mapping[str, Sequence[Any]]) -> np.ndarray:
         """Targets of a batch of rows; all unknown for a record without labels."""

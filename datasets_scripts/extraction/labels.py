@@ -193,15 +193,15 @@ def labels_file(path: str | Path) -> Path:
     return file
 
 
-def load_labels(path: str | Path) -> pd.DataFrame:
-    """Read the labels that the extraction wrote.
+def load_labels_table(path: str | Path) -> pa.Table:
+    """Read the labels that the extraction wrote, as Arrow keeps them.
 
     Args:
         path (`str` or `Path`):
             The folder given with `--output_dir`, or the file `labels.parquet` in it.
 
     Returns:
-        `pandas.DataFrame`: One row per record: `record_id` and the lists `positive`, `uncertain` and `negative`.
+        `pyarrow.Table`: One row per record, with the columns of `LABELS_SCHEMA`.
 
     Raises:
         FileNotFoundError: If the extraction has not written there.
@@ -219,7 +219,24 @@ def load_labels(path: str | Path) -> pd.DataFrame:
         raise ValueError(
             f"{file} has no column {', '.join(missing)}. Write it with `python -m datasets_scripts.extraction`."
         )
-    labels = table.select(LABELS_SCHEMA.names).to_pandas()
+    return table.select(LABELS_SCHEMA.names)
+
+
+def load_labels(path: str | Path) -> pd.DataFrame:
+    """Read the labels that the extraction wrote.
+
+    Args:
+        path (`str` or `Path`):
+            The folder given with `--output_dir`, or the file `labels.parquet` in it.
+
+    Returns:
+        `pandas.DataFrame`: One row per record: `record_id` and the lists `positive`, `uncertain` and `negative`.
+
+    Raises:
+        FileNotFoundError: If the extraction has not written there.
+        ValueError: If the file is no Parquet file or lacks a column.
+    """
+    labels = load_labels_table(path).to_pandas()
     labels["record_id"] = labels["record_id"].astype(str)
     for certainty in CERTAINTIES:
         labels[certainty] = [list(names) for names in labels[certainty]]
