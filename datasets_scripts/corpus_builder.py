@@ -88,7 +88,7 @@ class CorpusBuilder(GeneratorBasedBuilder):
 
         A cached corpus is read again when a file that had been skipped has changed or arrived since.
         """
-        if output_dir is None and any(_file_state(skipped) != skipped["state"] for skipped in self.skipped_records):
+        if output_dir is None and not all(map(is_unchanged, self.skipped_records)):
             kwargs["download_mode"] = "force_redownload"
             self.info.splits = None  # the sizes of the cached splits, which would be held against the new ones
         super().download_and_prepare(output_dir, **kwargs)
@@ -170,6 +170,11 @@ class CorpusBuilder(GeneratorBasedBuilder):
             f" ({', '.join(f'{count} in {split}' for split, count in per_split.items())})."
             f" First: {skipped[0]['reason']}" + (f" All are listed in {where}." if where else "")
         )
+
+
+def is_unchanged(skipped: dict) -> bool:
+    """Whether the signal file of a record that was left out is what it was then."""
+    return _file_state(skipped) == skipped["state"]
 
 
 def _file_state(skipped: dict) -> list[int] | None:

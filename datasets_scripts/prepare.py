@@ -1,38 +1,51 @@
 """Write a corpus as Parquet that `datasets.load_dataset` reads without this package.
 
     python -m datasets_scripts.prepare ptb_xl --config_name superclass --data_dir D --output_dir O --num_proc 8
+    python -m datasets_scripts.prepare ptb_xl --help
 
-The folder gets `train-00000-of-0000N.parquet` and so on, a README.md that declares splits and features, and
-build_report.json: how many records each split has, how often each label occurs, and which records were left out.
+The second line also lists the options that only this corpus has. The folder gets `train-00000-of-0000N.parquet` and so
+on, a README.md that declares splits and features, build_report.json (how many records each split has, how often each
+label occurs, how good the signals are, which records were left out and why), and the same as build_report.html.
+
+After a crash or a kill, the same command goes on where it was: shards that are finished are kept. The files do not
+depend on the number of processes, nor on how often the command was interrupted.
 """
 
 import argparse
+import hashlib
 import json
 import logging
 import shutil
-from collections import Counter
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-import pyarrow.parquet as pq
-from datasets import Dataset, DatasetBuilder
+from datasets import DatasetBuilder, SplitDict, SplitInfo
 from datasets.info import DatasetInfosDict
 from datasets.utils.metadata import MetadataConfigs
 from datasets.utils.tqdm import tqdm
 from huggingface_hub import DatasetCardData, HfApi
 
 from . import BUILDERS
+from .build_page import write_page
+from .build_report import make_report
+from .builder_options import add_options
+from .shards import ROWS_FILENAME, UNFINISHED, Shard, plan_shards, start_worker, write_shard, write_shard_in_worker
 
 
 logger = logging.getLogger(__name__)
 
 STAGING = ".incomplete"
-SIGNAL_VALUES = "signal.list.element.list.element"  # Parquet's name for the samples within the nested lists
-ROWS_PER_GROUP = 256  # 30 MB of samples, the least that a reader has in memory at once
+BUILD_FILENAME = "build.json"  # what the shards in the staging folder are shards of
+COMPLETE_FILENAME = "complete"  # all shards are there, and some may have been moved to their place
 REPORT_FILENAME = "build_report.json"
+PAGE_FILENAME = "build_report.html"
+RECORDS_PER_SHARD = 1000  # about 50 MB of Parquet, and what a kill costs at most per process
 
 
 def prepare_corpus(
@@ -41,6 +54,7 @@ def prepare_corpus(
     output_dir: str | Path,
     config_name: str | None = None,
     num_proc: int | None = None,
+    records_per_shard: int = RECORDS_PER_SHARD,
     **options: Any,
 ) -> dict[str, Any]:
     """Write a corpus as Parquet, with a README.md and a report.
@@ -49,11 +63,13 @@ def prepare_corpus(
         corpus (`str`):
             A key of `BUILDERS`.
         output_dir (`str`):
-            Folder to write, which must be empty or absent. It stays without data if a record cannot be read.
+            Folder to write: empty, absent, or with what the same call left when it was interrupted.
         config_name (`str`, *optional*):
             Which labels the rows carry; the builder's default otherwise.
         num_proc (`int`, *optional*):
-            Processes that read.
+            Processes that read and write. The files do not depend on it.
+        records_per_shard (`int`, defaults to 1000):
+            Records that one Parquet file comes from. A record that is cut into several windows has several rows.
         options:
             Options of the builder, such as `data_dir`, `on_error` or `max_records`.
 
@@ -61,25 +77,34 @@ def prepare_corpus(
         `dict`: What build_report.json holds.
 
     Raises:
-        ValueError: If the corpus or an option is unknown, the folder is in use, or a record cannot be read.
+        ValueError: If the corpus or an option is unknown, the folder is in use, or a record cannot be read. In the
+            last case the finished shards stay for the next call.
     """
+    began = time.perf_counter()
     output_dir = Path(output_dir)
-    _check_request(corpus, output_dir=output_dir, options=options)
+    _check_request(corpus, options=options, num_proc=num_proc, records_per_shard=records_per_shard)
     staging = output_dir / STAGING
-    shutil.rmtree(staging, ignore_errors=True)
-    try:
-        builder = BUILDERS[corpus](cache_dir=str(staging), config_name=config_name, **options)
-        builder.download_and_prepare(str(staging / "corpus"), num_proc=num_proc)
-        splits = _write_shards(builder, staging / "corpus", output_dir, num_proc=num_proc)
-        report = _make_report(corpus, builder, splits, options=options)
-    finally:
+    with tempfile.TemporaryDirectory(prefix="prepare_") as cache_dir:
+        builder = BUILDERS[corpus](cache_dir=cache_dir, config_name=config_name, **options)
+        plan = plan_shards(builder, staging, records_per_shard=records_per_shard)
+    build = _describe_build(corpus, builder, plan, options=options)
+    if (report := _finished_report(output_dir)) and report["fingerprint"] == build["fingerprint"]:
         shutil.rmtree(staging, ignore_errors=True)
-    _write_readme(output_dir, corpus, builder)
+        logger.info(f"{output_dir} was complete before. Delete the folder to read the records again.")
+        return report
+    _open_staging(output_dir, build)
+    num_kept = _write_shards(builder, plan, staging, num_proc=num_proc, on_error=options.get("on_error") or "raise")
+    files = _place_files(plan, output_dir)
+    _write_readme(output_dir, corpus, builder, plan)
+    report = build | make_report(builder.info.features or {}, plan, files)
+    report["timing"] = _timing(plan, num_kept, num_proc=num_proc, wall_s=time.perf_counter() - began)
+    write_page(report, output_dir / PAGE_FILENAME, files=files)
     (output_dir / REPORT_FILENAME).write_text(json.dumps(report, indent=2, ensure_ascii=False) + "\n", "utf-8")
+    shutil.rmtree(staging)
     return report
 
 
-def _check_request(corpus: str, *, output_dir: Path, options: dict[str, Any]) -> None:
+def _check_request(corpus: str, *, options: dict[str, Any], num_proc: int | None, records_per_shard: int) -> None:
     """Refuse what cannot work before any record is read."""
     if corpus not in BUILDERS:
         raise ValueError(f"There is no corpus {corpus!r}. Choose one of {', '.join(BUILDERS)}.")
@@ -87,99 +112,137 @@ def _check_request(corpus: str, *, output_dir: Path, options: dict[str, Any]) ->
     unknown = [f"--{option}" for option in options if option not in known]
     if unknown:
         raise ValueError(f"The corpus {corpus} has no option {', '.join(unknown)}. Leave it out.")
+    for flag, value in (("num_proc", num_proc), ("records_per_shard", records_per_shard)):
+        if value is not None and value < 1:
+            raise ValueError(f"`--{flag}` is {value}. Pass 1 or more.")
+
+
+def _describe_build(
+    corpus: str, builder: DatasetBuilder, plan: dict[str, list[Shard]], *, options: dict[str, Any]
+) -> dict[str, Any]:
+    """What makes a build what it is. Its fingerprint covers the records of every shard and the label tables.
+
+    `on_error` is no part of it: a run that stopped at a broken record may go on without it.
+    """
+    options = {name: str(value) if isinstance(value, Path) else value for name, value in options.items()}
+    content = {name: value for name, value in options.items() if name != "on_error"}
+    fingerprint = hashlib.sha256(repr((corpus, builder.config.create_config_id(content))).encode())
+    fingerprint.update(repr((builder.config.version, builder.info.features)).encode())
+    for shard in (shard for shards in plan.values() for shard in shards):
+        fingerprint.update(json.dumps([shard.folder.name, shard.gen_kwargs], default=str).encode())
+    return {
+        "corpus": corpus,
+        "config_name": builder.config.name,
+        "options": options,
+        "fingerprint": fingerprint.hexdigest(),
+    }
+
+
+def _finished_report(output_dir: Path) -> dict[str, Any] | None:
+    """The report of the build that the folder holds; it is the last file that is written."""
+    path = output_dir / REPORT_FILENAME
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+
+
+def _open_staging(output_dir: Path, build: dict[str, Any]) -> None:
+    """Make the folder ready for a new build or for the rest of the same one."""
+    staging = output_dir / STAGING
+    begun = staging / BUILD_FILENAME
+    if begun.is_file() and any(path.is_dir() and path.suffix != UNFINISHED for path in staging.iterdir()):
+        stored = json.loads(begun.read_text(encoding="utf-8"))
+        if stored["fingerprint"] != build["fingerprint"]:
+            raise ValueError(
+                f"`--output_dir` {output_dir} holds an unfinished build of {stored['corpus']},"
+                f" {stored['config_name']}, with {stored['options']}, and this one differs in its options, tables or"
+                f" files. Repeat the command that began it, choose another folder, or delete {staging}."
+            )
+        for path in staging.glob(f"*{UNFINISHED}"):
+            shutil.rmtree(path, ignore_errors=True)
+        return
     if output_dir.exists() and any(path.name != STAGING for path in output_dir.iterdir()):
         raise ValueError(
             f"`--output_dir` {output_dir} is not empty. Choose another folder, or delete this one if it may go."
         )
+    shutil.rmtree(staging, ignore_errors=True)
+    staging.mkdir(parents=True)
+    begun.write_text(json.dumps(build), encoding="utf-8")
 
 
 def _write_shards(
-    builder: DatasetBuilder, arrow_dir: Path, output_dir: Path, *, num_proc: int | None
-) -> dict[str, list[Path]]:
-    """Turn the Arrow files that hold rows into Parquet with the names of the Hub; returns them by split."""
-    splits: dict[str, list[Path]] = {}
-    sources: list[Path] = []
-    for split in builder.info.splits or {}:
-        arrow = sorted(arrow_dir.glob(f"{builder.dataset_name}-{split}*.arrow"))
-        filled = [path for path in arrow if Dataset.from_file(str(path)).num_rows]
-        splits[split] = [
-            output_dir / f"{split}-{index:05d}-of-{len(filled):05d}.parquet" for index in range(len(filled))
-        ]
-        sources += filled
-    targets = [path for paths in splits.values() for path in paths]
-    with ThreadPoolExecutor(num_proc or 1) as pool:  # Arrow encodes outside the interpreter's lock
-        list(tqdm(pool.map(_write_shard, sources, targets), total=len(targets), desc="Writing Parquet", unit=" files"))
-    return splits
+    builder: DatasetBuilder, plan: dict[str, list[Shard]], staging: Path, *, num_proc: int | None, on_error: str
+) -> int:
+    """Write the shards that are not finished; returns the number of records of the others."""
+    shards = [shard for shards in plan.values() for shard in shards]
+    if (staging / COMPLETE_FILENAME).exists():
+        return sum(shard.num_records for shard in shards)
+    missing = [shard for shard in shards if not shard.is_finished(on_error=on_error)]
+    num_kept = sum(shard.num_records for shard in shards) - sum(shard.num_records for shard in missing)
+    if num_kept:
+        logger.info(f"Going on with {num_kept} records in {len(shards) - len(missing)} finished shards.")
+    with tqdm(total=num_kept + sum(shard.num_records for shard in missing), unit=" records", desc="Preparing") as bar:
+        bar.update(num_kept)
+        for num_records in _write_all(builder, missing, num_proc=min(num_proc or 1, len(missing))):
+            bar.update(num_records)
+    (staging / COMPLETE_FILENAME).touch()
+    return num_kept
 
 
-def _write_shard(source: Path, target: Path) -> None:
-    """Write one Arrow file as Parquet, then delete it.
-
-    Neighbouring samples differ by little: coding the differences makes files 40 % smaller than the way `datasets`
-    writes them, in half the time.
-    """
-    table = Dataset.from_file(str(source)).data.table
-    pq.write_table(
-        table,
-        target,
-        row_group_size=ROWS_PER_GROUP,
-        compression="zstd",
-        use_dictionary=False,
-        column_encoding={SIGNAL_VALUES: "DELTA_BINARY_PACKED"},
-    )
-    source.unlink()
+def _write_all(builder: DatasetBuilder, shards: list[Shard], *, num_proc: int) -> Iterator[int]:
+    """Write shards, in this process or in several others; yields the number of records of each that is done."""
+    if num_proc <= 1:
+        yield from (write_shard(builder, shard) for shard in shards)
+        return
+    with ProcessPoolExecutor(num_proc, initializer=start_worker, initargs=(builder,)) as pool:
+        futures = [pool.submit(write_shard_in_worker, shard) for shard in shards]
+        try:
+            yield from (future.result() for future in as_completed(futures))
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
 
 
-def _make_report(
-    corpus: str, builder: DatasetBuilder, splits: dict[str, list[Path]], *, options: dict[str, Any]
-) -> dict[str, Any]:
-    """Counts per split, prevalence per label, and the records left out."""
-    skipped = getattr(builder, "skipped_records", [])
-    label_names = (builder.info.features or {})["labels"].feature.names
+def _place_files(plan: dict[str, list[Shard]], output_dir: Path) -> dict[str, list[Path]]:
+    """Give the Parquet files of finished shards the names of the Hub; a shard without rows gets none."""
+    files: dict[str, list[Path]] = {}
+    for split, shards in plan.items():
+        filled = [shard for shard in shards if shard.summary["num_rows"]]
+        files[split] = [output_dir / f"{split}-{i:05d}-of-{len(filled):05d}.parquet" for i in range(len(filled))]
+        for shard, file in zip(filled, files[split], strict=True):
+            if (shard.folder / ROWS_FILENAME).exists():  # else a run that was killed here has moved it
+                (shard.folder / ROWS_FILENAME).rename(file)
+    return files
+
+
+def _timing(plan: dict[str, list[Shard]], num_kept: int, *, num_proc: int | None, wall_s: float) -> dict[str, Any]:
+    """How long it took; `seconds_of_work` also counts what earlier, interrupted runs spent on finished shards."""
+    summaries = [shard.summary for shards in plan.values() for shard in shards]
+    num_records = sum(summary["num_records"] for summary in summaries)
+    seconds_of_work = sum(summary["seconds"] for summary in summaries)
     return {
-        "corpus": corpus,
-        "config_name": builder.config.name,
-        "options": {name: str(value) if isinstance(value, Path) else value for name, value in options.items()},
-        "splits": {
-            split: _describe_split(paths, label_names)
-            | {"num_skipped": sum(record["split"] == split for record in skipped)}
-            for split, paths in splits.items()
-        },
-        "skipped": [{key: record[key] for key in ("split", "record_id", "reason")} for record in skipped],
+        "num_proc": num_proc or 1,
+        "wall_s": round(wall_s, 3),
+        "seconds_of_work": round(seconds_of_work, 3),
+        "num_records_read": num_records,
+        "num_records_kept_from_earlier_runs": num_kept,
+        "records_per_s": round((num_records - num_kept) / wall_s, 1),
+        "records_per_s_per_process": round(num_records / seconds_of_work, 1) if seconds_of_work else None,
     }
 
 
-def _describe_split(paths: list[Path], label_names: Sequence[str]) -> dict[str, Any]:
-    """Numbers of records, patients and positives of one split; reads no signal."""
-    num_records = 0
-    positives: Counter[int] = Counter()
-    patients: set[str] = set()
-    for path in paths:
-        table = pq.read_table(path, columns=["labels", "patient_id"])
-        num_records += table.num_rows
-        positives.update(table["labels"].combine_chunks().flatten().to_pylist())
-        patients.update(table["patient_id"].to_pylist())
-    return {
-        "num_records": num_records,
-        "num_patients": len(patients),
-        "labels": {
-            name: {
-                "num_positives": positives[index],
-                "prevalence": round(positives[index] / num_records, 6) if num_records else None,
-            }
-            for index, name in enumerate(label_names)
-        },
-    }
-
-
-def _write_readme(output_dir: Path, corpus: str, builder: DatasetBuilder) -> None:
+def _write_readme(output_dir: Path, corpus: str, builder: DatasetBuilder, plan: dict[str, list[Shard]]) -> None:
     """A dataset card whose header tells `load_dataset` the splits, their files and the features."""
     info = builder.info.copy()
-    for split in [name for name, split in (info.splits or {}).items() if not split.num_examples]:
-        del (info.splits or {})[split]
+    info.splits = SplitDict()
+    for split, shards in plan.items():
+        summaries = [shard.summary for shard in shards]
+        num_rows, num_bytes = (sum(summary[name] for summary in summaries) for name in ("num_rows", "num_bytes"))
+        if num_rows:
+            info.splits[split] = SplitInfo(split, num_bytes=num_bytes, num_examples=num_rows)
+    info.download_size = sum(shard.summary["file_size"] for shards in plan.values() for shard in shards)
+    info.dataset_size = info.splits.total_num_examples and sum(split.num_bytes for split in info.splits.values())
     card = DatasetCardData(tags=["ecg"])
     DatasetInfosDict({builder.config.name: info}).to_dataset_card_data(card)
-    data_files = [{"split": split, "path": f"{split}-*.parquet"} for split in info.splits or {}]
+    data_files = [{"split": split, "path": f"{split}-*.parquet"} for split in info.splits]
     MetadataConfigs({builder.config.name: {"data_files": data_files}}).to_dataset_card_data(card)
     (output_dir / "README.md").write_text(
         f"---\n{card}\n---\n\n# {corpus}, {builder.config.name}\n\n{info.description}\n\n"
@@ -209,22 +272,22 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("corpus", help=f"Corpus to read: {', '.join(BUILDERS)}.")
+    parser.add_argument("corpus", choices=list(BUILDERS), metavar="corpus", help=f"One of {', '.join(BUILDERS)}.")
     parser.add_argument("--config_name", help="Which labels the rows carry, such as superclass.")
     parser.add_argument("--data_dir", help="Folder with the files of the corpus as its publisher distributes them.")
-    parser.add_argument("--output_dir", required=True, help="Folder to write; it must be empty or absent.")
-    parser.add_argument("--num_proc", type=int, help="Processes that read records.")
     parser.add_argument(
-        "--on_error",
-        choices=("raise", "skip"),
-        help="Stop at a record that cannot be read (the default), or leave such records out and list them.",
+        "--output_dir", required=True, help="Folder to write: empty, absent, or left by the same command."
     )
-    parser.add_argument("--max_records", type=int, help="Records to read per split, for a quick look.")
+    parser.add_argument("--num_proc", type=int, help="Processes that read and write; 1 otherwise.")
+    parser.add_argument(
+        "--records_per_shard", type=int, help=f"Records per Parquet file; {RECORDS_PER_SHARD} otherwise."
+    )
     parser.add_argument("--push_to_hub", metavar="ID", help="Dataset of the Hub to upload to (owner/name), private.")
-    parser.add_argument("--sampling_rate", type=int, help="ptb_xl: which release to read, 500 or 100 Hz.")
-    parser.add_argument("--num_records", type=int, help="simulated: records to simulate.")
-    parser.add_argument("--seed", type=int, help="simulated: seed of the random numbers.")
-    return parser.parse_args(arguments)
+    given = sys.argv[1:] if arguments is None else arguments
+    corpus = next((argument for argument in given if argument in BUILDERS), None)
+    if corpus is not None:
+        add_options(parser.add_argument_group(f"options of {corpus}"), BUILDERS[corpus].BUILDER_CONFIG_CLASS)
+    return parser.parse_args(given)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -233,10 +296,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     given = {name: value for name, value in vars(parse_arguments(arguments)).items() if value is not None}
     repo_id = given.pop("push_to_hub", None)
     report = prepare_corpus(**given)
-    counts = ", ".join(f"{split['num_records']} {name}" for name, split in report["splits"].items())
+    counts = ", ".join(f"{split['num_rows']} {name}" for name, split in report["splits"].items())
     logger.info(
-        f"Wrote {counts} records to {given['output_dir']}; {len(report['skipped'])} were left out"
-        f" (see {REPORT_FILENAME})."
+        f"{given['output_dir']} holds {counts} rows; {len(report['skipped'])} records were left out."
+        f" Open {Path(given['output_dir']) / PAGE_FILENAME} for a look at the corpus."
     )
     if repo_id is not None:
         push_to_hub(given["output_dir"], repo_id)
