@@ -18,8 +18,11 @@ class _Builders(Mapping[str, type[DatasetBuilder]]):
 
     _PLACES = {
         "ptb_xl": "PtbXl",
-        "mimic_iv_ecg": "MimicIvEcg",
         "simulated": "Simulated",
+        "mimic_iv_ecg": "MimicIvEcg",
+        "cpsc2018": "Cpsc2018",
+        "chapman_shaoxing_ningbo": "ChapmanShaoxingNingbo",
+        "challenge2021": "Challenge2021",
         "code15": "Code15",
         "sph": "Sph",
         "ecg_folder": "EcgFolder",

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from datasets import Array2D, Dataset, DatasetDict, Features, Value, load_dataset
-from mimic_files import write_mimic_corpus
+from test_mimic_iv_ecg import write_mimic_corpus
 from test_train import TINY_VIT, train
 from transformers import AutoModel
 
