@@ -1,7 +1,10 @@
-"""The split of a record or patient for corpora whose publisher gives none."""
+"""The split of a record or patient: by a hash where the publisher gives none, or by published tables."""
 
 import hashlib
+from pathlib import Path, PurePosixPath
 from typing import Literal
+
+import pandas as pd
 
 
 SplitName = Literal["train", "validation", "test"]
@@ -9,6 +12,10 @@ SplitName = Literal["train", "validation", "test"]
 NUM_BUCKETS = 10
 TEST_BUCKET = 9
 VALIDATION_BUCKET = 8
+
+# How MERL (Liu et al. 2024, ICML) names its tables and the columns that name the records.
+SPLIT_TABLE_ENDINGS: dict[SplitName, str] = {"train": "_train.csv", "validation": "_val.csv", "test": "_test.csv"}
+SPLIT_TABLE_COLUMNS = ("filename", "ecg_path")
 
 
 def assign_split(key: str) -> SplitName:
@@ -38,3 +45,44 @@ def assign_split(key: str) -> SplitName:
     if bucket == TEST_BUCKET:
         return "test"
     return "validation" if bucket == VALIDATION_BUCKET else "train"
+
+
+def read_split_tables(folder: Path) -> dict[str, SplitName]:
+    """Read published splits: tables that list the records of each split.
+
+    Args:
+        folder (`Path`):
+            Holds one table per split, `<name>_train.csv`, `<name>_val.csv` and `<name>_test.csv`, with a column
+            `filename` or `ecg_path`, as MERL (Liu et al. 2024, ICML) publishes them for CPSC2018 and
+            Chapman-Shaoxing-Ningbo.
+
+    Returns:
+        `dict[str, str]`: Split by name of the record, without folder and extension, in the order of the tables.
+
+    Raises:
+        FileNotFoundError: If a table is absent.
+        ValueError: If there are two tables for a split, a table has none of the columns, or a record is listed twice.
+    """
+    split_of: dict[str, SplitName] = {}
+    for split, ending in SPLIT_TABLE_ENDINGS.items():
+        paths = sorted(folder.glob(f"*{ending}"))
+        if not paths:
+            raise FileNotFoundError(f"{folder} holds no table *{ending}. Let `split_dir` be the folder that holds it.")
+        if len(paths) > 1:
+            raise ValueError(f"{folder} holds {paths[0].name} and {paths[1].name}. Keep the one that you mean.")
+        for name in _listed_records(paths[0]):
+            if name in split_of:
+                raise ValueError(
+                    f"{paths[0]} lists {name}, which stands in {split_of[name]} already. Keep one of them."
+                )
+            split_of[name] = split
+    return split_of
+
+
+def _listed_records(path: Path) -> list[str]:
+    """Names of the records of a table, without folder and extension."""
+    table = pd.read_csv(path, dtype=str)
+    column = next((column for column in SPLIT_TABLE_COLUMNS if column in table), None)
+    if column is None:
+        raise ValueError(f"{path} has no column {' or '.join(SPLIT_TABLE_COLUMNS)}. Download the table again.")
+    return [PurePosixPath(name).stem for name in table[column].dropna()]

@@ -14,7 +14,8 @@ from pathlib import Path
 
 TERMINOLOGY_PATH = Path(__file__).with_name("terminology.csv")
 # Labels of corpora that are no wording of a report: read as synonyms, "ST" or "AF" would be found in any text, and
-# corpora differ in what they call "AF". Columns: config_name, label, finding.
+# corpora differ in what they call "AF". Columns: config_name, empty for labels that mean the same in every corpus (and
+# for second SNOMED CT codes); label; finding.
 CORPUS_LABELS_PATH = Path(__file__).with_name("corpus_labels.csv")
 LIST_SEPARATOR = "|"
 
@@ -91,8 +92,8 @@ class Terminology:
         findings (`Iterable[Finding]`):
             Entries in order of precedence: where two share a synonym or code, the first one answers to it.
         corpus_labels (`Mapping[str, str]`, *optional*):
-            Name of the finding that a label of one configuration of a corpus asks for, as in
-            `{"abnormalities:ST": "sinus tachycardia"}`.
+            Name of the finding that a label asks for, in one configuration of a corpus or in all, as in
+            `{"abnormalities:ST": "sinus tachycardia", "QTIE": "prolonged qt interval"}`.
 
     Raises:
         ValueError: If a name occurs twice, a parent is missing, the parents form a circle, or a label asks for a
@@ -242,7 +243,9 @@ def load_terminology() -> Terminology:
             located = [findings[f"{territory} {stem.name}"] for territory in TERRITORIES]
             _add_new(findings, (_of_age(finding, age) for finding in located for age in INFARCTION_AGES))
     with CORPUS_LABELS_PATH.open(encoding="utf-8", newline="") as file:
-        labels = {f"{row['config_name']}:{row['label']}": row["finding"] for row in csv.DictReader(file)}
+        labels = {
+            ":".join(filter(None, (row["config_name"], row["label"]))): row["finding"] for row in csv.DictReader(file)
+        }
     return Terminology(findings.values(), labels)
 
 
