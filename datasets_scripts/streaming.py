@@ -38,7 +38,7 @@ OPEN_FILES = 16  # reading the ends of many remote files is waiting, not work
 
 
 @dataclass(frozen=True)
-class Shard:
+class ParquetShard:
     """A Parquet file, its footer, which says where the row groups are, and its columns."""
 
     url: str
@@ -46,7 +46,7 @@ class Shard:
     features: Features
 
     @classmethod
-    def open(cls, url: str) -> Shard:
+    def open(cls, url: str) -> ParquetShard:
         """Read the footer of a file.
 
         Raises:
@@ -98,19 +98,19 @@ class RecordShards:
     """The records of a split, of which only the places are known.
 
     Attributes:
-        shards (`tuple[Shard, ...]`):
+        shards (`tuple[ParquetShard, ...]`):
             Files, in order.
         features (`Features`):
             Columns, with the names of the labels.
         groups (`np.ndarray` of shape `(num_groups, 2)`):
-            Shard and number within it of every row group.
+            ParquetShard and number within it of every row group.
         starts (`np.ndarray` of shape `(num_groups + 1,)`):
             First row of every row group, counted through all shards, and the number of rows.
         rows (`np.ndarray` of shape `(num_records,)`):
             Rows that are records of the split, ascending.
     """
 
-    shards: tuple[Shard, ...]
+    shards: tuple[ParquetShard, ...]
     features: Features
     groups: np.ndarray
     starts: np.ndarray
@@ -124,7 +124,7 @@ class RecordShards:
             ValueError: If a shard is not Parquet, or has other columns than the first.
         """
         with ThreadPoolExecutor(OPEN_FILES) as pool:
-            shards = tuple(pool.map(Shard.open, urls))
+            shards = tuple(pool.map(ParquetShard.open, urls))
         features = [shard.features for shard in shards] or [Features()]
         for shard, found in zip(shards, features, strict=False):
             if found != features[0]:
@@ -165,10 +165,13 @@ class RecordShards:
             )
 
     def iter_columns(self, columns: Sequence[str]) -> Iterator[dict[str, Any]]:
-        """Some columns of all records, one row group after the other."""
+        """Some columns of all records, one row group after the other; meant for columns that are small."""
         self.check_columns(columns)
-        for group, rows in self._split_by_group(self.rows):
-            yield {name: _take(values, rows) for name, values in self._read_group(group, columns).items()}
+        parts = list(self._split_by_group(self.rows))
+        with ThreadPoolExecutor(OPEN_FILES) as pool:
+            groups = pool.map(lambda part: self._read_group(part[0], columns), parts)
+            for (_, positions), group in zip(parts, groups, strict=True):
+                yield {name: _take(values, positions) for name, values in group.items()}
 
     def iter_rows(self, rows: np.ndarray, columns: Sequence[str]) -> Iterator[dict[str, Any]]:
         """Records, given by rows of which those of a row group follow one another."""

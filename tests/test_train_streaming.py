@@ -2,12 +2,17 @@
 
 # ruff: noqa: F811  fixtures are imported, and asked for by name
 
+import json
+import os
+import subprocess
+import sys
 from itertools import chain
 
 import pandas as pd
 import pytest
 from datasets import Dataset
 from test_train import (
+    ROOT,
     InterruptedRunError,
     are_equal,
     flags,  # noqa: F401
@@ -149,3 +154,29 @@ def test_missing_labels_are_an_error(shards_dir, tmp_path):
 def test_options_of_builders_are_refused(option):
     with pytest.raises(ValueError, match=rf"`--streaming` .* takes no `--{option}`\. Leave it out"):
         DataArguments("shards", streaming=True, **{option: "1"})
+
+
+@pytest.mark.slow
+def test_two_processes_find_the_validation_loss_of_one(stream_flags, ptb_xl_dir, tmp_path):
+    # five records to validate on: two for one process, three for the other
+    train_split = load_corpus("ptb_xl", "hierarchy", data_dir=ptb_xl_dir)["train"]
+    train_split.to_parquet(tmp_path / "train-00000-of-00001.parquet")
+    train_split.select(range(3, 8)).flatten_indices().to_parquet(tmp_path / "validation-00000-of-00001.parquet")
+    flags = [*stream_flags, "--dataset_name", str(tmp_path), "--ecg_encoder", "vit_tiny", "--learning_rate", "0"]
+    flags += ["--max_train_steps", "2", "--dataloader_num_workers", "1"]
+    launch = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2", str(ROOT / "train.py")]
+
+    run = subprocess.run(
+        [sys.executable, *launch, *flags, "--output_dir", str(tmp_path / "two")],
+        env={**os.environ, "ACCELERATE_USE_CPU": "true", "HF_HOME": str(tmp_path / "home")},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+
+    assert run.returncode == 0, run.stderr
+    results = json.loads((tmp_path / "two" / "train_results.json").read_text(encoding="utf-8"))
+    expected = train(tmp_path / "one", flags)["validation_loss"]
+    assert results["num_strips"] == 2 * 2 * 4
+    assert results["validation_loss"] == pytest.approx(expected, rel=1e-5)
