@@ -2,6 +2,7 @@
 
 import csv
 import struct
+import tokenize
 import warnings
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -29,7 +30,7 @@ CSV_SEPARATORS = (";", "\t", ",")
 # What wfdb, numpy, scipy, h5py and ecgdatakit raise on damaged files; none of them has one exception for it.
 DAMAGE_ERRORS = (
     *(OSError, ValueError, EOFError, LookupError, TypeError, AttributeError, ArithmeticError, NotImplementedError),
-    *(MemoryError, RuntimeError, struct.error, zlib.error),
+    *(MemoryError, NameError, RuntimeError, SyntaxError, struct.error, tokenize.TokenError, zlib.error),
 )
 
 
@@ -66,7 +67,7 @@ def read_ecg(
         path (`str` or `Path`):
             - a WFDB record: its header, its signal file (`.dat`, `.mat`), or either without the extension;
             - a table (`.csv`, `.tsv`) with a column per lead, whose first line may name the leads;
-            - an array (`.npy`, `.npz`, `.mat`, `.h5`, `.hdf5`): the only two-dimensional one in the file;
+            - an array (`.npy`, `.mat`, `.h5`, `.hdf5`): the only two-dimensional one in the file;
             - whatever `ecgdatakit` reads: HL7 aECG, SCP-ECG, DICOM, EDF, GE MUSE, Philips, Mortara, ISHNE, MFER.
         sampling_rate (`float`, *optional*):
             Samples per second, in Hz; tables and arrays need it.
@@ -210,7 +211,8 @@ def _read_array_file(
         )
     else:
         voltages, names = _put_leads_first(voltages, leads, path), tuple(leads)
-    return EcgRecording(voltages * MILLIVOLTS_PER_UNIT[unit.lower()], float(sampling_rate), names)
+    with np.errstate(all="ignore"):  # what a damaged file holds in place of voltages
+        return EcgRecording(voltages * MILLIVOLTS_PER_UNIT[unit.lower()], float(sampling_rate), names)
 
 
 def _put_leads_first(voltages: np.ndarray, leads: Sequence[str], path: Path) -> np.ndarray:
@@ -258,9 +260,9 @@ def _is_number(cell: str) -> bool:
 
 
 def _read_npy(path: Path) -> tuple[np.ndarray, None]:
-    """The array of a `.npy`, or the only two-dimensional one of a `.npz`."""
-    content = np.load(path, allow_pickle=False)
-    return _only_array({"array": content} if isinstance(content, np.ndarray) else dict(content)), None
+    """The array of a `.npy`; objects are refused, since reading them would run code from the file."""
+    with path.open("rb") as file:
+        return _only_array({"array": np.lib.format.read_array(file, allow_pickle=False)}), None
 
 
 def _read_mat(path: Path) -> tuple[np.ndarray, None]:
@@ -271,6 +273,7 @@ def _read_mat(path: Path) -> tuple[np.ndarray, None]:
     except ImportError as error:  # a build of scipy without it
         raise ImportError(f"Reading {path} needs scipy.io: `pip install scipy`.") from error
     try:
+        # Of files with damaged bytes, SciPy's compiled reader refuses most but crashes on some (tried with 1.17).
         return _only_array(loadmat(path, simplify_cells=True)), None
     except (MatReadError, NotImplementedError) as error:  # the second: version 7.3, which is HDF5
         raise ValueError(f"{error}; save it with `-v7` if it is of version 7.3") from error
@@ -295,7 +298,8 @@ def _only_array(content: Mapping[str, Any]) -> np.ndarray:
     if len(found) != 1:
         names = f"it holds {len(found)} arrays of two dimensions ({', '.join(found) or 'none'})"
         raise ValueError(f"{names}, so the strip cannot be told; load it yourself and pass an array")
-    return next(iter(found.values())).astype(np.float64)
+    with np.errstate(all="ignore"):  # what a damaged file holds in place of voltages
+        return next(iter(found.values())).astype(np.float64)
 
 
 def _matrices(content: Mapping[str, Any]) -> Iterator[tuple[str, np.ndarray]]:
@@ -364,7 +368,6 @@ _ARRAY_READERS: dict[str, Callable[[Path], tuple[np.ndarray, Sequence[str] | Non
     ".csv": _read_csv,
     ".tsv": _read_csv,
     ".npy": _read_npy,
-    ".npz": _read_npy,
     ".mat": _read_mat,
     ".h5": _read_hdf5,
     ".hdf5": _read_hdf5,

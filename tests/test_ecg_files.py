@@ -1,14 +1,21 @@
-"""`read_wfdb` and `recording_from_row`: the recorded leads, in millivolts, under the names the file gives them."""
+"""`read_ecg` and its parts: the recorded leads of any file, in millivolts, under the names the file gives them."""
 
 import re
 import sys
 
+import h5py
 import numpy as np
 import pytest
 import wfdb
+from ecg_writers import WRITERS, make_microvolts, write_aecg, write_edf, write_muse_xml
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from scipy.io import loadmat, savemat
+from transformers.utils import logging
 
 from datasets_scripts import load_corpus
-from modeling_supreme.ecg_files import read_wfdb, recording_from_row
+from modeling_supreme.ecg_files import is_ecg_file, read_ecg, read_wfdb, recording_from_row
+from modeling_supreme.leads import STANDARD_LEADS
 
 
 RAMP = np.linspace(-1, 1, 100)
@@ -171,3 +178,383 @@ def test_rows_of_a_corpus_are_read_in_every_format(ptb_xl_dir, data_format):
     recording = recording_from_row(corpus.with_format(data_format)[0])
 
     np.testing.assert_allclose(recording.strip, microvolts / 1000, rtol=1e-6)
+
+
+@pytest.fixture
+def heard(monkeypatch):
+    """What the readers log."""
+    messages = []
+    logger = logging.get_logger("modeling_supreme.ecg_files")
+    monkeypatch.setattr(logger, "warning", messages.append)
+    return messages
+
+
+class TestClinicalFormats:
+    """HL7 aECG, SCP-ECG, DICOM, EDF, GE MUSE and ISHNE, each written after its standard."""
+
+    @pytest.mark.parametrize("name", WRITERS)
+    def test_voltages_rate_and_leads_are_those_of_the_file(self, tmp_path, name):
+        WRITERS[name](tmp_path / name, make_microvolts(), STANDARD_LEADS)
+
+        recording = read_ecg(tmp_path / name)
+
+        assert (recording.leads, recording.sampling_rate) == (STANDARD_LEADS, 500.0)
+        np.testing.assert_allclose(recording.strip * 1000, make_microvolts(), atol=1e-9)
+
+    @pytest.mark.parametrize("name", WRITERS)
+    def test_the_content_tells_the_format_not_the_ending_of_the_name(self, tmp_path, name):
+        WRITERS[name](tmp_path / "export.bin", make_microvolts(), STANDARD_LEADS)
+
+        assert read_ecg(str(tmp_path / "export.bin")).strip.shape == (12, 1000)
+
+    def test_leads_keep_the_order_of_the_file(self, tmp_path):
+        write_muse_xml(tmp_path / "rec.xml", make_microvolts(num_leads=3), ["V2", "II", "I"])
+
+        recording = read_ecg(tmp_path / "rec.xml")
+
+        assert recording.leads == ("V2", "II", "I")
+        np.testing.assert_allclose(recording.strip.max(axis=1), [0.1, 0.2, 0.3], atol=1e-3)
+
+    def test_other_channels_are_left_out(self, tmp_path):
+        write_edf(tmp_path / "rec.edf", make_microvolts(num_leads=3), ["Resp", "I", "X"])
+
+        recording = read_ecg(tmp_path / "rec.edf")
+
+        assert (recording.leads, recording.strip.shape) == (("I",), (1, 1000))
+
+    def test_what_a_file_states_wins_over_the_options(self, tmp_path):
+        write_edf(tmp_path / "rec.edf", make_microvolts(), STANDARD_LEADS)
+
+        recording = read_ecg(tmp_path / "rec.edf", sampling_rate=250, leads=["I"], unit="V")
+
+        assert (recording.leads, recording.sampling_rate) == (STANDARD_LEADS, 500.0)
+
+    def test_a_file_without_a_standard_lead_is_refused(self, tmp_path):
+        write_edf(tmp_path / "rec.edf", make_microvolts(num_leads=2), ["Resp", "SpO2"])
+
+        with pytest.raises(ValueError, match=r"rec\.edf: none of its signals \(.*SpO2\) is a standard lead\. Pass"):
+            read_ecg(tmp_path / "rec.edf")
+
+    def test_a_lead_without_a_voltage_is_refused(self, tmp_path, heard):
+        write_edf(tmp_path / "rec.edf", make_microvolts(), STANDARD_LEADS, unit="mmHg")
+
+        with pytest.raises(ValueError, match=r"rec\.edf: lead I is stored without a scale to mV \(mmHg\)\. Scale it"):
+            read_ecg(tmp_path / "rec.edf")
+
+    def test_a_file_without_a_rate_is_refused(self, tmp_path):
+        write_aecg(tmp_path / "rec.xml", make_microvolts(), STANDARD_LEADS, increment="0")
+
+        with pytest.raises(ValueError, match=r"rec\.xml cannot be read .*No usable time increment"):
+            read_ecg(tmp_path / "rec.xml")
+
+    def test_leads_of_different_lengths_are_refused(self, tmp_path):
+        path = tmp_path / "rec.xml"
+        write_aecg(path, make_microvolts(num_samples=1000, num_leads=2), ["I", "II"])
+        path.write_text(re.sub(r"<digits>\S+ ", "<digits>", path.read_text(), count=1))
+
+        with pytest.raises(ValueError, match=r"leads differ in rate or length \(I 999 at 500 Hz, II 1000 at 500 Hz\)"):
+            read_ecg(path)
+
+    def test_a_truncated_file_is_read_as_far_as_it_goes_and_logged(self, tmp_path, heard):
+        path = tmp_path / "rec.edf"
+        write_edf(path, make_microvolts(), STANDARD_LEADS)
+        path.write_bytes(path.read_bytes()[:-100])
+
+        recording = read_ecg(path)
+
+        assert recording.strip.shape == (12, 500)
+        assert "rec.edf: EDF file truncated: header declares 2 data records" in heard[0]
+
+    @pytest.mark.parametrize("name", WRITERS)
+    def test_a_file_that_ends_in_its_header_is_refused(self, tmp_path, name):
+        path = tmp_path / name
+        WRITERS[name](path, make_microvolts(), STANDARD_LEADS)
+        path.write_bytes(path.read_bytes()[:250])
+
+        with pytest.raises(
+            ValueError, match=rf"{name} (cannot be read .*Copy the file again|is no ECG file of a known)"
+        ):
+            read_ecg(path)
+
+    @pytest.mark.parametrize("name", ["rec.edf", "rec.xml", "rec.bin", "rec"])
+    def test_a_0_byte_file_is_refused(self, tmp_path, name):
+        (tmp_path / name).touch()
+
+        with pytest.raises(
+            (ValueError, FileNotFoundError), match=rf"{name} is no ECG file of a known|no ECG record at"
+        ):
+            read_ecg(tmp_path / name)
+
+    def test_a_file_of_another_kind_is_refused(self, tmp_path):
+        (tmp_path / "notes.txt").write_text("Atrial fibrillation, 12 leads.")
+
+        with pytest.raises(ValueError, match=r"notes\.txt is no ECG file of a known kind\. Convert it"):
+            read_ecg(tmp_path / "notes.txt")
+
+    @pytest.mark.parametrize(
+        ("name", "package", "message"),
+        [
+            ("rec.edf", "ecgdatakit", r"rec\.edf needs the package ecgdatakit: `pip install ecgdatakit`"),
+            ("rec.dcm", "pydicom", r"rec\.dcm cannot be read without another package: .*pydicom"),
+        ],
+    )
+    def test_a_missing_package_is_reported_with_what_to_install(self, tmp_path, monkeypatch, name, package, message):
+        WRITERS[name](tmp_path / name, make_microvolts(), STANDARD_LEADS)
+        monkeypatch.setitem(sys.modules, package, None)
+
+        with pytest.raises(ImportError, match=message):
+            read_ecg(tmp_path / name)
+
+
+def test_a_missing_file_is_reported_with_its_path(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"no ECG record at \S+/rec\.edf: the file does not exist\. Give the"):
+        read_ecg(tmp_path / "rec.edf")
+
+
+@pytest.mark.parametrize("suffix", ["", ".hea", ".dat"])
+def test_wfdb_records_are_read_as_before(tmp_path, suffix):
+    path = write_record(tmp_path)
+
+    recording = read_ecg(path.with_name(f"rec{suffix}"))
+
+    np.testing.assert_array_equal(recording.strip, read_wfdb(path).strip)
+
+
+TABLE = "{0}\n0.5{1}-1{1}0.25\n1{1}2{1}-0.75\n"
+
+
+class TestTables:
+    @pytest.mark.parametrize("separator", [",", "\t", ";"])
+    def test_columns_become_leads(self, tmp_path, separator):
+        path = tmp_path / "rec.csv"
+        path.write_text(TABLE.format(separator.join(["II", "V1", "aVR"]), separator))
+
+        recording = read_ecg(path, sampling_rate=250)
+
+        assert (recording.leads, recording.sampling_rate) == (("II", "V1", "aVR"), 250.0)
+        np.testing.assert_array_equal(recording.strip, [[0.5, 1], [-1, 2], [0.25, -0.75]])
+
+    def test_decimal_commas_stand_between_semicolons(self, tmp_path):
+        (tmp_path / "rec.csv").write_text("I;II\n0,5;-1,25\n")
+
+        np.testing.assert_array_equal(read_ecg(tmp_path / "rec.csv", sampling_rate=500).strip, [[0.5], [-1.25]])
+
+    def test_a_column_of_time_is_left_out(self, tmp_path):
+        (tmp_path / "rec.csv").write_text("time,I,II\n0.000,1,2\n0.002,3,4\n")
+
+        recording = read_ecg(tmp_path / "rec.csv", sampling_rate=500)
+
+        assert recording.leads == ("I", "II")
+        np.testing.assert_array_equal(recording.strip, [[1, 3], [2, 4]])
+
+    def test_names_may_be_quoted_and_follow_a_byte_order_mark(self, tmp_path):
+        (tmp_path / "rec.csv").write_text('"I","II"\n1,2\n', encoding="utf-8-sig")
+
+        assert read_ecg(tmp_path / "rec.csv", sampling_rate=500).leads == ("I", "II")
+
+    def test_a_table_of_numbers_takes_its_leads_from_the_options(self, tmp_path):
+        (tmp_path / "rec.csv").write_text("1,2\n3,4\n5,6\n")
+
+        recording = read_ecg(tmp_path / "rec.csv", sampling_rate=500, leads=["V1", "V2"])
+
+        assert recording.leads == ("V1", "V2")
+        np.testing.assert_array_equal(recording.strip, [[1, 3, 5], [2, 4, 6]])
+
+    def test_an_empty_cell_is_a_sample_that_was_not_recorded(self, tmp_path):
+        (tmp_path / "rec.csv").write_text("I,II\n1,\n2,3\n")
+
+        np.testing.assert_array_equal(read_ecg(tmp_path / "rec.csv", sampling_rate=500).strip, [[1, 2], [np.nan, 3]])
+
+    @pytest.mark.parametrize(("unit", "millivolts"), [("mV", 2.0), ("uV", 0.002), ("µV", 0.002), ("V", 2000.0)])
+    def test_the_unit_is_taken_from_the_options(self, tmp_path, unit, millivolts):
+        (tmp_path / "rec.csv").write_text("I\n2\n")
+
+        assert read_ecg(tmp_path / "rec.csv", sampling_rate=500, unit=unit).strip[0, 0] == pytest.approx(millivolts)
+
+    @pytest.mark.parametrize(
+        ("text", "options", "message"),
+        [
+            ("I\n1\n", {}, r"rec\.csv does not state its sampling rate\. Pass `sampling_rate=`"),
+            ("1,2\n3,4\n5,6\n", {"sampling_rate": 500}, r"rec\.csv does not name its leads\. Pass `leads=`.* 2 leads"),
+            ("x,y\n1,2\n", {"sampling_rate": 500}, r"rec\.csv does not name its leads\. Pass `leads=`"),
+            ("1,2\n3,4\n5,6\n", {"sampling_rate": 500, "leads": ["I"]}, r"shape \(2, 3\), but `leads` names 1 leads"),
+            ("I\n1\n", {"sampling_rate": 500, "unit": "mmHg"}, r"`unit` is 'mmHg'.*Pass one of mV, uV, V"),
+            ("I,II\n1,2\n3\n", {"sampling_rate": 500}, r"rec\.csv cannot be read .*line 2 .* has 1 cells, not 2"),
+            ("I,II\n1,two\n", {"sampling_rate": 500}, r"rec\.csv cannot be read .*'two'.*Copy the file again"),
+            ("I,II\n", {"sampling_rate": 500}, r"rec\.csv cannot be read .*it has no line of voltages"),
+            ("", {"sampling_rate": 500}, r"rec\.csv cannot be read .*it has no line of voltages"),
+        ],
+    )
+    def test_a_table_that_cannot_be_used_is_refused(self, tmp_path, text, options, message):
+        (tmp_path / "rec.csv").write_text(text)
+
+        with pytest.raises(ValueError, match=message):
+            read_ecg(tmp_path / "rec.csv", **options)
+
+
+def save_hdf5(path, array):
+    with h5py.File(path, "w") as file:
+        file["group/ecg"] = array
+
+
+ARRAY_WRITERS = {
+    "rec.npy": np.save,
+    "rec.mat": lambda path, array: savemat(path, {"val": array}),
+    "struct.mat": lambda path, array: savemat(path, {"ECG": {"data": array, "age": 52, "sex": "Male"}}),
+    "rec.h5": save_hdf5,
+    "rec.hdf5": save_hdf5,
+}
+
+
+class TestArrays:
+    @pytest.mark.parametrize("name", ARRAY_WRITERS)
+    @pytest.mark.parametrize("dtype", [np.float32, np.int16])
+    def test_the_only_matrix_of_a_file_is_the_strip(self, tmp_path, name, dtype):
+        strip = np.arange(36).reshape(12, 3).astype(dtype)
+        ARRAY_WRITERS[name](tmp_path / name, strip)
+
+        recording = read_ecg(tmp_path / name, sampling_rate=400, leads=STANDARD_LEADS)
+
+        assert (recording.leads, recording.sampling_rate) == (STANDARD_LEADS, 400.0)
+        np.testing.assert_array_equal(recording.strip, strip)
+
+    @pytest.mark.parametrize("name", ARRAY_WRITERS)
+    def test_the_number_of_leads_tells_rows_from_columns(self, tmp_path, name):
+        strip = np.arange(36.0).reshape(12, 3)
+        ARRAY_WRITERS[name](tmp_path / name, strip.T)
+
+        np.testing.assert_array_equal(read_ecg(tmp_path / name, sampling_rate=400, leads=STANDARD_LEADS).strip, strip)
+
+    @pytest.mark.parametrize("name", ARRAY_WRITERS)
+    def test_rate_and_leads_are_asked_for(self, tmp_path, name):
+        ARRAY_WRITERS[name](tmp_path / name, np.zeros((12, 3)))
+
+        with pytest.raises(ValueError, match=rf"{name} does not state its sampling rate\. Pass `sampling_rate=`"):
+            read_ecg(tmp_path / name, leads=STANDARD_LEADS)
+        with pytest.raises(ValueError, match=rf"{name} does not name its leads\. Pass `leads=`"):
+            read_ecg(tmp_path / name, sampling_rate=400)
+
+    @pytest.mark.parametrize("name", ARRAY_WRITERS)
+    @pytest.mark.parametrize("num_bytes", [0, 100])
+    def test_a_damaged_file_is_refused(self, tmp_path, name, num_bytes):
+        path = tmp_path / name
+        ARRAY_WRITERS[name](path, np.zeros((12, 300)))
+        path.write_bytes(path.read_bytes()[:num_bytes])
+
+        with pytest.raises(ValueError, match=rf"{name} cannot be read .*Copy the file again, or repair it"):
+            read_ecg(path, sampling_rate=400, leads=STANDARD_LEADS)
+
+    def test_a_file_of_two_matrices_is_refused_with_their_names(self, tmp_path):
+        savemat(tmp_path / "rec.mat", {"ecg": np.zeros((12, 3)), "resp": np.zeros((2, 3))})
+
+        with pytest.raises(ValueError, match=r"holds 2 arrays of two dimensions \(ecg, resp\).*pass an array"):
+            read_ecg(tmp_path / "rec.mat", sampling_rate=400, leads=STANDARD_LEADS)
+
+    def test_a_pickle_is_never_loaded(self, tmp_path):
+        np.save(tmp_path / "rec.npy", np.array([[{}]], dtype=object), allow_pickle=True)
+
+        with pytest.raises(ValueError, match=r"rec\.npy cannot be read .*allow_pickle=False"):
+            read_ecg(tmp_path / "rec.npy", sampling_rate=400, leads=["I"])
+
+    def test_a_missing_h5py_is_reported_with_what_to_install(self, tmp_path, monkeypatch):
+        save_hdf5(tmp_path / "rec.h5", np.zeros((12, 3)))
+        monkeypatch.setitem(sys.modules, "h5py", None)
+
+        with pytest.raises(ImportError, match=r"rec\.h5 needs the package h5py: `pip install h5py`"):
+            read_ecg(tmp_path / "rec.h5", sampling_rate=400, leads=STANDARD_LEADS)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "is_ecg"),
+    [
+        ("rec.hea", b"", True),
+        ("rec.npy", b"", True),
+        ("rec.csv", b"time,I,II\n", True),
+        ("rec.csv", b"1;2;3\n", True),
+        ("labels.csv", b"file_name,labels\n", False),
+        ("README.md", b"# ECGs\n" * 100, False),
+        ("picture.png", b"\x89PNG\r\n\x1a\n" + bytes(200), False),
+        ("report.pdf", b"%PDF-1.7\n" * 50, False),
+        ("page.xml", b"<?xml version='1.0'?><html></html>", False),
+        ("empty", b"", False),
+    ],
+)
+def test_ecg_files_are_told_from_others(tmp_path, name, content, is_ecg):
+    (tmp_path / name).write_bytes(content)
+
+    assert is_ecg_file(tmp_path / name) is is_ecg
+
+
+@pytest.mark.parametrize("name", WRITERS)
+def test_clinical_formats_are_known_only_with_their_reader(tmp_path, monkeypatch, name):
+    WRITERS[name](tmp_path / name, make_microvolts(), STANDARD_LEADS)
+
+    assert is_ecg_file(tmp_path / name)
+    monkeypatch.setitem(sys.modules, "ecgdatakit", None)
+    assert not is_ecg_file(tmp_path / name)
+
+
+@pytest.fixture(scope="module")
+def valid_files(tmp_path_factory):
+    """Content of one valid file per format; not MATLAB's, since SciPy's reader can crash on damage."""
+    folder = tmp_path_factory.mktemp("valid")
+    for name, write in WRITERS.items():
+        write(folder / name, make_microvolts(500), STANDARD_LEADS)
+    np.save(folder / "rec.npy", make_microvolts(500) / 1000)
+    np.savetxt(folder / "rec.csv", make_microvolts(500).T / 1000, delimiter=",", header=",".join(STANDARD_LEADS))
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+@given(data=st.data())
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_a_damaged_file_is_read_or_refused_with_a_documented_error(valid_files, tmp_path, heard, data):
+    name = data.draw(st.sampled_from(sorted(valid_files)))
+    content = bytearray(valid_files[name])
+    for position, value in data.draw(st.lists(st.tuples(st.integers(0, 2000), st.integers(0, 255)), max_size=8)):
+        content[position % len(content)] = value
+    (tmp_path / name).write_bytes(content[: data.draw(st.integers(0, len(content)))])
+
+    try:
+        recording = read_ecg(tmp_path / name, sampling_rate=500, leads=STANDARD_LEADS)
+    except ValueError as error:
+        assert name in str(error)  # noqa: PT017 - either outcome is right
+    else:
+        assert recording.strip.shape[0] == len(recording.leads) > 0
+        assert recording.sampling_rate > 0
+
+
+@pytest.mark.data
+class TestRealFiles:
+    def test_a_challenge_record_with_a_mat_file_is_read(self, data_dir):
+        path = sorted((data_dir / "georgia").rglob("*.mat"))[0]
+
+        recording = read_ecg(path)
+
+        assert (recording.leads, recording.sampling_rate) == (STANDARD_LEADS, 500.0)
+        np.testing.assert_allclose(recording.strip * 1000, loadmat(path)["val"], atol=1e-6)
+
+    def test_a_matlab_struct_of_cpsc2018_is_read(self, data_dir):
+        path = sorted((data_dir / "cpsc2018").rglob("*.mat"))[0]
+
+        recording = read_ecg(path, sampling_rate=500, leads=STANDARD_LEADS)
+
+        np.testing.assert_array_equal(recording.strip, loadmat(path)["ECG"]["data"][0, 0])
+
+    def test_a_prepared_exam_of_code15_is_read(self, data_dir):
+        path = sorted((data_dir / "code15" / "mat" / "org").glob("*.mat"))[0]
+
+        recording = read_ecg(path, sampling_rate=400, leads=STANDARD_LEADS)
+
+        np.testing.assert_allclose(recording.strip, loadmat(path)["feats"])
+
+    def test_a_record_of_sph_is_read(self, data_dir):
+        recording = read_ecg(data_dir / "sph" / "records" / "A00002.h5", sampling_rate=500, leads=STANDARD_LEADS)
+
+        assert recording.strip.shape == (12, 6000)
+        assert recording.strip[0, 0] == pytest.approx(-0.0376, abs=1e-4)  # mV, stored as float16
+
+    def test_the_wfdb_exams_of_code15_are_read(self, data_dir):
+        recordings = [read_ecg(path) for path in sorted((data_dir / "code15" / "wfdb").glob("*.hea"))]
+
+        assert [recording.sampling_rate for recording in recordings] == [400.0] * 5
+        assert [recording.strip.shape[1] for recording in recordings] == [2934, 2934, 4096, 2934, 4096]
