@@ -8,6 +8,7 @@ order, and a resumed run enters it at the next record.
 from __future__ import annotations
 
 import logging
+from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -103,7 +104,7 @@ class RecordShards:
         features (`Features`):
             Columns, with the names of the labels.
         groups (`np.ndarray` of shape `(num_groups, 2)`):
-            ParquetShard and number within it of every row group.
+            Shard and number within it of every row group.
         starts (`np.ndarray` of shape `(num_groups + 1,)`):
             First row of every row group, counted through all shards, and the number of rows.
         rows (`np.ndarray` of shape `(num_records,)`):
@@ -167,25 +168,36 @@ class RecordShards:
     def iter_columns(self, columns: Sequence[str]) -> Iterator[dict[str, Any]]:
         """Some columns of all records, one row group after the other; meant for columns that are small."""
         self.check_columns(columns)
-        parts = list(self._split_by_group(self.rows))
-        with ThreadPoolExecutor(OPEN_FILES) as pool:
-            groups = pool.map(lambda part: self._read_group(part[0], columns), parts)
-            for (_, positions), group in zip(parts, groups, strict=True):
-                yield {name: _take(values, positions) for name, values in group.items()}
+        for positions, group in self._read_ahead(self.rows, columns, num_ahead=OPEN_FILES):
+            yield {name: _take(values, positions) for name, values in group.items()}
 
     def iter_rows(self, rows: np.ndarray, columns: Sequence[str]) -> Iterator[dict[str, Any]]:
         """Records, given by rows of which those of a row group follow one another."""
-        for group, positions in self._split_by_group(rows):
-            values = self._read_group(group, columns)
+        for positions, group in self._read_ahead(rows, columns, num_ahead=1):
             for position in positions:
                 # A copy, so that a record which waits for its turn does not hold its whole row group.
-                yield {name: _copy(column[position]) for name, column in values.items()}
+                yield {name: _copy(values[position]) for name, values in group.items()}
 
     def shuffled_rows(self, seed: Sequence[int]) -> np.ndarray:
         """Rows of all records, row groups in random order."""
         edges = np.searchsorted(self.rows, self.starts)
         order = np.random.default_rng(seed).permutation(len(self.groups))
         return np.concatenate([self.rows[edges[group] : edges[group + 1]] for group in order], dtype=int)
+
+    def _read_ahead(
+        self, rows: np.ndarray, columns: Sequence[str], *, num_ahead: int
+    ) -> Iterator[tuple[np.ndarray, dict[str, Any]]]:
+        """Row groups and the wanted positions in them; the next ones are read while one is used."""
+        parts = list(self._split_by_group(rows))
+        with ThreadPoolExecutor(num_ahead) as pool:
+            pending = deque(pool.submit(self._read_group, group, columns) for group, _ in parts[:num_ahead])
+            for index, (_, positions) in enumerate(parts):
+                group = pending.popleft().result()
+                pending.extend(
+                    pool.submit(self._read_group, number, columns)
+                    for number, _ in parts[index + num_ahead : index + num_ahead + 1]
+                )
+                yield positions, group
 
     def _split_by_group(self, rows: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
         """Neighbours of the same row group, as positions within it."""
