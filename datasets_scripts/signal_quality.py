@@ -73,7 +73,7 @@ def _find_missing(strip: np.ndarray) -> np.ndarray:
         return np.ones(strip.shape[1], dtype=bool)
     is_missing = np.logical_not(strip.any(axis=0))
     moves = np.flatnonzero(np.any(strip != strip[:, -1:], axis=0))
-    held_from = int(moves[-1]) + 1 if len(moves) else 0
+    held_from = int(moves[-1]) + 2 if len(moves) else 0  # after the sample that is held
     if strip.shape[1] - held_from >= MIN_PLATEAU:
         is_missing[held_from:] = True
     return is_missing
