@@ -99,7 +99,7 @@ class Cpsc2018(HeaderCorpus):
         paths = {path.stem: path for path in sorted(folder.rglob("*.mat"))}
         rows = []
         for name, diagnoses in _read_reference(reference):
-            path = paths.get(name, reference.with_name(f"{name}.mat"))
+            path = paths[name] if name in paths else reference.with_name(f"{name}.mat")
             filename = path.relative_to(folder).with_suffix("").as_posix()
             rows.append({"record_id": name, "path": str(path), "filename": filename, "diagnoses": diagnoses})
         return rows

@@ -138,7 +138,7 @@ def _read_plain(path: Path, header: list[str]) -> _StoredRecording | None:
     if len(places) != 1:
         return None
     filename, offset = places.pop()
-    digital = _read_integers(path.with_name(filename), offset=int(offset or 0))
+    digital = _read_integers(path.parent / filename, offset=int(offset or 0))
     if digital.size != len(signals) * int(record["num_samples"]):
         return None
     return _StoredRecording(
@@ -157,17 +157,19 @@ def _read_integers(path: Path, *, offset: int) -> np.ndarray:
     """The `int16` numbers of a signal file behind its first `offset` bytes."""
     try:
         return np.fromfile(path, dtype="<i2", offset=offset)
-    except FileNotFoundError as error:
+    except (FileNotFoundError, IsADirectoryError) as error:
         raise FileNotFoundError(f"{path} does not exist. Complete the download.") from error
     except ValueError:  # a file shorter than the offset
         return np.empty(0, dtype="<i2")
 
 
 def _read_with_wfdb(path: Path, header: list[str]) -> _StoredRecording:
-    """Read any recording that `wfdb` understands."""
+    """Read any recording of one segment that `wfdb` understands."""
+    if header and "/" in header[0].partition(" ")[0]:
+        raise ValueError(f"{path}.hea joins several segments. Write the record as one segment.")
     for filename in dict.fromkeys(line.split()[0] for line in header[1:] if line.split()):
-        if not path.with_name(Path(filename).name).is_file():
-            raise FileNotFoundError(f"{path.with_name(Path(filename).name)} does not exist. Complete the download.")
+        if not (path.parent / filename).is_file():
+            raise FileNotFoundError(f"{path.parent / filename} does not exist. Complete the download.")
     try:
         record: Any = wfdb.rdrecord(str(path), physical=False, return_res=16)
     except WFDB_ERRORS as error:
@@ -191,7 +193,7 @@ def _without_lost_leads(recording: _StoredRecording, *, path: Path) -> _StoredRe
     if not recording.leads:
         raise ValueError(f"{path}.hea names none of the 12 standard leads. Correct the names of its signals.")
     is_lost = recording.digital == NOT_RECORDED
-    filenames = ", ".join(dict.fromkeys(str(path.with_name(name)) for name in recording.filenames))
+    filenames = ", ".join(dict.fromkeys(str(path.parent / name) for name in recording.filenames))
     if is_lost.all():
         raise ValueError(f"{filenames} holds no recorded sample. Repair the record.")
     if not is_lost.any():

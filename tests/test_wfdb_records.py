@@ -13,6 +13,37 @@ from datasets_scripts.wfdb_records import read_wfdb_record
 from modeling_supreme.leads import STANDARD_LEADS
 
 
+COMMENTS = {
+    "ecg-arrhythmia": "#Age: {age}\n#Sex: {sex}\n#Dx: {codes}\n#Rx: Unknown\n#Hx: Unknown\n#Sx: Unknown\n",
+    "challenge": "# Age: {age}\n# Sex: {sex}\n# Dx: {codes}\n# Rx: Unknown\n# Hx: Unknown\n# Sx: Unknown\n",
+}
+
+
+def write_challenge_record(
+    path,
+    microvolts,
+    *,
+    sampling_rate=500,
+    leads=STANDARD_LEADS,
+    codes="426783006",
+    age="85",
+    sex="Male",
+    dialect="ecg-arrhythmia",
+):
+    """Write a record as the PhysioNet Challenges do: integers behind the 24 bytes that make the file a MATLAB file."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    scipy.io.savemat(f"{path}.mat", {"val": microvolts}, format="4")
+    lines = [
+        f"{path.name} {len(leads)} {sampling_rate} {microvolts.shape[1]}",
+        *(
+            f"{path.name}.mat 16+24 1000/mV 16 0 {row[0]} 0 0 {lead}"
+            for row, lead in zip(microvolts, leads, strict=True)
+        ),
+        COMMENTS[dialect].format(age=age, sex=sex, codes=codes),
+    ]
+    path.with_name(f"{path.name}.hea").write_text("\n".join(lines), encoding="utf-8")
+
+
 @pytest.fixture
 def record(tmp_path):
     """A record of twelve sines."""
@@ -31,8 +62,10 @@ def without_wfdb(monkeypatch):
 
 
 def edit_header(record, old, new):
-    header = record.with_suffix(".hea")
-    header.write_text(header.read_text().replace(old, new))
+    header = record.with_name(f"{record.name}.hea")
+    text = header.read_text(encoding="utf-8")
+    assert old in text
+    header.write_text(text.replace(old, new), encoding="utf-8")
 
 
 def read(record):
@@ -139,16 +172,6 @@ def test_a_record_without_any_sample_is_refused(tmp_path):
 
     with pytest.raises(ValueError, match=r"1\.dat holds no recorded sample\. Repair"):
         read(tmp_path / "1")
-
-
-def write_challenge_record(path, microvolts, *, sampling_rate=500, leads=STANDARD_LEADS):
-    """Write a record as the PhysioNet Challenges do: integers behind the 24 bytes that make the file a MATLAB file."""
-    scipy.io.savemat(path.with_suffix(".mat"), {"val": microvolts}, format="4")
-    lines = [
-        f"{path.name}.mat 16+24 1000/mV 16 0 {row[0]} 0 0 {lead}" for row, lead in zip(microvolts, leads, strict=True)
-    ]
-    record_line = f"{path.name} {len(leads)} {sampling_rate} {microvolts.shape[1]}"
-    path.with_suffix(".hea").write_text("\n".join([record_line, *lines, "#Age: 85", ""]))
 
 
 @pytest.fixture
@@ -271,8 +294,18 @@ def test_every_header_gives_the_voltages_of_wfdb(challenge_record, gain, baselin
 def test_whatever_a_header_holds_the_record_is_read_or_refused_in_words(challenge_record, header):
     challenge_record.with_suffix(".hea").write_bytes(header)
 
-    with pytest.raises((ValueError, FileNotFoundError), match=r"Download its files again|Complete the download"):
+    with pytest.raises(
+        (ValueError, FileNotFoundError), match=r"Download its files again|Complete the download|Write the record"
+    ):
         read(challenge_record)
+
+
+def test_a_record_of_several_segments_is_refused(tmp_path):
+    write_ptb_xl_record(tmp_path / "s1", make_microvolts(1), sampling_rate=500)
+    (tmp_path / "joined.hea").write_text("joined/2 12 500 10000\ns1 5000\ns1 5000\n")
+
+    with pytest.raises(ValueError, match=r"joined\.hea joins several segments.*Write the record as one"):
+        read(tmp_path / "joined")
 
 
 @pytest.mark.data
