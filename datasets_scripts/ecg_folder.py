@@ -57,7 +57,8 @@ class EcgFolderConfig(CorpusConfig):
         """Name of the cache folder: it changes with the options and with the files of the folder."""
         if self.data_dir is not None:
             content = hashlib.md5()
-            for path in list_files(self.folder()):
+            table = self.folder() / METADATA_FILENAME
+            for path in (*list_files(self.folder()), *([table] if table.is_file() else [])):
                 state = path.stat()
                 content.update(f"{path}\0{state.st_size}\0{state.st_mtime_ns}\n".encode("utf-8", "surrogateescape"))
             config_kwargs = {**config_kwargs, "files": content.hexdigest()}

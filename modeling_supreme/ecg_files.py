@@ -243,11 +243,11 @@ def _read_csv(path: Path) -> tuple[np.ndarray, list[str] | None]:
 
 
 def _split_line(line: str) -> list[str]:
-    """Cells of a line; with semicolons between them, commas are decimal points."""
+    """Cells of a line, without the `#` that NumPy puts before names; between semicolons, commas are decimal points."""
     separator = next((mark for mark in CSV_SEPARATORS if mark in line), ",")
     if separator == ";":
         line = line.replace(",", ".")
-    return next(csv.reader([line.strip()], delimiter=separator), [])
+    return next(csv.reader([line.strip("# \r\n")], delimiter=separator), [])
 
 
 def _is_number(cell: str) -> bool:

@@ -222,6 +222,11 @@ class TestTables:
 
         assert read_ecg(tmp_path / "rec.csv", sampling_rate=500).leads == ("I", "II")
 
+    def test_the_names_that_numpy_writes_are_read(self, tmp_path):
+        np.savetxt(tmp_path / "rec.csv", np.zeros((3, 2)), delimiter=",", header="I,II")
+
+        assert read_ecg(tmp_path / "rec.csv", sampling_rate=500).leads == ("I", "II")
+
     def test_a_table_of_numbers_takes_its_leads_from_the_options(self, tmp_path):
         (tmp_path / "rec.csv").write_text("1,2\n3,4\n5,6\n")
 
