@@ -294,8 +294,9 @@ class TestSteps:
         train(tmp_path / "large", [*flags, "--per_device_train_batch_size", "16"])
         train(tmp_path / "accumulated", [*flags, "--gradient_accumulation_steps", "4"])
 
+        # a step of AdamW is 2e-3 however small the gradient, so that rounding shows where it is near zero
         large, accumulated = read_weights(tmp_path / "large"), read_weights(tmp_path / "accumulated")
-        assert max((large[name] - accumulated[name]).abs().max().item() for name in large) < 1e-5
+        assert max((large[name] - accumulated[name]).abs().max().item() for name in large) < 1e-4
 
     def test_the_learning_rate_rises_then_falls_to_zero(self, flags, tmp_path, monkeypatch):
         rates = []
@@ -386,7 +387,7 @@ def voltage_dir(tmp_path_factory):
 def test_a_tiny_model_learns_eight_strips(model_flags, voltage_dir, tmp_path):
     flags = [*model_flags, "--dataset_name", str(voltage_dir), "--min_positives", "1", "--learning_rate", "0.01"]
 
-    results = train(tmp_path, [*flags, "--max_train_steps", "40", "--per_device_train_batch_size", "8"])
+    results = train(tmp_path, [*flags, "--max_train_steps", "120", "--per_device_train_batch_size", "8"])
 
     # knowing only that half of the strips have the findings leaves a loss of ln 2 = 0.69
     assert results["train_loss"] < 0.3
