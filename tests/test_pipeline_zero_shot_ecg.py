@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from test_ecg_formats import WRITERS
 from transformers import AutoModel, AutoProcessor, pipeline
 
 from datasets_scripts import load_corpus
@@ -145,6 +146,24 @@ class TestInputs:
         results = classify(kind(f"{paths[0]}{suffix}"), candidate_labels=LABELS)
 
         assert results == classify(paths[0], candidate_labels=LABELS)
+
+    @pytest.mark.parametrize("name", WRITERS)
+    def test_a_file_of_a_clinical_format_scores_as_its_array(self, classify, tmp_path, name):
+        microvolts = np.rint(make_strip() * 1000).astype(np.int16)
+        WRITERS[name](tmp_path / name, microvolts, STANDARD_LEADS)
+
+        results = classify(tmp_path / name, candidate_labels=LABELS)
+
+        expected = classify(microvolts / 1000, candidate_labels=LABELS, sampling_rate=500, leads=STANDARD_LEADS)
+        assert scores_of(results) == approx(scores_of(expected))
+
+    def test_a_file_that_does_not_say_takes_rate_and_leads_from_the_options(self, classify, tmp_path):
+        np.save(tmp_path / "rec.npy", make_strip())
+        arguments = {"candidate_labels": LABELS, "sampling_rate": 500, "leads": STANDARD_LEADS}
+
+        results = classify(str(tmp_path / "rec.npy"), **arguments)
+
+        assert scores_of(results) == approx(scores_of(classify(make_strip(), **arguments)))
 
     def test_an_array_is_given_with_rate_and_leads(self, classify, paths, corpus):
         strip = make_strip(500, num_leads=2)
