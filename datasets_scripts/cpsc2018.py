@@ -1,5 +1,6 @@
 """CPSC2018 (Liu et al. 2018, also ICBEB): 6,877 recordings of 6 to 60 s with one to three of nine labels."""
 
+import io
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -96,7 +97,8 @@ class Cpsc2018(HeaderCorpus):
         reference = self.config.reference()
         if reference is None:
             return super()._find_rows(folder)
-        paths = {path.stem: path for path in sorted(folder.rglob("*.mat"))}
+        places = (reference.parent, folder, *sorted(folder.glob("TrainingSet*")))
+        paths = {path.stem: path for place in places for path in place.glob("*.mat")}
         rows = []
         for name, diagnoses in _read_reference(reference):
             path = paths[name] if name in paths else reference.with_name(f"{name}.mat")
@@ -152,8 +154,9 @@ def read_ecg_struct(path: Path) -> dict[str, Any]:
     """
     if not path.is_file():
         raise FileNotFoundError(f"{path} does not exist. Complete the download.")
+    content = io.BytesIO(path.read_bytes())  # given a path, scipy leaves the file open
     try:
-        ecg = scipy.io.loadmat(path, variable_names="ECG")["ECG"][0, 0]
+        ecg = scipy.io.loadmat(content)["ECG"][0, 0]
         strip, age, sex = np.asarray(ecg["data"], dtype=np.float64), ecg["age"], ecg["sex"]
     except MAT_ERRORS as error:
         raise ValueError(
