@@ -8,7 +8,8 @@ on, a README.md that declares splits and features, build_report.json (how many r
 label occurs, how good the signals are, which records were left out and why), and the same as build_report.html.
 
 After a crash or a kill, the same command goes on where it was: shards that are finished are kept. The files do not
-depend on the number of processes, nor on how often the command was interrupted.
+depend on the number of processes, nor on how often the command was interrupted. On many machines that share a file
+system, start a Dask scheduler and workers there and add `--dask_scheduler tcp://host:8786`.
 """
 
 import argparse
@@ -35,6 +36,7 @@ from . import BUILDERS
 from .build_page import write_page
 from .build_report import make_report
 from .builder_options import add_options
+from .cluster import write_shards_on_cluster
 from .shards import ROWS_FILENAME, UNFINISHED, Shard, plan_shards, start_worker, write_shard, write_shard_in_worker
 
 
@@ -55,6 +57,7 @@ def prepare_corpus(
     config_name: str | None = None,
     num_proc: int | None = None,
     records_per_shard: int = RECORDS_PER_SHARD,
+    dask_scheduler: str | None = None,
     **options: Any,
 ) -> dict[str, Any]:
     """Write a corpus as Parquet, with a README.md and a report.
@@ -70,6 +73,8 @@ def prepare_corpus(
             Processes that read and write. The files do not depend on it.
         records_per_shard (`int`, defaults to 1000):
             Records that one Parquet file comes from. A record that is cut into several windows has several rows.
+        dask_scheduler (`str`, *optional*):
+            Address of a Dask scheduler whose workers read and write instead. They must see the same folders.
         options:
             Options of the builder, such as `data_dir`, `on_error` or `max_records`.
 
@@ -81,7 +86,7 @@ def prepare_corpus(
             last case the finished shards stay for the next call.
     """
     began = time.perf_counter()
-    output_dir = Path(output_dir)
+    output_dir = Path(output_dir).resolve()  # workers elsewhere start in other folders
     _check_request(corpus, options=options, num_proc=num_proc, records_per_shard=records_per_shard)
     staging = output_dir / STAGING
     with tempfile.TemporaryDirectory(prefix="prepare_") as cache_dir:
@@ -93,11 +98,24 @@ def prepare_corpus(
         logger.info(f"{output_dir} was complete before. Delete the folder to read the records again.")
         return report
     _open_staging(output_dir, build)
-    num_kept = _write_shards(builder, plan, staging, num_proc=num_proc, on_error=options.get("on_error") or "raise")
+    began_reading = time.perf_counter()
+    missing, num_kept = _find_missing(plan, staging, on_error=options.get("on_error") or "raise")
+    num_proc = min(num_proc or 1, max(1, len(missing)))
+    if dask_scheduler:
+        progress = write_shards_on_cluster(builder, missing, scheduler=dask_scheduler)
+    else:
+        progress = _write_all(builder, missing, num_proc=num_proc)
+    _follow(progress, num_kept=num_kept, num_missing=sum(shard.num_records for shard in missing))
+    (staging / COMPLETE_FILENAME).touch()
+    reading_s = time.perf_counter() - began_reading
     files = _place_files(plan, output_dir)
     _write_readme(output_dir, corpus, builder, plan)
     report = build | make_report(builder.info.features or {}, plan, files)
-    report["timing"] = _timing(plan, num_kept, num_proc=num_proc, wall_s=time.perf_counter() - began)
+    report["timing"] = {
+        "num_proc": num_proc or 1,
+        "wall_s": round(time.perf_counter() - began, 3),
+        **_timing(plan, num_kept, reading_s=reading_s),
+    }
     write_page(report, output_dir / PAGE_FILENAME, files=files)
     (output_dir / REPORT_FILENAME).write_text(json.dumps(report, indent=2, ensure_ascii=False) + "\n", "utf-8")
     shutil.rmtree(staging)
@@ -168,23 +186,23 @@ def _open_staging(output_dir: Path, build: dict[str, Any]) -> None:
     begun.write_text(json.dumps(build), encoding="utf-8")
 
 
-def _write_shards(
-    builder: DatasetBuilder, plan: dict[str, list[Shard]], staging: Path, *, num_proc: int | None, on_error: str
-) -> int:
-    """Write the shards that are not finished; returns the number of records of the others."""
+def _find_missing(plan: dict[str, list[Shard]], staging: Path, *, on_error: str) -> tuple[list[Shard], int]:
+    """The shards that are not finished, and the number of records in the others."""
     shards = [shard for shards in plan.values() for shard in shards]
-    if (staging / COMPLETE_FILENAME).exists():
-        return sum(shard.num_records for shard in shards)
     missing = [shard for shard in shards if not shard.is_finished(on_error=on_error)]
+    if (staging / COMPLETE_FILENAME).exists():
+        missing = []
     num_kept = sum(shard.num_records for shard in shards) - sum(shard.num_records for shard in missing)
     if num_kept:
         logger.info(f"Going on with {num_kept} records in {len(shards) - len(missing)} finished shards.")
-    with tqdm(total=num_kept + sum(shard.num_records for shard in missing), unit=" records", desc="Preparing") as bar:
-        bar.update(num_kept)
-        for num_records in _write_all(builder, missing, num_proc=min(num_proc or 1, len(missing))):
+    return missing, num_kept
+
+
+def _follow(progress: Iterator[int], *, num_kept: int, num_missing: int) -> None:
+    """Show how many records are done."""
+    with tqdm(total=num_kept + num_missing, initial=num_kept, unit=" records", desc="Preparing") as bar:
+        for num_records in progress:
             bar.update(num_records)
-    (staging / COMPLETE_FILENAME).touch()
-    return num_kept
 
 
 def _write_all(builder: DatasetBuilder, shards: list[Shard], *, num_proc: int) -> Iterator[int]:
@@ -213,18 +231,17 @@ def _place_files(plan: dict[str, list[Shard]], output_dir: Path) -> dict[str, li
     return files
 
 
-def _timing(plan: dict[str, list[Shard]], num_kept: int, *, num_proc: int | None, wall_s: float) -> dict[str, Any]:
-    """How long it took; `seconds_of_work` also counts what earlier, interrupted runs spent on finished shards."""
+def _timing(plan: dict[str, list[Shard]], num_kept: int, *, reading_s: float) -> dict[str, Any]:
+    """Time that records took; `seconds_of_work` adds up all processes and the finished shards of interrupted runs."""
     summaries = [shard.summary for shards in plan.values() for shard in shards]
     num_records = sum(summary["num_records"] for summary in summaries)
     seconds_of_work = sum(summary["seconds"] for summary in summaries)
     return {
-        "num_proc": num_proc or 1,
-        "wall_s": round(wall_s, 3),
+        "reading_s": round(reading_s, 3),
         "seconds_of_work": round(seconds_of_work, 3),
         "num_records_read": num_records,
         "num_records_kept_from_earlier_runs": num_kept,
-        "records_per_s": round((num_records - num_kept) / wall_s, 1),
+        "records_per_s": round((num_records - num_kept) / reading_s, 1),
         "records_per_s_per_process": round(num_records / seconds_of_work, 1) if seconds_of_work else None,
     }
 
@@ -281,6 +298,11 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
     parser.add_argument("--num_proc", type=int, help="Processes that read and write; 1 otherwise.")
     parser.add_argument(
         "--records_per_shard", type=int, help=f"Records per Parquet file; {RECORDS_PER_SHARD} otherwise."
+    )
+    parser.add_argument(
+        "--dask_scheduler",
+        metavar="ADDRESS",
+        help="Read and write on the workers of a Dask cluster, as tcp://host:8786.",
     )
     parser.add_argument("--push_to_hub", metavar="ID", help="Dataset of the Hub to upload to (owner/name), private.")
     given = sys.argv[1:] if arguments is None else arguments
