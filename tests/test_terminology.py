@@ -5,7 +5,13 @@ import re
 
 import pytest
 
-from datasets_scripts.extraction.terminology import Finding, Terminology, load_terminology, normalize_name
+from datasets_scripts.extraction.terminology import (
+    CORPUS_LABELS_PATH,
+    Finding,
+    Terminology,
+    load_terminology,
+    normalize_name,
+)
 
 
 SUPERCLASSES = ("NORM", "MI", "STTC", "CD", "HYP")
@@ -107,6 +113,15 @@ def test_every_simulated_condition_is_a_finding_of_its_own(terminology, name):
 )
 def test_a_label_of_a_corpus_leads_to_its_finding(terminology, label, config_name, name):
     assert terminology.find_label(label, config_name=config_name).name == name
+
+
+def test_labels_of_every_corpus_hide_no_ptb_xl_class_and_stand_once(terminology):
+    with CORPUS_LABELS_PATH.open(encoding="utf-8", newline="") as file:
+        labels = [row["label"] for row in csv.DictReader(file) if not row["config_name"]]
+
+    classes = {label.partition(":")[2] for finding in terminology for label in finding.ptb_xl}
+    assert set(labels) & classes == set()
+    assert len(labels) == len(set(labels))
 
 
 def test_a_label_without_a_finding_is_refused_with_a_remedy(terminology):
