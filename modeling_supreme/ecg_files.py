@@ -1,6 +1,7 @@
 """ECG files of any kind as strips in millivolts."""
 
 import csv
+import re
 import struct
 import tokenize
 import warnings
@@ -332,13 +333,19 @@ def _read_with_ecgdatakit(path: Path, *, sampling_rate: float | None) -> EcgReco
             raise ImportError(f"{path} cannot be read without another package: {error}") from error
         except (ECGDataKitError, *DAMAGE_ERRORS) as error:
             raise ValueError(
-                f"{path} cannot be read ({type(error).__name__}: {error}). Copy the file again, or convert it."
+                f"{path} cannot be read ({type(error).__name__}: {_without_values(str(error))})."
+                " Copy the file again, or convert it."
             ) from error
     for remark in remarks:
-        logger.warning(f"{path}: {remark.message}")
+        logger.warning(f"{path}: {_without_values(str(remark.message))}")
     return _from_ecgdatakit(
         [lead for lead in record.leads if is_standard_lead(lead.label)], record, path, sampling_rate
     )
+
+
+def _without_values(message: str) -> str:
+    """A message without what it quotes from the file, which may be a patient's name."""
+    return re.sub(r"(['\"]).*\1", "'…'", message, flags=re.DOTALL)
 
 
 def _from_ecgdatakit(leads: list[Any], record: Any, path: Path, sampling_rate: float | None) -> EcgRecording:

@@ -265,6 +265,22 @@ class TestFormats:
         assert recording.strip.shape == (12, 500)
         assert "rec.edf: EDF file truncated: header declares 2 data records" in heard[0]
 
+    def test_what_a_file_says_of_the_patient_is_not_logged(self, tmp_path, heard):
+        from pydicom import dcmread
+
+        write_dicom(tmp_path / "rec.dcm", make_microvolts(), STANDARD_LEADS)
+        content = dcmread(tmp_path / "rec.dcm")
+        content.PatientID = "O'Brien^Mary"
+        content.save_as(tmp_path / "rec.dcm")
+        damaged = (tmp_path / "rec.dcm").read_bytes().replace(b"LO\x0c\x00O'Brien^Mary", b"UI\x0c\x00O'Brien^Mary")
+        (tmp_path / "rec.dcm").write_bytes(damaged)
+
+        recording = read_ecg(tmp_path / "rec.dcm")
+
+        assert recording.strip.shape == (12, 1000)
+        assert "Invalid value for VR UI" in heard[0]
+        assert "Brien" not in "".join(heard)
+
     @pytest.mark.parametrize("name", WRITERS)
     def test_a_file_that_ends_in_its_header_is_refused(self, tmp_path, name):
         path = tmp_path / name
