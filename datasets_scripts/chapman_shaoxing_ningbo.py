@@ -1,12 +1,15 @@
 """Chapman-Shaoxing-Ningbo (PhysioNet `ecg-arrhythmia` 1.0.0): 45,152 patients, one 12-lead ECG of 10 s each."""
 
+import hashlib
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from datasets import DatasetInfo, List, Value, Version
+from datasets import DatasetInfo, Features, List, Value, Version
 
 from .challenge_corpus import HeaderCorpus, HeaderCorpusConfig
+from .chapman_csv import find_diagnostics, read_csv_strip, read_diagnostics
 from .schema import Recording, corpus_features
 from .wfdb_records import read_wfdb_record
 
@@ -120,6 +123,21 @@ FURTHER_LABELS = {
 LABEL_OF_CODE = {
     code: label for labels in (TABLE_LABELS, FURTHER_LABELS) for label, codes in labels.items() for code in codes
 }
+# Acronym of the older layout's table -> label, where the two differ. "SI" is a sinus irregularity (Zheng et al. 2020).
+LABEL_OF_ACRONYM = {
+    "AF": "AFL",
+    "VEB": "VEsB",
+    "STE": "STIAb",
+    "SI": "SA",
+    "IVB": "IDC",
+    "WAVN": "SAAWR",
+    "LBBBB": "LBBB",
+    "LFBBB": "LBBB",
+    "MIBW": "MI",
+    "MIFW": "MI",
+    "MILW": "MI",
+    "MISW": "MI",
+}
 # MERL's (Liu et al. 2024, ICML) 38 classes in the order of its tables, with AFL, VEsB and STIAb for AF, VEB and STE.
 MERL_LABELS = (
     *("AQW", "UW", "SR", "WPW", "2AVB", "AT", "VB", "ARS", "STTC", "SA"),
@@ -138,16 +156,38 @@ DESCRIPTIONS = {
 ROWS_VERSION = Version("1.0.0")
 
 
+@dataclass
+class ChapmanConfig(HeaderCorpusConfig):
+    """Options of Chapman-Shaoxing-Ningbo.
+
+    Attributes:
+        signals (`str`, defaults to `"raw"`):
+            Which signals of the older layout to read: `"raw"` (`ECGData`) or `"denoised"` (`ECGDataDenoised`).
+    """
+
+    signals: Literal["raw", "denoised"] = "raw"
+
+    def create_config_id(self, config_kwargs: dict, custom_features: Features | None = None) -> str:
+        """Name of the cache folder: it changes with the table of the older layout too, where there is one."""
+        diagnostics = find_diagnostics(self.folder()) if self.data_dir is not None else None
+        if diagnostics is not None:
+            config_kwargs = {**config_kwargs, "diagnostics": hashlib.md5(diagnostics.read_bytes()).hexdigest()}
+        return super().create_config_id(config_kwargs, custom_features)
+
+
 class ChapmanShaoxingNingbo(HeaderCorpus):
     """Chapman-Shaoxing-Ningbo (Zheng et al. 2020 and 2022) with the publisher's acronyms as labels.
 
     A label stands for a finding, so codes of one finding share it. All codes of a record are kept in
-    `snomed_ct_codes`, also those without a label. All labels count as known. The headers of `ecg-arrhythmia` and those
-    of the PhysioNet Challenge are read alike. Published splits of MERL: `split_dir="merl_splits/chapman"`.
+    `snomed_ct_codes`, also those without a label, and in `diagnoses` by name. All labels count as known. The headers
+    of `ecg-arrhythmia` and those of the PhysioNet Challenge are read alike; a folder with `Diagnostics.xlsx` or
+    `Diagnostics.csv` has the older layout of 10,646 records, which have other names there and so other splits: do not
+    train on one edition and test on the other. Published splits of MERL: `split_dir="merl_splits/chapman"`.
     """
 
+    BUILDER_CONFIG_CLASS = ChapmanConfig
     BUILDER_CONFIGS = [
-        HeaderCorpusConfig(name=name, version=ROWS_VERSION, description=DESCRIPTIONS[name]) for name in LABEL_NAMES
+        ChapmanConfig(name=name, version=ROWS_VERSION, description=DESCRIPTIONS[name]) for name in LABEL_NAMES
     ]
     DEFAULT_CONFIG_NAME = "default"
     one_record_per_patient = True
@@ -158,26 +198,40 @@ class ChapmanShaoxingNingbo(HeaderCorpus):
             homepage="https://physionet.org/content/ecg-arrhythmia/",
             license="CC BY 4.0",
             features=corpus_features(
-                LABEL_NAMES[self.config.name], snomed_ct_codes=List(Value("string")), filename=Value("string")
+                LABEL_NAMES[self.config.name],
+                snomed_ct_codes=List(Value("string")),
+                diagnoses=List(Value("string")),
+                filename=Value("string"),
             ),
         )
 
+    def _find_rows(self, folder: Path) -> list[dict[str, Any]]:
+        diagnostics = find_diagnostics(folder)
+        if diagnostics is None:
+            return super()._find_rows(folder)
+        return read_diagnostics(diagnostics, signals=self.config.signals)
+
     def _read_recording(self, row: dict) -> Recording:
+        if "diagnoses" in row:
+            return read_csv_strip(Path(row["path"]))
         return read_wfdb_record(Path(row["path"]).with_suffix(""), sampling_rate=SAMPLING_RATE)
 
+    def _read_columns(self, row: dict) -> dict[str, Any]:
+        if "diagnoses" not in row:
+            return super()._read_columns(row)
+        columns = {name: value for name, value in row.items() if name != "path"}
+        nothing = {"report": None, "statements": [], "snomed_ct_codes": []}
+        return {**columns, "patient_id": row["record_id"], **nothing, **self._columns_of(row["diagnoses"])}
+
     def _label_columns(self, codes: Sequence[str], path: Path) -> dict[str, Any]:
+        return self._columns_of([LABEL_OF_CODE[code] for code in codes if code in LABEL_OF_CODE])
+
+    def _columns_of(self, diagnoses: Sequence[str]) -> dict[str, Any]:
+        """`labels` in the order of their indices, all known, and `diagnoses` in the order of the source."""
         names = LABEL_NAMES[self.config.name]
-        return {"labels": labels_of(codes, self.config.name), "label_mask": [True] * len(names)}
-
-
-def labels_of(codes: Sequence[str], config_name: str) -> list[str]:
-    """Names of the labels of a configuration that a record with the given codes carries, in the order of the labels.
-
-    Example:
-        >>> labels_of(["164934002", "164889003", "59118001"], "default")
-        ['RBBB', 'TWC', 'AFIB']
-        >>> labels_of(["426177001", "164890007"], "merl")
-        ['AFL']
-    """
-    carried = {LABEL_OF_CODE[code] for code in codes if code in LABEL_OF_CODE}
-    return [name for name in LABEL_NAMES[config_name] if name in carried]
+        carried = {LABEL_OF_ACRONYM.get(acronym, acronym) for acronym in diagnoses}
+        return {
+            "labels": [name for name in names if name in carried],
+            "label_mask": [True] * len(names),
+            "diagnoses": list(diagnoses),
+        }

@@ -16,9 +16,9 @@ from datasets_scripts.chapman_shaoxing_ningbo import (
     MERL_LABELS,
     TABLE_LABELS,
     ChapmanShaoxingNingbo,
-    labels_of,
 )
 from datasets_scripts.extraction.terminology import load_terminology
+from modeling_supreme.leads import STANDARD_LEADS
 
 
 # Acronyms of the publisher that mean something else elsewhere -> the label that is used instead.
@@ -80,21 +80,25 @@ class TestLabels:
     @pytest.mark.parametrize(
         ("codes", "config_name", "labels"),
         [
-            (["164889003", "59118001", "164934002"], "default", ["RBBB", "TWC", "AFIB"]),
-            (["164889003"], "merl", ["AFIB"]),
-            (["270492004"], "merl", ["1AVB"]),
-            (["17338001", "427172004"], "default", ["VPB"]),
-            (["195101003", "17366009"], "default", ["SAAWR"]),
-            (["426177001"], "merl", []),
-            (["999999999"], "default", []),
+            ("164889003,59118001,164934002", "default", ["RBBB", "TWC", "AFIB"]),
+            ("164889003", "merl", ["AFIB"]),
+            ("270492004", "merl", ["1AVB"]),
+            ("17338001,427172004", "default", ["VPB"]),
+            ("195101003,17366009", "default", ["SAAWR"]),
+            ("426177001", "merl", []),
+            ("999999999", "default", []),
         ],
         ids=[
             *("three", "fibrillation is no flutter", "1AVB is no AVB", "one finding", "two codes of one rhythm"),
             *("no class of MERL", "unknown code"),
         ],
     )
-    def test_codes_become_labels(self, codes, config_name, labels):
-        assert labels_of(codes, config_name) == labels
+    def test_codes_become_labels(self, tmp_path, codes, config_name, labels):
+        write_challenge_record(tmp_path / "JS00001", make_microvolts(1).T, codes=codes)
+
+        row = load(tmp_path, config_name)["JS00001"]
+
+        assert label_names(row, config_name) == labels
 
     @pytest.mark.parametrize(
         ("label", "finding"),
@@ -230,6 +234,96 @@ class TestBrokenRecords:
 
         with pytest.raises(FileNotFoundError, match=r"WFDBRecords/01/012 does not exist, though it is listed"):
             load(folder)
+
+
+@pytest.fixture
+def csv_dir(tmp_path):
+    """Two records in the older layout."""
+    table = pd.DataFrame(
+        {
+            "FileName": ["MUSE_20180111_155115_19000", "MUSE_20180111_155154_74000"],
+            "Rhythm": ["AF", "SB"],
+            "Beat": ["RBBB TWC JPS", "NONE"],
+            "PatientAge": [85, 59],
+            "Gender": ["MALE", "FEMALE"],
+            "VentricularRate": [117, 52],
+        }
+    )
+    table.to_csv(tmp_path / "Diagnostics.csv", index=False)
+    for folder in ("ECGData", "ECGDataDenoised"):
+        (tmp_path / folder).mkdir()
+    for position, name in enumerate(table["FileName"]):
+        strip = pd.DataFrame(make_microvolts(position), columns=STANDARD_LEADS)
+        strip.to_csv(tmp_path / "ECGData" / f"{name}.csv", index=False)
+        (strip + 0.3).to_csv(tmp_path / "ECGDataDenoised" / f"{name}.csv", index=False, header=False)
+    return tmp_path
+
+
+BROKEN_TABLES = {
+    "0 bytes": ("", r"is no table of numbers.*Download it again"),
+    "words": ("I,II\nnone,none\n", r"is no table of numbers.*Download it again"),
+    "11 leads": (",".join(["1"] * 11) + "\n", r"holds 11 columns and 1 rows, not 12 leads\. Download"),
+    "names only": (",".join(STANDARD_LEADS) + "\n", r"holds 12 columns and 0 rows, not 12 leads\. Download"),
+    "empty cell": (",".join(["1"] * 11) + ",\n", r"lacks 1 of 12 samples\. Repair"),
+}
+
+
+class TestOlderLayout:
+    def test_labels_age_and_sex_follow_the_table(self, csv_dir):
+        rows = load(csv_dir)
+
+        assert {name: (label_names(row), row["age"], row["sex"]) for name, row in rows.items()} == {
+            "MUSE_20180111_155115_19000": (["RBBB", "TWC", "AFL"], 85.0, "male"),
+            "MUSE_20180111_155154_74000": (["SB"], 59.0, "female"),
+        }
+
+    def test_acronyms_are_kept_as_they_stand_in_the_table(self, csv_dir):
+        assert load(csv_dir)["MUSE_20180111_155115_19000"]["diagnoses"] == ["AF", "RBBB", "TWC", "JPS"]
+
+    def test_raw_signals_are_microvolts_under_lead_names(self, csv_dir):
+        row = load(csv_dir)["MUSE_20180111_155154_74000"]
+
+        np.testing.assert_array_equal(row["signal"], make_microvolts(1).T)
+
+    def test_denoised_signals_have_no_lead_names(self, csv_dir):
+        row = load(csv_dir, signals="denoised")["MUSE_20180111_155154_74000"]
+
+        np.testing.assert_array_equal(row["signal"], make_microvolts(1).T)  # written with 0.3 µV more
+
+    def test_columns_are_ordered_by_name(self, csv_dir):
+        path = csv_dir / "ECGData" / "MUSE_20180111_155154_74000.csv"
+        pd.read_csv(path)[list(STANDARD_LEADS[::-1])].to_csv(path, index=False)
+
+        row = load(csv_dir)["MUSE_20180111_155154_74000"]
+
+        np.testing.assert_array_equal(row["signal"], make_microvolts(1).T)
+
+    @pytest.mark.parametrize(("content", "message"), BROKEN_TABLES.values(), ids=BROKEN_TABLES)
+    def test_a_broken_record_is_named_with_reason_and_remedy(self, csv_dir, content, message):
+        (csv_dir / "ECGData" / "MUSE_20180111_155154_74000.csv").write_text(content)
+
+        with pytest.raises(ValueError, match=rf"74000 of chapman_shaoxing_ningbo cannot be read.*{message}"):
+            load(csv_dir)
+
+    def test_a_missing_record_is_named(self, csv_dir):
+        (csv_dir / "ECGData" / "MUSE_20180111_155154_74000.csv").unlink()
+
+        with pytest.raises(ValueError, match=r"ECGData/MUSE_20180111_155154_74000\.csv does not exist\. Complete"):
+            load(csv_dir)
+
+    def test_a_table_without_a_column_is_refused(self, csv_dir):
+        path = csv_dir / "Diagnostics.csv"
+        pd.read_csv(path).drop(columns="Beat").to_csv(path, index=False)
+
+        with pytest.raises(ValueError, match=r"Diagnostics\.csv has no column Beat\. Download"):
+            load(csv_dir)
+
+    def test_a_changed_table_is_not_served_from_the_cache(self, csv_dir):
+        load(csv_dir)
+        path = csv_dir / "Diagnostics.csv"
+        path.write_text(path.read_text().replace(",SB,", ",SI,"))
+
+        assert label_names(load(csv_dir)["MUSE_20180111_155154_74000"]) == ["SA"]
 
 
 @pytest.fixture(scope="module")
