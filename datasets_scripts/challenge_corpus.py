@@ -1,5 +1,6 @@
 """What corpora of records with SNOMED CT codes in their headers share: finding records, splits, and the columns."""
 
+import hashlib
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -33,9 +34,9 @@ class HeaderCorpusConfig(CorpusConfig):
     def create_config_id(self, config_kwargs: dict, custom_features: Features | None = None) -> str:
         """Name of the cache folder: it changes when a header, a list of records or a table of splits does."""
         if self.data_dir is not None:
-            config_kwargs = {**config_kwargs, "headers": list(header_states(self.folder()))}
+            config_kwargs = {**config_kwargs, "headers": _digest(list(header_states(self.folder())))}
         if self.split_dir is not None:
-            config_kwargs = {**config_kwargs, "splits": read_split_tables(Path(self.split_dir))}
+            config_kwargs = {**config_kwargs, "splits": _digest(read_split_tables(Path(self.split_dir)))}
         return super().create_config_id(config_kwargs, custom_features)
 
     def folder(self) -> Path:
@@ -130,6 +131,11 @@ class HeaderCorpus(CorpusBuilder):
     def _label_columns(self, codes: Sequence[str], path: Path) -> dict[str, Any]:
         """`labels` and `label_mask`, and what else follows from the codes of a record."""
         raise NotImplementedError
+
+
+def _digest(content: object) -> str:
+    """A short name for what a table or a listing says."""
+    return hashlib.md5(repr(content).encode("utf-8", errors="surrogateescape")).hexdigest()
 
 
 def _check_names(rows: list[dict[str, Any]]) -> None:
