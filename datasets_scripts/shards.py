@@ -29,7 +29,7 @@ SUMMARY_FILENAME = "shard.json"
 UNFINISHED = ".unfinished"
 
 SIGNAL_VALUES = "signal.list.element.list.element"  # Parquet's name for the samples within the nested lists
-ROWS_PER_GROUP = 256  # 30 MB of samples, the least that a reader has in memory at once
+ROWS_PER_GROUP = 128  # 15 MB of samples, the least that a reader has in memory at once
 
 
 @dataclass(frozen=True)
