@@ -155,26 +155,9 @@ def make_tokenizer():
     from transformers import PreTrainedTokenizerFast
 
     characters = "abcdefghijklmnopqrstuvwxyz0123456789-/().,'"
-    words = set(
-        [
-            "atrial",
-            "av",
-            "block",
-            "branch",
-            "bundle",
-            "ecg",
-            "fibrillation",
-            "flutter",
-            "infarction",
-            "left",
-            "normal",
-            "right",
-            "rhythm",
-            "sinus",
-        ]
-    )
+    words = {"atrial", "block", "branch", "bundle", "fibrillation", "flutter", "infarction", "left", "normal", "sinus"}
     pieces = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", *characters, *(f"##{letter}" for letter in characters)]
-    vocabulary = {piece: index for index, piece in enumerate([*pieces, *sorted(words - set(pieces))])}
+    vocabulary = {piece: index for index, piece in enumerate([*pieces, *sorted(words)])}
     tokenizer = Tokenizer(models.WordPiece(vocabulary, unk_token="[UNK]"))
     tokenizer.normalizer = normalizers.BertNormalizer()
     tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
