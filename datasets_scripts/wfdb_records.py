@@ -29,6 +29,7 @@ WFDB_ERRORS = (OSError, ValueError, IndexError, KeyError, TypeError, AttributeEr
 # start behind the 24 bytes that make a MATLAB file of a signal file. The PhysioNet Challenges write a date after the
 # number of samples in an order of their own, and sometimes the extension in the record's name.
 RECORD_LINE = re.compile(r"[^\s/]+ (?P<num_leads>\d+) (?P<sampling_rate>\d+) (?P<num_samples>\d+)(?:\s.*)?")
+SEGMENTED_RECORD = re.compile(r"\S+/\d+")
 SIGNAL_LINE = re.compile(
     r"(?P<file>[^\s/]+) 16(?:x1)?(?:\+(?P<offset>\d+))?"
     r" (?P<gain>[1-9][\d.]*)(?:\((?P<baseline>-?\d+)\))?/(?P<unit>\S+)"
@@ -165,7 +166,7 @@ def _read_integers(path: Path, *, offset: int) -> np.ndarray:
 
 def _read_with_wfdb(path: Path, header: list[str]) -> _StoredRecording:
     """Read any recording of one segment that `wfdb` understands."""
-    if header and "/" in header[0].partition(" ")[0]:
+    if header and SEGMENTED_RECORD.fullmatch(header[0].partition(" ")[0]):
         raise ValueError(f"{path}.hea joins several segments. Write the record as one segment.")
     for filename in dict.fromkeys(line.split()[0] for line in header[1:] if line.split()):
         if not (path.parent / filename).is_file():
