@@ -219,6 +219,6 @@ def trainable_findings(
     if not kept:
         raise ValueError(
             f"None of {len(labels.findings)} findings has {min_positives} positive or uncertain training records."
-            " Lower `--min_positives` or give more records; a corpus without labels of its own needs `--report_labels`."
+            " Lower `--min_positives` or give more records. A corpus without labels needs `--report_labels`."
         )
     return kept
