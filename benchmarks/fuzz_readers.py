@@ -3,9 +3,9 @@
     python benchmarks/fuzz_readers.py --seconds 600 --seed 0
 
 Writes small sound files of each kind (WFDB as PTB-XL and as the Challenges write it, CSV, NumPy, HDF5), changes bytes,
-cuts or repeats parts of one of them, and reads it as the corpora (`read_wfdb_record`) and as the pipeline (`read_ecg`) do.
-An exception other than those the readers document stops the run and leaves the file to look at. MATLAB files without a
-header are left out: `scipy.io.loadmat` can end the process on damaged ones.
+cuts or repeats parts of one of them, and reads it as the corpora (`read_wfdb_record`) and the pipeline (`read_ecg`)
+do. An exception other than those the readers document stops the run and leaves the file to look at. MATLAB files
+without a header are left out: `scipy.io.loadmat` can end the process on damaged ones.
 """
 
 import argparse
