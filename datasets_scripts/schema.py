@@ -141,9 +141,10 @@ def resample_microvolts(microvolts: np.ndarray, sampling_rate: int) -> np.ndarra
     if sampling_rate == SAMPLING_RATE:
         return microvolts
     common = math.gcd(sampling_rate, SAMPLING_RATE)
-    # "line" keeps a baseline offset from ringing at both ends, which zero padding would cause.
+    # "line" keeps a baseline offset from ringing at both ends, which zero padding would cause; it takes two samples.
+    padtype = "line" if microvolts.shape[1] > 1 else "mean"
     resampled = resample_poly(
-        microvolts.astype(np.float64), SAMPLING_RATE // common, sampling_rate // common, axis=1, padtype="line"
+        microvolts.astype(np.float64), SAMPLING_RATE // common, sampling_rate // common, axis=1, padtype=padtype
     )
     return _round_to_int16(resampled)
 
