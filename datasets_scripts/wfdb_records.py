@@ -177,6 +177,8 @@ def _read_with_wfdb(path: Path, header: list[str]) -> _StoredRecording:
         raise ValueError(
             f"{path} is not a readable WFDB record ({type(error).__name__}: {error}). Download its files again."
         ) from error
+    if record.d_signal is None:
+        raise ValueError(f"{path}.hea lists no signal. Download the record again.")
     return _StoredRecording(
         digital=record.d_signal.T,
         sampling_rate=record.fs,

@@ -167,6 +167,13 @@ def test_a_lead_of_lost_samples_does_not_disturb_the_others(tmp_path):
     np.testing.assert_array_equal(recording.microvolts[5], make_microvolts(1)[:, 6])
 
 
+def test_a_header_without_signals_is_refused(tmp_path):
+    (tmp_path / "1.hea").write_text("1 0 500 5000\n")
+
+    with pytest.raises(ValueError, match=r"1\.hea lists no signal\. Download"):
+        read(tmp_path / "1")
+
+
 def test_a_record_without_any_sample_is_refused(tmp_path):
     write_ptb_xl_record(tmp_path / "1", np.full((100, 12), -32768, np.int16), sampling_rate=500)
 
