@@ -148,10 +148,14 @@ class CorpusBuilder(GeneratorBasedBuilder):
 
     def _prepare_split_single(self, *args: Any, **kwargs: Any) -> Iterator[tuple]:
         """Let the message about a broken record through, which `datasets` would hide behind a general one."""
+        failure: BaseException | None = None
         try:
             yield from super()._prepare_split_single(*args, **kwargs)
         except DatasetGenerationError as error:
-            raise (error.__cause__ or error) from None
+            failure = error.__cause__ or error
+        if failure is not None:
+            # Raised out here, it does not have the general message as context: a circle that some cannot pickle.
+            raise failure from None
 
     def _note_skipped(self, row: dict, *, split: str, reason: str) -> None:
         """Append to the list beside the data, which all worker processes share."""
