@@ -38,8 +38,11 @@ def write_shards_on_cluster(builder: DatasetBuilder, shards: Sequence[Shard], *,
     with Client(scheduler) as client:
         # `pure=False`: a shard that failed before is to be tried again, not to be answered from memory
         futures = [client.submit(_write_shard_of_copy, builder, shard, pure=False) for shard in shards]
-        for future in as_completed(futures):
-            yield future.result()
+        try:
+            for future in as_completed(futures):
+                yield future.result()
+        finally:
+            client.cancel(futures)  # of a run that stops at a broken record; finished ones do not mind
 
 
 def _write_shard_of_copy(builder: DatasetBuilder, shard: Shard) -> int:

@@ -4,6 +4,7 @@ import json
 import multiprocessing
 import os
 import shutil
+import socket
 import threading
 import time
 from collections.abc import Iterable, Iterator
@@ -129,7 +130,8 @@ def write_shard(builder: DatasetBuilder, shard: Shard) -> int:
     The shard's folder appears in one step when all is written: a run that is killed leaves a finished shard or none.
     """
     began = time.perf_counter()
-    unfinished = shard.folder.with_name(f"{shard.folder.name}.{os.getpid()}{UNFINISHED}")
+    worker = f"{socket.gethostname()}-{os.getpid()}"
+    unfinished = shard.folder.with_name(f"{shard.folder.name}.{worker}{UNFINISHED}")
     shutil.rmtree(unfinished, ignore_errors=True)
     unfinished.mkdir(parents=True)
     builder._output_dir = str(unfinished)  # where a `CorpusBuilder` lists the records it leaves out
