@@ -113,7 +113,7 @@ def prepare_corpus(
     report = build | make_report(builder.info.features or {}, plan, files)
     report["timing"] = {
         "num_proc": num_proc or 1,
-        "wall_s": round(time.perf_counter() - began, 3),
+        "wall_s": round(time.perf_counter() - began, 6),
         **_timing(plan, num_kept, reading_s=reading_s),
     }
     write_page(report, output_dir / PAGE_FILENAME, files=files)
@@ -237,8 +237,8 @@ def _timing(plan: dict[str, list[Shard]], num_kept: int, *, reading_s: float) ->
     num_records = sum(summary["num_records"] for summary in summaries)
     seconds_of_work = sum(summary["seconds"] for summary in summaries)
     return {
-        "reading_s": round(reading_s, 3),
-        "seconds_of_work": round(seconds_of_work, 3),
+        "reading_s": round(reading_s, 6),
+        "seconds_of_work": round(seconds_of_work, 6),
         "num_records_read": num_records,
         "num_records_kept_from_earlier_runs": num_kept,
         "records_per_s": round((num_records - num_kept) / reading_s, 1),

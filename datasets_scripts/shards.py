@@ -138,7 +138,7 @@ def write_shard(builder: DatasetBuilder, shard: Shard) -> int:
     try:
         examples = builder._generate_examples(**shard.gen_kwargs)  # pyright: ignore[reportAttributeAccessIssue]
         summary = _write_rows((row for _, row in examples), unfinished, features=cast(Features, builder.info.features))
-        summary |= {"num_records": shard.num_records, "seconds": round(time.perf_counter() - began, 3)}
+        summary |= {"num_records": shard.num_records, "seconds": round(time.perf_counter() - began, 6)}
         (unfinished / SUMMARY_FILENAME).write_text(json.dumps(summary), encoding="utf-8")
         shutil.rmtree(shard.folder, ignore_errors=True)  # one that cannot be taken as it is
         unfinished.rename(shard.folder)
