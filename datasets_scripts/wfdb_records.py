@@ -105,6 +105,7 @@ def read_wfdb_record(
         raise ValueError(
             f"{path}.hea states signal format {', '.join(sorted(set(recording.formats)))}, not 16. Convert the record."
         )
+    recording = replace(recording, digital=recording.digital.astype(np.int16, copy=False))  # all that format 16 holds
     rate = _checked_rate(recording.sampling_rate, sampling_rate, path=path)
     num_bridged_samples = 0
     if max_gap_s is not None:
@@ -172,7 +173,7 @@ def _read_with_wfdb(path: Path, header: list[str]) -> _StoredRecording:
         if not (path.parent / filename).is_file():
             raise FileNotFoundError(f"{path.parent / filename} does not exist. Complete the download.")
     try:
-        record: Any = wfdb.rdrecord(str(path), physical=False, return_res=16)
+        record: Any = wfdb.rdrecord(str(path), physical=False)
     except WFDB_ERRORS as error:
         raise ValueError(
             f"{path} is not a readable WFDB record ({type(error).__name__}: {error}). Download its files again."

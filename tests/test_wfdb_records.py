@@ -167,6 +167,23 @@ def test_a_lead_of_lost_samples_does_not_disturb_the_others(tmp_path):
     np.testing.assert_array_equal(recording.microvolts[5], make_microvolts(1)[:, 6])
 
 
+def test_samples_wider_than_16_bits_are_refused_by_their_format(tmp_path):
+    wfdb.wrsamp(
+        "1",
+        fs=500,
+        units=["mV"],
+        sig_name=["I"],
+        d_signal=np.full((100, 1), 10**6),
+        fmt=["32"],
+        adc_gain=[1000.0],
+        baseline=[0],
+        write_dir=str(tmp_path),
+    )
+
+    with pytest.raises(ValueError, match=r"1\.hea states signal format 32, not 16\. Convert"):
+        read(tmp_path / "1")
+
+
 def test_a_header_without_signals_is_refused(tmp_path):
     (tmp_path / "1.hea").write_text("1 0 500 5000\n")
 
