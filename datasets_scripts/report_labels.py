@@ -12,7 +12,7 @@ from datasets.fingerprint import Hasher
 from datasets.utils import logging
 
 from .extraction.labels import labels_file, load_labels, load_labels_table
-from .extraction.rules import POSITIVE, UNCERTAIN
+from .extraction.reading import POSITIVE, UNCERTAIN
 from .extraction.terminology import load_terminology
 
 

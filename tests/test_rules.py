@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from datasets_scripts.extraction.rules import CERTAINTIES, read_statement
+from datasets_scripts.extraction.reading import CERTAINTIES
+from datasets_scripts.extraction.rules import read_statement
 from datasets_scripts.extraction.score import main as score_main
 from datasets_scripts.extraction.score import score_statements
 from datasets_scripts.extraction.terminology import load_terminology

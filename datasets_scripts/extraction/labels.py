@@ -11,7 +11,8 @@ import pyarrow as pa
 import pyarrow.parquet
 from tqdm import tqdm
 
-from .rules import CERTAINTIES, Reading, read_statement
+from .reading import CERTAINTIES, Reading
+from .rules import read_statement
 from .terminology import load_terminology
 
 

@@ -6,15 +6,12 @@ ConText (Harkema et al. 2009, J Biomed Inform 42:839): a cue opens a scope, whic
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 from .lexicon import VOLTAGES, Token, load_lexicon, located_stems
+from .reading import CERTAINTIES, NEGATIVE, POSITIVE, UNCERTAIN, Reading, code_entity
 from .statements import normalize_statement
 from .terminology import load_terminology
 
-
-POSITIVE, UNCERTAIN, NEGATIVE = "positive", "uncertain", "negative"
-CERTAINTIES = (POSITIVE, UNCERTAIN, NEGATIVE)  # the first wins where a finding is stated twice
 
 INFARCTION = "myocardial infarction"
 # Findings that cannot be there without the one they are added to by "with".
@@ -34,29 +31,6 @@ AFTER_STEM = (
     "bracket",
 )  # or between it and its age
 BETWEEN_TERRITORIES = ("and", "comma")
-
-
-class Entity(NamedTuple):
-    """A finding that a statement names: canonical name, certainty, and codes where they are beyond doubt."""
-
-    entity: str
-    certainty: str
-    snomed_ct: str
-    scp_code: str
-
-
-class Reading(NamedTuple):
-    """What was read from a statement.
-
-    Attributes:
-        entities (`tuple[Entity, ...]`):
-            Findings in the order of the text; each name once.
-        is_read (`bool`):
-            False if no word of the statement is known, so that the missing entities say nothing.
-    """
-
-    entities: tuple[Entity, ...]
-    is_read: bool
 
 
 @dataclass
@@ -320,12 +294,6 @@ def read_statement(statement: str) -> Reading:
             certainties[name] = min(certainties.get(name, NEGATIVE), mention.certainty, key=CERTAINTIES.index)
     is_read = bool(certainties) or any(token.kind in REMARK_KINDS for token in tokens)
     return Reading(tuple(code_entity(name, certainty) for name, certainty in certainties.items()), is_read)
-
-
-def code_entity(name: str, certainty: str) -> Entity:
-    """A finding of the terminology as an entity."""
-    finding = load_terminology()[name]
-    return Entity(name, certainty, finding.snomed_ct, finding.scp_code)
 
 
 def join_territories(tokens: Sequence[Token]) -> list[Token]:
