@@ -19,17 +19,29 @@ class Entity(NamedTuple):
 
 
 class Reading(NamedTuple):
-    """What was read from a statement.
+    """What was read from a statement, and by whom.
 
     Attributes:
         entities (`tuple[Entity, ...]`):
             Findings in the order of the text; each name once.
         is_read (`bool`):
             False if no word of the statement is known, so that the missing entities say nothing.
+        backend (`str`):
+            Who read the statement: after a fall-back `"rules"`, whichever backend was asked.
+        model (`str`):
+            Name of the language model; empty for rules.
+        prompt_version (`str`):
+            Version of the prompt, or of the rules.
+        problem (`str`):
+            Why the backend that was asked did not answer; empty if it did.
     """
 
     entities: tuple[Entity, ...]
     is_read: bool
+    backend: str = "rules"
+    model: str = ""
+    prompt_version: str = "1"
+    problem: str = ""
 
 
 def code_entity(name: str, certainty: str) -> Entity:
