@@ -1,8 +1,11 @@
 """Statements: reports are cut where they should be, and spellings of the same thing become one."""
 
+from collections import defaultdict
+
 import pytest
 
-from datasets_scripts.extraction.statements import normalize_statement, split_report
+from datasets_scripts.extraction.rules import read_statement
+from datasets_scripts.extraction.statements import normalize_statement, split_report, statement_key
 
 
 @pytest.mark.parametrize(
@@ -58,3 +61,69 @@ def test_normalizing_twice_changes_nothing():
     once = normalize_statement("Borderline ST-T changes in V1-V3, prob. 2nd degree A-V block")
 
     assert normalize_statement(once) == once
+
+
+@pytest.mark.parametrize(
+    "spelling",
+    [
+        "SINUS RHYTHM WITH PVCS",
+        "Sinus rhythm with PVC(s).",
+        "*** sinus rhythm with PVCs ***",
+        "--- Sinus rhythm with PVCs ---*",
+        "- sinus rhythm\n  with PVCs ;",
+        "Sinus rhythm\u00a0with PVCs -",
+    ],
+    ids=["case", "plural", "asterisks", "dashes", "continuation", "no-break blank"],
+)
+def test_spellings_of_one_statement_share_a_key(spelling):
+    assert statement_key(spelling) == "sinus rhythm with pvcs"
+
+
+@pytest.mark.parametrize(
+    ("statement", "other"),
+    [
+        ("2:1 A-V block", "3:1 A-V block"),
+        ("ST elevation in V1", "ST elevation in V2"),
+        ("Septal infarct", "Septal infarct?"),
+        ("PR > 200 ms", "PR < 200 ms"),
+        ("QRS axis -30", "QRS axis 30"),
+        ("-30 degrees", "30 degrees"),
+        ("t in III +/-", "t in III +"),
+        ("possible RVH", "RVH, possible"),
+    ],
+)
+def test_what_changes_the_meaning_changes_the_key(statement, other):
+    assert statement_key(statement) != statement_key(other)
+
+
+@pytest.mark.parametrize("statement", ["", " \n", "***", "- . -", "---"])
+def test_a_statement_without_a_word_has_no_key(statement):
+    assert statement_key(statement) == ""
+
+
+@pytest.fixture
+def mimic_spellings(data_dir):
+    """Spellings of each key among the 3,862 distinct lines of MIMIC-IV-ECG's reports."""
+    spellings = defaultdict(list)
+    for line in (data_dir / "mimic-iv-ecg" / "statements.txt").read_text(encoding="utf-8").splitlines():
+        spellings[statement_key(line)].append(line)
+    return spellings
+
+
+@pytest.mark.data
+def test_a_quarter_of_the_distinct_lines_of_mimic_iv_ecg_need_not_be_read(mimic_spellings):
+    assert sum(len(lines) for lines in mimic_spellings.values()) == 3862
+    assert 2800 < len(mimic_spellings) <= 2950
+
+
+@pytest.mark.data
+def test_all_spellings_of_a_key_are_read_alike(mimic_spellings):
+    readings = {key: {read_statement(text) for text in (key, *lines)} for key, lines in mimic_spellings.items()}
+    read_differently = [key for key, distinct in readings.items() if len(distinct) > 1]
+
+    assert read_differently == []
+
+
+@pytest.mark.data
+def test_the_key_of_a_key_is_itself(mimic_spellings):
+    assert [key for key in mimic_spellings if statement_key(key) != key] == []

@@ -1,6 +1,7 @@
 """Reports cut into statements, and statements brought into one spelling."""
 
 import re
+import unicodedata
 
 
 # PTB-XL appends what its annotators wrote to some reports; these are labels, not report text.
@@ -9,6 +10,13 @@ _EDITOR_NOTE = re.compile(r"\bEdit:.*", re.DOTALL)
 _SENTENCE_END = re.compile(
     r"(?<!\bca)(?<!unbest)(?<!chron)(?<!path)(?<!indiff)(?<!intraventr)(?<!rep)[.;](?=\s|$)(?!\s*grade)"
 )
+_TYPOGRAPHIC_MARKS = str.maketrans(
+    dict.fromkeys("\u2018\u2019\u00b4`", "'")
+    | dict.fromkeys("\u201c\u201d\u201e", '"')
+    | dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2212", "-")
+    | {"\u00ba": "\u00b0", "\u2265": ">=", "\u2264": "<=", "\u00ad": None}
+)
+_ORNAMENTS = " .,;:!-"  # around a statement: final punctuation, dashes, the hyphen of a continuation line
 _LETTER_FOLDS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss", "å": "a", "é": "e", "\u2019": "'"})
 
 _LEAD = r"(?:v\s?[1-9]r?|av[rlf]|iii|ii|i)"
@@ -104,6 +112,39 @@ def split_report(report: str) -> list[str]:
     lines = _EDITOR_NOTE.sub("", report).splitlines()
     parts = [part for line in lines for part in _SENTENCE_END.split(line)]
     return [" ".join(part.split()) for part in parts if re.search(r"\w", part)]
+
+
+def statement_key(statement: str) -> str:
+    """What all spellings of one statement share: each key needs to be read, and paid for, once.
+
+    Folds letter case, line wraps and blanks, typographic marks, "(s)", asterisks, the dashes around a statement, the
+    hyphen of a continuation line and final punctuation; nothing that a reader could need.
+
+    Args:
+        statement (`str`):
+            A statement as the report has it.
+
+    Returns:
+        `str`: The key; empty if the statement holds no letter or digit.
+
+    Example:
+        >>> [statement_key(text) for text in ("*** SINUS RHYTHM ***", "Sinus  rhythm.", "Sinus rhythm?")]
+        ['sinus rhythm', 'sinus rhythm', 'sinus rhythm?']
+    """
+    text = unicodedata.normalize("NFC", statement).translate(_TYPOGRAPHIC_MARKS).lower()
+    text = text.replace("(s)", "s").replace("*", " ")
+    text = re.sub(r"\s*([,;])\s*", r"\1 ", " ".join(text.split()))
+    text = re.sub(r"\s+(?=[.:)])|(?<=\()\s+", "", text)
+    return _strip_ornaments(text) if re.search(r"\w", text) else ""
+
+
+def _strip_ornaments(text: str) -> str:
+    """The text without the marks around it; a hyphen that is a sign ("-30", "+/-") stays."""
+    headless = text.lstrip(_ORNAMENTS)
+    sign = "-" if text[: -len(headless)].endswith("-") and headless[0].isdigit() else ""
+    bare = headless.rstrip(_ORNAMENTS)
+    tail = headless[len(bare) :]
+    return sign + bare + ("-" if tail.startswith("-") and not tail.startswith("--") else "")
 
 
 def normalize_statement(statement: str) -> str:
