@@ -1,6 +1,5 @@
 """The build report as one HTML page with plots, to look at a corpus before anything is trained on it."""
 
-import re
 from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
@@ -8,32 +7,13 @@ from typing import Any
 
 from .build_plots import DEFECT_COLOURS, draw_first_strip, plot_defects, plot_histogram, plot_labels, plot_voltages
 from .build_report import MAX_RESIDUAL_UV
+from .page_blocks import columns, key_figures, percent, section, table, write_document
 from .schema import MICROVOLTS_PER_MILLIVOLT, SAMPLING_RATE
 from .signal_quality import MIN_PLATEAU, MIN_PLATEAU_UV
 
 
 MAX_LABELS = 40  # drawn as bars; the table lists all
 MAX_SKIPPED = 50
-FIGURE = re.compile(r"[\d,.]+( %)?|-")
-CSS = """
-body { margin: 0; background: #f4f6f8; color: #1d2733;
-       font: 16px/1.5 "Helvetica Neue", "DejaVu Sans", Arial, sans-serif; }
-main { max-width: 1060px; margin: 0 auto; padding: 28px 20px 60px; }
-h1 { font-size: 28px; margin: 0; } h2 { font-size: 19px; margin: 0 0 4px; }
-p { margin: 4px 0 12px; } .muted, .note { color: #66717d; } .note { font-size: 14px; }
-section, .figure { background: #fff; border: 1px solid #e1e6ea; border-radius: 10px; }
-section { padding: 18px 22px; min-width: 0; } main > *, .columns { margin-top: 18px; }
-.figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(150px, 1fr)); gap: 14px; }
-.figure { padding: 12px 16px; } .figure span { color: #66717d; font-size: 14px; }
-.figure b { display: block; font-size: 25px; line-height: 1.25; } .figure.alarm b { color: #b5483a; }
-.columns { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(430px, 100%), 1fr)); gap: 18px; }
-table { border-collapse: collapse; width: 100%; font-size: 14px; }
-th, td { text-align: left; padding: 4px 14px 4px 0; border-bottom: 1px solid #edf0f2; vertical-align: top;
-         overflow-wrap: anywhere; }
-th { color: #66717d; font-weight: 600; } .number { text-align: right; font-variant-numeric: tabular-nums; }
-svg, img { display: block; max-width: 100%; height: auto; }
-td:first-child { white-space: nowrap; } details { margin-top: 10px; } summary { cursor: pointer; color: #31587a; }
-"""
 
 
 def write_page(report: Mapping[str, Any], path: Path, *, files: Mapping[str, Sequence[Path]]) -> None:
@@ -53,20 +33,14 @@ def write_page(report: Mapping[str, Any], path: Path, *, files: Mapping[str, Seq
         parts += [
             _first_strip(next(file for split in files for file in files[split])),
             _labels(report["splits"]),
-            _columns(_voltages(quality), _defects(quality)),
-            _columns(_limb_leads(quality["limb_residual_uv"]), _recordings(report["recordings"])),
-            _columns(_ages(report["people"]), _build(report)),
+            columns(_voltages(quality), _defects(quality)),
+            columns(_limb_leads(quality["limb_residual_uv"]), _recordings(report["recordings"])),
+            columns(_ages(report["people"]), _build(report)),
         ]
     else:
         parts.append(_build(report))
     parts.append(_skipped(report["skipped"]))
-    title = escape(f"{report['corpus']}, {report['config_name']}")
-    path.write_text(
-        f'<!doctype html>\n<html lang="en">\n<head><meta charset="utf-8"><title>{title}</title>'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<style>{CSS}</style></head>\n<body><main>\n" + "\n".join(parts) + "\n</main></body>\n</html>\n",
-        encoding="utf-8",
-    )
+    write_document(path, title=f"{report['corpus']}, {report['config_name']}", parts=parts)
 
 
 def _heading(report: Mapping[str, Any]) -> str:
@@ -88,18 +62,13 @@ def _key_figures(report: Mapping[str, Any]) -> str:
         (f"{totals['num_skipped']:,}", "records left out"),
         (_duration(timing["wall_s"]), f"at {timing['records_per_s']:,.0f} records/s"),
     ]
-    cells = [
-        f'<div class="figure{" alarm" if name == "records left out" and value != "0" else ""}">'
-        f"<b>{value}</b><span>{name}</span></div>"
-        for value, name in figures
-    ]
-    return f'<div class="figures">{"".join(cells)}</div>'
+    return key_figures(figures, alarms=["records left out"] if totals["num_skipped"] else [])
 
 
 def _splits(splits: Mapping[str, Any]) -> str:
     keys = ("num_records", "num_patients", "num_rows", "num_skipped")
     rows = [[name, *(f"{split[key]:,}" for key in keys)] for name, split in splits.items()]
-    return _section("Splits", _table(["split", "records", "patients", "rows", "left out"], rows))
+    return section("Splits", table(["split", "records", "patients", "rows", "left out"], rows))
 
 
 def _first_strip(file: Path) -> str:
@@ -107,7 +76,7 @@ def _first_strip(file: Path) -> str:
     if drawn is None:
         return ""
     record_id, image = drawn
-    return _section(
+    return section(
         "The first strip",
         f'<img alt="ECG of record {escape(record_id)}" src="data:image/png;base64,{image}">',
         note="Do amplitudes and leads look like an ECG? Wrong units or swapped leads show here first.",
@@ -123,10 +92,10 @@ def _labels(splits: Mapping[str, Any]) -> str:
     absent = sum(not total for total in totals.values())
     header = ["label", *(cell for name in filled for cell in (f"positive in {name}", "of known"))]
     rows = [[label, *(cell for split in filled.values() for cell in _label_cells(split[label]))] for label in ordered]
-    return _section(
+    return section(
         "Labels",
         plot_labels(filled, ordered[:MAX_LABELS])
-        + f"<details><summary>All {len(ordered)} labels as a table</summary>{_table(header, rows)}</details>",
+        + f"<details><summary>All {len(ordered)} labels as a table</summary>{table(header, rows)}</details>",
         note="Of the rows for which a label is known, the share in which it is positive. Splits should agree; a label"
         " with under five positives in a split can hardly be evaluated there."
         + (f" {absent} labels are positive in no row." if absent else "")
@@ -135,11 +104,11 @@ def _labels(splits: Mapping[str, Any]) -> str:
 
 
 def _label_cells(label: Mapping[str, Any]) -> tuple[str, str]:
-    return f"{label['num_positives']:,}", _percent(label["prevalence"])
+    return f"{label['num_positives']:,}", percent(label["prevalence"])
 
 
 def _voltages(quality: Mapping[str, Any]) -> str:
-    return _section(
+    return section(
         "Voltage of each lead",
         plot_voltages(quality["leads"]),
         note="Peak to peak: the dot is the median, the line goes from the 5th to the 95th percentile. Medians between"
@@ -153,12 +122,12 @@ def _defects(quality: Mapping[str, Any]) -> str:
     rows = [[name.replace("_", " "), ", ".join(ids)] for name, ids in quality["examples"].items() if ids]
     plateau_ms, plateau_mv = 1000 * MIN_PLATEAU / SAMPLING_RATE, MIN_PLATEAU_UV / MICROVOLTS_PER_MILLIVOLT
     is_clean = not any(lead[f"share_{defect}"] for lead in leads.values() for defect in DEFECT_COLOURS)
-    examples = f"<details><summary>Records to look at</summary>{_table(['', 'first records'], rows)}</details>"
-    return _section(
+    examples = f"<details><summary>Records to look at</summary>{table(['', 'first records'], rows)}</details>"
+    return section(
         "Defects of leads",
         ("<p>No lead is missing, flat or clipped in any strip.</p>" if is_clean else plot_defects(leads))
-        + f"<p class=note>Of the samples, {_percent(samples['clipped'])} are clipped and"
-        f" {_percent(samples['missing'])} missing (padding, 0 in every lead, or held until the end).</p>"
+        + f"<p class=note>Of the samples, {percent(samples['clipped'])} are clipped and"
+        f" {percent(samples['missing'])} missing (padding, 0 in every lead, or held until the end).</p>"
         + (examples if rows else ""),
         note=f"Missing: not recorded. Flat: one voltage throughout. Clipped: for {plateau_ms:g} ms or longer at the"
         f" lead's own limit, {plateau_mv:g} mV or more from zero, or beyond ±32.767 mV.",
@@ -168,12 +137,12 @@ def _defects(quality: Mapping[str, Any]) -> str:
 def _limb_leads(residual: Mapping[str, Any]) -> str:
     title = "Do the limb leads agree?"
     if not residual["num_strips"]:
-        return _section(title, "<p>In no strip were leads I, II and III all recorded.</p>")
-    return _section(
+        return section(title, "<p>In no strip were leads I, II and III all recorded.</p>")
+    return section(
         title,
         plot_histogram(residual["histogram"], unit="mean |I + III - II|, µV", counted="strips")
         + f"<p class=note>Median {residual['median']:g} µV, 95th percentile {residual['p95']:g} µV, largest"
-        f" {residual['max']:g} µV; above {MAX_RESIDUAL_UV} µV in {_percent(residual['share_above_20'])} of the"
+        f" {residual['max']:g} µV; above {MAX_RESIDUAL_UV} µV in {percent(residual['share_above_20'])} of the"
         " strips.</p>",
         note="I + III = II at every moment (Einthoven). Rounding leaves about 1 µV; more says that leads were filtered"
         " apart, swapped, or are defective.",
@@ -184,7 +153,7 @@ def _recordings(recordings: Mapping[str, Any]) -> str:
     """Length and rate before resampling, cutting and padding."""
     durations = recordings["duration_s"]
     rates = [f"{count:,} at {rate} Hz" for rate, count in recordings["num_records_by_sampling_rate_hz"].items()]
-    return _section(
+    return section(
         "Length and rate as recorded",
         plot_histogram(durations["histogram"], unit="seconds", counted="records")
         + f"<p class=note>Median {durations['median']:g} s, from {durations['min']:g} to {durations['max']:g} s."
@@ -197,7 +166,7 @@ def _ages(people: Mapping[str, Any]) -> str:
     ages = people["age_years"]
     sexes = ", ".join(f"{count:,} {sex}" for sex, count in people["num_records_by_sex"].items())
     is_known = ages["median"] is not None
-    return _section(
+    return section(
         "Age and sex",
         (plot_histogram(ages["histogram"], unit="years", counted="records") if is_known else "<p>No age is known.</p>")
         + f"<p class=note>Records: {sexes}; of unknown age {ages['num_unknown']:,}.</p>",
@@ -211,7 +180,7 @@ def _skipped(skipped: Sequence[Mapping[str, str]]) -> str:
     rows = [[entry["split"], entry["record_id"], entry["reason"]] for entry in skipped[:MAX_SKIPPED]]
     rest = f" The first {MAX_SKIPPED} are shown, build_report.json lists all." if len(skipped) > MAX_SKIPPED else ""
     note = f"{len(skipped):,} could not be read.{rest}"
-    return _section("Records left out", _table(["split", "record", "reason"], rows), note=note)
+    return section("Records left out", table(["split", "record", "reason"], rows), note=note)
 
 
 def _build(report: Mapping[str, Any]) -> str:
@@ -225,35 +194,7 @@ def _build(report: Mapping[str, Any]) -> str:
         ["from earlier runs", f"{timing['num_records_kept_from_earlier_runs']:,} records"],
         ["fingerprint", report["fingerprint"]],
     ]
-    return _section("How it was built", _table(["", ""], rows))
-
-
-def _columns(*sections: str) -> str:
-    return f'<div class="columns">{"".join(sections)}</div>'
-
-
-def _section(title: str, content: str, *, note: str = "") -> str:
-    explained = f"<p class=note>{escape(note)}</p>" if note else ""
-    return f"<section><h2>{escape(title)}</h2>{explained}{content}</section>"
-
-
-def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A table; columns of figures are set to the right."""
-    columns = list(zip(*rows, strict=True)) or [()] * len(header)
-    classes = [" class=number" if all(map(FIGURE.fullmatch, column)) else "" for column in columns]
-    head = "".join(f"<th{kind}>{escape(text)}</th>" for kind, text in zip(classes, header, strict=True))
-    body = "".join(
-        "<tr>" + "".join(f"<td{kind}>{escape(text)}</td>" for kind, text in zip(classes, row, strict=True)) + "</tr>"
-        for row in rows
-    )
-    return f"<table>{f'<tr>{head}</tr>' if any(header) else ''}{body}</table>"
-
-
-def _percent(share: float | None) -> str:
-    """A share for people, two digits that count: "12 %", "0.04 %"."""
-    if share is None:
-        return "-"
-    return f"{100 * share:.0f} %" if share == 0 or share >= 0.1 else f"{100 * share:.2g} %"
+    return section("How it was built", table(["", ""], rows))
 
 
 def _duration(seconds: float) -> str:

@@ -53,7 +53,7 @@ def plot_labels(splits: Mapping[str, Mapping[str, Any]], labels: Sequence[str]) 
         axes.set_xlabel("% of rows")
         axes.legend(frameon=False, loc="lower right")
 
-    return _to_svg(draw, width=WIDE, height=0.9 + BAR_HEIGHT * len(labels))
+    return draw_svg(draw, width=WIDE, height=0.9 + BAR_HEIGHT * len(labels))
 
 
 def plot_voltages(leads: Mapping[str, Mapping[str, Any]]) -> str:
@@ -69,7 +69,7 @@ def plot_voltages(leads: Mapping[str, Mapping[str, Any]]) -> str:
         axes.set_xlim(left=0)
         axes.set_xlabel("mV, peak to peak")
 
-    return _to_svg(draw, width=NARROW, height=3.6)
+    return draw_svg(draw, width=NARROW, height=3.6)
 
 
 def plot_defects(leads: Mapping[str, Mapping[str, Any]]) -> str:
@@ -84,7 +84,7 @@ def plot_defects(leads: Mapping[str, Mapping[str, Any]]) -> str:
         axes.set_xlabel("% of strips")
         axes.legend(frameon=False)
 
-    return _to_svg(draw, width=NARROW, height=3.6)
+    return draw_svg(draw, width=NARROW, height=3.6)
 
 
 def plot_histogram(histogram: Mapping[str, Sequence[float]], *, unit: str, counted: str) -> str:
@@ -104,7 +104,7 @@ def plot_histogram(histogram: Mapping[str, Sequence[float]], *, unit: str, count
         axes.tick_params(axis="x", length=0)
         axes.grid(axis="y")
 
-    return _to_svg(draw, width=NARROW, height=3.2)
+    return draw_svg(draw, width=NARROW, height=3.2)
 
 
 def draw_first_strip(file: Path) -> tuple[str, str] | None:
@@ -121,9 +121,14 @@ def draw_first_strip(file: Path) -> tuple[str, str] | None:
         lead_mask=row["lead_mask"],
         title=f"Record {row['record_id']}",
     )
+    return row["record_id"], encode_png(figure, dpi=STRIP_DPI)
+
+
+def encode_png(figure: Figure, *, dpi: int) -> str:
+    """A figure as PNG in base64, to be put into a page."""
     image = io.BytesIO()
-    figure.savefig(image, format="png", dpi=STRIP_DPI)
-    return row["record_id"], base64.b64encode(image.getvalue()).decode()
+    figure.savefig(image, format="png", dpi=dpi)
+    return base64.b64encode(image.getvalue()).decode()
 
 
 def _name_rows(axes: Axes, names: Sequence[str]) -> None:
@@ -134,7 +139,7 @@ def _name_rows(axes: Axes, names: Sequence[str]) -> None:
     axes.grid(axis="x")
 
 
-def _to_svg(draw: Callable[[Axes], None], *, width: float, height: float) -> str:
+def draw_svg(draw: Callable[[Axes], None], *, width: float, height: float) -> str:
     """What `draw` draws, as an SVG element; sizes in inches."""
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(width, height), layout="constrained")

@@ -1,0 +1,86 @@
+"""Blocks of the HTML pages that reports are written as: pages that need no other file and no network."""
+
+import re
+from collections.abc import Sequence
+from html import escape
+from pathlib import Path
+
+
+FIGURE = re.compile(r"[\d,.]+( %)?|-")
+CSS = """
+body { margin: 0; background: #f4f6f8; color: #1d2733;
+       font: 16px/1.5 "Helvetica Neue", "DejaVu Sans", Arial, sans-serif; }
+main { max-width: 1060px; margin: 0 auto; padding: 28px 20px 60px; }
+h1 { font-size: 28px; margin: 0; } h2 { font-size: 19px; margin: 0 0 4px; }
+p { margin: 4px 0 12px; } .muted, .note { color: #66717d; } .note { font-size: 14px; }
+section, .figure { background: #fff; border: 1px solid #e1e6ea; border-radius: 10px; }
+section { padding: 18px 22px; min-width: 0; } main > *, .columns { margin-top: 18px; }
+.figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(150px, 1fr)); gap: 14px; }
+.figure { padding: 12px 16px; } .figure span { color: #66717d; font-size: 14px; }
+.figure b { display: block; font-size: 25px; line-height: 1.25; } .figure.alarm b { color: #b5483a; }
+.columns { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(430px, 100%), 1fr)); gap: 18px; }
+table { border-collapse: collapse; width: 100%; font-size: 14px; }
+th, td { text-align: left; padding: 4px 14px 4px 0; border-bottom: 1px solid #edf0f2; vertical-align: top;
+         overflow-wrap: anywhere; }
+th { color: #66717d; font-weight: 600; } .number { text-align: right; font-variant-numeric: tabular-nums; }
+svg, img { display: block; max-width: 100%; height: auto; }
+td:first-child { white-space: nowrap; } details { margin-top: 10px; } summary { cursor: pointer; color: #31587a; }
+"""
+
+
+def write_document(path: Path, *, title: str, parts: Sequence[str]) -> None:
+    """Write a page.
+
+    Args:
+        path (`Path`):
+            The page to write.
+        title (`str`):
+            Shown by the browser, as plain text.
+        parts (`Sequence[str]`):
+            What stands on the page, as HTML.
+    """
+    path.write_text(
+        f'<!doctype html>\n<html lang="en">\n<head><meta charset="utf-8"><title>{escape(title)}</title>'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<style>{CSS}</style></head>\n<body><main>\n" + "\n".join(parts) + "\n</main></body>\n</html>\n",
+        encoding="utf-8",
+    )
+
+
+def key_figures(figures: Sequence[tuple[str, str]], *, alarms: Sequence[str] = ()) -> str:
+    """The figures that a reader wants first; `figures` are values with names, `alarms` the names to be set in red."""
+    cells = [
+        f'<div class="figure{" alarm" if name in alarms else ""}"><b>{value}</b><span>{name}</span></div>'
+        for value, name in figures
+    ]
+    return f'<div class="figures">{"".join(cells)}</div>'
+
+
+def columns(*sections: str) -> str:
+    """Sections beside each other where the window is wide enough."""
+    return f'<div class="columns">{"".join(sections)}</div>'
+
+
+def section(title: str, content: str, *, note: str = "") -> str:
+    """A titled box; `note` is plain text, `content` HTML."""
+    explained = f"<p class=note>{escape(note)}</p>" if note else ""
+    return f"<section><h2>{escape(title)}</h2>{explained}{content}</section>"
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table; columns of figures are set to the right."""
+    columns = list(zip(*rows, strict=True)) or [()] * len(header)
+    classes = [" class=number" if all(map(FIGURE.fullmatch, column)) else "" for column in columns]
+    head = "".join(f"<th{kind}>{escape(text)}</th>" for kind, text in zip(classes, header, strict=True))
+    body = "".join(
+        "<tr>" + "".join(f"<td{kind}>{escape(text)}</td>" for kind, text in zip(classes, row, strict=True)) + "</tr>"
+        for row in rows
+    )
+    return f"<table>{f'<tr>{head}</tr>' if any(header) else ''}{body}</table>"
+
+
+def percent(share: float | None) -> str:
+    """A share for people, two digits that count: "12 %", "0.04 %"."""
+    if share is None:
+        return "-"
+    return f"{100 * share:.0f} %" if share == 0 or share >= 0.1 else f"{100 * share:.2g} %"
