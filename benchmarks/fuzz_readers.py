@@ -4,11 +4,13 @@
 
 Writes small sound files of each kind (WFDB as PTB-XL and as the Challenges write it, CSV, NumPy, HDF5), changes bytes,
 cuts or repeats parts of one of them, and reads it as the corpora (`read_wfdb_record`) and the pipeline (`read_ecg`)
-do. An exception other than those the readers document stops the run and leaves the file to look at. MATLAB files
-without a header are left out: `scipy.io.loadmat` can end the process on damaged ones.
+do. An exception other than those the readers document stops the run and leaves the file to look at; so does a read of
+more than `--time_limit_s`. MATLAB files without a header are left out: `scipy.io.loadmat` can end the process on
+damaged ones.
 """
 
 import argparse
+import faulthandler
 import logging
 import shutil
 import sys
@@ -96,6 +98,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--seconds", type=float, default=60, help="How long to go on.")
     parser.add_argument("--seed", type=int, default=0, help="Another seed damages in other ways.")
+    parser.add_argument("--time_limit_s", type=float, default=10, help="Longest time one file may take.")
     arguments = parser.parse_args()
     logging.basicConfig(format="%(message)s")
     logger.setLevel(logging.INFO)
@@ -106,6 +109,8 @@ def main() -> None:
     while time.monotonic() < ends:
         file, path, read, sound = seeds[int(generator.integers(len(seeds)))]
         file.write_bytes(damage(sound, generator))
+        # Ends the process, with the line it is busy in, even where no exception can reach the reader.
+        faulthandler.dump_traceback_later(arguments.time_limit_s, exit=True)
         try:
             read(path)
             outcomes["read"] += 1
@@ -114,6 +119,7 @@ def main() -> None:
         except BaseException:
             logger.error(f"{file} ended the run after {outcomes.total()} files.")
             raise
+        faulthandler.cancel_dump_traceback_later()
         file.write_bytes(sound)
     shutil.rmtree(folder)
     logger.info(f"{outcomes.total()} damaged files: {outcomes['refused']} refused in words, {outcomes['read']} read.")

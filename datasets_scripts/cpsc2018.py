@@ -13,6 +13,7 @@ import scipy.io
 from datasets import DatasetInfo, Features, List, Value, Version
 from scipy.io.matlab import MatReadError
 
+from modeling_supreme.ecg_files import forbidden
 from modeling_supreme.leads import STANDARD_LEADS
 
 from .challenge_corpus import HeaderCorpus, HeaderCorpusConfig
@@ -150,11 +151,15 @@ def read_ecg_struct(path: Path) -> dict[str, Any]:
 
     Raises:
         FileNotFoundError: If there is no such file.
+        PermissionError: If this user may not read it.
         ValueError: If the file is damaged, of another layout, or lacks samples.
     """
     if not path.is_file():
         raise FileNotFoundError(f"{path} does not exist. Complete the download.")
-    content = io.BytesIO(path.read_bytes())  # given a path, scipy leaves the file open
+    try:
+        content = io.BytesIO(path.read_bytes())  # given a path, scipy leaves the file open
+    except PermissionError as error:
+        raise forbidden(path, error) from error
     try:
         ecg = scipy.io.loadmat(content)["ECG"][0, 0]
         strip, age, sex = np.asarray(ecg["data"], dtype=np.float64), ecg["age"], ecg["sex"]

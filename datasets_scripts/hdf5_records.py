@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from modeling_supreme.ecg_files import forbidden
+
 from .schema import Recording, to_microvolts
 
 
@@ -15,6 +17,7 @@ def open_hdf5(path: Path) -> Any:
     Raises:
         ImportError: If `h5py` is not installed.
         FileNotFoundError: If the file does not exist.
+        PermissionError: If this user may not read it.
         ValueError: If it is not a readable HDF5 file.
     """
     try:
@@ -27,6 +30,8 @@ def open_hdf5(path: Path) -> Any:
         raise FileNotFoundError(f"{path} does not exist. Complete the download.")
     try:
         return h5py.File(path, "r")
+    except PermissionError as error:
+        raise forbidden(path, error) from error
     except OSError as error:
         raise ValueError(f"{path} is not a readable HDF5 file ({error}). Download it again.") from error
 

@@ -9,10 +9,10 @@ import numpy as np
 from datasets import Array2D, ClassLabel, Features, List, Value
 from scipy.signal import resample_poly
 
+from modeling_supreme.ecg_files import ROW_SAMPLING_RATE as SAMPLING_RATE
 from modeling_supreme.leads import STANDARD_LEADS, select_leads, standardize_lead_names
 
 
-SAMPLING_RATE = 500
 NUM_SAMPLES = 5000
 MICROVOLTS_PER_MILLIVOLT = 1000
 

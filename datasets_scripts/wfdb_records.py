@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import wfdb
 
-from modeling_supreme.ecg_files import MILLIVOLTS_PER_UNIT
+from modeling_supreme.ecg_files import MILLIVOLTS_PER_UNIT, forbidden
 from modeling_supreme.leads import is_standard_lead
 
 from .schema import MICROVOLTS_PER_MILLIVOLT, Recording, to_microvolts
@@ -123,6 +123,8 @@ def _read_header(path: Path) -> list[str]:
         text = path.with_name(f"{path.name}.hea").read_text(encoding="ascii", errors="replace")
     except FileNotFoundError as error:
         raise FileNotFoundError(f"{path}.hea does not exist. Complete the download.") from error
+    except PermissionError as error:
+        raise forbidden(path, error) from error
     return [line for line in text.splitlines() if line and not line.startswith("#")]
 
 
@@ -161,6 +163,8 @@ def _read_integers(path: Path, *, offset: int) -> np.ndarray:
         return np.fromfile(path, dtype="<i2", offset=offset)
     except (FileNotFoundError, IsADirectoryError) as error:
         raise FileNotFoundError(f"{path} does not exist. Complete the download.") from error
+    except PermissionError as error:
+        raise forbidden(path, error) from error
     except ValueError:  # a file shorter than the offset
         return np.empty(0, dtype="<i2")
 
@@ -174,6 +178,8 @@ def _read_with_wfdb(path: Path, header: list[str]) -> _StoredRecording:
             raise FileNotFoundError(f"{path.parent / filename} does not exist. Complete the download.")
     try:
         record: Any = wfdb.rdrecord(str(path), physical=False)
+    except PermissionError as error:
+        raise forbidden(path, error) from error
     except WFDB_ERRORS as error:
         raise ValueError(
             f"{path} is not a readable WFDB record ({type(error).__name__}: {error}). Download its files again."

@@ -35,6 +35,14 @@ DAMAGE_ERRORS = (
 )
 
 
+def forbidden(path: str | Path, error: PermissionError) -> PermissionError:
+    """The error for a file, or for the one that the system names, which this user may not read."""
+    return PermissionError(
+        f"{error.filename or path} cannot be read: this user lacks the permission. Change it (`chmod u+r`), or run as"
+        " the file's owner."
+    )
+
+
 @dataclass(frozen=True)
 class EcgRecording:
     """One recording.
@@ -109,8 +117,11 @@ def is_ecg_file(path: Path) -> bool:
     if suffix == ".hea":
         return True
     if suffix in (".csv", ".tsv"):
-        with path.open(encoding="utf-8-sig", errors="replace") as file:
-            cells = _split_line(file.readline())
+        try:
+            with path.open(encoding="utf-8-sig", errors="replace") as file:
+                cells = _split_line(file.readline())
+        except PermissionError:
+            return True  # whoever reads it will be told
         return any(map(is_standard_lead, cells)) or all(map(_is_number, cells))
     if suffix in _ARRAY_READERS:
         return True
@@ -152,6 +163,8 @@ def read_wfdb(path: str | Path) -> EcgRecording:
         )
     try:
         record: Any = wfdb.rdrecord(str(header_path.with_suffix("")))
+    except PermissionError as error:
+        raise forbidden(header_path, error) from error
     except DAMAGE_ERRORS as error:
         raise ValueError(
             f"{header_path}: the record cannot be read ({type(error).__name__}: {error}). Download its files again."
@@ -199,6 +212,8 @@ def _read_array_file(
         raise ValueError(f"{path} does not state its sampling rate. Pass `sampling_rate=`, in Hz.")
     try:
         voltages, names = _ARRAY_READERS[path.suffix.lower()](path)
+    except PermissionError as error:
+        raise forbidden(path, error) from error
     except DAMAGE_ERRORS as error:
         raise ValueError(
             f"{path} cannot be read ({type(error).__name__}: {error}). Copy the file again, or repair it."
@@ -331,6 +346,8 @@ def _read_with_ecgdatakit(path: Path, *, sampling_rate: float | None) -> EcgReco
             record: Any = FileParser.parse(path)
         except ImportError as error:
             raise ImportError(f"{path} cannot be read without another package: {error}") from error
+        except PermissionError as error:
+            raise forbidden(path, error) from error
         except (ECGDataKitError, *DAMAGE_ERRORS) as error:
             raise ValueError(
                 f"{path} cannot be read ({type(error).__name__}: {_without_values(str(error))})."

@@ -123,6 +123,28 @@ def write_scp_statements(path):
     pd.DataFrame.from_dict(rows, orient="index").to_csv(path)
 
 
+@pytest.fixture
+def forbidden_folder():
+    """A new folder that everybody may enter, in a process without the rights of root, whom no permission stops."""
+    with tempfile.TemporaryDirectory(prefix="supreme_forbidden_") as name:
+        Path(name).chmod(0o777)
+        user = os.geteuid()
+        os.seteuid(user or 65534)
+        yield Path(name)
+        os.seteuid(user)
+
+
+def rows_by_id(corpus):
+    """Rows of all splits by record id, with labels as names and signals as arrays."""
+    names = corpus["train"].features["labels"].feature.names
+    return {
+        row["record_id"]: row
+        | {"split": split, "labels": [names[label] for label in row["labels"]], "signal": np.array(row["signal"])}
+        for split, rows in corpus.items()
+        for row in rows
+    }
+
+
 @pytest.fixture(scope="session")
 def text_encoder_dir(tmp_path_factory):
     """A random BERT, 32 wide, whose WordPiece vocabulary holds some words of the field; loads without the net."""

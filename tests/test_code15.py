@@ -4,6 +4,7 @@ import h5py
 import numpy as np
 import pandas as pd
 import pytest
+from conftest import rows_by_id
 
 from datasets_scripts import load_corpus
 from datasets_scripts.code15 import ABNORMALITIES, LEADS, Code15
@@ -72,15 +73,7 @@ def write_exams(folder, **cells_of_101):
 
 
 def load_rows(folder, config_name="abnormalities", **options):
-    """Rows of all splits by record id, with labels as names and signals as arrays."""
-    corpus = load_corpus("code15", config_name, data_dir=folder, **options)
-    names = corpus["train"].features["labels"].feature.names
-    return {
-        row["record_id"]: row
-        | {"split": split, "labels": [names[label] for label in row["labels"]], "signal": np.array(row["signal"])}
-        for split, rows in corpus.items()
-        for row in rows
-    }
+    return rows_by_id(load_corpus("code15", config_name, data_dir=folder, **options))
 
 
 def expected_signal(tracing):

@@ -6,7 +6,7 @@ import sys
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import write_ptb_xl_record
+from conftest import rows_by_id, write_ptb_xl_record
 from test_ecg_formats import WRITERS, make_microvolts, write_edf, write_muse_xml
 
 from datasets_scripts import load_corpus
@@ -34,15 +34,7 @@ def write_metadata(folder, rows):
 
 
 def load_rows(folder, **options):
-    """Rows of all splits by record id, with labels as names and signals as arrays."""
-    corpus = load_corpus("ecg_folder", data_dir=folder, **{"sampling_rate": 500, **options})
-    names = corpus["train"].features["labels"].feature.names
-    return {
-        row["record_id"]: row
-        | {"split": split, "labels": [names[label] for label in row["labels"]], "signal": np.array(row["signal"])}
-        for split, rows in corpus.items()
-        for row in rows
-    }
+    return rows_by_id(load_corpus("ecg_folder", data_dir=folder, **{"sampling_rate": 500, **options}))
 
 
 class TestFiles:

@@ -4,6 +4,7 @@ import h5py
 import numpy as np
 import pandas as pd
 import pytest
+from conftest import rows_by_id
 
 from datasets_scripts import load_corpus
 from datasets_scripts.extraction.terminology import load_terminology
@@ -50,15 +51,7 @@ def folder(tmp_path):
 
 
 def load_rows(folder, **options):
-    """Rows of all splits by record id, with labels as names and signals as arrays."""
-    corpus = load_corpus("sph", data_dir=folder, **options)
-    names = corpus["train"].features["labels"].feature.names
-    return {
-        row["record_id"]: row
-        | {"split": split, "labels": [names[label] for label in row["labels"]], "signal": np.array(row["signal"])}
-        for split, rows in corpus.items()
-        for row in rows
-    }
+    return rows_by_id(load_corpus("sph", data_dir=folder, **options))
 
 
 def test_signals_are_the_stored_millivolts_in_microvolts(folder):
