@@ -301,11 +301,24 @@ def _read_hdf5(path: Path) -> tuple[np.ndarray, None]:
         import h5py
     except ImportError as error:
         raise ImportError(f"Reading {path} needs the package h5py: `pip install h5py`, or pass an array.") from error
-    arrays: dict[str, Any] = {}
     with h5py.File(path, "r") as file:
-        file.visititems(lambda name, item: arrays.update({name: item}) if isinstance(item, h5py.Dataset) else None)
-        candidates = {name: item for name, item in arrays.items() if len(item.shape) == 2}
-        return _only_array({name: item[()] for name, item in candidates.items()}), None
+        arrays = {str(item.name).lstrip("/"): item for item in _hdf5_items(file) if isinstance(item, h5py.Dataset)}
+        return _only_array({name: item[()] for name, item in arrays.items() if len(item.shape) == 2}), None
+
+
+def _hdf5_items(file: Any) -> set[Any]:
+    """Groups and datasets of an HDF5 file, other files left out; `visititems` never ends on some damaged ones."""
+    import h5py
+
+    found, unseen = set(), [file]
+    while unseen:
+        item = unseen.pop()
+        if item in found:
+            continue
+        found.add(item)
+        if isinstance(item, h5py.Group):
+            unseen += [item[name] for name in item if isinstance(item.get(name, getlink=True), h5py.HardLink)]
+    return found
 
 
 def _only_array(content: Mapping[str, Any]) -> np.ndarray:

@@ -331,6 +331,27 @@ class TestArrays:
         with pytest.raises(ValueError, match=r"rec\.npy cannot be read .*allow_pickle=False"):
             read_ecg(tmp_path / "rec.npy", sampling_rate=400, leads=["I"])
 
+    def test_links_of_an_hdf5_file_lead_neither_in_circles_nor_to_other_files(self, tmp_path):
+        save_hdf5(tmp_path / "other.h5", np.ones((12, 3)))
+        save_hdf5(tmp_path / "rec.h5", np.zeros((12, 3)))
+        with h5py.File(tmp_path / "rec.h5", "a") as file:
+            file["group/circle"] = file["group"]
+            file["group/other"] = h5py.ExternalLink("other.h5", "group/ecg")
+            file["group/nowhere"] = h5py.SoftLink("/missing")
+
+        recording = read_ecg(tmp_path / "rec.h5", sampling_rate=400, leads=STANDARD_LEADS)
+
+        np.testing.assert_array_equal(recording.strip, np.zeros((12, 3)))
+
+    def test_an_hdf5_file_whose_index_was_damaged_is_refused_in_the_end(self, tmp_path):
+        save_hdf5(tmp_path / "rec.h5", np.zeros((12, 3)))
+        content = (tmp_path / "rec.h5").read_bytes()
+        # 32 bytes of the root group twice: HDF5's own walk over the file (h5py 3.16, `visititems`) does not end.
+        (tmp_path / "rec.h5").write_bytes(content[:144] + content[112:])
+
+        with pytest.raises(ValueError, match=r"rec\.h5 cannot be read .*Copy the file again"):
+            read_ecg(tmp_path / "rec.h5", sampling_rate=400, leads=STANDARD_LEADS)
+
     def test_a_missing_h5py_is_reported_with_what_to_install(self, tmp_path, monkeypatch):
         save_hdf5(tmp_path / "rec.h5", np.zeros((12, 3)))
         monkeypatch.setitem(sys.modules, "h5py", None)
