@@ -7,9 +7,11 @@ import numpy as np
 from datasets_scripts.extraction.terminology import load_terminology
 from datasets_scripts.schema import SAMPLING_RATE
 from datasets_scripts.simulator import criteria, priors
+from datasets_scripts.simulator.annotations import Annotation
 from datasets_scripts.simulator.body import place_electrodes
 from datasets_scripts.simulator.conditions import NORMAL_VARIANTS, conditions_meant_by
 from datasets_scripts.simulator.diagnosis import ABNORMAL_ACTIVATION, Diagnosis, diagnose, draw_diagnosis
+from datasets_scripts.simulator.findings import find_measured
 from datasets_scripts.simulator.noise import draw_noise
 from datasets_scripts.simulator.patient import Patient, draw_patient
 from datasets_scripts.simulator.recording import (
@@ -69,6 +71,14 @@ class SimulatedRecord:
             When what happens.
         qrs_duration_ms, qt_ms, axis_deg (`float`):
             Truth about the dominant beat.
+        measurements (`dict[str, float]`):
+            Exact numbers of the noiseless strip, as `measurements.py` lists them: `rate_per_min`, `pr_ms`,
+            `qrs_ms`, `qt_ms`, `qtc_ms`, `axis_deg`, `st_mv_V2`, `t_mv_V2`, `r_mv_V5`, `sokolow_lyon_mv` ...; absent
+            where a wave is missing.
+        findings (`frozenset[str]`):
+            Names of the measured findings that are true of the strip: rows of `measured_findings.csv`.
+        annotations (`tuple[Annotation, ...]`):
+            Onset, peak and offset of every P, QRS and T of the strip, in the order of their samples.
     """
 
     record_id: str
@@ -83,6 +93,9 @@ class SimulatedRecord:
     qrs_duration_ms: float
     qt_ms: float
     axis_deg: float
+    measurements: dict[str, float]
+    findings: frozenset[str]
+    annotations: tuple[Annotation, ...]
 
 
 def simulate_record(
@@ -147,6 +160,12 @@ def _simulate(
     leads = draw_independent_leads(rng, diagnosis, rhythm, beat, field=field, sampling_rate=SAMPLING_RATE)
     noise = draw_noise(rng, leads.shape[1], settings.noise_scale)
     conditions = find_conditions(diagnosis, rhythm, beat, patient.sex)
+    measurements = {
+        "rate_per_min": rhythm.ventricular_rate_per_min,
+        "qrs_ms": beat.template.qrs_duration_ms,
+        "qt_ms": beat.template.qt_ms,
+        "axis_deg": beat.axis_deg,
+    }
     return SimulatedRecord(
         record_id=f"sim{seed}-r{record_index:07d}",
         patient_id=patient.patient_id,
@@ -160,6 +179,9 @@ def _simulate(
         qrs_duration_ms=beat.template.qrs_duration_ms,
         qt_ms=beat.template.qt_ms,
         axis_deg=beat.axis_deg,
+        measurements=measurements,
+        findings=find_measured(measurements),
+        annotations=(),
     )
 
 

@@ -1,0 +1,95 @@
+"""Measured findings: statements about a strip that are true by a number, each with its threshold and source.
+
+The one table is `measured_findings.csv`. A row names a measurement of `measurements.measure_tracing`, the leads it is
+looked at in (`min_leads` of them must agree), and the limits, which are exclusive. Composed rules refer to the names.
+Sources, by author and year: Surawicz et al. 2009, J Am Coll Cardiol 53:976; Rautaharju et al. 2009, ibid. 53:982;
+Hancock et al. 2009, ibid. 53:992; Wagner et al. 2009, ibid. 53:1003; Kusumoto et al. 2019, Circulation 140:e382; Page
+et al. 2016, ibid. 133:e506; January et al. 2014, ibid. 130:e199; Al-Khatib et al. 2018, ibid. 138:e272; Thygesen et
+al. 2018, ibid. 138:e618; Zema & Kligfield 1982, Arch Intern Med 142:1145; Macfarlane et al. 2015, J Am Coll Cardiol
+66:470; Lake & Moorman 2011, Am J Physiol Heart Circ Physiol 300:H319.
+"""
+
+import csv
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+
+FINDINGS_PATH = Path(__file__).with_name("measured_findings.csv")
+LIST_SEPARATOR = "|"
+
+
+@dataclass(frozen=True)
+class MeasuredFinding:
+    """A statement that a number decides.
+
+    Attributes:
+        name (`str`):
+            What a query asks for.
+        wordings (`tuple[str, ...]`):
+            Other ways to ask for the same.
+        keys (`tuple[str, ...]`):
+            Measurements that are looked at: the name of one, or one per lead, as in `"st_mv_II"`.
+        min_keys (`int`):
+            How many of them must lie within the limits.
+        above, below (`float`):
+            Exclusive limits in `unit`; infinite where there is none.
+        unit (`str`):
+            Unit of the measurement.
+        source (`str`):
+            Where the limits come from.
+    """
+
+    name: str
+    wordings: tuple[str, ...]
+    keys: tuple[str, ...]
+    min_keys: int
+    above: float
+    below: float
+    unit: str
+    source: str
+
+    def is_met(self, measurements: Mapping[str, float]) -> bool:
+        """Whether the statement is true; what could not be measured does not count."""
+        values = [measurements[key] for key in self.keys if key in measurements]
+        return sum(self.above < value < self.below for value in values) >= self.min_keys
+
+
+@lru_cache(maxsize=1)
+def load_measured_findings() -> Mapping[str, MeasuredFinding]:
+    """All rows of the table by name, in its order."""
+    with FINDINGS_PATH.open(encoding="utf-8", newline="") as file:
+        return {row["name"]: _read_row(row) for row in csv.DictReader(file)}
+
+
+def _read_row(row: Mapping[str, str]) -> MeasuredFinding:
+    """One row of the table."""
+    leads = row["leads"].split(LIST_SEPARATOR) if row["leads"] else []
+    return MeasuredFinding(
+        name=row["name"],
+        wordings=tuple(row["wordings"].split(LIST_SEPARATOR)),
+        keys=tuple(f"{row['measurement']}_{lead}" for lead in leads) or (row["measurement"],),
+        min_keys=int(row["min_leads"] or 1),
+        above=float(row["above"] or "-inf"),
+        below=float(row["below"] or "inf"),
+        unit=row["unit"],
+        source=row["source"],
+    )
+
+
+def find_measured(measurements: Mapping[str, float]) -> frozenset[str]:
+    """Names of the measured findings that are true.
+
+    Args:
+        measurements (`Mapping[str, float]`):
+            What was measured, by name; absent where it cannot be measured, such as PR without P waves.
+
+    Returns:
+        `frozenset[str]`: Names of the table.
+
+    Example:
+        >>> sorted(find_measured({"rate_per_min": 140.5}))
+        ['heart rate above 100 per minute', 'heart rate above 140 per minute']
+    """
+    return frozenset(name for name, finding in load_measured_findings().items() if finding.is_met(measurements))
