@@ -1,6 +1,6 @@
 """How fast a corpus is prepared, as ratios within one run.
 
-    python benchmarks/prepare_rate.py --num_records 4000
+    python benchmarks/prepare_rate.py --num_records 8000
 
 Prints records per second of processor time of bare `wfdb.rdrecord` and of preparing (reading, measuring, writing
 Parquet), whose ratio should be 0.9 or more; other work on the machine does not count in it. Then records per second of
@@ -31,7 +31,7 @@ from datasets_scripts.prepare import prepare_corpus
 from datasets_scripts.shards import plan_shards, write_shard
 
 
-NUM_SHARDS = 16  # of the training split, so that two processes end at nearly the same time
+NUM_SHARDS = 64  # of all records, so that two processes end at nearly the same time
 
 logger = logging.getLogger(__name__)
 

@@ -22,6 +22,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -84,6 +85,7 @@ def prepare_corpus(
     Raises:
         ValueError: If the corpus or an option is unknown, the folder is in use, or a record cannot be read. In the
             last case the finished shards stay for the next call.
+        RuntimeError: If a worker process was killed or crashed; finished shards stay as well.
     """
     began = time.perf_counter()
     output_dir = Path(output_dir).resolve()  # workers elsewhere start in other folders
@@ -214,6 +216,12 @@ def _write_all(builder: DatasetBuilder, shards: list[Shard], *, num_proc: int) -
         futures = [pool.submit(write_shard_in_worker, shard) for shard in shards]
         try:
             yield from (future.result() for future in as_completed(futures))
+        except BrokenProcessPool as error:
+            raise RuntimeError(
+                "A worker process ended without a word: memory ran out, or a damaged file crashed its reader. Finished"
+                " shards are kept. Repeat the command with a smaller `--num_proc`; with 1, `python -X faulthandler -m"
+                " datasets_scripts.prepare` shows the reader that crashes."
+            ) from error
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise

@@ -156,6 +156,14 @@ class TestProcesses:
         with pytest.raises(ValueError, match=r"Record 4 of ptb_xl.*00004_hr\.dat.*--on_error skip"):
             prepare_small(broken_dir, tmp_path / "out", num_proc=2)
 
+    def test_a_worker_that_ends_without_a_word_is_explained(self, ptb_xl_dir, tmp_path, monkeypatch):
+        monkeypatch.setattr(
+            BUILDERS["ptb_xl"], "_read_recording", lambda self, row: os._exit(1)
+        )  # as a crash in compiled code
+
+        with pytest.raises(RuntimeError, match=r"worker process ended without a word.*shards are kept.*`--num_proc`"):
+            prepare_small(ptb_xl_dir, tmp_path, num_proc=2)
+
     def test_a_builder_reaches_workers_that_share_no_memory(self, ptb_xl_dir, tmp_path):
         builder = BUILDERS["ptb_xl"](data_dir=str(ptb_xl_dir), cache_dir=str(tmp_path))
         shard = plan_shards(builder, tmp_path / "shards", records_per_shard=100)["test"][0]
