@@ -3,13 +3,19 @@
 Importing this package makes `AutoModel`, `AutoProcessor` and `pipeline("zero-shot-ecg-classification")` know them.
 """
 
-from transformers import AutoConfig, AutoFeatureExtractor, AutoModel, AutoProcessor
+from transformers import (
+    AutoConfig,
+    AutoFeatureExtractor,
+    AutoModel,
+    AutoModelForSequenceClassification,
+    AutoProcessor,
+)
 from transformers.pipelines import PIPELINE_REGISTRY
 
 from .configuration_supreme import ECG_PRESETS, SupremeConfig, SupremeEcgConfig
 from .feature_extraction_supreme import SupremeEcgFeatureExtractor
 from .leads import STANDARD_LEADS
-from .modeling_supreme import SupremeEcgModel, SupremeModel
+from .modeling_supreme import SupremeEcgModel, SupremeForEcgClassification, SupremeModel
 from .pipeline_zero_shot_ecg import ZeroShotEcgClassificationPipeline
 from .processing_supreme import SupremeProcessor
 
@@ -21,6 +27,7 @@ __all__ = [
     "SupremeEcgConfig",
     "SupremeEcgFeatureExtractor",
     "SupremeEcgModel",
+    "SupremeForEcgClassification",
     "SupremeModel",
     "SupremeProcessor",
     "ZeroShotEcgClassificationPipeline",
@@ -36,6 +43,9 @@ for _config_class, _model_class in ((SupremeEcgConfig, SupremeEcgModel), (Suprem
     _config_class.register_for_auto_class()
     _model_class.register_for_auto_class("AutoModel")
     AutoFeatureExtractor.register(_config_class, SupremeEcgFeatureExtractor)
+# A strip is a sequence of tokens; transformers has no class for the classification of time series
+AutoModelForSequenceClassification.register(SupremeEcgConfig, SupremeForEcgClassification)
+SupremeForEcgClassification.register_for_auto_class("AutoModelForSequenceClassification")
 AutoProcessor.register(SupremeConfig, SupremeProcessor)
 SupremeEcgFeatureExtractor.register_for_auto_class("AutoFeatureExtractor")
 SupremeProcessor.register_for_auto_class("AutoProcessor")

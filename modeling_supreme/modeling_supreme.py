@@ -70,6 +70,25 @@ class SupremeOutput(ModelOutput):
     cross_attentions: tuple[torch.Tensor, ...] | None = None
 
 
+@dataclass
+class SupremeEcgClassifierOutput(ModelOutput):
+    """What the classifier returns.
+
+    Args:
+        loss (`torch.Tensor`, *optional*):
+            Scalar, where labels were given.
+        logits (`torch.Tensor` of shape `(batch_size, num_labels)`):
+            Of multi-label models, each sigmoid is the probability that the finding is present; of single-label
+            models, the softmax is the probability of each class.
+        ecg_embeds (`torch.Tensor` of shape `(batch_size, hidden_size)`):
+            Mean token of each strip, which the logits are computed from.
+    """
+
+    loss: torch.Tensor | None = None
+    logits: torch.Tensor | None = None
+    ecg_embeds: torch.Tensor | None = None
+
+
 def eager_attention_forward(
     module: nn.Module,
     query: torch.Tensor,
@@ -467,6 +486,103 @@ class SupremeEcgModel(SupremePreTrainedModel):
             )
 
 
+class SupremeForEcgClassification(SupremePreTrainedModel):
+    """Classifier with fixed labels: LayerNorm and a linear layer on the mean token of the strip.
+
+    `from_pretrained` takes the ECG encoder of a [`SupremeModel`], of a [`SupremeEcgModel`] or of another classifier.
+    With [`~SupremeForEcgClassification.freeze_encoder`] only the head learns, a linear probe; without it, everything
+    does.
+
+    The LayerNorm makes one learning rate fit all encoders: only those with transformer layers normalise their tokens,
+    and a batch normalisation in its place would make a score depend on the other strips of a training batch.
+
+    Args:
+        config (`SupremeEcgConfig`):
+            The encoder, with `id2label` (the names of the labels) and `problem_type`: `multi_label_classification`,
+            the default, or `single_label_classification`.
+
+    Example:
+        ```python
+        labels = ["atrial fibrillation", "left bundle branch block"]
+        model = SupremeForEcgClassification.from_pretrained(
+            "runs/demo/checkpoint",
+            id2label=dict(enumerate(labels)),
+            label2id={label: index for index, label in enumerate(labels)},
+        ).freeze_encoder()
+        ```
+    """
+
+    config: SupremeEcgConfig
+    base_model_prefix = "ecg_model"
+    input_modalities = ["time"]
+    # What else a checkpoint of `SupremeModel` holds
+    _keys_to_ignore_on_load_unexpected = [r"^text_model\.", r"^fusion\."]
+
+    def __init__(self, config: SupremeEcgConfig) -> None:
+        super().__init__(config)
+        if config.problem_type == "regression":
+            raise ValueError(
+                "`problem_type` is regression, but this head classifies. Use multi_label_classification or"
+                " single_label_classification."
+            )
+        self.is_encoder_frozen = False
+        self.ecg_model = SupremeEcgModel(config)
+        self.layer_norm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
+        self.classifier = nn.Linear(config.hidden_size, len(config.id2label or ()))
+        self.post_init()
+
+    def freeze_encoder(self) -> "SupremeForEcgClassification":
+        """Let only the head learn. Loading a checkpoint undoes it: whether to freeze is a matter of the run.
+
+        The encoder stays in evaluation mode, so that neither its weights nor its running statistics move.
+        """
+        self.is_encoder_frozen = True
+        self.ecg_model.requires_grad_(False)
+        return self.train(self.training)
+
+    def train(self, mode: bool = True) -> "SupremeForEcgClassification":
+        """Switch to training mode; a frozen encoder stays in evaluation mode."""
+        super().train(mode)
+        if self.is_encoder_frozen:
+            self.ecg_model.eval()
+        return self
+
+    def forward(
+        self,
+        signal: torch.Tensor,
+        lead_mask: torch.Tensor | None = None,
+        sample_mask: torch.Tensor | None = None,
+        labels: torch.Tensor | None = None,
+    ) -> SupremeEcgClassifierOutput:
+        """Score every label on every strip.
+
+        Args:
+            signal (`torch.Tensor` of shape `(batch_size, num_leads, num_samples)`):
+                Strips as the feature extractor returns them.
+            lead_mask (`torch.Tensor` of shape `(batch_size, num_leads)`, *optional*):
+                False for leads that were not recorded.
+            sample_mask (`torch.Tensor` of shape `(batch_size, num_samples)`, *optional*):
+                False for padding after the end of the strip.
+            labels (`torch.Tensor`, *optional*):
+                Of multi-label models, `(batch_size, num_labels)`: 1 present, 0 absent, in between uncertain, NaN
+                unknown. Of single-label models, `(batch_size,)`: the index of the class.
+
+        Returns:
+            `SupremeEcgClassifierOutput`: Logits, embeddings, and the loss where labels were given.
+        """
+        ecg_embeds = self.ecg_model(signal, lead_mask, sample_mask).pooler_output
+        logits = self.classifier(self.layer_norm(ecg_embeds))
+        return SupremeEcgClassifierOutput(
+            loss=None if labels is None else self._measure_loss(logits, labels), logits=logits, ecg_embeds=ecg_embeds
+        )
+
+    def _measure_loss(self, logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        """The loss of the kind of problem."""
+        if self.config.problem_type == "single_label_classification":
+            return nn.functional.cross_entropy(logits.float(), labels)
+        return multilabel_loss(logits, labels)
+
+
 class SupremeFusionLayer(GradientCheckpointingLayer):
     """Pre-norm layer in which each query reads the tokens of the strip; queries do not see each other."""
 
@@ -659,8 +775,10 @@ class SupremeModel(SupremePreTrainedModel):
 
 __all__ = [
     "CardiacFusionNetwork",
+    "SupremeEcgClassifierOutput",
     "SupremeEcgModel",
     "SupremeEcgModelOutput",
+    "SupremeForEcgClassification",
     "SupremeModel",
     "SupremeOutput",
     "SupremePreTrainedModel",
