@@ -4,7 +4,8 @@ Source: the scopes of hedges and negations follow the idea of NegEx (Chapman et 
 ConText (Harkema et al. 2009, J Biomed Inform 42:839): a cue opens a scope, which a connective or a new phrase closes.
 """
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from .lexicon import VOLTAGES, Token, load_lexicon, located_stems
@@ -15,21 +16,19 @@ from .terminology import load_terminology
 
 INFARCTION = "myocardial infarction"
 # Findings that cannot be there without the one they are added to by "with".
-DEPENDENT_FINDINGS = ("secondary st-t changes",)
+DEPENDENT_FINDINGS = ("secondary st-t changes", "sinoatrial block")
+# Findings of repolarization: those joined by "and" share the territory before the first of them.
+REPOLARIZATION_PREFIXES = ("st ", "st-t ", "t wave ", "low amplitude t", "tall t", "biphasic t")
 # An adjective of the rhythm that follows: it neither ends nor uses up a hedge.
 ADJECTIVES = ("irregular rhythm",)
 REMARK_KINDS = ("remark", "changes", "alternative", "territory", "ignore")
-BEFORE_STEM = ("word", "age", "degree", "ignore", "territory")  # may stand between a territory or age and its finding
-AFTER_STEM = (
-    "word",
-    "hedge",
-    "comma",
-    "dash",
-    "degree",
-    "territory",
-    "remark",
-    "bracket",
-)  # or between it and its age
+# What may stand between a territory or age and the finding behind it, and between a finding and the age behind it.
+BEFORE_STEM = ("word", "filler", "age", "degree", "ignore", "territory")
+AFTER_STEM = ("word", "filler", "hedge", "comma", "dash", "degree", "territory", "remark", "bracket")
+PHRASE_ENDS = ("end", "stop", "comma", "dash", "but")
+# Without a meaning of their own; nor have single letters and figures.
+NEUTRAL_KINDS = ("filler", "bracket", "comma", "dash", "stop", "and", "or")
+MAX_UNKNOWN_SHARE = 0.5
 BETWEEN_TERRITORIES = ("and", "comma")
 
 
@@ -44,7 +43,7 @@ class Mention:
     is_located: bool = False
     territories: tuple[str, ...] = ()
     age: str = ""
-    inherits_territory: bool = False
+    owner: "Mention | None" = None  # whose territory this finding has if it is given none
 
     def names(self) -> Iterator[str]:
         """Canonical names, one per territory; a territory that the finding does not take is dropped."""
@@ -77,11 +76,9 @@ class StatementReader:
             handler = getattr(self, f"_read_{token.kind}", None)
             if handler is not None:
                 handler(token, position)
-        for index, mention in enumerate(self.mentions):
-            if mention.inherits_territory and not mention.territories:
-                mention.territories = next(
-                    (other.territories for other in self.mentions[:index] if other.stem == INFARCTION), ()
-                )
+        for mention in self.mentions:
+            if mention.owner and not mention.territories:
+                mention.territories = mention.owner.territories
         return self.mentions
 
     def _read_finding(self, token: Token, position: int) -> None:
@@ -94,13 +91,16 @@ class StatementReader:
         if token.value == INFARCTION:
             mention.age, self.age = self.age, ""
         self.territories = ()
+        if self.is_joined and _is_repolarization(mention) and _is_repolarization(self.mentions[-1]):
+            mention.owner = self.mentions[-1]
         self._add(mention)
 
     def _read_changes(self, token: Token, position: int) -> None:
         """The "acute changes" of an infarct stand for the acute infarct; mere "changes" for nothing."""
         if not self.age:
             return
-        mention = Mention(INFARCTION, POSITIVE, self.group, self.sentence, is_located=True, inherits_territory=True)
+        mention = Mention(INFARCTION, POSITIVE, self.group, self.sentence, is_located=True)
+        mention.owner = next((other for other in self.mentions if other.stem == INFARCTION), None)
         mention.territories, mention.age = self.territories, self.age
         self.territories, self.age = (), ""
         self._add(mention, is_dependent=True)
@@ -142,7 +142,8 @@ class StatementReader:
         """An age belongs to the infarct after it, or else to the one just before it; to nothing else."""
         following = self._next_token(position, skip=BEFORE_STEM)
         preceding = next((other for other in self.tokens[:position][::-1] if other.kind not in AFTER_STEM), token)
-        if following.kind == "changes" or following.value == INFARCTION:
+        is_predicate = self._is_hedged_predicate(position)
+        if not is_predicate and (following.kind == "changes" or following.value == INFARCTION):
             self.age = token.value
         elif preceding.value != INFARCTION:
             return
@@ -154,8 +155,15 @@ class StatementReader:
             doubted = Mention(INFARCTION, POSITIVE, self.group, self.sentence, territories=places, age=token.value)
             self._add(doubted)
 
+    def _is_hedged_predicate(self, position: int) -> bool:
+        """Whether only a hedge parts the age from the infarct before it: "infarkt wahrscheinlich alt"."""
+        before = [*self.tokens[max(position - 2, 0) : position]]
+        return len(before) == 2 and before[0].value == INFARCTION and before[1].kind == "hedge"
+
     def _read_hedge(self, token: Token, position: int) -> None:
-        if self.certainty != NEGATIVE or self.is_scope_used:
+        if self.mentions and self._next_token(position, skip=("bracket", "present")).kind in PHRASE_ENDS:
+            self._read_hedge_after(token, position)
+        elif self.certainty != NEGATIVE or self.is_scope_used:
             self._open_scope(UNCERTAIN)
 
     def _read_negation(self, token: Token, position: int) -> None:
@@ -292,8 +300,24 @@ def read_statement(statement: str) -> Reading:
     for mention in StatementReader(tokens).read():
         for name in mention.names():
             certainties[name] = min(certainties.get(name, NEGATIVE), mention.certainty, key=CERTAINTIES.index)
-    is_read = bool(certainties) or any(token.kind in REMARK_KINDS for token in tokens)
+    is_understood = bool(certainties) or any(token.kind in REMARK_KINDS for token in tokens)
+    is_read = is_understood and share_unknown(tokens) <= MAX_UNKNOWN_SHARE
     return Reading(tuple(code_entity(name, certainty) for name, certainty in certainties.items()), is_read)
+
+
+def share_unknown(tokens: Iterable[Token]) -> float:
+    """Share of the words of a statement that the lexicon does not know.
+
+    Args:
+        tokens (`Iterable[Token]`):
+            Tokens of the statement; those without a meaning of their own, figures and single letters do not count.
+
+    Returns:
+        `float`: From 0 to 1; 0 for a statement without words that count.
+    """
+    known = sum(len(token.text.split()) for token in tokens if token.kind not in (*NEUTRAL_KINDS, "word"))
+    unknown = sum(bool(re.search(r"[a-z]{2}", token.text)) for token in tokens if token.kind == "word")
+    return unknown / max(known + unknown, 1)
 
 
 def join_territories(tokens: Sequence[Token]) -> list[Token]:
@@ -322,6 +346,11 @@ def _start_of_list(tokens: Sequence[Token]) -> int | None:
 def _takes_territory(stem: str, territory: str) -> bool:
     """Voltages are located in limb or precordial leads, all other findings anywhere."""
     return stem in located_stems() and (stem not in VOLTAGES or territory in ("limb", "precordial"))
+
+
+def _is_repolarization(mention: Mention) -> bool:
+    """Whether the finding is one of the ST segment or the T wave."""
+    return mention.stem.startswith(REPOLARIZATION_PREFIXES)
 
 
 def _weaken(mention: Mention) -> None:

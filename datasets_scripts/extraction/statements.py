@@ -1,7 +1,9 @@
-"""Reports cut into statements, and statements brought into one spelling."""
+"""Reports cut into statements, the key of a statement, and the spelling in which the rules read it."""
 
 import re
 import unicodedata
+
+from .spelling import AV_BLOCK_GRADE, LEAD_LIST, LETTER_FOLDS, REWRITES, name_av_block
 
 
 # PTB-XL appends what its annotators wrote to some reports; these are labels, not report text.
@@ -17,81 +19,6 @@ _TYPOGRAPHIC_MARKS = str.maketrans(
     | {"\u00ba": "\u00b0", "\u2265": ">=", "\u2264": "<=", "\u00ad": None}
 )
 _ORNAMENTS = " .,;:!-"  # around a statement: final punctuation, dashes, the hyphen of a continuation line
-_LETTER_FOLDS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss", "å": "a", "é": "e", "\u2019": "'"})
-
-_LEAD = r"(?:v\s?[1-9]r?|av[rlf]|iii|ii|i)"
-_LEAD_LIST = re.compile(
-    rf"(?<!mobitz )(?<!type )(?<!typ )(?<!block )(?<!grade )(?<![\w'])"
-    rf"(?:(?:leads?|in) )?(?:v\s?[1-9]r?|av[rlf]|iii|(?<=in )i|i(?=\s*,)|ii)"
-    rf"(?:\s*(?:,|/|-|\+|\bor\b|\band\b|\bund\b)*\s*(?:{_LEAD}|(?<=[,-])\s*[1-9]))*(?![\w:'])"
-)
-
-# Spellings, abbreviations and notations, in this order; a lead list must be folded before hyphens are.
-_REWRITES = [
-    (re.compile(pattern), replacement)
-    for pattern, replacement in (
-        (r"\(\d+@\d+\)", " "),
-        (r"\b\d{1,2}[.:/]\d{1,2}[.:/,]\d{2,4}\b", " "),
-        (r"\((?:s|es|n|a|er)\)", ""),
-        (r"\((?:lad|lcx|rca)\)", " "),
-        (r"f#r\b", "fuer"),
-        (r"#bergang", "uebergang"),
-        (r"\*+", " "),
-        (r"-{2,}", " "),
-        (r"isch?aem", "ischem"),
-        (r"kalaem", "kalem"),
-        (r"calcaem", "calcem"),
-        (r"\baemia\b", "emia"),
-        (r"\bqrs ?\(t\)", "qrst"),
-        (r"\ba[-.]? ?v\.?(?=[- ](?:block|dis|junc|seq|dual|nodal|conduction))", "av"),
-        (r"\b[li]\. ?v\. ", "iv "),
-        (r"\bl\.?v\b(?= conduction)", "iv"),
-        (r"\bst[-./ ]*(?:&|and|und|\+)? ?t\b", "st t"),
-        (r"\bs-t\b", "st"),
-        (r"\bst ?j\b", "st"),
-        (r"\b(?:st|t|q|r|p)-(?=wave|segment)", lambda match: match[0][:-1] + " "),
-        (r"\bw/", "with "),
-        (r"\band ?/ ?or\b", "or"),
-        (r"\b1(?:st|\.|°)? ?(?:deg\b\.?|degree\b)", "first degree"),
-        (r"\b2(?:nd|\.|°)? ?(?:deg\b\.?|degree\b)", "second degree"),
-        (r"\b3(?:rd|\.|°)? ?(?:deg\b\.?|degree\b)", "third degree"),
-        (r"\bdeg\b\.?", "degree"),
-        (r"\bavb\b", "av block"),
-        (r"\blds\b", "leads"),
-        (r"\bdepr\b\.?", "depression"),
-        (r"\belev\b\.?", "elevation"),
-        (r"\babnrm t\b", "abnormal t"),
-        (r"\bt-u or t-p fusion", "t-u fusion or t-p fusion"),
-        (r"\babnrm\b\.?|\babn\b\.?", "abnormality"),
-        (r"\brepol\b\.?", "repolarization"),
-        (r"\brepolaris", "repolariz"),
-        (r"\bprob\b\.?", "probable"),
-        (r"\bposs\b\.?", "possible"),
-        (r"\bvent\b\.?", "ventricular"),
-        (r"\bsupraven\b\.?|\bsv(?= complex)", "supraventricular"),
-        (r"\bv-(?=rate|paced)", "ventricular "),
-        (r"\baccess'y\b|\bacces'y\b", "accessory"),
-        (r"\bpre-?excita?t?'n\b", "preexcitation"),
-        (r"\bpre[- ](?=excit)", "pre"),
-        (r"\bsino-?atrial\b", "sinoatrial"),
-        (r"\bafib ?/ ?flut\w*", "atrial fibrillation / atrial flutter"),
-        (r"\ba-?(?=flutter|fib)", "atrial "),
-        (r"\batrial flutter ?/ ?fibrillation", "atrial flutter / atrial fibrillation"),
-        (r"\batrial fibrillation ?/ ?flutter", "atrial fibrillation / atrial flutter"),
-        (
-            r"\bsinus (?:or |\(\? ?)((?:paroxysmal |ectopic )?atrial)\)? (tachycardia|rhythm|bradycardia)",
-            r"sinus \2 or \1 \2",
-        ),
-        (r"\bant(?=\s*/|\s+[qrst]\b|\.)", "anterior"),
-        (r"\blat(?=\s*/|\s+[qrst]\b|\.)", "lateral"),
-        (r"\binf(?=\s*/|\s+[qrst]\b|\.)", "inferior"),
-        (r"\bt waves? (?:are|is|remains?|now|generally|still)(?: (?:now|generally|still|slightly))* ", "t waves "),
-        (r"\bst segments? (?:are|is|remains?|now|still)(?: (?:now|still|slightly))* ", "st segments "),
-        (r"\b(t waves|st segments) no longer ", r"no \1 "),
-        (r"\b(?!high lateral)(tall|low|high|deep|broad) ((?:in|an|la|se|po)\w+(?:al|or|er)) (?=[pqrst]\b)", r"\2 \1 "),
-        (r"(?<=[a-z])-(?=[a-z])", " "),
-    )
-]
 
 
 def split_report(report: str) -> list[str]:
@@ -161,9 +88,9 @@ def normalize_statement(statement: str) -> str:
         >>> normalize_statement("*** ST depr V4-V6, prob. ischaemia ***")
         'st depression _leads, probable ischemia'
     """
-    text = statement.lower().translate(_LETTER_FOLDS)
-    text = " ".join(text.split())
-    text = _LEAD_LIST.sub(" _leads ", text)
-    for pattern, replacement in _REWRITES:
+    text = statement.lower().translate(LETTER_FOLDS)
+    text = AV_BLOCK_GRADE.sub(name_av_block, " ".join(text.split()))
+    text = LEAD_LIST.sub(" _leads ", text)
+    for pattern, replacement in REWRITES:
         text = pattern.sub(replacement, text)
     return re.sub(r"\s+(?=[,.])", "", " ".join(text.split())).lstrip("- ").strip()
