@@ -397,7 +397,8 @@ def load_shards(source: str) -> dict[str, RecordShards]:
     if not urls["train"]:
         raise FileNotFoundError(
             f"No training shard matches {' or '.join(split_patterns(source, 'train'))}. Give `--dataset_name` a folder"
-            " written by `python -m datasets_scripts.prepare`, or a pattern such as s3://bucket/train-*.parquet."
+            " written by `python -m datasets_scripts.prepare`, or a pattern such as s3://bucket/train-*.parquet. A private"
+            " dataset of the Hub needs `hf auth login`."
         )
     if not urls["validation"]:
         logger.warning(f"No validation shard matches {' or '.join(split_patterns(source, 'validation'))}.")
@@ -408,7 +409,10 @@ def find_shards(source: str, split: str) -> list[str]:
     """URLs of the shards of a split, in the order of their names."""
     for pattern in split_patterns(source, split):
         fs, path = url_to_fs(pattern)
-        found = sorted(str(name) for name in fs.glob(path))
+        try:
+            found = sorted(str(name) for name in fs.glob(path))
+        except FileNotFoundError:  # what the Hub says of a folder, or a dataset, that it does not have
+            continue
         if found:
             return [fs.unstrip_protocol(name) for name in found]
     return []

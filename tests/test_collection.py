@@ -52,7 +52,7 @@ def test_no_test_of_this_file_is_hidden(path):
 
 @pytest.mark.parametrize("path", TEST_FILES, ids=lambda path: path.name)
 def test_the_file_is_named_so_that_pytest_collects_it(path):
-    assert re.fullmatch(r"test_\w+\.py|conftest\.py", path.name)
+    assert re.fullmatch(r"test_\w+\.py|conftest\.py|\w+_server\.py", path.name)
 
 
 @pytest.mark.parametrize("path", TEST_FILES, ids=lambda path: path.name)
