@@ -53,7 +53,7 @@ def plot_labels(splits: Mapping[str, Mapping[str, Any]], labels: Sequence[str]) 
         axes.set_xlabel("% of rows")
         axes.legend(frameon=False, loc="lower right")
 
-    return draw_svg(draw, width=WIDE, height=0.9 + BAR_HEIGHT * len(labels))
+    return _to_svg(draw, width=WIDE, height=0.9 + BAR_HEIGHT * len(labels))
 
 
 def plot_voltages(leads: Mapping[str, Mapping[str, Any]]) -> str:
@@ -69,7 +69,7 @@ def plot_voltages(leads: Mapping[str, Mapping[str, Any]]) -> str:
         axes.set_xlim(left=0)
         axes.set_xlabel("mV, peak to peak")
 
-    return draw_svg(draw, width=NARROW, height=3.6)
+    return _to_svg(draw, width=NARROW, height=3.6)
 
 
 def plot_defects(leads: Mapping[str, Mapping[str, Any]]) -> str:
@@ -84,7 +84,7 @@ def plot_defects(leads: Mapping[str, Mapping[str, Any]]) -> str:
         axes.set_xlabel("% of strips")
         axes.legend(frameon=False)
 
-    return draw_svg(draw, width=NARROW, height=3.6)
+    return _to_svg(draw, width=NARROW, height=3.6)
 
 
 def plot_histogram(histogram: Mapping[str, Sequence[float]], *, unit: str, counted: str) -> str:
@@ -104,7 +104,7 @@ def plot_histogram(histogram: Mapping[str, Sequence[float]], *, unit: str, count
         axes.tick_params(axis="x", length=0)
         axes.grid(axis="y")
 
-    return draw_svg(draw, width=NARROW, height=3.2)
+    return _to_svg(draw, width=NARROW, height=3.2)
 
 
 def draw_first_strip(file: Path) -> tuple[str, str] | None:
@@ -139,12 +139,17 @@ def _name_rows(axes: Axes, names: Sequence[str]) -> None:
     axes.grid(axis="x")
 
 
-def draw_svg(draw: Callable[[Axes], None], *, width: float, height: float) -> str:
+def _to_svg(draw: Callable[[Axes], None], *, width: float, height: float) -> str:
     """What `draw` draws, as an SVG element; sizes in inches."""
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(width, height), layout="constrained")
         draw(figure.subplots())
-        text = io.StringIO()
-        figure.savefig(text, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
+        return figure_to_svg(figure)
+
+
+def figure_to_svg(figure: Figure) -> str:
+    """A figure as an SVG element; call it within `STYLE`, under which the figure was made."""
+    text = io.StringIO()
+    figure.savefig(text, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
     svg = text.getvalue()
     return svg[svg.index("<svg") :]
