@@ -269,3 +269,14 @@ def test_a_name_listed_twice_is_refused():
 def test_iteration_and_length_agree(terminology):
     assert len(list(terminology)) == len(terminology)
     assert "atrial flutter" in terminology
+
+
+def test_a_measured_finding_answers_to_its_name_as_a_label_but_is_not_looked_up_in_text():
+    terminology = load_terminology()
+    name = "heart rate above 100 per minute"
+
+    assert terminology.find_label(name).name == name
+    assert terminology.wordings(name)[1] == "fast heart rate"
+    assert terminology.ancestors(name) == ()
+    assert terminology.find(name) is None
+    assert name not in {finding.name for finding in terminology}

@@ -13,6 +13,8 @@ from pathlib import Path
 
 
 TERMINOLOGY_PATH = Path(__file__).with_name("terminology.csv")
+# Findings that a number decides, as simulated corpora have them as labels; reports do not name them.
+MEASURED_FINDINGS_PATH = Path(__file__).parents[1] / "simulator" / "measured_findings.csv"
 # Labels of corpora that are no wording of a report: read as synonyms, "ST" or "AF" would be found in any text, and
 # corpora differ in what they call "AF". Columns: config_name, empty for labels that mean the same in every corpus (and
 # for second SNOMED CT codes); label; finding.
@@ -94,10 +96,15 @@ class Terminology:
         corpus_labels (`Mapping[str, str]`, *optional*):
             Name of the finding that a label asks for, in one configuration of a corpus or in all, as in
             `{"abnormalities:ST": "sinus tachycardia", "QTIE": "prolonged qt interval"}`.
+        measured_findings (`Iterable[Finding]`, *optional*):
+            Findings that a number decides.
 
     Raises:
         ValueError: If a name occurs twice, a parent is missing, the parents form a circle, or a label asks for a
             finding that is not there.
+
+    Measured findings ("heart rate above 100 per minute") answer to their names as other findings do, but are left out
+    where all findings are listed or text is looked up: they are asked of a strip, not read from a report.
 
     Example:
         >>> terminology = load_terminology()
@@ -107,7 +114,13 @@ class Terminology:
         ('myocardial infarction',)
     """
 
-    def __init__(self, findings: Iterable[Finding], corpus_labels: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        findings: Iterable[Finding],
+        corpus_labels: Mapping[str, str] | None = None,
+        *,
+        measured_findings: Iterable[Finding] = (),
+    ) -> None:
         self._findings: dict[str, Finding] = {}
         for finding in findings:
             if finding.name in self._findings:
@@ -120,15 +133,16 @@ class Terminology:
         self._by_label |= self._index_corpus_labels(corpus_labels or {})
         self._by_code = self._index_codes()
         self._ancestors = {name: self._climb(name) for name in self._findings}
+        self._measured = {finding.name: finding for finding in measured_findings}
 
     def __getitem__(self, name: str) -> Finding:
         """The finding of this canonical name."""
-        if name not in self._findings:
+        if name not in self:
             raise KeyError(f"The terminology has no finding named {name!r}. Look synonyms up with `find`.")
-        return self._findings[name]
+        return self._findings.get(name) or self._measured[name]
 
     def __contains__(self, name: object) -> bool:
-        return name in self._findings
+        return name in self._findings or name in self._measured
 
     def __iter__(self) -> Iterator[Finding]:
         return iter(self._findings.values())
@@ -159,7 +173,7 @@ class Terminology:
         for key in (f"{config_name}:{label}", label, f"all:{label}"):
             if key in self._by_label:
                 return self._by_label[key]
-        finding = self._by_code.get(label) or self.find(label)
+        finding = self._by_code.get(label) or self.find(label) or self._measured.get(label)
         for key in (f"superclass:{label}", f"subclass:{label}"):
             finding = finding or self._by_label.get(key)
         if finding is None:
@@ -172,7 +186,7 @@ class Terminology:
 
     def ancestors(self, name: str) -> tuple[str, ...]:
         """Names of all findings of which this one is a kind, nearest first."""
-        return self._ancestors[self[name].name]
+        return self._ancestors.get(self[name].name, ())
 
     def close_upward(self, names: Iterable[str]) -> set[str]:
         """The names together with all their ancestors."""
@@ -231,7 +245,7 @@ class Terminology:
 
 @lru_cache(maxsize=1)
 def load_terminology() -> Terminology:
-    """Read the two tables, compose the findings with a territory or an age, and keep the result."""
+    """Read the tables, compose the findings with a territory or an age, and keep the result."""
     with TERMINOLOGY_PATH.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     findings = {row["name"]: _read_row(row) for row in rows}
@@ -246,7 +260,9 @@ def load_terminology() -> Terminology:
         labels = {
             ":".join(filter(None, (row["config_name"], row["label"]))): row["finding"] for row in csv.DictReader(file)
         }
-    return Terminology(findings.values(), labels)
+    with MEASURED_FINDINGS_PATH.open(encoding="utf-8", newline="") as file:
+        measured = [Finding(row["name"], tuple(row["wordings"].split(LIST_SEPARATOR))) for row in csv.DictReader(file)]
+    return Terminology(findings.values(), labels, measured_findings=measured)
 
 
 def _read_row(row: dict[str, str]) -> Finding:
