@@ -18,12 +18,39 @@ from datasets_scripts.extraction.statements import normalize_statement, split_re
         ("inferiorer infarkt     alter unbest. linkstyp", ["inferiorer infarkt alter unbest. linkstyp"]),
         ("av-block 1. grades", ["av-block 1. grades"]),
         ("Atrial flutter\n- 2:1 A-V block", ["Atrial flutter", "- 2:1 A-V block"]),
+        ("ST-T changes\n may be due to ischemia", ["ST-T changes may be due to ischemia"]),
+        ("Q waves, possibly due to\nLVH\nLAE", ["Q waves, possibly due to LVH", "LAE"]),
+        ("Atrial flutter\n with PVCs", ["Atrial flutter", "with PVCs"]),
+        ("  sinus rhythm\n  atrial flutter", ["sinus rhythm", "atrial flutter"]),
+        ("V.a. Perikarditis. Steiltyp", ["V.a. Perikarditis", "Steiltyp"]),
+        ("ischemia vs. LVH. Sinus rhythm", ["ischemia vs. LVH", "Sinus rhythm"]),
         (" \n .\n", []),
     ],
-    ids=["lines", "sentences", "leads", "date", "abbreviation", "ordinal", "continuation", "empty"],
+    ids=[
+        "lines",
+        "sentences",
+        "leads",
+        "date",
+        "abbreviation",
+        "ordinal",
+        "continuation",
+        "indented wrap",
+        "open end",
+        "addition",
+        "indented report",
+        "suspicion",
+        "versus",
+        "empty",
+    ],
 )
 def test_a_report_is_cut_into_lines_and_sentences(report, statements):
     assert split_report(report) == statements
+
+
+def test_a_line_filled_to_its_end_goes_on_in_the_next():
+    full_line = "Left ventricular hypertrophy with repolarization abnormality, cannot rule out"
+
+    assert split_report(f"{full_line}\nmyocardial ischemia") == [f"{full_line} myocardial ischemia"]
 
 
 def test_notes_of_annotators_are_no_part_of_the_report():

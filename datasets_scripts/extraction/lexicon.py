@@ -21,6 +21,8 @@ VOLTAGES = ("low qrs voltage", "high qrs voltage")
 NOT_IN_REPORTS = ("normal", "norm", "cd", "hyp", "el", "tab", "std", "ste", "mat", "pace", "sr", "lao", "rao", "laa")
 
 _WORD = re.compile(r"_?[a-z0-9'>]+(?::\d+)?(?:\.\d+)?|[,.;:/()+&?-]")
+_GERMAN_ADJECTIVE = re.compile(r"(?:(?<=aer)|(?<=ior)|(?<=[rtpcm]al)|(?<=[a-z]{2}sch))(?:e|er|es|en|em)$")
+_GERMAN_PLURALS = ("systolen", "wellen", "zacken", "strecken", "kardien", "cardien")
 
 
 class Token(NamedTuple):
@@ -34,10 +36,19 @@ class Token(NamedTuple):
 def singular(word: str) -> str:
     """The word without a plural or verbal "s", so that "PVCs" and "suggests" meet "PVC" and "suggest".
 
+    German nouns and adjectives lose their endings as well.
+
     Example:
         >>> [singular(word) for word in ("complexes", "abnormalities", "waves", "sinus", "is")]
         ['complex', 'abnormality', 'wave', 'sinus', 'is']
+        >>> [singular(word) for word in ("extrasystolen", "hebungen", "lateraler", "anteriore")]
+        ['extrasystole', 'hebung', 'lateral', 'anterior']
     """
+    word = _GERMAN_ADJECTIVE.sub("", word)
+    if word.endswith("ungen"):
+        return word[:-2]
+    if word.endswith(_GERMAN_PLURALS):
+        return word[:-1]
     if word.endswith("xes"):
         return word[:-2]
     if word.endswith("ies") and len(word) > 4:

@@ -14,6 +14,7 @@ from .statements import normalize_statement
 from .terminology import load_terminology
 
 
+RULES_VERSION = "2"  # changes whenever a statement is read differently
 INFARCTION = "myocardial infarction"
 # Findings that cannot be there without the one they are added to by "with".
 DEPENDENT_FINDINGS = ("secondary st-t changes", "sinoatrial block")
@@ -82,7 +83,9 @@ class StatementReader:
         return self.mentions
 
     def _read_finding(self, token: Token, position: int) -> None:
-        for name in token.value.split(","):
+        names = token.value.split(",")
+        for name in names:
+            self.is_joined = self.is_joined or name != names[0]
             self._add(Mention(name, POSITIVE, self.group, self.sentence), is_dependent=name in DEPENDENT_FINDINGS)
 
     def _read_stem(self, token: Token, position: int) -> None:
@@ -228,8 +231,12 @@ class StatementReader:
                 _weaken(mention)
 
     def _read_hedge_after(self, token: Token, position: int) -> None:
-        for mention in self._last_group():
+        """Weaken the findings before the hedge; with none there, those behind: "the rhythm is likely flutter"."""
+        weakened = self._last_group()
+        for mention in weakened:
             _weaken(mention)
+        if not weakened:
+            self._open_scope(UNCERTAIN)
 
     def _read_hedge_all(self, token: Token, position: int) -> None:
         for mention in self.mentions:
@@ -289,7 +296,8 @@ def read_statement(statement: str) -> Reading:
             One statement of a report, in English, German or Swedish.
 
     Returns:
-        `Reading`: Its entities, and whether it was understood at all.
+        `Reading`: Its entities, and whether it was understood: not so if it holds no word of any meaning, or more
+        unknown words than known ones.
 
     Example:
         >>> [entity[:2] for entity in read_statement("Possible LVH with PVCs").entities]
@@ -302,7 +310,8 @@ def read_statement(statement: str) -> Reading:
             certainties[name] = min(certainties.get(name, NEGATIVE), mention.certainty, key=CERTAINTIES.index)
     is_understood = bool(certainties) or any(token.kind in REMARK_KINDS for token in tokens)
     is_read = is_understood and share_unknown(tokens) <= MAX_UNKNOWN_SHARE
-    return Reading(tuple(code_entity(name, certainty) for name, certainty in certainties.items()), is_read)
+    entities = tuple(code_entity(name, certainty) for name, certainty in certainties.items())
+    return Reading(entities, is_read, prompt_version=RULES_VERSION)
 
 
 def share_unknown(tokens: Iterable[Token]) -> float:

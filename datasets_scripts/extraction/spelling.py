@@ -35,6 +35,8 @@ REWRITES = [
         (r"\(\d+@\d+\)", " "),
         (r"(?<=\w)\?(?=$|[\s.,;)])", " _query "),
         (r"\br/o\b", "rule out"),
+        (r"\b(unspez|evtl|ev|(?:in)?kompl|(?:un)?vollst|ggf|bzw|ca)\.", r"\1 "),
+        (r"(?<=[a-z])'s\b", "s"),
         (r"\bvs\.", "versus"),
         (
             r"\b(?:the )?(?:cause|reason) (?:of|for) (.+?) is (?:not evident|not clear|unclear|unknown|uncertain)\b",
@@ -116,6 +118,6 @@ REWRITES = [
         (r"\bst segments? (?:are|is|remains?|now|still)(?: (?:now|still|slightly))* ", "st segments "),
         (r"\b(t waves|st segments) no longer ", r"no \1 "),
         (r"\b(?!high lateral)(tall|low|high|deep|broad) ((?:in|an|la|se|po)\w+(?:al|or|er)) (?=[pqrst]\b)", r"\2 \1 "),
-        (r"(?<=[a-z])-(?=[a-z])", " "),
+        (r"(?<=[a-z0-9])-(?=[a-z])", " "),
     )
 ]

@@ -8,10 +8,21 @@ from .spelling import AV_BLOCK_GRADE, LEAD_LIST, LETTER_FOLDS, REWRITES, name_av
 
 # PTB-XL appends what its annotators wrote to some reports; these are labels, not report text.
 _EDITOR_NOTE = re.compile(r"\bEdit:.*", re.DOTALL)
-# A sentence ends at a full stop before a blank, but not after the abbreviations of PTB-XL's German reports.
-_SENTENCE_END = re.compile(
-    r"(?<!\bca)(?<!unbest)(?<!chron)(?<!path)(?<!indiff)(?<!intraventr)(?<!rep)[.;](?=\s|$)(?!\s*grade)"
+# A sentence ends at a full stop before a blank, but not after the usual abbreviations ("unbest.", "V.a.", "vs.").
+_SENTENCE_END = re.compile(r"[.;](?=\s|$)(?!\s*grade)", re.IGNORECASE)
+_ABBREVIATION = re.compile(
+    r"\b(?:(?:in|un)?kompl|(?:un)?vollst|unbest|unspez|chron|path|indiff|intraventr|rep|evtl|ca|bds|vgl|ggf|bzw|abl|vs"
+    r"|prob|poss|approx|dr|resp|[aedhnvz])$",
+    re.IGNORECASE,
 )
+_LONGEST_ABBREVIATION = 12  # characters, with the one before
+# A line goes on in the next one if it ends like this, or if the next one is indented or follows a full line.
+_OPEN_END = re.compile(
+    r"(?:[,/+&]|\b(?:and|or|with|without|to|of|for|the|an?|in|due|secondary|consistent|compatible|suggests?|may|might"
+    r"|could|cannot|be|is|are|possibl[ey]|probabl[ey]|consider|und|oder|mit|ohne|bei|auf|f\u00fcr|med|och|eller))$",
+    re.IGNORECASE,
+)
+_FULL_LINE = 60  # characters
 _TYPOGRAPHIC_MARKS = str.maketrans(
     dict.fromkeys("\u2018\u2019\u00b4`", "'")
     | dict.fromkeys("\u201c\u201d\u201e", '"')
@@ -22,7 +33,7 @@ _ORNAMENTS = " .,;:!-"  # around a statement: final punctuation, dashes, the hyp
 
 
 def split_report(report: str) -> list[str]:
-    """Cut a report into its statements: one per line, and one per sentence.
+    """Cut a report into its statements: one per line, and one per sentence; wrapped lines are joined first.
 
     Args:
         report (`str`):
@@ -36,9 +47,44 @@ def split_report(report: str) -> list[str]:
         >>> split_report("sinus rhythm. t waves are flat in v4,5,6. no change since 12.9.91. Edit: NORM 100")
         ['sinus rhythm', 't waves are flat in v4,5,6', 'no change since 12.9.91']
     """
-    lines = _EDITOR_NOTE.sub("", report).splitlines()
-    parts = [part for line in lines for part in _SENTENCE_END.split(line)]
+    lines = _join_wrapped_lines(_EDITOR_NOTE.sub("", report).splitlines())
+    parts = [part for line in lines for part in _split_sentences(line)]
     return [" ".join(part.split()) for part in parts if re.search(r"\w", part)]
+
+
+def _split_sentences(line: str) -> list[str]:
+    """The sentences of a line, without their full stops."""
+    sentences, start = [], 0
+    for end in _SENTENCE_END.finditer(line):
+        if not _ABBREVIATION.search(line[max(end.start() - _LONGEST_ABBREVIATION, 0) : end.start()]):
+            sentences.append(line[start : end.start()])
+            start = end.end()
+    return [*sentences, line[start:]]
+
+
+def _join_wrapped_lines(lines: list[str]) -> list[str]:
+    """Lines of a report, those that only go on with a statement joined to the line before."""
+    joined: list[str] = []
+    indents: list[int] = []
+    has_capitals = any(character.isupper() for line in lines for character in line)
+    for line in lines:
+        indent, text = len(line) - len(line.lstrip()), line.strip()
+        if joined and text and _is_continued(joined[-1], text, has_capitals, indent > indents[-1]):
+            joined[-1] += " " + text
+        else:
+            joined.append(text)
+            indents.append(indent)
+    return joined
+
+
+def _is_continued(line: str, following: str, has_capitals: bool, is_indented: bool) -> bool:
+    """Whether the following line goes on with a statement; lines such as "- 2:1 A-V block" stand alone."""
+    if not line or line[-1] in ".;:!?" or following.startswith("-"):
+        return False
+    if _OPEN_END.search(line):
+        return True
+    is_full = has_capitals and len(line) >= _FULL_LINE
+    return (is_indented or is_full) and following[0].islower() and not following.startswith("with ")
 
 
 def statement_key(statement: str) -> str:
