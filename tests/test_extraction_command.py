@@ -1,14 +1,17 @@
 """The extraction command: from a table of reports to statements, labels and a vocabulary."""
 
+import contextlib
 import json
+import logging
 
 import pandas as pd
 import pytest
 
+from datasets_scripts.extraction import backends, extract
 from datasets_scripts.extraction.__main__ import main
-from datasets_scripts.extraction.labels import count_findings, extract_labels, join_readings, load_labels
+from datasets_scripts.extraction.labels import load_labels
+from datasets_scripts.extraction.reading import Entity, Reading
 from datasets_scripts.extraction.reports import iterate_reports
-from datasets_scripts.extraction.rules import read_statement
 
 
 MIMIC_TABLE = """subject_id,study_id,report_0,report_1,report_2,report_10
@@ -115,43 +118,6 @@ def test_an_unknown_format_is_refused(tmp_path):
         list(iterate_reports(path))
 
 
-@pytest.mark.parametrize(
-    ("statements", "joined"),
-    [
-        (["Possible LVH", "LVH"], (["left ventricular hypertrophy"], [], [])),
-        (["no LVH", "Possible LVH"], ([], ["left ventricular hypertrophy"], [])),
-        (["no LVH", "LVH"], (["left ventricular hypertrophy"], [], [])),
-        (["no LVH", "PVCs"], (["premature ventricular contraction"], [], ["left ventricular hypertrophy"])),
-        ([], ([], [], [])),
-    ],
-)
-def test_positive_beats_uncertain_beats_negative(statements, joined):
-    labels = join_readings(read_statement(statement) for statement in statements)
-
-    assert (labels["positive"], labels["uncertain"], labels["negative"]) == joined
-
-
-def test_an_unknown_backend_is_refused():
-    with pytest.raises(ValueError, match=r"no backend 'oracle'.*rules.*--backend"):
-        extract_labels([], backend="oracle")
-
-
-def test_statements_that_could_not_be_read_are_counted():
-    extraction = extract_labels([("1", ["Sinus rhythm", "lorem ipsum"]), ("2", ["lorem ipsum"])])
-
-    assert extraction.num_unread == 1
-
-
-def test_findings_are_counted_by_record_with_the_most_frequent_first():
-    extraction = extract_labels([("1", ["LVH", "LVH"]), ("2", ["Possible LVH"]), ("3", ["PVCs"]), ("4", ["PVCs"])])
-
-    table = count_findings(extraction.labels)
-
-    assert table["finding"].tolist() == ["premature ventricular contraction", "left ventricular hypertrophy"]
-    assert table[["positive", "uncertain", "negative"]].to_numpy().tolist() == [[2, 0, 0], [1, 1, 0]]
-    assert table["scp_code"].tolist() == ["PVC", "LVH"]
-
-
 def test_the_command_writes_one_line_per_distinct_statement(mimic_table, tmp_path):
     run(mimic_table, tmp_path / "out")
 
@@ -178,8 +144,16 @@ def test_the_command_writes_the_labels_of_every_record(mimic_table, tmp_path):
 
     labels = load_labels(tmp_path / "out")
     assert labels["record_id"].tolist() == ["101", "102", "103"]
-    assert labels["positive"].tolist() == [["abnormal ecg", "sinus rhythm"], ["septal q waves", "sinus rhythm"], []]
-    assert labels["uncertain"].tolist() == [["left ventricular hypertrophy"], [], []]
+    assert labels["positive"].tolist() == [
+        ["abnormal ecg", "sinus rhythm"],
+        ["q waves", "septal q waves", "sinus rhythm"],
+        [],
+    ]
+    assert labels["uncertain"].tolist() == [
+        ["hypertrophy", "left ventricular hypertrophy", "ventricular hypertrophy"],
+        [],
+        [],
+    ]
     assert labels["negative"].tolist() == [[], [], []]
 
 
@@ -187,15 +161,48 @@ def test_the_command_writes_the_vocabulary_with_counts(mimic_table, tmp_path):
     run(mimic_table, tmp_path / "out")
 
     table = pd.read_csv(tmp_path / "out" / "findings.csv", dtype=str, keep_default_na=False)
-    assert table.iloc[0].tolist() == ["sinus rhythm", "426783006", "SR", "2", "0", "0"]
-    assert len(table) == 4
+    assert table.iloc[0].tolist()[:6] == ["sinus rhythm", "426783006", "SR", "2", "0", "0"]
+    assert table.query("finding == 'septal q waves'")["parents"].tolist() == ["q waves"]
+    assert len(table) == 7
 
 
-def test_no_text_of_a_report_is_logged(mimic_table, tmp_path, caplog, capfd):
-    run(mimic_table, tmp_path / "out")
+WORDS = ("sinus", "septal", "lvh", "abnormal ecg", "zyzzyva")
 
-    assert "3 records, 4 distinct statements" in caplog.text
-    assert "Sinus" not in caplog.text + "".join(capfd.readouterr())
+
+def log_of_run(caplog, capfd, reports, output_dir, *flags):
+    """All that a run logs at any level of any logger, or writes to the terminal, in lower case."""
+    with caplog.at_level(logging.NOTSET), contextlib.suppress(SystemExit):
+        logging.getLogger().setLevel(1)
+        run(reports, output_dir, *flags)
+    return (caplog.text + "".join(capfd.readouterr())).lower()
+
+
+def test_no_text_of_a_report_is_logged_at_any_level(mimic_table, tmp_path, caplog, capfd):
+    log = log_of_run(caplog, capfd, mimic_table, tmp_path / "out")
+
+    assert "3 records, 4 distinct statements" in log
+    assert [word for word in WORDS if word in log] == []
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [
+        ("--report_column", "none"),
+        ("--record_id_column", "report_0"),
+        ("--snomed_ct_dir", "missing"),
+        ("--text_model_name_or_path", "missing"),
+    ],
+    ids=lambda flags: flags[0],
+)
+def test_no_text_of_a_report_is_logged_when_a_run_fails(tmp_path, caplog, capfd, monkeypatch, flags):
+    statements = ["Sinus rhythm zyzzyva", None]
+    reports = write_csv(tmp_path / "table.csv", record_id=[1, 2], report_0=statements, report_1=statements[::-1])
+    monkeypatch.setattr(backends, "read_statement", lambda text: Reading((Entity(text, "positive", "", ""),), True))
+
+    log = log_of_run(caplog, capfd, reports, tmp_path / "out", *flags)
+
+    assert flags[1] in log
+    assert [word for word in WORDS if word in log] == []
 
 
 def test_a_problem_ends_the_command_with_a_message_and_no_traceback(tmp_path, caplog):
@@ -207,9 +214,87 @@ def test_a_problem_ends_the_command_with_a_message_and_no_traceback(tmp_path, ca
 
 def test_a_backend_that_is_not_there_is_no_choice(mimic_table, tmp_path, capsys):
     with pytest.raises(SystemExit, match="2"):
-        run(mimic_table, tmp_path / "out", "--backend", "endpoint")
+        run(mimic_table, tmp_path / "out", "--backend", "oracle")
 
-    assert "invalid choice: 'endpoint'" in capsys.readouterr().err
+    assert "invalid choice: 'oracle'" in capsys.readouterr().err
+
+
+def test_a_dry_run_says_what_reading_would_cost_and_writes_nothing(mimic_table, tmp_path, caplog):
+    run(mimic_table, tmp_path / "out", "--dry_run")
+
+    assert "3 records hold 5 statements, of which 4 are distinct" in caplog.text
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_first_records_can_be_read_alone(mimic_table, tmp_path):
+    run(mimic_table, tmp_path / "out", "--max_records", "2")
+
+    assert load_labels(tmp_path / "out")["record_id"].tolist() == ["101", "102"]
+
+
+@pytest.mark.parametrize(
+    ("flag", "value"), [("max_records", "0"), ("min_records", "-1"), ("min_prevalence", "2"), ("min_similarity", "-1")]
+)
+def test_numbers_that_cannot_be_meant_are_refused(mimic_table, tmp_path, caplog, flag, value):
+    with pytest.raises(SystemExit, match="2"):
+        run(mimic_table, tmp_path / "out", f"--{flag}", value)
+
+    assert f"`--{flag}` is {value}" in caplog.text
+
+
+def test_spellings_of_one_statement_are_read_once_and_listed_each(tmp_path, caplog):
+    reports = write_csv(
+        tmp_path / "table.csv", record_id=[1, 2, 3], report_0=["SINUS RHYTHM", "Sinus rhythm.", "PVCs"]
+    )
+
+    run(reports, tmp_path / "out")
+
+    lines = [json.loads(line) for line in (tmp_path / "out" / "statements.jsonl").read_text("utf-8").splitlines()]
+    assert [line["statement"] for line in lines] == ["SINUS RHYTHM", "Sinus rhythm.", "PVCs"]
+    assert lines[0]["entities"] == lines[1]["entities"]
+    assert "3 records, 2 distinct statements in 3 spellings" in caplog.text
+
+
+def test_rare_findings_can_be_left_out(mimic_table, tmp_path):
+    run(mimic_table, tmp_path / "out", "--min_records", "2")
+
+    labels = load_labels(tmp_path / "out")
+    assert labels["positive"].tolist() == [["sinus rhythm"], ["sinus rhythm"], []]
+    assert labels["uncertain"].tolist() == [[], [], []]
+    assert pd.read_csv(tmp_path / "out" / "findings.csv")["finding"].tolist() == ["sinus rhythm"]
+
+
+def test_ancestors_are_added_unless_they_are_switched_off(tmp_path):
+    reports = write_csv(tmp_path / "table.csv", record_id=[1], report_0=["Inferior infarct"])
+
+    run(reports, tmp_path / "closed")
+    run(reports, tmp_path / "stated", "--no_add_parents")
+
+    positive = [load_labels(tmp_path / name)["positive"][0] for name in ("closed", "stated")]
+    assert positive == [
+        ["inferior myocardial infarction", "myocardial infarction"],
+        ["inferior myocardial infarction"],
+    ]
+
+
+def test_a_statement_names_what_it_says_and_not_the_ancestors(tmp_path):
+    reports = write_csv(tmp_path / "table.csv", record_id=[1], report_0=["Inferior infarct"])
+
+    run(reports, tmp_path / "out")
+
+    line = json.loads((tmp_path / "out" / "statements.jsonl").read_text("utf-8"))
+    assert [entity["entity"] for entity in line["entities"]] == ["inferior myocardial infarction"]
+
+
+def test_a_run_that_fails_leaves_the_files_of_the_last_one(mimic_table, tmp_path, monkeypatch):
+    run(mimic_table, tmp_path / "out")
+    before = {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()}
+    monkeypatch.setattr(extract, "write_labels", lambda *_, **__: 1 / 0)
+
+    with pytest.raises(ZeroDivisionError, match="division"):
+        run(mimic_table, tmp_path / "out")
+
+    assert {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()} == before
 
 
 def test_labels_that_were_never_written_are_missed_with_a_remedy(tmp_path):
@@ -223,4 +308,4 @@ def test_the_reports_of_ptb_xl_are_read(data_dir, tmp_path):
 
     labels = load_labels(tmp_path).set_index("record_id")
     assert len(labels) == 500
-    assert labels.loc["1", "positive"] == ["limb low qrs voltage", "sinus rhythm"]
+    assert labels.loc["1", "positive"] == ["limb low qrs voltage", "low qrs voltage", "sinus rhythm"]

@@ -1,22 +1,32 @@
 """Read the free-text reports of a corpus and write standardised findings.
 
     python -m datasets_scripts.extraction --reports machine_measurements.csv --backend rules --output_dir labels
+    python -m datasets_scripts.extraction --reports machine_measurements.csv --backend endpoint \
+        --base_url http://localhost:8000/v1 --model Qwen/Qwen3-8B --output_dir labels --dry_run
 
-Leaves `statements.jsonl` (each distinct statement with its findings), `labels.parquet` (the findings of each record)
-and `findings.csv` (the vocabulary with counts) in the output folder. No text of a report is logged.
+Leaves in the output folder `statements.jsonl` (each distinct statement with its findings), `labels.parquet` (the
+findings of each record), `findings.csv` (the vocabulary with counts) and `report.html` (a page to check all this by).
+A run that was stopped goes on where it was: what a language model has read is kept in `readings.jsonl`. No text of a
+report is logged.
 """
 
 import logging
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
-from typing import Literal
 
+from tqdm import tqdm
+from tqdm.contrib.logging import logging_redirect_tqdm
 from transformers import HfArgumentParser
 
-from .labels import extract_labels, write_extraction
-from .reports import count_records, iterate_reports
+from .audit import REPORT_FILE, write_audit
+from .backends import Backend, BackendArguments, BackendError, make_backend
+from .extract import Extraction, LabelArguments, Records, count_statements, extract_labels
+from .labels import STATEMENTS_FILE
+from .reports import iterate_reports
+from .standardise import StandardisationArguments
 
 
 logger = logging.getLogger("datasets_scripts.extraction")
@@ -24,43 +34,94 @@ logger = logging.getLogger("datasets_scripts.extraction")
 
 @dataclass
 class ExtractionArguments:
-    """Flags of the command."""
+    """What to read and where to write."""
 
     reports: Path = field(
         metadata={"help": "CSV or Parquet file with a report per record, or a folder written by the prepare command."}
     )
-    output_dir: Path = field(metadata={"help": "Folder for statements.jsonl, labels.parquet and findings.csv."})
-    backend: Literal["rules"] = field(default="rules", metadata={"help": "Who reads a statement."})
+    output_dir: Path = field(
+        metadata={"help": "Folder for statements.jsonl, labels.parquet, findings.csv and report.html."}
+    )
     record_id_column: str | None = field(
         default=None, metadata={"help": "Column of record identifiers, if not record_id, study_id or ecg_id."}
     )
     report_column: str | None = field(
         default=None, metadata={"help": "Column of reports, if not report_0 to report_17, statements or report."}
     )
+    max_records: int | None = field(default=None, metadata={"help": "Read the first records only."})
+
+    def __post_init__(self) -> None:
+        if self.max_records is not None and self.max_records < 1:
+            raise ValueError(f"`--max_records` is {self.max_records}. Give 1 or more, or leave it out for all.")
+
+    def read_reports(self) -> Records:
+        """The records of the table, from the first one."""
+        records = iterate_reports(
+            self.reports, record_id_column=self.record_id_column, report_column=self.report_column
+        )
+        return islice(records, self.max_records)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Parse the flags, read the reports, write the findings, and say in numbers what was read."""
     logging.basicConfig(format="%(message)s")
     logger.setLevel(logging.INFO)
-    (flags,) = HfArgumentParser(ExtractionArguments).parse_args_into_dataclasses(args=arguments)  # type: ignore[arg-type]
+    groups = (ExtractionArguments, BackendArguments, StandardisationArguments, LabelArguments)
+    parser = HfArgumentParser(groups)  # type: ignore[arg-type]
     try:
-        records = iterate_reports(
-            flags.reports, record_id_column=flags.record_id_column, report_column=flags.report_column
-        )
-        num_records = count_records(flags.reports)
-        extraction = extract_labels(records, backend=flags.backend, num_records=num_records, show_progress=True)
-    except (FileNotFoundError, ValueError) as error:
+        reports, reading, standardisation, labels = parser.parse_args_into_dataclasses(args=arguments)
+        backend = make_backend(reading, reports.output_dir, show_progress=True)
+        if reading.dry_run:
+            report_estimate(reports, backend)
+            return
+        with logging_redirect_tqdm([logger]):
+            extraction = extract_labels(
+                reports.read_reports,
+                reports.output_dir,
+                backend=backend,
+                standardisation=standardisation,
+                labels=labels,
+                show_progress=True,
+            )
+            write_audit(extraction, reports.output_dir)
+    except (BackendError, FileNotFoundError, ValueError) as error:
         logger.error("%s", error)
         sys.exit(2)
-    write_extraction(extraction, flags.output_dir, backend=flags.backend)
+    report_extraction(extraction, reports.output_dir)
+
+
+def report_estimate(reports: ExtractionArguments, backend: Backend) -> None:
+    """Say what reading would cost, without reading or writing anything."""
+    statements = count_statements(tqdm(reports.read_reports(), desc="counting statements", unit=" records"))
     logger.info(
-        "%d records, %d distinct statements; of %d statements no word was known (`is_read` is false). Written to %s.",
-        len(extraction.labels),
-        len(extraction.readings),
-        extraction.num_unread,
-        flags.output_dir,
+        "%d records hold %d statements, of which %d are distinct. Reading them with `--backend %s` would take %s.",
+        statements.num_records,
+        statements.num_statements,
+        len(statements.representatives),
+        backend.name,
+        backend.estimate(list(statements.representatives.values())),
     )
+
+
+def report_extraction(extraction: Extraction, output_dir: Path) -> None:
+    """Say in numbers what was read."""
+    statements = extraction.statements
+    logger.info(
+        "%d records, %d distinct statements in %d spellings; of %d statements no word was known (`is_read` is false).",
+        statements.num_records,
+        len(statements.representatives),
+        len(statements.spellings),
+        extraction.num_unread,
+    )
+    if extraction.backend != "rules":
+        logger.info("This run took %s.", extraction.cost)
+    if extraction.num_failed:
+        logger.warning(
+            "%d statements were left to the rules: `problem` in %s says why, and `--retry_failed` asks again.",
+            extraction.num_failed,
+            STATEMENTS_FILE,
+        )
+    logger.info("Written to %s; open %s to check it.", output_dir, REPORT_FILE)
 
 
 if __name__ == "__main__":

@@ -1,178 +1,142 @@
-"""From statements to labels: each distinct statement is read once, its findings go to every record that has it."""
+"""`labels.parquet`: one row per record with its findings, written and read without holding a corpus in memory."""
 
-import json
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from itertools import islice
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet
-from tqdm import tqdm
 
-from .reading import CERTAINTIES, Reading
-from .rules import read_statement
-from .terminology import load_terminology
+from .atomic_files import replace_when_complete
+from .reading import CERTAINTIES
+from .record_labels import NORMAL, RecordLabels
 
 
 STATEMENTS_FILE = "statements.jsonl"
 LABELS_FILE = "labels.parquet"
 FINDINGS_FILE = "findings.csv"
-BACKENDS = {"rules": read_statement}
-# Changes whenever the rules read a statement differently; a backend with a prompt counts its prompts here.
-PROMPT_VERSION = "1"
 LABELS_SCHEMA = pa.schema(
     [("record_id", pa.string()), *((certainty, pa.list_(pa.string())) for certainty in CERTAINTIES)]
 )
+PARENTS_KEY = b"parents"  # says in the file whether ancestors were added to the findings as stated
+RECORDS_PER_ROW_GROUP = 50_000
+REPORTS_REMEMBERED = 50_000  # machine reports repeat: most records have the statements of an earlier one
 
 
-@dataclass(frozen=True)
-class Extraction:
-    """What was read from the reports of a corpus.
+@dataclass
+class LabelCounts:
+    """What was counted while the labels of records were written.
 
     Attributes:
-        readings (`dict[str, Reading]`):
-            Each distinct statement with its entities, in the order of first appearance.
-        counts (`dict[str, int]`):
-            How often each statement occurs.
-        labels (`pandas.DataFrame`):
-            One row per record: `record_id`, and the lists of `positive`, `uncertain` and `negative` findings.
+        num_records (`int`):
+            Records written.
+        num_without_findings (`int`):
+            Records of which no finding is positive, uncertain or negative.
+        findings (`dict[str, Counter]`):
+            Records of each finding, by certainty.
+        overruled (`Counter`):
+            Records in which a finding was stated with several certainties.
+        beside_normal (`Counter`):
+            Records in which a finding is positive beside `normal ecg`.
     """
 
-    readings: dict[str, Reading]
-    counts: dict[str, int]
-    labels: pd.DataFrame
+    num_records: int = 0
+    num_without_findings: int = 0
+    findings: dict[str, Counter] = field(default_factory=lambda: {certainty: Counter() for certainty in CERTAINTIES})
+    overruled: Counter = field(default_factory=Counter)
+    beside_normal: Counter = field(default_factory=Counter)
+
+    def add(self, labels: RecordLabels) -> None:
+        """Count one record."""
+        self.num_records += 1
+        stated = labels[: len(CERTAINTIES)]
+        self.num_without_findings += not any(stated)
+        for certainty, names in zip(CERTAINTIES, stated, strict=True):
+            self.findings[certainty].update(names)
+        self.overruled.update(labels.overruled)
+        if NORMAL in labels.positive:
+            self.beside_normal.update(name for name in labels.positive if name != NORMAL)
+
+    def num_mentioning(self, name: str) -> int:
+        """Records in which a finding is positive or uncertain."""
+        positive, uncertain, _ = (self.findings[certainty][name] for certainty in CERTAINTIES)
+        return positive + uncertain
 
     @property
-    def num_unread(self) -> int:
-        """Distinct statements of which no word is known."""
-        return sum(not reading.is_read for reading in self.readings.values())
+    def names(self) -> set[str]:
+        """Names of all findings of any record."""
+        return set().union(*self.findings.values())
 
 
-def extract_labels(
+def write_labels(
     records: Iterable[tuple[str, Sequence[str]]],
+    path: Path,
     *,
-    backend: str = "rules",
-    num_records: int | None = None,
-    show_progress: bool = False,
-) -> Extraction:
-    """Read the reports of many records.
+    label: Callable[[tuple[str, ...]], RecordLabels],
+    parents_added: bool = True,
+) -> LabelCounts:
+    """Write the labels of records, a row group at a time; memory does not grow with their number.
 
     Args:
         records (`Iterable[tuple[str, Sequence[str]]]`):
             Identifier and statements of each record, as `iterate_reports` yields them.
-        backend (`str`):
-            Who reads a statement, one of `BACKENDS`.
-        num_records (`int`, *optional*):
-            Length of the progress bar.
-        show_progress (`bool`):
-            Whether to show a progress bar.
+        path (`Path`):
+            The Parquet file to write.
+        label (`Callable`):
+            Gives the labels of a report from its statements; called once for equal reports in a row of many.
+        parents_added (`bool`):
+            Whether `label` gives the ancestors of a finding too; noted in the file.
 
     Returns:
-        `Extraction`: Readings of the distinct statements and labels of the records.
-
-    Raises:
-        ValueError: If there is no such backend.
-
-    Example:
-        >>> extraction = extract_labels([("1", ["Sinus rhythm", "Possible LVH"]), ("2", ["Sinus rhythm"])])
-        >>> extraction.labels["uncertain"].tolist()
-        [['left ventricular hypertrophy'], []]
-        >>> extraction.counts
-        {'Sinus rhythm': 2, 'Possible LVH': 1}
+        `LabelCounts`: What was counted on the way.
     """
-    if backend not in BACKENDS:
-        raise ValueError(f"There is no backend {backend!r}. Pass one of {', '.join(BACKENDS)} with `--backend`.")
-    read = BACKENDS[backend]
-    readings: dict[str, Reading] = {}
-    counts: Counter[str] = Counter()
-    rows = []
-    for record_id, statements in tqdm(records, total=num_records, unit=" records", disable=not show_progress):
-        counts.update(statements)
-        for statement in statements:
-            if statement not in readings:
-                readings[statement] = read(statement)
-        rows.append({"record_id": record_id, **join_readings(readings[statement] for statement in statements)})
-    return Extraction(readings, dict(counts), pd.DataFrame(rows, columns=pd.Index(LABELS_SCHEMA.names)))
+    label, counts, remaining = lru_cache(maxsize=REPORTS_REMEMBERED)(label), LabelCounts(), iter(records)
+    schema = LABELS_SCHEMA.with_metadata({PARENTS_KEY: b"added" if parents_added else b"not added"})
+    with pyarrow.parquet.ParquetWriter(path, schema) as writer:
+        while chunk := list(islice(remaining, RECORDS_PER_ROW_GROUP)):
+            rows = [label(tuple(statements)) for _, statements in chunk]
+            for row in rows:
+                counts.add(row)
+            columns = [[row[index] for row in rows] for index in range(len(CERTAINTIES))]
+            ids = [record_id for record_id, _ in chunk]
+            writer.write_table(pa.table([pa.array(ids, pa.string()), *map(_as_lists, columns)], schema=schema))
+    return counts
 
 
-def join_readings(readings: Iterable[Reading]) -> dict[str, list[str]]:
-    """Labels of a record: the findings of its statements by certainty, each under the strongest one only.
-
-    Args:
-        readings (`Iterable[Reading]`):
-            What was read from the statements of one record.
-
-    Returns:
-        `dict[str, list[str]]`: Names of the `positive`, `uncertain` and `negative` findings, in alphabetical order.
-        A finding that one statement affirms and another doubts or denies is positive; doubted and denied, uncertain.
-    """
-    stated: dict[str, set[str]] = {certainty: set() for certainty in CERTAINTIES}
-    for reading in readings:
-        for entity in reading.entities:
-            stated[entity.certainty].add(entity.entity)
-    joined: dict[str, list[str]] = {}
-    taken: set[str] = set()
-    for certainty in CERTAINTIES:
-        joined[certainty] = sorted(stated[certainty] - taken)
-        taken |= stated[certainty]
-    return joined
+def _as_lists(names: Sequence[tuple[str, ...]]) -> pa.Array:
+    """A column of lists of names."""
+    return pa.array(names, pa.list_(pa.string()))
 
 
-def write_extraction(extraction: Extraction, output_dir: Path, *, backend: str = "rules") -> None:
-    """Write `statements.jsonl`, `labels.parquet` and `findings.csv` into a folder, which is made if need be.
-
-    Args:
-        extraction (`Extraction`):
-            What was read.
-        output_dir (`Path`):
-            Folder of the three files.
-        backend (`str`):
-            Named in every line of `statements.jsonl`.
-    """
-    output_dir.mkdir(parents=True, exist_ok=True)
-    with (output_dir / STATEMENTS_FILE).open("w", encoding="utf-8") as file:
-        for statement, reading in extraction.readings.items():
-            line = {
-                "statement": statement,
-                "entities": [entity._asdict() for entity in reading.entities],
-                "backend": backend,
-                "model": "",
-                "prompt_version": PROMPT_VERSION,
-                "count": extraction.counts[statement],
-                "is_read": reading.is_read,
-            }
-            file.write(json.dumps(line, ensure_ascii=False) + "\n")
-    table = pa.Table.from_pandas(extraction.labels, schema=LABELS_SCHEMA, preserve_index=False)
-    pyarrow.parquet.write_table(table, output_dir / LABELS_FILE)
-    count_findings(extraction.labels).to_csv(output_dir / FINDINGS_FILE, index=False)
+def drop_findings(path: Path, kept: Collection[str]) -> None:
+    """Write labels again without the findings that are not kept, a row group at a time."""
+    file = pyarrow.parquet.ParquetFile(path)
+    with (
+        replace_when_complete(path) as temporary,
+        pyarrow.parquet.ParquetWriter(temporary, file.schema_arrow) as writer,
+    ):
+        for group in range(file.num_row_groups):
+            table = file.read_row_group(group)
+            for certainty in CERTAINTIES:
+                column = _filter_lists(table[certainty].combine_chunks(), kept)
+                table = table.set_column(table.column_names.index(certainty), certainty, column)
+            writer.write_table(table.cast(file.schema_arrow))
 
 
-def count_findings(labels: pd.DataFrame) -> pd.DataFrame:
-    """The vocabulary of a corpus with the number of records per finding and certainty, most frequent first.
-
-    Args:
-        labels (`pandas.DataFrame`):
-            Labels as `extract_labels` returns them.
-
-    Returns:
-        `pandas.DataFrame`: Columns `finding`, `snomed_ct`, `scp_code`, `positive`, `uncertain`, `negative`.
-    """
-    counts = {certainty: Counter(name for names in labels[certainty] for name in names) for certainty in CERTAINTIES}
-    names = set().union(*counts.values())
-    rows = [
-        {
-            "finding": finding.name,
-            "snomed_ct": finding.snomed_ct,
-            "scp_code": finding.scp_code,
-            **{certainty: counts[certainty][finding.name] for certainty in CERTAINTIES},
-        }
-        for finding in load_terminology()
-        if finding.name in names
-    ]
-    table = pd.DataFrame(rows, columns=pd.Index(["finding", "snomed_ct", "scp_code", *CERTAINTIES]))
-    return table.sort_values([*CERTAINTIES, "finding"], ascending=[False, False, False, True], ignore_index=True)
+def _filter_lists(column: pa.ListArray, kept: Collection[str]) -> pa.Array:
+    """Lists without the values that are not kept."""
+    values = column.values.dictionary_encode()
+    is_name_kept = np.array([name in kept for name in values.dictionary.to_pylist()], dtype=bool)
+    is_kept = is_name_kept[values.indices.to_numpy()] if len(values) else np.zeros(0, dtype=bool)
+    num_kept_before = np.concatenate([[0], np.cumsum(is_kept)]).astype(np.int32)
+    return pa.ListArray.from_arrays(
+        num_kept_before[column.offsets.to_numpy()], column.values.filter(pa.array(is_kept))
+    )
 
 
 def labels_file(path: str | Path) -> Path:
@@ -223,6 +187,20 @@ def load_labels_table(path: str | Path) -> pa.Table:
     return table.select(LABELS_SCHEMA.names)
 
 
+def are_parents_added(table: pa.Table) -> bool | None:
+    """Whether the findings of a table of labels are closed upward; `None` if the file does not say."""
+    noted = (table.schema.metadata or {}).get(PARENTS_KEY)
+    return None if noted is None else noted == b"added"
+
+
+def iterate_labels(table: pa.Table) -> Iterator[tuple[str, tuple[tuple[str, ...], ...]]]:
+    """Records of a table of labels, each with its positive, uncertain and negative findings."""
+    for batch in table.to_batches(max_chunksize=RECORDS_PER_ROW_GROUP):
+        columns = [batch.column(certainty).to_pylist() for certainty in CERTAINTIES]
+        for record_id, *names in zip(batch.column("record_id").to_pylist(), *columns, strict=True):
+            yield str(record_id), tuple(tuple(part or ()) for part in names)
+
+
 def load_labels(path: str | Path) -> pd.DataFrame:
     """Read the labels that the extraction wrote.
 
@@ -237,8 +215,24 @@ def load_labels(path: str | Path) -> pd.DataFrame:
         FileNotFoundError: If the extraction has not written there.
         ValueError: If the file is no Parquet file or lacks a column.
     """
-    labels = load_labels_table(path).to_pandas()
-    labels["record_id"] = labels["record_id"].astype(str)
-    for certainty in CERTAINTIES:
-        labels[certainty] = [list(names) for names in labels[certainty]]
-    return labels
+    rows = [(record_id, *map(list, names)) for record_id, names in iterate_labels(load_labels_table(path))]
+    return pd.DataFrame(rows, columns=pd.Index(LABELS_SCHEMA.names))
+
+
+def count_by_finding(counts: LabelCounts, codes: Mapping[str, tuple[str, str]]) -> pd.DataFrame:
+    """The vocabulary of a corpus with the number of records per finding and certainty, most frequent first.
+
+    Args:
+        counts (`LabelCounts`):
+            What `write_labels` counted.
+        codes (`Mapping[str, tuple[str, str]]`):
+            SNOMED CT and SCP code of each finding, empty where there is none.
+
+    Returns:
+        `pandas.DataFrame`: Columns `finding`, `snomed_ct`, `scp_code`, `positive`, `uncertain`, `negative`.
+    """
+    rows = [
+        (name, *codes[name], *(counts.findings[certainty][name] for certainty in CERTAINTIES)) for name in counts.names
+    ]
+    table = pd.DataFrame(rows, columns=pd.Index(["finding", "snomed_ct", "scp_code", *CERTAINTIES]))
+    return table.sort_values([*CERTAINTIES, "finding"], ascending=[False, False, False, True], ignore_index=True)

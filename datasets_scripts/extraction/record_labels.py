@@ -1,0 +1,88 @@
+"""The labels of a record: the findings of all its statements, united and freed of contradictions."""
+
+from collections.abc import Callable, Iterable
+from typing import NamedTuple
+
+from .reading import CERTAINTIES, NEGATIVE, POSITIVE, UNCERTAIN, Reading
+from .terminology import load_terminology
+
+
+NORMAL, ABNORMAL = "normal ecg", "abnormal ecg"
+
+
+class RecordLabels(NamedTuple):
+    """Names of the findings of one record, in alphabetical order; no name stands under two certainties.
+
+    Attributes:
+        positive (`tuple[str, ...]`):
+            Findings that are there.
+        uncertain (`tuple[str, ...]`):
+            Findings that may be there.
+        negative (`tuple[str, ...]`):
+            Findings that the report says are not there.
+        overruled (`tuple[str, ...]`):
+            Findings that the report states with more than one certainty, of which the strongest was taken.
+    """
+
+    positive: tuple[str, ...]
+    uncertain: tuple[str, ...]
+    negative: tuple[str, ...]
+    overruled: tuple[str, ...]
+
+
+def known_ancestors(name: str) -> tuple[str, ...]:
+    """All findings of which this one is a kind; none for a name that the terminology does not know."""
+    terminology = load_terminology()
+    return terminology.ancestors(name) if name in terminology else ()
+
+
+def join_readings(
+    readings: Iterable[Reading], *, find_ancestors: Callable[[str], Iterable[str]] = known_ancestors
+) -> RecordLabels:
+    """Unite the findings of the statements of one record.
+
+    - Positive beats uncertain beats negative, whatever the order of the statements.
+    - Who has a finding has all that it is a kind of: a positive finding makes its ancestors positive, even ones that
+      are doubted or denied elsewhere; an uncertain one makes them uncertain where they are not positive. A negative
+      finding says nothing about its ancestors.
+    - `normal ecg` may stand beside other findings: reports say "sinus bradycardia, otherwise normal ECG". Beside
+      `abnormal ecg` it may not: the positive one of the two makes the other one negative, and of two positive ones
+      `abnormal ecg` stays.
+
+    Args:
+        readings (`Iterable[Reading]`):
+            What was read from the statements of one record.
+        find_ancestors (`Callable[[str], Iterable[str]]`):
+            Gives the ancestors of a finding; one that gives none leaves the findings as they are stated.
+
+    Returns:
+        `RecordLabels`: The findings by certainty.
+
+    Example:
+        >>> from .rules import read_statement
+        >>> join_readings(map(read_statement, ["Inferior infarct", "Cannot rule out anterior infarct"])).positive
+        ('inferior myocardial infarction', 'myocardial infarction')
+    """
+    stated: dict[str, set[str]] = {certainty: set() for certainty in CERTAINTIES}
+    for reading in readings:
+        for entity in reading.entities:
+            stated[entity.certainty].add(entity.entity)
+    overruled = (stated[POSITIVE] & (stated[UNCERTAIN] | stated[NEGATIVE])) | (stated[UNCERTAIN] & stated[NEGATIVE])
+    positive = _close_upward(stated[POSITIVE], find_ancestors)
+    uncertain = _close_upward(stated[UNCERTAIN], find_ancestors) - positive
+    negative = stated[NEGATIVE] - positive - uncertain
+    for verdict, opposite in ((ABNORMAL, NORMAL), (NORMAL, ABNORMAL)):
+        if verdict in positive and (opposite in positive or opposite in uncertain):
+            positive.discard(opposite)
+            uncertain.discard(opposite)
+            negative.add(opposite)
+            overruled.add(opposite)
+    return RecordLabels(*(tuple(sorted(names)) for names in (positive, uncertain, negative, overruled)))
+
+
+def _close_upward(names: Iterable[str], find_ancestors: Callable[[str], Iterable[str]]) -> set[str]:
+    """The names with all their ancestors."""
+    closed = set(names)
+    for name in tuple(closed):
+        closed.update(find_ancestors(name))
+    return closed
