@@ -1,13 +1,15 @@
-"""Tables of reports, whatever their layout, as records with statements."""
+"""Reports of a corpus, wherever they lie, as records with statements; read in batches, so that memory stays flat."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-import pandas as pd
+import pyarrow as pa
+import pyarrow.compute
+import pyarrow.csv
 import pyarrow.dataset
-import pyarrow.parquet
 
 from .statements import split_report
 
@@ -15,104 +17,190 @@ from .statements import split_report
 RECORD_ID_COLUMNS = ("record_id", "study_id", "ecg_id")
 REPORT_COLUMNS = ("statements", "report")
 MIMIC_REPORT_COLUMN = re.compile(r"report_\d+")
-ROWS_PER_CHUNK = 50_000
+ROWS_PER_BATCH = 10_000
+BYTES_PER_BLOCK = 1 << 22  # of a CSV file; a row must fit into one
+_HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
 
 
 def iterate_reports(
-    path: Path, *, record_id_column: str | None = None, report_column: str | None = None
+    path: Path | str,
+    *,
+    record_id_column: str | None = None,
+    report_column: str | None = None,
+    split: str | None = None,
+    config_name: str | None = None,
 ) -> Iterator[tuple[str, list[str]]]:
     """Records of a table with the statements of their reports.
 
     Args:
-        path (`Path`):
+        path (`Path` or `str`):
             MIMIC-IV-ECG's `machine_measurements.csv`, PTB-XL's `ptbxl_database.csv`, any CSV or Parquet file with a
-            column `report` or `statements`, or a folder written by `datasets_scripts.prepare`.
+            column `report` or `statements`, a folder written by `datasets_scripts.prepare`, or a data set for
+            `datasets.load_dataset`: its name on the Hub, or with `split` its folder.
         record_id_column (`str`, *optional*):
             Column with the identifier of a record, if it is none of `RECORD_ID_COLUMNS`.
         report_column (`str`, *optional*):
             Column with the report, if it is none of `report_0` to `report_17`, `statements` and `report`.
+        split (`str`, *optional*):
+            Split of the data set, such as `"train"`; without it, a data set of the Hub is read whole.
+        config_name (`str`, *optional*):
+            Configuration of the data set.
 
     Yields:
         `tuple[str, list[str]]`: Identifier and statements of a record. A cell of `report_0`, `report_1`, ... is one
         statement; a free text is cut at line breaks and full stops.
 
     Raises:
-        FileNotFoundError: If there is no such file or folder, or no Parquet file in the folder.
-        ValueError: If a column is missing, a record has no identifier, or the format is unknown.
+        FileNotFoundError: If there is no such file, folder or data set, or no Parquet file in the folder.
+        ValueError: If a column is missing, a record has no identifier, or the format is unknown or broken.
     """
-    columns = _column_names(path)
+    batches, columns = _open_table(Path(path), split, config_name)
     id_column = _choose_id_column(path, columns, record_id_column)
     report_columns = _choose_report_columns(path, columns, report_column)
-    for chunk in _read_chunks(path, [id_column, *report_columns]):
-        ids = chunk[id_column]
-        num_missing = int(np.count_nonzero(ids.isna()))
-        if num_missing:
-            raise ValueError(
-                f"{path}: {num_missing} rows have no value in column {id_column!r}."
-                " Fill it, or name another column with `--record_id_column`."
-            )
-        cells = [chunk[column].tolist() for column in report_columns]
-        split = _is_free_text(report_columns)
-        for record_id, *texts in zip(ids.astype(str), *cells, strict=True):
-            yield record_id, _statements(texts, split=split)
+    is_split = all(MIMIC_REPORT_COLUMN.fullmatch(column) for column in report_columns)
+    for batch in batches(list(dict.fromkeys([id_column, *report_columns]))):
+        ids = _read_ids(path, batch, id_column)
+        yield from zip(ids, _read_statements(batch, report_columns, is_split=is_split), strict=True)
 
 
-def count_records(path: Path) -> int | None:
-    """Number of records of a Parquet file or folder; `None` for CSV, which would have to be read to know."""
+def _read_ids(path: Path | str, batch: pa.RecordBatch, column: str) -> list[str]:
+    """Identifiers of a batch, as text; refuses missing ones."""
+    ids = pyarrow.compute.cast(batch.column(column), pa.string()).to_pylist()
+    num_missing = sum(not record_id for record_id in ids)
+    if num_missing:
+        raise ValueError(
+            f"{path}: {num_missing} rows have no value in column {column!r}."
+            " Fill it, or name another column with `--record_id_column`."
+        )
+    return ids
+
+
+def _read_statements(batch: pa.RecordBatch, columns: Sequence[str], *, is_split: bool) -> Iterator[list[str]]:
+    """Statements of each row of a batch. Most cells are empty and most texts repeat: each is looked at once."""
+    if _is_list(batch.schema.field(columns[0]).type):
+        for texts in batch.column(columns[0]).to_pylist():
+            yield [text.strip() for text in texts or () if text and text.strip()]
+        return
+    cells: list[list[str]] = [[]]
+    codes = np.stack([_encode_cells(batch.column(column), cells, is_split=is_split) for column in columns], axis=1)
+    filled = codes > 0  # (num_rows, num_columns)
+    flat = codes[filled].tolist()
+    start = 0
+    for end in filled.sum(axis=1).cumsum().tolist():
+        yield [statement for code in flat[start:end] for statement in cells[code]]
+        start = end
+
+
+def _encode_cells(column: pa.Array, cells: list[list[str]], *, is_split: bool) -> np.ndarray:
+    """Position in `cells` of the statements of each cell, 0 for empty cells; new texts are appended to `cells`."""
+    encoded = column.cast(pa.string()).dictionary_encode(null_encoding="encode")
+    positions = []
+    for text in encoded.dictionary.to_pylist():
+        statements = [text.strip()] if is_split and text else split_report(text or "")
+        if not any(statements):
+            positions.append(0)
+        else:
+            positions.append(len(cells))
+            cells.append(statements)
+    return np.asarray(positions, dtype=np.int64)[encoded.indices.to_numpy()]
+
+
+def _is_list(kind: pa.DataType) -> bool:
+    """Whether a column holds a list of statements per record."""
+    return pa.types.is_list(kind) or pa.types.is_large_list(kind)
+
+
+def _open_table(path: Path, split: str | None, config_name: str | None) -> tuple[Any, list[str]]:
+    """A function that yields batches of wanted columns, and the names of all columns."""
+    if split or (not path.exists() and _HUB_NAME.fullmatch(path.as_posix())):
+        return _open_data_set(path.as_posix(), split, config_name)
+    if not path.exists():
+        raise FileNotFoundError(f"There is no file or folder {path}. Check the path given with `--reports`.")
     if path.is_dir() or path.suffix == ".parquet":
-        return _parquet(path).count_rows()
-    return None
+        return _open_parquet(path)
+    if ".csv" in path.suffixes:
+        return _open_csv(path)
+    raise ValueError(
+        f"{path}: {path.suffix!r} is no known format. Pass a CSV file, a Parquet file or a folder of these."
+    )
 
 
-def _statements(texts: Sequence[object], *, split: bool) -> list[str]:
-    """Statements of one record, from cells that are texts, lists of texts, or empty."""
-    statements: list[str] = []
-    for text in texts:
-        if isinstance(text, str):
-            statements.extend(split_report(text) if split else [text.strip()])
-        elif isinstance(text, Sequence) or hasattr(text, "tolist"):
-            statements.extend(str(statement).strip() for statement in list(text))  # type: ignore[call-overload]
-    return [statement for statement in statements if statement]
-
-
-def _is_free_text(report_columns: Sequence[str]) -> bool:
-    """Whether the cells hold whole reports rather than one statement each."""
-    return not all(MIMIC_REPORT_COLUMN.fullmatch(column) for column in report_columns)
-
-
-def _parquet(path: Path) -> pyarrow.dataset.Dataset:
+def _open_parquet(path: Path) -> tuple[Any, list[str]]:
     """All Parquet files of a folder, or one file."""
     files = sorted(path.rglob("*.parquet")) if path.is_dir() else [path]
     if not files:
         raise FileNotFoundError(
             f"{path} holds no Parquet file. Pass a folder written by `python -m datasets_scripts.prepare`, or a file."
         )
-    return pyarrow.dataset.dataset([str(file) for file in files], format="parquet")
+    table = pyarrow.dataset.dataset([str(file) for file in files], format="parquet")
+
+    def batches(columns: list[str]) -> Iterator[pa.RecordBatch]:
+        # Almost without read-ahead, which would hold many row groups in memory and gain nothing.
+        yield from table.to_batches(
+            columns=columns, batch_size=ROWS_PER_BATCH, batch_readahead=1, fragment_readahead=1, use_threads=False
+        )
+
+    return batches, table.schema.names
 
 
-def _column_names(path: Path) -> list[str]:
-    """Columns of the table, without reading it."""
-    if not path.exists():
-        raise FileNotFoundError(f"There is no file or folder {path}. Check the path given with `--reports`.")
-    if path.is_dir() or path.suffix == ".parquet":
-        return _parquet(path).schema.names
-    if ".csv" in path.suffixes:
-        return list(pd.read_csv(path, nrows=0).columns)
-    raise ValueError(
-        f"{path}: {path.suffix!r} is no known format. Pass a CSV file, a Parquet file or a folder of these."
-    )
+def _open_csv(path: Path) -> tuple[Any, list[str]]:
+    """A CSV file, compressed or not; every column is text."""
+
+    def batches(columns: list[str]) -> Iterator[pa.RecordBatch]:
+        convert = pyarrow.csv.ConvertOptions(
+            include_columns=columns, column_types=dict.fromkeys(columns, pa.string()), null_values=[]
+        )
+        yield from _read_csv(path, convert)
+
+    first = next(_read_csv(path, pyarrow.csv.ConvertOptions(), names_only=True))
+    return batches, first.schema.names
 
 
-def _read_chunks(path: Path, columns: list[str]) -> Iterator[pd.DataFrame]:
-    """The wanted columns in pieces, so that memory does not grow with the corpus."""
-    if path.is_dir() or path.suffix == ".parquet":
-        for batch in _parquet(path).to_batches(columns=columns, batch_size=ROWS_PER_CHUNK):
-            yield batch.to_pandas()
-    else:
-        yield from pd.read_csv(path, usecols=lambda name: name in columns, dtype=str, chunksize=ROWS_PER_CHUNK)
+def _read_csv(
+    path: Path, convert: pyarrow.csv.ConvertOptions, *, names_only: bool = False
+) -> Iterator[pa.RecordBatch]:
+    """Blocks of a CSV file. The parser's own message would quote the row, and with it a patient's report."""
+    parse = pyarrow.csv.ParseOptions(newlines_in_values=True)
+    read = pyarrow.csv.ReadOptions(block_size=BYTES_PER_BLOCK, use_threads=False)
+    try:
+        reader = pyarrow.csv.open_csv(path, read_options=read, parse_options=parse, convert_options=convert)
+        if names_only:
+            yield pa.RecordBatch.from_pylist([], schema=reader.schema)
+        else:
+            for block in reader:
+                yield from pa.Table.from_batches([block]).to_batches(max_chunksize=ROWS_PER_BATCH)
+    except pa.ArrowInvalid as error:
+        row = re.search(r"Row #(\d+)", str(error))
+        place = f" at row {row[1]}" if row else ""
+        reason = "it is not UTF-8" if "UTF8" in str(error) else "its rows do not have the columns of its header"
+        raise ValueError(
+            f"{path} cannot be read{place}: {reason}. Save it as comma-separated UTF-8 text with quoted reports."
+        ) from None
 
 
-def _choose_id_column(path: Path, columns: Sequence[str], wanted: str | None) -> str:
+def _open_data_set(name: str, split: str | None, config_name: str | None) -> tuple[Any, list[str]]:
+    """A split of a data set, or all its splits, one after the other."""
+    from datasets import Dataset, load_dataset  # the other formats do without this heavy import
+
+    try:
+        loaded = load_dataset(name, config_name, split=split)
+    except (FileNotFoundError, ConnectionError, ValueError) as error:
+        raise FileNotFoundError(
+            f"There is no file or folder {name}, and no data set of that name could be loaded"
+            f" ({type(error).__name__}). Check `--reports`, the split {split!r} and the configuration {config_name!r}."
+        ) from error
+    splits = list(loaded.values()) if isinstance(loaded, Mapping) else [loaded]
+    tables = [table for table in splits if isinstance(table, Dataset)]
+
+    def batches(columns: list[str]) -> Iterator[pa.RecordBatch]:
+        for table in tables:
+            for rows in table.select_columns(columns).with_format("arrow").iter(ROWS_PER_BATCH):
+                yield from rows.to_batches()  # type: ignore[attr-defined]
+
+    return batches, tables[0].column_names
+
+
+def _choose_id_column(path: Path | str, columns: Sequence[str], wanted: str | None) -> str:
     """The column of identifiers that was asked for, or the first known one."""
     for column in [wanted] if wanted else RECORD_ID_COLUMNS:
         if column in columns:
@@ -124,7 +212,7 @@ def _choose_id_column(path: Path, columns: Sequence[str], wanted: str | None) ->
     )
 
 
-def _choose_report_columns(path: Path, columns: Sequence[str], wanted: str | None) -> list[str]:
+def _choose_report_columns(path: Path | str, columns: Sequence[str], wanted: str | None) -> list[str]:
     """The column that was asked for, MIMIC-IV-ECG's columns in the order of their numbers, or a known one."""
     if wanted is None:
         numbered = [column for column in columns if MIMIC_REPORT_COLUMN.fullmatch(column)]
