@@ -6,7 +6,6 @@ import pytest
 
 from datasets_scripts.extraction.reading import CERTAINTIES
 from datasets_scripts.extraction.rules import read_statement
-from datasets_scripts.extraction.score import main as score_main
 from datasets_scripts.extraction.score import score_statements
 from datasets_scripts.extraction.terminology import load_terminology
 
@@ -249,30 +248,6 @@ def test_hardly_any_statement_of_mimic_iv_ecg_is_left_unread(data_dir):
 
     assert len(lines) > 3800
     assert len(unread) <= 5
-
-
-def test_scores_count_entities_over_all_statements():
-    annotations = [
-        {"statement": "Possible LVH with PVCs", "entities": [{"entity": "LVH", "certainty": "positive"}]},
-        {"statement": "Sinus rhythm", "entities": [{"entity": "sinus rhythm", "certainty": "positive"}]},
-    ]
-
-    scores = score_statements(annotations)
-
-    assert scores["precision"] == pytest.approx(2 / 3)
-    assert scores["recall"] == 1.0
-    assert scores["f1"] == pytest.approx(0.8)
-    assert scores["certainty_accuracy"] == 0.5
-    assert [error["statement"] for error in scores["errors"]] == ["Possible LVH with PVCs"]
-
-
-def test_the_score_command_writes_the_scores_as_json(tmp_path, capsys):
-    path = tmp_path / "annotated.jsonl"
-    path.write_text(json.dumps({"statement": "Atrial flutter", "entities": []}), encoding="utf-8")
-
-    score_main([str(path)])
-
-    assert json.loads(capsys.readouterr().out)["precision"] == 0.0
 
 
 def test_certainties_are_ordered_from_strong_to_weak():
