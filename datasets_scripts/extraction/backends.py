@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from .costs import Cost
 from .reading import Reading
-from .rules import read_statement
+from .rules import RULES_VERSION, read_statement
 
 
 READINGS_FILE = "readings.jsonl"
@@ -62,7 +62,7 @@ class RulesBackend:
 
     name = "rules"
     model = ""
-    prompt_version = Reading((), False).prompt_version
+    prompt_version = RULES_VERSION
     cost = Cost()
 
     def read(self, statements: Sequence[str]) -> Iterator[tuple[str, Reading]]:

@@ -67,7 +67,8 @@ class CostMeter:
         self.max_cost = max_cost
         self._spent = Cost()
         self._reserved = 0.0
-        self._lock = threading.Lock()
+        self._num_reserved = 0
+        self._lock = threading.Condition()
 
     @property
     def spent(self) -> Cost:
@@ -80,17 +81,24 @@ class CostMeter:
         return (input_tokens * self.input_price + output_tokens * self.output_price) / TOKENS_PER_PRICE
 
     def reserve(self, amount: float) -> bool:
-        """Set money aside for a request; False if, with those under way, it could exceed the limit."""
+        """Set money aside for a request; False if it could exceed the limit.
+
+        Waits for requests under way, which as a rule cost less than was set aside for them.
+        """
         with self._lock:
-            if self.max_cost is not None and self._spent.amount + self._reserved + amount > self.max_cost:
-                return False
+            while self.max_cost is not None and self._spent.amount + self._reserved + amount > self.max_cost:
+                if not self._num_reserved:
+                    return False
+                self._lock.wait()
             self._reserved += amount
+            self._num_reserved += 1
             return True
 
     def settle(self, reserved: float, input_tokens: int, output_tokens: int, *, is_estimated: bool) -> None:
         """Release what was set aside for a request, and count what it cost."""
         with self._lock:
-            self._reserved -= reserved
+            self._num_reserved -= 1
+            self._reserved = self._reserved - reserved if self._num_reserved else 0.0
             self._spent = Cost(
                 self._spent.num_requests + 1,
                 self._spent.input_tokens + input_tokens,
@@ -98,3 +106,4 @@ class CostMeter:
                 self._spent.amount + self.price(input_tokens, output_tokens),
                 self._spent.is_estimated or is_estimated,
             )
+            self._lock.notify_all()
