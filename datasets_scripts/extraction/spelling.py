@@ -38,6 +38,7 @@ REWRITES = [
         (r"\b(unspez|evtl|ev|(?:in)?kompl|(?:un)?vollst|ggf|bzw|ca)\.", r"\1 "),
         (r"(?<=[a-z])'s\b", "s"),
         (r"\bvs\.", "versus"),
+        (r"/-(?=[a-z])", "/ "),
         (
             r"\b(?:the )?(?:cause|reason) (?:of|for) (.+?) is (?:not evident|not clear|unclear|unknown|uncertain)\b",
             r"\1",

@@ -12,10 +12,10 @@ _EDITOR_NOTE = re.compile(r"\bEdit:.*", re.DOTALL)
 _SENTENCE_END = re.compile(r"[.;](?=\s|$)(?!\s*grade)", re.IGNORECASE)
 _ABBREVIATION = re.compile(
     r"\b(?:(?:in|un)?kompl|(?:un)?vollst|unbest|unspez|chron|path|indiff|intraventr|rep|evtl|ca|bds|vgl|ggf|bzw|abl|vs"
-    r"|prob|poss|approx|dr|resp|[aedhnvz])$",
+    r"|amplitudkrit|prob|poss|approx|dr|resp|[aedhnvz])$",
     re.IGNORECASE,
 )
-_LONGEST_ABBREVIATION = 12  # characters, with the one before
+_LONGEST_ABBREVIATION = 13  # characters, with the one before
 # A line goes on in the next one if it ends like this, or if the next one is indented or follows a full line.
 _OPEN_END = re.compile(
     r"(?:[,/+&]|\b(?:and|or|with|without|to|of|for|the|an?|in|due|secondary|consistent|compatible|suggests?|may|might"
