@@ -80,6 +80,23 @@ def hang(handler, statement):
     return False
 
 
+def drip(handler, statement):
+    """Send a byte now and then, so that the connection never seems to be idle."""
+    handler.send(200, b"{", content_length=1000)
+    while not handler.server.is_closing.wait(0.1):
+        handler.wfile.write(b" ")
+        handler.wfile.flush()
+    return False
+
+
+def never_end(handler, statement):
+    """Send an answer without an end."""
+    handler.send(200, b"{", content_length=10**12)
+    while not handler.server.is_closing.is_set():
+        handler.wfile.write(b" " * 100_000)
+    return True
+
+
 ANSWER = answer_with(lambda statement: complete(correct(statement)))
 INVENTED = '{"entities":[{"quote":"%s","entity":"ventricular fibrillation","certainty":"positive"}]}'
 EXTRA_KEY = '{"entities":[{"quote":"","entity":"sinus rhythm","certainty":"positive","icd":"I48"}],"note":"%s"}'
@@ -89,6 +106,7 @@ BAD_ANSWERS = {
     "extra keys": answer_with(lambda statement: complete(EXTRA_KEY % statement)),
     "invented finding": answer_with(lambda statement: complete(INVENTED % statement)),
     "10 MB": answer_with(lambda statement: complete(correct(statement), padding="x" * 10_000_000)),
+    "endless": never_end,
     "latin-1": answer_with(lambda statement: complete(f"Rhythmusstörung: {statement}").decode().encode("latin-1")),
     "invalid UTF-8": answer_with(lambda statement: complete(correct(statement))[:-1] + b"\xff\xfe}"),
     "UTF-16": answer_with(lambda statement: complete(correct(statement)).decode().encode("utf-16")),
@@ -101,6 +119,7 @@ BAD_ANSWERS = {
 }
 FAILURES = {
     "hangs": hang,
+    "drips": drip,
     "429": fail_with(429, retry_after="0"),
     "500": fail_with(500),
     "503": fail_with(503, retry_after="soon"),
@@ -240,6 +259,7 @@ def test_a_bad_answer_is_asked_for_again(server, behaviour):
         ("extra keys", 'the answer is not a JSON object with the one key "entities"'),
         ("invented finding", "a finding of the answer is not in the statement"),
         ("10 MB", "the answer is larger than 1000000 bytes"),
+        ("endless", "the answer is larger than 1000000 bytes"),
         ("latin-1", "the server sent no chat completion in UTF-8 JSON"),
         ("invalid UTF-8", "the server sent no chat completion in UTF-8 JSON"),
         ("UTF-16", "the server sent no chat completion in UTF-8 JSON"),
@@ -271,7 +291,7 @@ def test_the_model_is_told_why_an_answer_was_refused(server):
     assert 'The statement does not say "ventricular fibrillation"' in server.log[1]["question"]
 
 
-@pytest.mark.parametrize("kind", [kind for kind in FAILURES if kind not in ("400", "hangs")])
+@pytest.mark.parametrize("kind", [kind for kind in FAILURES if kind not in ("400", "hangs", "drips")])
 def test_a_failed_request_is_repeated(server, kind):
     server.scripts["LBBB"] = [FAILURES[kind], FAILURES[kind], ANSWER]
 
@@ -285,6 +305,7 @@ def test_a_failed_request_is_repeated(server, kind):
     ("kind", "problem"),
     [
         ("hangs", "no answer within 1 s"),
+        ("drips", "no answer within 1 s"),
         ("429", "HTTP 429"),
         ("500", "HTTP 500"),
         ("drops", "the connection broke off"),

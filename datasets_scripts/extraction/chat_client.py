@@ -14,6 +14,7 @@ from .validation import ANSWER_SCHEMA, AnswerRefused
 
 
 MAX_ANSWER_BYTES = 1_000_000
+MAX_TOKENS_COUNTED = 10_000_000  # a server that claims more for one request is not believed
 TEMPORARY_STATUSES = (408, 409, 425, 429, 500, 502, 503, 504, 529)
 FORMAT_STATUSES = (400, 422)  # what servers answer to a `response_format` that they do not know
 # Ways to ask for JSON under a schema, best first: OpenAI's (vLLM, SGLang, Ollama), that of text-generation-inference,
@@ -221,5 +222,5 @@ def read_retry_after(value: str) -> float | None:
 
 def _read_count(value: object) -> int | None:
     """A number of tokens, if it is one."""
-    is_count = isinstance(value, int) and not isinstance(value, bool) and 0 <= value < MAX_ANSWER_BYTES
+    is_count = isinstance(value, int) and not isinstance(value, bool) and 0 <= value < MAX_TOKENS_COUNTED
     return value if is_count else None  # type: ignore[return-value]
