@@ -1,6 +1,6 @@
 """A simulator of 12-lead ECG records with known conditions and reports: the corpus that ships with the package."""
 
-from datasets_scripts.simulator.conditions import CONDITIONS, label_names
+from datasets_scripts.simulator.conditions import CONDITIONS, condition_names, label_names
 from datasets_scripts.simulator.record import SIMULATOR_VERSION, SimulatedRecord, SimulatorSettings, simulate_record
 
 
@@ -9,6 +9,7 @@ __all__ = [
     "SIMULATOR_VERSION",
     "SimulatedRecord",
     "SimulatorSettings",
+    "condition_names",
     "label_names",
     "simulate_record",
 ]

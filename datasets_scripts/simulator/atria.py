@@ -1,17 +1,22 @@
 """What the atria draw: P waves, flutter waves, fibrillation waves. Vectors in millivolts, times in milliseconds."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from datasets_scripts.simulator import priors
 from datasets_scripts.simulator.body import INDEPENDENT_LEADS
+from datasets_scripts.simulator.chance import draw_number
 from datasets_scripts.simulator.diagnosis import Diagnosis
 from datasets_scripts.simulator.kernels import bell
 from datasets_scripts.simulator.rhythm import STRIP_DURATION_S, Rhythm
 
 
 RIGHT_ATRIAL_HEIGHT_MV = (0.26, 0.36)
-P_WINDOW_MS = (-20.0, 200.0)
+P_WINDOW_MS = (-20.0, 240.0)
+P_BEFORE_QRS_MS = 6.0
+P_EDGE_SHARE = 0.06
+FIT_STEP_MS = 2.0
 RIGHT_ATRIAL_CENTRE_MS = 36.0
 RIGHT_ATRIAL_WIDTHS_MS = (15.0, 17.0)
 LEFT_ATRIAL_WIDTH_MS = 17.0
@@ -20,50 +25,109 @@ LEFT_ATRIAL_DELAY_MS = 34.0
 
 @dataclass(frozen=True)
 class PWave:
-    """Two overlapping halves of a P wave: the right atrium first, the left atrium after it."""
+    """Two overlapping halves of a P wave, the right atrium first, and the repolarisation of the atria.
+
+    Attributes:
+        right, left (`np.ndarray` of shape `(3,)`):
+            Heart vectors of the halves, in millivolts.
+        left_delay_ms (`float`):
+            Time between the halves, before the wave is fitted to its duration.
+        duration_ms (`float`):
+            From the onset of P to its end.
+        recovery (`float`):
+            Size of atrial repolarisation relative to P, against which it goes.
+    """
 
     right: np.ndarray
     left: np.ndarray
     left_delay_ms: float
-    stretch: float
+    duration_ms: float
+    recovery: float = 0.0
 
-    def render(self, field: np.ndarray, sampling_rate: int) -> np.ndarray:
-        """Voltages in the independent leads from 20 ms before onset; shape `(8, num_samples)`, millivolts."""
-        times = np.arange(*P_WINDOW_MS, 1000 / sampling_rate, dtype=np.float32)
-        rise, fall = RIGHT_ATRIAL_WIDTHS_MS
-        centre = RIGHT_ATRIAL_CENTRE_MS
-        first = bell(times, centre * self.stretch, rise * self.stretch, fall * self.stretch)
-        width = LEFT_ATRIAL_WIDTH_MS * self.stretch
-        second = bell(times, (centre + self.left_delay_ms) * self.stretch, width, width)
+    def render(self, field: np.ndarray, sampling_rate: int) -> "PTemplate":
+        """Voltages in the independent leads; P lasts while the spatial voltage is above a share of its peak."""
+        fine = np.arange(-20.0, 220.0, FIT_STEP_MS)
         halves = np.stack([field @ self.right, field @ self.left], axis=1)
-        return (halves @ np.stack([first, second])).astype(np.float32)
+        size = np.sqrt(np.square(halves @ self._bells(fine)).sum(axis=0))
+        within = np.flatnonzero(size > P_EDGE_SHARE * size.max())
+        onset, offset = fine[within[0]], fine[within[-1]]
+        stretch = self.duration_ms / max(float(offset - onset), FIT_STEP_MS)
+        times = np.arange(*P_WINDOW_MS, 1000 / sampling_rate)
+        waveform = halves @ self._bells(times / stretch + onset)
+        if self.recovery:
+            recovery = bell(times, self.duration_ms + 25.0, 25.0, 60.0)
+            waveform = waveform - self.recovery * halves.mean(axis=1, keepdims=True) * recovery
+        peak_ms = float(times[np.square(waveform).sum(axis=0).argmax()])
+        return PTemplate(waveform.astype(np.float32), self.duration_ms, peak_ms)
+
+    def _bells(self, times: np.ndarray) -> np.ndarray:
+        """Both halves before they are fitted; shape `(2, num_samples)`."""
+        first = bell(times, RIGHT_ATRIAL_CENTRE_MS, *RIGHT_ATRIAL_WIDTHS_MS)
+        centre = RIGHT_ATRIAL_CENTRE_MS + self.left_delay_ms
+        return np.stack([first, bell(times, centre, LEFT_ATRIAL_WIDTH_MS, LEFT_ATRIAL_WIDTH_MS)])
 
 
-def draw_p_wave(rng: np.random.Generator, diagnosis: Diagnosis) -> PWave:
-    """Draw the P wave of sinus beats, with the diagnosis' atrial enlargement."""
+@dataclass(frozen=True)
+class PTemplate:
+    """A P wave in the leads.
+
+    Attributes:
+        waveform (`np.ndarray` of shape `(8, num_samples)`):
+            Independent leads from the start of `P_WINDOW_MS`, relative to onset, in millivolts.
+        duration_ms, peak_ms (`float`):
+            Times after the onset.
+    """
+
+    waveform: np.ndarray
+    duration_ms: float
+    peak_ms: float
+
+
+def draw_p_wave(rng: np.random.Generator, diagnosis: Diagnosis, *, pr_ms: float | None = None) -> PWave:
+    """Draw the P wave of sinus beats, with the diagnosis' atrial enlargement; it ends before the shortest PR does."""
     size = 0.85 * np.exp(rng.normal(0, 0.25 if diagnosis.is_healthy else 0.4))
     right = np.array([0.05, 0.095, -0.05]) * size + rng.normal(0, 0.012, 3)
     left = np.array([0.075, 0.04, 0.035]) * size + rng.normal(0, 0.012, 3)
-    delay, stretch = LEFT_ATRIAL_DELAY_MS, rng.uniform(0.85, 1.08)
+    delay, duration = LEFT_ATRIAL_DELAY_MS, draw_number(rng, priors.P_MS)
     if diagnosis.has_left_atrial_enlargement:  # P over 120 ms, notched, negative at its end in V1
         left = np.array([0.09, 0.05, 0.08]) * rng.uniform(1.0, 1.5)
-        delay, stretch = rng.uniform(44, 60), rng.uniform(1.02, 1.15)
+        delay, duration = rng.uniform(44, 60), draw_number(rng, priors.WIDE_P_MS)
     if diagnosis.has_right_atrial_enlargement:  # P over 0.25 mV in II
         right = np.array([0.05, 0.23, -0.13]) * rng.uniform(1.0, 1.3)
-    return PWave(right=right, left=left, left_delay_ms=delay, stretch=stretch)
+    recovery = rng.uniform(0.2, 0.35) if diagnosis.repolarization == "acute pericarditis" else 0.0
+    if diagnosis.repolarization == "hyperkalemia":
+        right, left = right * rng.uniform(0.3, 0.8), left * rng.uniform(0.3, 0.8)
+    if pr_ms is not None:
+        duration = min(duration, pr_ms - P_BEFORE_QRS_MS)
+    return PWave(right=right, left=left, left_delay_ms=delay, duration_ms=duration, recovery=recovery)
 
 
-def heighten(rng: np.random.Generator, waveform: np.ndarray) -> np.ndarray:
+def heighten(rng: np.random.Generator, template: PTemplate) -> PTemplate:
     """Bring the P wave of right atrial enlargement to its criterion, 0.25 mV in lead II, if it is lower."""
-    height = float(waveform[INDEPENDENT_LEADS.index("II")].max())
+    height = float(template.waveform[INDEPENDENT_LEADS.index("II")].max())
     wanted = rng.uniform(*RIGHT_ATRIAL_HEIGHT_MV)
-    return waveform * np.float32(wanted / height) if 0 < height < RIGHT_ATRIAL_HEIGHT_MV[0] else waveform
+    if not 0 < height < RIGHT_ATRIAL_HEIGHT_MV[0]:
+        return template
+    return replace(template, waveform=template.waveform * np.float32(wanted / height))
 
 
 def draw_ectopic_p_wave(rng: np.random.Generator) -> PWave:
-    """Draw the P wave of atrial premature beats: from anywhere in the atria."""
+    """Draw the P wave of atrial early beats and rhythms: from anywhere in the atria but the sinus node."""
+    right = rng.normal(0, 0.08, 3)
+    if right[0] > 0 and right[1] > 0:  # to the left and downwards would be a sinus P wave
+        right[1] = -right[1]
+    left = right * rng.uniform(0.3, 1.0) + rng.normal(0, 0.04, 3)
+    return PWave(right=right, left=left, left_delay_ms=LEFT_ATRIAL_DELAY_MS, duration_ms=rng.uniform(80, 110))
+
+
+def draw_retrograde_p_wave(rng: np.random.Generator) -> PWave:
+    """Draw the P wave of atria that are reached from below: upwards, negative in II, III and aVF."""
+    vector = np.array([0.0, -0.13, -0.03]) * rng.uniform(0.7, 1.4)
     return PWave(
-        right=rng.normal(0, 0.08, 3), left=rng.normal(0, 0.08, 3), left_delay_ms=LEFT_ATRIAL_DELAY_MS, stretch=0.95
+        right=vector + rng.normal(0, 0.01, 3),
+        left=vector * 0.8 + rng.normal(0, 0.01, 3),
+        left_delay_ms=22.0,
+        duration_ms=rng.uniform(60, 85),
     )
 
 

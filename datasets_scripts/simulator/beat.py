@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from datasets_scripts.simulator import criteria, priors
-from datasets_scripts.simulator.body import NUM_INDEPENDENT, rotation_matrix
+from datasets_scripts.simulator.body import INDEPENDENT_LEADS, NUM_INDEPENDENT, limb_lead_matrix, rotation_matrix
 from datasets_scripts.simulator.diagnosis import ABNORMAL_ACTIVATION, Diagnosis
 from datasets_scripts.simulator.kernels import VentricularActivity, bell
 
@@ -15,6 +15,11 @@ AFTER_T_MS = 260.0
 AFTER_QRS_MS = 90.0
 U_WAVE_PROBABILITY = 0.3
 AXIS_STEPS = 4
+# Share of the peak of the spatial voltage at which QRS starts and ends, about 0.03 mV where a reader sees it.
+QRS_EDGE_SHARE = 0.035
+FIT_STEP_MS = 1.0
+U_VECTOR = np.array([0.5, 0.35, -0.8])
+V3_ROW = INDEPENDENT_LEADS.index("V3")
 
 
 @dataclass(frozen=True)
@@ -26,14 +31,41 @@ class BeatTemplate:
             Independent leads, in millivolts.
         onset (`int`):
             Sample of the QRS onset.
-        qrs_duration_ms, qt_ms (`float`):
-            Intervals from QRS onset.
+        qrs_duration_ms, qt_ms, t_peak_ms, r_peak_ms (`float`):
+            Times after QRS onset; the R peak is where the voltage over all leads is largest.
+        delay_ms (`float`):
+            How long an accessory pathway activates the ventricles alone.
+        strain (`float`):
+            How far ST and T go against the QRS because the wall is thick.
     """
 
     waveform: np.ndarray
     onset: int
     qrs_duration_ms: float
     qt_ms: float
+    t_peak_ms: float
+    r_peak_ms: float = 0.0
+    delay_ms: float = 0.0
+    strain: float = 0.0
+
+    def qrs(self, sampling_rate: int) -> np.ndarray:
+        """QRS in the standard leads; shape `(12, num_samples)`, millivolts."""
+        end = self.onset + int(self.qrs_duration_ms * sampling_rate / 1000) + 1
+        return limb_lead_matrix() @ self.waveform[:, self.onset : end]
+
+
+def fit_duration(activity: VentricularActivity, field: np.ndarray) -> None:
+    """Shift and stretch the kernels of QRS in time until the complex starts at 0 and lasts as long as it says.
+
+    QRS lasts for as long as the voltage over all leads is above a share of its peak, in place.
+    """
+    times = np.arange(-BEFORE_QRS_MS, activity.qrs_duration_ms + AFTER_QRS_MS, FIT_STEP_MS, dtype=np.float32)
+    size = np.sqrt(np.square(_render_qrs(activity, field, times)).sum(axis=0))
+    within = np.flatnonzero(size > QRS_EDGE_SHARE * size.max())
+    onset, offset = times[within[0]], times[within[-1]]
+    stretch = activity.qrs_duration_ms / max(float(offset - onset), FIT_STEP_MS)
+    activity.dipole = activity.dipole.shifted(float(onset), stretch)
+    activity.near_field = activity.near_field.shifted(float(onset), stretch)
 
 
 def render_beat(
@@ -54,12 +86,24 @@ def render_beat(
     Returns:
         `BeatTemplate`: From 60 ms before QRS to 260 ms after T.
     """
+    fit_duration(activity, field)
     step_ms = 1000 / sampling_rate
     times = np.arange(-BEFORE_QRS_MS, activity.qt_ms + AFTER_T_MS, step_ms, dtype=np.float32)
-    waveform = _render_repolarization(rng, activity, field, times)
+    waveform, t_peak_ms = _render_repolarization(rng, activity, field, times)
     num_qrs = int((BEFORE_QRS_MS + activity.qrs_duration_ms + AFTER_QRS_MS) / step_ms)
     waveform[:, :num_qrs] += _render_qrs(activity, field, times[:num_qrs])
-    return BeatTemplate(waveform, round(BEFORE_QRS_MS / step_ms), activity.qrs_duration_ms, activity.qt_ms)
+    first, last = round(BEFORE_QRS_MS / step_ms), int((BEFORE_QRS_MS + activity.qrs_duration_ms) / step_ms)
+    r_peak = np.square(waveform[:, first : last + 1]).sum(axis=0).argmax()
+    return BeatTemplate(
+        waveform=waveform,
+        onset=round(BEFORE_QRS_MS / step_ms),
+        qrs_duration_ms=activity.qrs_duration_ms,
+        qt_ms=activity.qt_ms,
+        t_peak_ms=t_peak_ms,
+        r_peak_ms=float(r_peak * step_ms),
+        delay_ms=activity.delay_ms,
+        strain=activity.strain,
+    )
 
 
 def _render_qrs(activity: VentricularActivity, field: np.ndarray, times: np.ndarray) -> np.ndarray:
@@ -74,24 +118,28 @@ def _render_qrs(activity: VentricularActivity, field: np.ndarray, times: np.ndar
 
 def _render_repolarization(
     rng: np.random.Generator, activity: VentricularActivity, field: np.ndarray, times: np.ndarray
-) -> np.ndarray:
-    """ST, T and U of the independent leads; shape `(8, num_samples)`, millivolts."""
+) -> tuple[np.ndarray, float]:
+    """ST, T and U of the independent leads, shape `(8, num_samples)`, millivolts, and the time of the peak of T."""
     qt, qrs = activity.qt_ms, activity.qrs_duration_ms
-    fall = rng.uniform(26, 40) * min(1.0, qt / 400) + 4
-    rise = rng.uniform(50, 82) * qt / 400
-    peak = (
-        qt - 2.1 * fall
-    )  # the tangent at the steepest point meets the baseline two standard deviations after the peak
-    st_wave = bell(times, qrs + rng.uniform(8, 28), rng.uniform(9, 15), max(30.0, (peak - qrs) * 0.5))
-    t_wave = bell(times, peak, rise, fall)
-    after_t_wave = bell(times, peak + 1.6 * fall, fall, fall)
-    u_wave = bell(times, qt + rng.uniform(30, 60), 22.0, 28.0)
+    shortness = min(1.0, qt / 400)
+    fall = (rng.uniform(26, 40) * shortness + 4) * activity.t_width
+    rise = rng.uniform(50, 82) * qt / 400 * activity.t_width
+    peak = qt - 2 * fall  # the tangent at the steepest point meets the baseline two standard deviations after the peak
+    st_fall = max(30.0, (peak - qrs) * 0.5)
+    waves = [
+        bell(times, qrs + rng.uniform(8, 28) * shortness, rng.uniform(9, 15), st_fall),
+        bell(times, peak, rise, fall),
+        bell(times, peak + 1.6 * fall, fall, fall),
+        bell(times, qt + rng.uniform(50, 75), 24.0, 32.0),
+        bell(times, qrs + 4, 12.0, max(30.0, (peak - qrs) * 0.30)),
+    ]
     t_mv = field @ activity.t_vector + activity.t_near
-    u_share = rng.uniform(0.03, 0.15) if rng.random() < U_WAVE_PROBABILITY else 0.0
-    weights = np.stack(
-        [field @ activity.st_vector + activity.st_near, t_mv, activity.biphasic_near, u_share * t_mv], axis=1
-    )
-    return weights.astype(np.float32) @ np.stack([st_wave, t_wave, after_t_wave, u_wave]).astype(np.float32)
+    u_mv = t_mv * rng.uniform(0.03, 0.15) if rng.random() < U_WAVE_PROBABILITY else t_mv * 0.0
+    if activity.u_mv:
+        upright = field @ U_VECTOR
+        u_mv = upright / upright[V3_ROW] * activity.u_mv
+    weights = [field @ activity.st_vector + activity.st_near, t_mv, activity.biphasic_near, u_mv, activity.coved_near]
+    return np.stack(weights, axis=1).astype(np.float32) @ np.stack(waves).astype(np.float32), peak
 
 
 def frontal_axis_deg(activity: VentricularActivity, field: np.ndarray) -> float:
@@ -104,6 +152,8 @@ def frontal_axis_deg(activity: VentricularActivity, field: np.ndarray) -> float:
 
 def axis_range(diagnosis: Diagnosis) -> priors.Range | None:
     """The range that the diagnosis demands of the electrical axis, in degrees, or `None`."""
+    if diagnosis.is_mirrored:
+        return None
     if diagnosis.axis_deviation is not None:
         return priors.AXIS_RANGE_DEG[f"{diagnosis.axis_deviation} axis deviation"]
     for name in (diagnosis.conduction, diagnosis.hypertrophy):

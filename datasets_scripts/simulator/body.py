@@ -68,14 +68,59 @@ def rotation_matrix(frontal: float, horizontal: float, sagittal: float) -> np.nd
     return about_z @ about_y @ about_x
 
 
-def draw_torso(rng: np.random.Generator) -> np.ndarray:
-    """Draw one person's lead field with well-placed electrodes; shape `(8, 3)`, mV per mV of the heart vector."""
-    torso = DOWER_MATRIX * (1 + rng.normal(0, FIELD_RELATIVE_SD, DOWER_MATRIX.shape))
-    torso += rng.normal(0, FIELD_ABSOLUTE_SD, DOWER_MATRIX.shape)
-    return torso * np.exp(rng.normal(0, LEAD_GAIN_LOG_SD, (NUM_INDEPENDENT, 1)))
+def draw_torso(rng: np.random.Generator, *, variety: float = 1.0) -> np.ndarray:
+    """Draw one person's lead field with well-placed electrodes.
+
+    Args:
+        rng (`np.random.Generator`):
+            Source of what differs between people.
+        variety (`float`):
+            How much they differ; 0 gives everybody Dower's torso.
+
+    Returns:
+        `np.ndarray` of shape `(8, 3)`: Millivolts per millivolt of the heart vector.
+    """
+    torso = DOWER_MATRIX * (1 + variety * rng.normal(0, FIELD_RELATIVE_SD, DOWER_MATRIX.shape))
+    torso += variety * rng.normal(0, FIELD_ABSOLUTE_SD, DOWER_MATRIX.shape)
+    return torso * np.exp(variety * rng.normal(0, LEAD_GAIN_LOG_SD, (NUM_INDEPENDENT, 1)))
 
 
-def place_electrodes(rng: np.random.Generator, torso: np.ndarray) -> np.ndarray:
+def mirror_heart(field: np.ndarray, position: np.ndarray) -> np.ndarray:
+    """Lead field of a heart on the right side of the chest, with the electrodes in their usual places.
+
+    Args:
+        field (`np.ndarray` of shape `(8, 3)`):
+            Lead field of the heart on the left.
+        position (`np.ndarray` of shape `(3, 3)`):
+            Rotation of the heart that is part of it.
+
+    Returns:
+        `np.ndarray` of shape `(8, 3)`.
+    """
+    return field @ position.T @ np.diag([-1.0, 1.0, 1.0]) @ position
+
+
+def exchange_arms(leads: np.ndarray) -> np.ndarray:
+    """Independent leads as recorded with the arm electrodes exchanged: I turns over, and II shows lead III.
+
+    Args:
+        leads (`np.ndarray` of shape `(8, ...)`):
+            Voltages or a lead field.
+
+    Returns:
+        `np.ndarray` of the same shape.
+
+    Example:
+        >>> exchange_arms(np.array([0.5, 1.5, 0, 0, 0, 0, 0, 0]))[:2].tolist()
+        [-0.5, 1.0]
+    """
+    exchanged = leads.copy()
+    exchanged[0] = -leads[0]
+    exchanged[1] = leads[1] - leads[0]
+    return exchanged
+
+
+def place_electrodes(rng: np.random.Generator, torso: np.ndarray, *, variety: float = 1.0) -> np.ndarray:
     """Shift the chest electrodes of a recording by interpolating between neighbouring precordial rows.
 
     Args:
@@ -83,11 +128,14 @@ def place_electrodes(rng: np.random.Generator, torso: np.ndarray) -> np.ndarray:
             Source of the shifts.
         torso (`np.ndarray` of shape `(8, 3)`):
             Lead field of the person.
+        variety (`float`):
+            How carelessly they are placed; 0 gives the right places.
 
     Returns:
         `np.ndarray` of shape `(8, 3)`: Lead field of this recording; the limb rows are those of `torso`.
     """
-    shift = rng.normal(0, SHARED_PLACEMENT_SD_STEPS) + rng.normal(0, SINGLE_PLACEMENT_SD_STEPS, NUM_PRECORDIAL)
+    shift = variety * rng.normal(0, SHARED_PLACEMENT_SD_STEPS)
+    shift = shift + variety * rng.normal(0, SINGLE_PLACEMENT_SD_STEPS, NUM_PRECORDIAL)
     position = np.clip(np.arange(NUM_PRECORDIAL) + shift, 0, NUM_PRECORDIAL - 1)
     lower = np.minimum(position.astype(int), NUM_PRECORDIAL - 2)
     fraction = (position - lower)[:, None]

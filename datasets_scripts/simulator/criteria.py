@@ -9,8 +9,8 @@ import numpy as np
 from modeling_supreme.leads import STANDARD_LEADS
 
 
-ST_POINT_AFTER_J_MS = 40.0
-FAST_ST_POINT_AFTER_J_MS = 20.0  # above 120 per minute T begins too early for the usual point
+ST_POINT_AFTER_J_MS = 60.0
+FAST_ST_POINT_AFTER_J_MS = 30.0  # above 120 per minute T begins too early for the usual point
 FAST_RR_S = 0.5
 ST_ELEVATION_MV = 0.1
 ST_ELEVATION_V2_V3_MV = {"male": 0.2, "female": 0.15}
@@ -51,6 +51,18 @@ def chest_voltage_mv(qrs: np.ndarray) -> float:
     return float(np.ptp(qrs[CHEST_ROWS], axis=1).max())
 
 
+def voltage_sums_mv(qrs: np.ndarray) -> tuple[float, float]:
+    """Sums of Sokolow and Lyon (S in V1, R in V5 or V6) and of Cornell (R in aVL, S in V3), in millivolts.
+
+    Args:
+        qrs (`np.ndarray` of shape `(12, num_samples)`):
+            QRS complex, in millivolts.
+    """
+    peak, trough = qrs.max(axis=1), qrs.min(axis=1)
+    sokolow_lyon = max(peak[ROW["V5"]], peak[ROW["V6"]]) - trough[ROW["V1"]]
+    return float(sokolow_lyon), float(peak[ROW["aVL"]] - trough[ROW["V3"]])
+
+
 def hypertrophy_ratio(qrs: np.ndarray, sex: str) -> float:
     """How far the voltage reaches towards a criterion of left ventricular hypertrophy; above 1 it is met.
 
@@ -63,10 +75,8 @@ def hypertrophy_ratio(qrs: np.ndarray, sex: str) -> float:
     Returns:
         `float`: The larger of the Sokolow-Lyon and the Cornell sum, each relative to its limit.
     """
-    peak, trough = qrs.max(axis=1), qrs.min(axis=1)
-    sokolow_lyon = max(peak[ROW["V5"]], peak[ROW["V6"]]) - trough[ROW["V1"]]
-    cornell = peak[ROW["aVL"]] - trough[ROW["V3"]]
-    return float(max(sokolow_lyon / SOKOLOW_LYON_MV, cornell / CORNELL_MV[sex]))
+    sokolow_lyon, cornell = voltage_sums_mv(qrs)
+    return max(sokolow_lyon / SOKOLOW_LYON_MV, cornell / CORNELL_MV[sex])
 
 
 def territories(is_met: np.ndarray) -> tuple[str, ...]:
@@ -76,11 +86,11 @@ def territories(is_met: np.ndarray) -> tuple[str, ...]:
     )
 
 
-def has_st_elevation(st_mv: np.ndarray, sex: str) -> np.ndarray:
-    """Leads with ST elevation; `st_mv` and the result have shape `(12,)`."""
+def st_elevation_limits_mv(sex: str) -> np.ndarray:
+    """What counts as ST elevation in each lead, in millivolts; shape `(12,)`."""
     limits = np.full(len(STANDARD_LEADS), ST_ELEVATION_MV)
     limits[[ROW["V2"], ROW["V3"]]] = ST_ELEVATION_V2_V3_MV[sex]
-    return st_mv >= limits
+    return limits
 
 
 def extreme_of_t(t_segment: np.ndarray) -> np.ndarray:

@@ -42,6 +42,8 @@ class Draft:
         near_field (`Kernels` with weights of shape `(num_kernels, 8)`): Activation seen by near electrodes only.
         duration_ms (`float` or `None`): Fixed by a diagnosis; otherwise the average times `time_scale`.
         delay_ms (`float`): Activation through the normal pathways starts this long after QRS onset.
+        variety (`float`): How much hearts with the same diagnosis differ; 0: only as far as it leaves open.
+        strain (`float`): How far ST and T go against the QRS because the wall is thick.
     """
 
     phases: np.ndarray
@@ -52,12 +54,14 @@ class Draft:
     near_field: Kernels
     duration_ms: float | None = None
     delay_ms: float = 0.0
+    variety: float = 1.0
+    strain: float = 0.0
 
 
-def draw_normal(rng: np.random.Generator) -> Draft:
+def draw_normal(rng: np.random.Generator, *, variety: float = 1.0) -> Draft:
     """Draw the activation and the repolarisation of a healthy heart."""
     # R wave progression: how far the early forces point to the front.
-    progression = float(np.clip(rng.normal(1, 0.35), 0.2, 1.8))
+    progression = float(np.clip(rng.normal(1, 0.35 * variety), 0.2, 1.8))
     phases = np.array(
         [
             [-0.15 * progression, -0.05, -0.17 * progression],
@@ -76,13 +80,15 @@ def draw_normal(rng: np.random.Generator) -> Draft:
         t_vector=t_vector,
         extra=no_kernels(3),
         near_field=no_kernels(NUM_INDEPENDENT),
+        variety=variety,
     )
 
 
 def _add(rng: np.random.Generator, draft: Draft, vector: np.ndarray, centre_ms: float, width_ms: float) -> None:
     """Add activation outside the five phases; its time is given as it will be on the paper."""
     size = float(np.linalg.norm(vector))
-    vector = vector * (1 + rng.normal(0, VECTOR_JITTER)) + rng.normal(0, DIRECTION_JITTER, 3) * size
+    vector = vector * (1 + draft.variety * rng.normal(0, VECTOR_JITTER))
+    vector = vector + draft.variety * rng.normal(0, DIRECTION_JITTER, 3) * size
     draft.extra = draft.extra.joined(one_kernel(vector, centre_ms, width_ms))
 
 
@@ -198,6 +204,7 @@ def _thicken_left_ventricle(rng: np.random.Generator, draft: Draft) -> None:
     draft.phases[LATE] = np.array([0.35, -0.15, 0.80]) * size
     draft.time_scale *= rng.uniform(1.02, 1.14)
     strain = float(np.clip((size - 1.4) * 1.4 + rng.normal(0, 0.4), 0, 1.2))
+    draft.strain = strain
     if strain > 0.25:
         opposed = np.array([-0.24, -0.07, -0.16]) * strain * rng.uniform(0.8, 1.5)
         draft.t_vector = draft.t_vector * (1 - min(strain, 1.0)) + opposed
@@ -211,25 +218,37 @@ def _thicken_right_ventricle(rng: np.random.Generator, draft: Draft) -> None:
     draft.phases[MAIN] = [-0.35 * size, 0.70, -0.55 * size]
     draft.phases[LATE] = [-0.60 * size, 0.25, 0.15]
     if rng.random() < 0.7:
+        draft.strain = 1.0
         draft.t_vector = np.array([0.22, -0.08, 0.18]) * rng.uniform(0.8, 1.3)
         draft.st_vector = draft.st_vector + np.array([0.02, -0.03, 0.05])
+
+
+def _thicken_septum(rng: np.random.Generator, draft: Draft) -> None:
+    """Large early forces to the right and the front: deep narrow q in the lateral leads, tall R in V1."""
+    size = rng.uniform(0.9, 1.4)
+    draft.phases[SEPTAL] = np.array([-0.62, -0.12, -0.45]) * size
+    draft.phases[EARLY] *= [0.9, 1.0, 1.2]
+    draft.phases[MAIN] *= rng.uniform(1.1, 1.4)
+    draft.t_vector = draft.t_vector * rng.uniform(-0.3, 0.7)
 
 
 _HYPERTROPHY = {
     "left ventricular hypertrophy": _thicken_left_ventricle,
     "right ventricular hypertrophy": _thicken_right_ventricle,
+    "septal hypertrophy": _thicken_septum,
 }
 
 
 def _phase_kernels(rng: np.random.Generator, draft: Draft) -> Kernels:
     """The phases as kernels, each with the variety of a single heart."""
     size = np.linalg.norm(draft.phases, axis=1, keepdims=True)
-    vectors = draft.phases * (1 + rng.normal(0, VECTOR_JITTER, size.shape))
-    vectors = vectors + rng.normal(0, DIRECTION_JITTER, vectors.shape) * size
+    variety = draft.variety
+    vectors = draft.phases * (1 + variety * rng.normal(0, VECTOR_JITTER, size.shape))
+    vectors = vectors + variety * rng.normal(0, DIRECTION_JITTER, vectors.shape) * size
     count = len(vectors)
     scale = draft.time_scale
-    widths = PHASE_WIDTHS_MS[:count] * scale * np.exp(rng.normal(0, WIDTH_JITTER, (2, count)))
-    centres = PHASE_CENTRES_MS[:count] * scale * (1 + rng.normal(0, TIME_JITTER, count)) + draft.delay_ms
+    widths = PHASE_WIDTHS_MS[:count] * scale * np.exp(variety * rng.normal(0, WIDTH_JITTER, (2, count)))
+    centres = PHASE_CENTRES_MS[:count] * scale * (1 + variety * rng.normal(0, TIME_JITTER, count)) + draft.delay_ms
     return Kernels(vectors, centres, widths[0], widths[1])
 
 
@@ -249,7 +268,7 @@ def _near_field_variety(rng: np.random.Generator) -> Kernels:
     return Kernels(rng.normal(0, NEAR_FIELD_SD_MV, (2, NUM_INDEPENDENT)), centres, widths[0], widths[1])
 
 
-def activate(rng: np.random.Generator, diagnosis: Diagnosis) -> VentricularActivity:
+def activate(rng: np.random.Generator, diagnosis: Diagnosis, *, variety: float = 1.0) -> VentricularActivity:
     """Draw the ventricular activation of a supraventricular beat, with the repolarisation that follows from it.
 
     Args:
@@ -257,24 +276,32 @@ def activate(rng: np.random.Generator, diagnosis: Diagnosis) -> VentricularActiv
             Source of everything the diagnosis leaves open.
         diagnosis (`Diagnosis`):
             Its conduction and hypertrophy are used.
+        variety (`float`):
+            How much hearts with the same diagnosis differ: notches, jitter, parts that no dipole explains.
 
     Returns:
         `VentricularActivity`: The QRS complex with primary ST and T vectors; `qt_ms` is not set yet.
     """
-    draft = draw_normal(rng)
+    draft = draw_normal(rng, variety=variety)
     if diagnosis.hypertrophy in _HYPERTROPHY:
         _HYPERTROPHY[diagnosis.hypertrophy](rng, draft)
     if diagnosis.conduction in _CONDUCTION:
         _CONDUCTION[diagnosis.conduction](rng, draft)
     duration = draft.duration_ms or priors.NORMAL_QRS_MS * draft.time_scale
-    dipole = _phase_kernels(rng, draft).joined(draft.extra).joined(_notches(rng, duration))
+    dipole = _phase_kernels(rng, draft).joined(draft.extra)
+    near_field = draft.near_field
+    if variety > 0:
+        dipole = dipole.joined(_notches(rng, duration))
+        near_field = near_field.joined(_near_field_variety(rng))
     return VentricularActivity(
         dipole=dipole,
-        near_field=draft.near_field.joined(_near_field_variety(rng)),
+        near_field=near_field,
         qrs_duration_ms=duration,
+        delay_ms=draft.delay_ms,
         st_vector=draft.st_vector,
         t_vector=draft.t_vector,
         time_scale=draft.time_scale,
+        strain=draft.strain,
     )
 
 
@@ -303,14 +330,19 @@ def activate_from_ventricle(rng: np.random.Generator) -> VentricularActivity:
     )
 
 
-def activate_from_pacemaker(rng: np.random.Generator) -> VentricularActivity:
-    """Draw a beat paced from the right ventricle: like left bundle branch block, mostly with a superior axis."""
+def activate_from_pacemaker(rng: np.random.Generator, *, is_biventricular: bool = False) -> VentricularActivity:
+    """Draw a beat paced from the right ventricle: like left bundle branch block, mostly with a superior axis.
+
+    With both ventricles paced QRS is narrower and points to the right and the front.
+    """
     size, tilt = rng.uniform(0.8, 1.4), rng.uniform(-1.1, 0.1)
     duration = rng.uniform(145, 180)
     net = np.array([0.6, 0.9 * tilt, 0.7])
     vectors = np.array(
         [[0.2, 0.5 * tilt, 0.25], [0.7 * size, tilt * size, 0.7 * size], [0.5 * size, 0.8 * tilt * size, 0.7 * size]]
     )
+    if is_biventricular:
+        vectors, net, duration = vectors * [-0.6, 1.0, -0.5], net * [-0.6, 1.0, -0.5], rng.uniform(122, 150)
     vectors = vectors * (1 + rng.normal(0, VECTOR_JITTER, (3, 1)))
     widths = np.array([13.0, 18.0, 19.0])
     return VentricularActivity(

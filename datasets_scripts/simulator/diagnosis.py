@@ -2,18 +2,36 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import TypeVar
 
 import numpy as np
 
 from datasets_scripts.simulator import priors
+from datasets_scripts.simulator.chance import pick
 
 
 SINUS_RHYTHMS = frozenset({"sinus rhythm", "sinus bradycardia", "sinus tachycardia", "sinus arrhythmia"})
 NO_ATRIAL_CONTRACTION = frozenset({"atrial fibrillation", "atrial flutter", "supraventricular tachycardia"})
 ABNORMAL_ACTIVATION = frozenset({"left bundle branch block", "wolff-parkinson-white pattern"})
+INFARCTIONS = frozenset({"old infarction", "recent infarction", "acute infarction"})
+TERRITORY_DISEASES = INFARCTIONS | {"ischemia", "injury"}
+LASTING_RHYTHMS = frozenset({"paced rhythm", "complete av block"})
 
-Key = TypeVar("Key")
+
+@dataclass(frozen=True)
+class Person:
+    """Who is recorded, as far as it decides what they have.
+
+    Attributes:
+        age (`float`): Years.
+        sex (`str`): `"male"` or `"female"`.
+        is_healthy (`bool`): Whether the heart is healthy in all recordings.
+        diseases (`frozenset[str]`): Keys of `priors.DISEASE_PROBABILITY`.
+    """
+
+    age: float = 65.0
+    sex: str = "male"
+    is_healthy: bool = False
+    diseases: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -26,15 +44,19 @@ class Diagnosis:
         conduction, hypertrophy, repolarization (`str`):
             Keys of the tables of the same names in `priors`.
         territories (`tuple[str, ...]`):
-            Walls of the infarct or ischaemia, the named one first; empty otherwise.
-        ectopy (`str`):
-            Key of `priors.ECTOPY_WEIGHTS`.
+            Site of the infarct, ischaemia or injury, `("",)` for an ischaemia without a named wall; empty otherwise.
+        ectopy, pause (`str`):
+            Keys of `priors.ECTOPY_WEIGHTS` and `priors.PAUSE_WEIGHTS`.
         is_healthy (`bool`):
             Nothing but normal variants, and small spread of the measurements.
         has_ventricular_escape (`bool`):
             In complete AV block, the ventricles beat on their own with wide complexes.
         axis_deviation (`str` or `None`):
             `"left"` or `"right"` where the heart's position alone turns the axis out of its normal range.
+        av_block_type, pacing (`str`):
+            Keys of `priors.SECOND_DEGREE_BLOCK_WEIGHTS` (empty: any) and `priors.PACING_WEIGHTS`.
+        has_dextrocardia, has_exchanged_arms (`bool`):
+            The heart lies on the right side; the arm electrodes are exchanged.
     """
 
     rhythm: str = "sinus rhythm"
@@ -43,6 +65,7 @@ class Diagnosis:
     repolarization: str = "normal repolarization"
     territories: tuple[str, ...] = ()
     ectopy: str = "none"
+    pause: str = "none"
     is_healthy: bool = False
     has_first_degree_block: bool = False
     has_left_atrial_enlargement: bool = False
@@ -50,6 +73,10 @@ class Diagnosis:
     has_low_voltage: bool = False
     has_ventricular_escape: bool = False
     axis_deviation: str | None = None
+    av_block_type: str = ""
+    pacing: str = "ventricular"
+    has_dextrocardia: bool = False
+    has_exchanged_arms: bool = False
 
     @property
     def has_p_waves(self) -> bool:
@@ -59,166 +86,205 @@ class Diagnosis:
     @property
     def is_ventricular(self) -> bool:
         """Whether the ventricles are driven from within, so that their shape tells nothing of the patient."""
-        return self.rhythm == "paced rhythm" or (self.rhythm == "complete av block" and self.has_ventricular_escape)
+        is_paced = self.rhythm == "paced rhythm" and self.pacing != "atrial"
+        is_escape = self.rhythm == "complete av block" and self.has_ventricular_escape
+        return is_paced or is_escape or self.rhythm in priors.VENTRICULAR_RHYTHMS
+
+    @property
+    def is_mirrored(self) -> bool:
+        """Whether the leads do not look at the walls they usually look at."""
+        return self.has_dextrocardia or self.has_exchanged_arms
 
 
-def pick(rng: np.random.Generator, weights: Mapping[Key, float]) -> Key:
-    """Draw one key with probability proportional to its weight."""
-    remaining = rng.random() * sum(weights.values())
-    for key, weight in weights.items():
-        remaining -= weight
-        if remaining < 0:
-            return key
-    return next(iter(weights))
+def weigh(weights: Mapping[str, float], person: Person) -> dict[str, float]:
+    """Weights of findings for a person of this age and sex and with these diseases."""
+    decades = (person.age - priors.PATIENT_AGE_YEARS.mean) / 10
+    weighed = {}
+    for name, weight in weights.items():
+        factor = float(np.exp(priors.AGE_LOG_WEIGHT_PER_DECADE.get(name, 0.0) * decades))
+        if person.sex == "male":
+            factor *= priors.MALE_FACTORS.get(name, 1.0)
+        if name in priors.CAUSE_FACTORS:
+            cause, with_cause, without_cause = priors.CAUSE_FACTORS[name]
+            factor *= with_cause if cause in person.diseases else without_cause
+        weighed[name] = weight * factor
+    return weighed
+
+
+def _occurs(rng: np.random.Generator, name: str, probability: float, person: Person) -> bool:
+    """Draw whether a person has a finding of its own."""
+    return bool(rng.random() < weigh({name: probability}, person)[name])
 
 
 def draw_territories(rng: np.random.Generator, repolarization: str, territory: str | None = None) -> tuple[str, ...]:
-    """Draw the walls of an infarct or an ischaemia, with its extension to a neighbouring wall."""
-    if repolarization == "ischemia":
-        territory = territory or pick(rng, priors.ISCHEMIA_TERRITORY_WEIGHTS)
-        # Most "anterior" ischaemia of reports is anterolateral.
-        return ("anterior", "lateral") if territory == "anterior" and rng.random() < 0.45 else (territory,)
-    if not repolarization.endswith("infarction"):
+    """Draw the site of an infarct, an ischaemia or an injury."""
+    if repolarization not in TERRITORY_DISEASES:
         return ()
-    territory = territory or pick(rng, priors.INFARCT_TERRITORY_WEIGHTS)
-    extensions = {"anterior": ("lateral", 0.30), "inferior": ("posterior", 0.15), "anteroseptal": ("anterior", 0.20)}
-    neighbour, probability = extensions.get(territory, ("", 0.0))
-    return (territory, neighbour) if rng.random() < probability else (territory,)
+    if territory is not None:
+        return (territory,)
+    if repolarization == "ischemia":
+        return (pick(rng, priors.ISCHEMIA_TERRITORY_WEIGHTS),)
+    if repolarization == "injury":
+        return (pick(rng, priors.INJURY_TERRITORY_WEIGHTS),)
+    return (pick(rng, priors.INFARCT_TERRITORY_WEIGHTS),)
 
 
-def draw_healthy(rng: np.random.Generator) -> Diagnosis:
+def draw_healthy(rng: np.random.Generator, person: Person) -> Diagnosis:
     """Draw a recording of a healthy heart: a sinus rhythm and, in some, early repolarisation."""
-    has_early_repolarization = rng.random() < priors.HEALTHY_EARLY_REPOLARIZATION_PROBABILITY
+    early = "early repolarization"
+    has_early_repolarization = _occurs(rng, early, priors.HEALTHY_EARLY_REPOLARIZATION_PROBABILITY, person)
     return Diagnosis(
-        rhythm=pick(rng, priors.HEALTHY_RHYTHM_WEIGHTS),
-        repolarization="early repolarization" if has_early_repolarization else "normal repolarization",
+        rhythm=pick(rng, weigh(priors.HEALTHY_RHYTHM_WEIGHTS, person)),
+        repolarization=early if has_early_repolarization else "normal repolarization",
         is_healthy=True,
     )
 
 
-def draw_diseased(rng: np.random.Generator) -> Diagnosis:
-    """Draw the diagnoses of a patient; rhythm, conduction, muscle and repolarisation are independent at first."""
-    repolarization = pick(rng, priors.REPOLARIZATION_WEIGHTS)
+def draw_diseased(rng: np.random.Generator, person: Person) -> Diagnosis:
+    """Draw the diagnoses of a patient: each by itself, but all weighed by age, sex and the same diseases."""
+    repolarization = pick(rng, weigh(priors.REPOLARIZATION_WEIGHTS, person))
     turned = rng.random()
     left, right = priors.AXIS_DEVIATION_PROBABILITY["left"], priors.AXIS_DEVIATION_PROBABILITY["right"]
     return Diagnosis(
-        rhythm=pick(rng, priors.RHYTHM_WEIGHTS),
-        conduction=pick(rng, priors.CONDUCTION_WEIGHTS),
-        hypertrophy=pick(rng, priors.HYPERTROPHY_WEIGHTS),
+        rhythm=pick(rng, weigh(priors.RHYTHM_WEIGHTS, person)),
+        conduction=pick(rng, weigh(priors.CONDUCTION_WEIGHTS, person)),
+        hypertrophy=pick(rng, weigh(priors.HYPERTROPHY_WEIGHTS, person)),
         repolarization=repolarization,
         territories=draw_territories(rng, repolarization),
         ectopy=pick(rng, priors.ECTOPY_WEIGHTS),
+        pause=pick(rng, priors.PAUSE_WEIGHTS),
         has_first_degree_block=rng.random() < priors.FIRST_DEGREE_BLOCK_PROBABILITY,
-        has_left_atrial_enlargement=rng.random() < priors.LEFT_ATRIAL_PROBABILITY,
-        has_right_atrial_enlargement=rng.random() < priors.RIGHT_ATRIAL_PROBABILITY,
+        has_left_atrial_enlargement=_occurs(rng, "left atrial enlargement", priors.LEFT_ATRIAL_PROBABILITY, person),
+        has_right_atrial_enlargement=_occurs(rng, "right atrial enlargement", priors.RIGHT_ATRIAL_PROBABILITY, person),
         has_low_voltage=rng.random() < priors.LOW_VOLTAGE_PROBABILITY,
         has_ventricular_escape=rng.random() < priors.VENTRICULAR_ESCAPE_PROBABILITY,
         axis_deviation="left" if turned < left else "right" if turned < left + right else None,
+        pacing=pick(rng, priors.PACING_WEIGHTS),
+        has_dextrocardia=rng.random() < priors.DEXTROCARDIA_PROBABILITY,
     )
 
 
 def reconcile(rng: np.random.Generator, diagnosis: Diagnosis) -> Diagnosis:
     """Drop what cannot stand beside something else, or could not be read from the strip if it did."""
     dropped: dict[str, object] = {}
-    if diagnosis.repolarization not in ("infarction", "acute infarction", "ischemia"):
+    if diagnosis.is_mirrored:
+        dropped.update(conduction="normal conduction", hypertrophy="none", axis_deviation=None, has_low_voltage=False)
+        dropped.update(repolarization="normal repolarization", territories=(), has_ventricular_escape=False)
+        dropped.update(has_left_atrial_enlargement=False, has_right_atrial_enlargement=False)
+        if diagnosis.is_ventricular:
+            dropped.update(rhythm="sinus rhythm")
+        diagnosis = replace(diagnosis, **dropped)  # type: ignore[arg-type]
+    if diagnosis.repolarization not in TERRITORY_DISEASES:
         dropped.update(territories=())
     if diagnosis.is_ventricular:
         dropped.update(conduction="normal conduction", hypertrophy="none", axis_deviation=None, has_low_voltage=False)
         dropped.update(repolarization="normal repolarization", territories=())
-    elif diagnosis.conduction != "normal conduction":
+    else:
+        dropped.update(_muscle_conflicts(rng, diagnosis))
+    return replace(diagnosis, **{**dropped, **_atrial_conflicts(diagnosis)})  # type: ignore[arg-type]
+
+
+def _muscle_conflicts(rng: np.random.Generator, diagnosis: Diagnosis) -> dict[str, object]:
+    """Findings of QRS and ST-T that leave no room for each other."""
+    dropped: dict[str, object] = {}
+    if diagnosis.conduction != "normal conduction" or diagnosis.hypertrophy != "none":
         dropped.update(axis_deviation=None)
     if diagnosis.conduction in ABNORMAL_ACTIVATION:
         dropped.update(hypertrophy="none")
-        is_readable = rng.random() < priors.VENTRICULAR_REPOLARIZATION_KEPT_PROBABILITY
-        if not is_readable or diagnosis.repolarization in ("early repolarization", "nonspecific st change"):
+        is_readable = rng.random() < priors.REPOLARIZATION_KEPT_PROBABILITY
+        is_readable &= diagnosis.repolarization in TERRITORY_DISEASES | {"prolonged qt interval"}
+        if not is_readable or diagnosis.conduction == "wolff-parkinson-white pattern":
             dropped.update(repolarization="normal repolarization", territories=())
-    if diagnosis.hypertrophy == "left ventricular hypertrophy":
+    if diagnosis.repolarization == "brugada pattern":
+        dropped.update(conduction="normal conduction", hypertrophy="none")
+    if diagnosis.hypertrophy != "none":
         dropped.update(has_low_voltage=False)
-    if diagnosis.hypertrophy == "right ventricular hypertrophy":
-        dropped.update(conduction="normal conduction", axis_deviation=None, has_low_voltage=False)
-    return replace(diagnosis, **dropped, **_atrial_conflicts(diagnosis))  # type: ignore[arg-type]
-
-
-def _atrial_conflicts(diagnosis: Diagnosis) -> dict[str, object]:
-    """Findings of P wave, PR interval and ectopy that the rhythm leaves no room for."""
-    dropped: dict[str, object] = {}
-    if diagnosis.rhythm not in SINUS_RHYTHMS or diagnosis.conduction == "wolff-parkinson-white pattern":
-        dropped.update(has_first_degree_block=False)
-    if not diagnosis.has_p_waves or diagnosis.rhythm == "paced rhythm":
-        dropped.update(has_left_atrial_enlargement=False, has_right_atrial_enlargement=False)
-    has_atrial_ectopy = diagnosis.ectopy.startswith("atrial")
-    if diagnosis.rhythm not in SINUS_RHYTHMS and (has_atrial_ectopy or diagnosis.rhythm != "atrial fibrillation"):
-        dropped.update(ectopy="none")
+    if diagnosis.hypertrophy in ("right ventricular hypertrophy", "septal hypertrophy"):
+        dropped.update(conduction="normal conduction", axis_deviation=None)
+        if diagnosis.repolarization in TERRITORY_DISEASES:
+            dropped.update(repolarization="normal repolarization", territories=())
     return dropped
 
 
-def draw_diagnosis(rng: np.random.Generator, *, is_healthy: bool) -> Diagnosis:
+def _atrial_conflicts(diagnosis: Diagnosis) -> dict[str, object]:
+    """Findings of P wave, PR interval, ectopy and pauses that the rhythm leaves no room for."""
+    dropped: dict[str, object] = {}
+    is_sinus = diagnosis.rhythm in SINUS_RHYTHMS
+    if not is_sinus or diagnosis.conduction == "wolff-parkinson-white pattern":
+        dropped.update(has_first_degree_block=False)
+    if not is_sinus and diagnosis.rhythm != "second degree av block":
+        dropped.update(has_left_atrial_enlargement=False, has_right_atrial_enlargement=False)
+    has_atrial_ectopy = "atrial" in diagnosis.ectopy
+    if not is_sinus and (has_atrial_ectopy or diagnosis.rhythm != "atrial fibrillation"):
+        dropped.update(ectopy="none")
+    if not is_sinus or diagnosis.ectopy != "none" or diagnosis.rhythm == "sinus tachycardia":
+        dropped.update(pause="none")
+    return dropped
+
+
+def simplify(rng: np.random.Generator, diagnosis: Diagnosis) -> Diagnosis:
+    """Keep one abnormality of ventricular muscle or conduction at most: a corpus without co-morbidity."""
+    present = [
+        name
+        for name, usual in (
+            ("conduction", "normal conduction"),
+            ("hypertrophy", "none"),
+            ("repolarization", "normal repolarization"),
+        )
+        if getattr(diagnosis, name) != usual
+    ]
+    if len(present) < 2:
+        return diagnosis
+    kept = present[int(rng.integers(len(present)))]
+    usual = Diagnosis()
+    return replace(diagnosis, **{name: getattr(usual, name) for name in present if name != kept})
+
+
+def follow_up(rng: np.random.Generator, background: Diagnosis, person: Person) -> Diagnosis:
+    """Draw a later recording of a patient: what is lasting stays, the rest comes and goes, infarcts grow old."""
+    fresh = draw_diseased(rng, person)
+    changes: dict[str, object] = {"ectopy": fresh.ectopy, "pause": fresh.pause}
+    if background.rhythm not in LASTING_RHYTHMS and rng.random() < priors.RHYTHM_CHANGES_PROBABILITY:
+        changes.update(rhythm=fresh.rhythm)
+    ages = {"acute infarction": "recent infarction", "recent infarction": "old infarction"}
+    if background.repolarization in ages:
+        changes.update(repolarization=ages[background.repolarization])
+    elif background.repolarization != "old infarction" and rng.random() < priors.REPOLARIZATION_CHANGES_PROBABILITY:
+        changes.update(repolarization=fresh.repolarization, territories=fresh.territories)
+    if rng.random() < priors.CONDUCTION_CHANGES_PROBABILITY:
+        changes.update(conduction=fresh.conduction)
+    return replace(background, **changes)  # type: ignore[arg-type]
+
+
+def draw_diagnosis(
+    rng: np.random.Generator,
+    person: Person,
+    background: Diagnosis | None,
+    *,
+    is_first: bool,
+    has_comorbidity: bool = True,
+) -> Diagnosis:
     """Draw the diagnoses of one recording.
 
     Args:
         rng (`np.random.Generator`):
             Source of all decisions.
-        is_healthy (`bool`):
-            Whether the patient's heart is healthy.
+        person (`Person`):
+            Age, sex and diseases weigh what a patient has.
+        background (`Diagnosis` or `None`):
+            What a diseased heart has in the first recording; none if it is healthy.
+        is_first (`bool`):
+            Whether this is the first recording.
+        has_comorbidity (`bool`, defaults to `True`):
+            Whether the ventricles may have several diagnoses at once.
 
     Returns:
         `Diagnosis`: Without contradictions.
     """
-    return draw_healthy(rng) if is_healthy else reconcile(rng, draw_diseased(rng))
-
-
-_FIELDS_OF_CONDITION: dict[str, dict[str, object]] = {
-    "premature atrial contraction": {"ectopy": "atrial", "rhythm": "sinus rhythm"},
-    "premature ventricular contraction": {"ectopy": "ventricular", "rhythm": "sinus rhythm"},
-    "first degree av block": {"has_first_degree_block": True, "rhythm": "sinus rhythm"},
-    "left ventricular hypertrophy": {"hypertrophy": "left ventricular hypertrophy"},
-    "right ventricular hypertrophy": {"hypertrophy": "right ventricular hypertrophy"},
-    "left atrial enlargement": {"has_left_atrial_enlargement": True, "rhythm": "sinus rhythm"},
-    "right atrial enlargement": {"has_right_atrial_enlargement": True, "rhythm": "sinus rhythm"},
-    "st elevation": {"repolarization": "acute infarction"},
-    "st depression": {"repolarization": "ischemia"},
-    "t wave inversion": {"repolarization": "ischemia"},
-    "nondiagnostic st-t changes": {"repolarization": "nonspecific st change"},
-    "low qrs voltage": {"has_low_voltage": True, "hypertrophy": "none"},
-    "left axis deviation": {"axis_deviation": "left", "conduction": "normal conduction", "hypertrophy": "none"},
-    "right axis deviation": {"axis_deviation": "right", "conduction": "normal conduction", "hypertrophy": "none"},
-}
-
-
-def diagnose(rng: np.random.Generator, condition: str, *, has_comorbidity: bool) -> Diagnosis:
-    """Draw diagnoses that lead to a given condition.
-
-    Args:
-        rng (`np.random.Generator`):
-            Source of everything that the condition leaves open.
-        condition (`str`):
-            One of `conditions.CONDITIONS`.
-        has_comorbidity (`bool`):
-            Whether the rest is drawn as for any patient; otherwise the rest is normal.
-
-    Returns:
-        `Diagnosis`: Usually with the condition. A measured finding, such as ST elevation, may still miss its
-        criterion, and a drawn co-morbidity may exclude the condition: the caller looks and draws again.
-    """
-    if condition == "normal ecg":
-        return draw_healthy(rng) if has_comorbidity else Diagnosis(is_healthy=True)
-    start = draw_diseased(rng) if has_comorbidity else Diagnosis()
-    return reconcile(rng, replace(start, **_fields_of(rng, condition)))  # type: ignore[arg-type]
-
-
-def _fields_of(rng: np.random.Generator, condition: str) -> dict[str, object]:
-    """Fields of a diagnosis that bring a condition about."""
-    if condition in _FIELDS_OF_CONDITION:
-        fields = dict(_FIELDS_OF_CONDITION[condition])
-        if fields.get("repolarization") in ("ischemia", "acute infarction"):
-            fields["territories"] = draw_territories(rng, str(fields["repolarization"]))
-        return fields
-    for field_name, table in (
-        ("rhythm", priors.RHYTHM_WEIGHTS),
-        ("conduction", priors.CONDUCTION_WEIGHTS),
-        ("repolarization", priors.REPOLARIZATION_WEIGHTS),
-    ):
-        if condition in table:
-            return {field_name: condition}
-    territory, disease = condition.split(" myocardial ")
-    return {"repolarization": disease, "territories": draw_territories(rng, disease, territory)}
+    has_exchanged_arms = bool(rng.random() < priors.EXCHANGED_ARMS_PROBABILITY)
+    if background is None:
+        return reconcile(rng, replace(draw_healthy(rng, person), has_exchanged_arms=has_exchanged_arms))
+    drawn = background if is_first else follow_up(rng, background, person)
+    if not has_comorbidity:
+        drawn = simplify(rng, drawn)
+    return reconcile(rng, replace(drawn, has_exchanged_arms=has_exchanged_arms))

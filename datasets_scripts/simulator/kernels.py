@@ -23,6 +23,10 @@ class Kernels(NamedTuple):
     rises: np.ndarray
     falls: np.ndarray
 
+    def shifted(self, onset: float, stretch: float) -> "Kernels":
+        """These kernels in a time that starts at `onset` and runs `stretch` times slower."""
+        return Kernels(self.weights, (self.centres - onset) * stretch, self.rises * stretch, self.falls * stretch)
+
     def joined(self, other: "Kernels") -> "Kernels":
         """These kernels followed by `other`."""
         return Kernels(*(np.concatenate(pair) for pair in zip(self, other, strict=True)))
@@ -73,6 +77,16 @@ class VentricularActivity:
             Near-field parts of the same.
         biphasic_near (`np.ndarray` of shape `(8,)`):
             Near-field wave right after the peak of T, in millivolts; makes T biphasic.
+        coved_near (`np.ndarray` of shape `(8,)`):
+            Near-field wave that starts at the end of QRS and falls into T, in millivolts: a coved ST segment.
+        t_width (`float`):
+            Width of T relative to the usual one.
+        u_mv (`float`):
+            U wave in lead V3 in millivolts, 0 for the small one that many people have.
+        delay_ms (`float`):
+            Activation through the normal pathways starts this long after QRS onset.
+        strain (`float`):
+            How far ST and T go against the QRS because the wall is thick; a reader sees it from about 0.3 on.
     """
 
     dipole: Kernels
@@ -85,3 +99,8 @@ class VentricularActivity:
     st_near: np.ndarray = field(default_factory=lambda: np.zeros(NUM_INDEPENDENT))
     t_near: np.ndarray = field(default_factory=lambda: np.zeros(NUM_INDEPENDENT))
     biphasic_near: np.ndarray = field(default_factory=lambda: np.zeros(NUM_INDEPENDENT))
+    coved_near: np.ndarray = field(default_factory=lambda: np.zeros(NUM_INDEPENDENT))
+    t_width: float = 1.0
+    u_mv: float = 0.0
+    delay_ms: float = 0.0
+    strain: float = 0.0

@@ -1,4 +1,4 @@
-"""Who is recorded: age, sex and an anatomy that all recordings of a patient share."""
+"""Who is recorded: age, sex, diseases and an anatomy that all recordings of a patient share."""
 
 from dataclasses import dataclass
 
@@ -6,26 +6,28 @@ import numpy as np
 
 from datasets_scripts.simulator import priors
 from datasets_scripts.simulator.body import draw_torso, rotation_matrix
-from datasets_scripts.simulator.rhythm import draw_number
+from datasets_scripts.simulator.chance import draw_number
+from datasets_scripts.simulator.diagnosis import Diagnosis, Person, draw_diseased
 
 
-# First element of a seed sequence: keeps the random numbers of patients and of recordings apart.
+# First elements of seed sequences: keep the random numbers of patients, hearts and recordings apart.
 PATIENT_STREAM = 1
+HEART_STREAM = 3
 
 
 @dataclass(frozen=True)
 class Patient:
-    """A simulated person.
+    """A simulated patient.
 
     Attributes:
         patient_id (`str`):
             Unique for a seed and a patient's number.
-        age (`float`):
-            Years.
-        sex (`str`):
-            `"male"` or `"female"`.
-        is_healthy (`bool`):
-            Whether the heart is healthy in all recordings.
+        person (`Person`):
+            Age, sex and diseases.
+        background (`Diagnosis` or `None`):
+            What the diseased heart has in the first recording.
+        heart_seed (`tuple[int, ...]`):
+            Seed of what all recordings of the heart share: the shape of its beats.
         torso (`np.ndarray` of shape `(8, 3)`):
             Lead field with well-placed electrodes and the heart in its position.
         position (`np.ndarray` of shape `(3, 3)`):
@@ -35,15 +37,39 @@ class Patient:
     """
 
     patient_id: str
-    age: float
-    sex: str
-    is_healthy: bool
+    person: Person
+    background: Diagnosis | None
+    heart_seed: tuple[int, ...]
     torso: np.ndarray
     position: np.ndarray
     voltage: float
 
 
-def draw_patient(patient_index: int, seed: int) -> Patient:
+def draw_person(rng: np.random.Generator, *, has_priors: bool = True) -> Person:
+    """Draw who is recorded; without priors nobody has diseases, and age and sex decide nothing."""
+    is_healthy = bool(rng.random() < priors.HEALTHY_PROBABILITY)
+    if not has_priors:
+        return Person(age=priors.PATIENT_AGE_YEARS.mean, sex="female", is_healthy=is_healthy)
+    age = round(draw_number(rng, priors.HEALTHY_AGE_YEARS if is_healthy else priors.PATIENT_AGE_YEARS))
+    sex = "female" if rng.random() < priors.FEMALE_PROBABILITY else "male"
+    diseases = set()
+    for name, probability in priors.DISEASE_PROBABILITY.items():
+        log_odds = np.log(probability / (1 - probability))
+        log_odds += priors.DISEASE_LOG_ODDS_PER_DECADE[name] * (age - priors.PATIENT_AGE_YEARS.mean) / 10
+        log_odds += priors.MALE_DISEASE_LOG_ODDS[name] * (0.5 if sex == "male" else -0.5)
+        if rng.random() < 1 / (1 + np.exp(-log_odds)) and not is_healthy:
+            diseases.add(name)
+    return Person(age=float(age), sex=sex, is_healthy=is_healthy, diseases=frozenset(diseases))
+
+
+def draw_patient(
+    patient_index: int,
+    seed: int,
+    *,
+    has_priors: bool = True,
+    rotation: float = 1.0,
+    lead_field: float = 1.0,
+) -> Patient:
     """Draw the patient of a number.
 
     Args:
@@ -51,26 +77,32 @@ def draw_patient(patient_index: int, seed: int) -> Patient:
             Number of the patient in the corpus.
         seed (`int`):
             Seed of the corpus.
+        has_priors (`bool`, defaults to `True`):
+            Whether age, sex and diseases differ and decide what a patient has.
+        rotation (`float`):
+            How much the position of the heart differs between people; 0: not at all.
+        lead_field (`float`):
+            How much their torsos differ.
 
     Returns:
         `Patient`: The same for the same arguments.
     """
     rng = np.random.default_rng([PATIENT_STREAM, seed, patient_index])
-    is_healthy = rng.random() < priors.HEALTHY_PROBABILITY
-    age = round(draw_number(rng, priors.HEALTHY_AGE_YEARS if is_healthy else priors.PATIENT_AGE_YEARS))
-    sex = "female" if rng.random() < priors.FEMALE_PROBABILITY else "male"
+    person = draw_person(rng, has_priors=has_priors)
+    turn = priors.AXIS_TURN_RAD_PER_YEAR * (person.age - priors.AXIS_REFERENCE_AGE_YEARS)
     position = rotation_matrix(
-        priors.AXIS_TURN_RAD_PER_YEAR * (age - priors.AXIS_REFERENCE_AGE_YEARS)
-        + rng.normal(0, priors.FRONTAL_TURN_SD_RAD),
-        rng.normal(0, priors.HORIZONTAL_TURN_SD_RAD),
-        rng.normal(0, priors.SAGITTAL_TURN_SD_RAD),
+        turn + rotation * rng.normal(0, priors.FRONTAL_TURN_SD_RAD),
+        rotation * rng.normal(0, priors.HORIZONTAL_TURN_SD_RAD),
+        rotation * rng.normal(0, priors.SAGITTAL_TURN_SD_RAD),
     )
+    torso = draw_torso(rng, variety=lead_field)
+    background = None if person.is_healthy else draw_diseased(rng, person)
     return Patient(
         patient_id=f"sim{seed}-p{patient_index:07d}",
-        age=float(age),
-        sex=sex,
-        is_healthy=is_healthy,
-        torso=draw_torso(rng) @ position,
+        person=person,
+        background=background,
+        heart_seed=(HEART_STREAM, seed, patient_index),
+        torso=torso @ position,
         position=position,
         voltage=float(np.exp(rng.normal(0, priors.VOLTAGE_LOG_SD))),
     )

@@ -7,44 +7,88 @@ weights, not in the population's averages. Findings are far more common than in 
 few thousand records must show each of them.
 """
 
-from typing import NamedTuple
-
-
-class Normal(NamedTuple):
-    """A normal distribution of which only what lies between two limits is used, in the unit its constant names."""
-
-    mean: float
-    sd: float
-    low: float
-    high: float
-
-
-class Range(NamedTuple):
-    """A uniform distribution, in the unit its constant names."""
-
-    low: float
-    high: float
+from datasets_scripts.simulator.chance import Normal, Range
 
 
 # Who is recorded.
-HEALTHY_PROBABILITY = 0.30
+HEALTHY_PROBABILITY = 0.33
 FEMALE_PROBABILITY = 0.48  # PTB-XL: 48 % female (Wagner et al. 2020, Sci Data 7:154)
 HEALTHY_AGE_YEARS = Normal(47, 17, 18, 90)
 PATIENT_AGE_YEARS = Normal(65, 14, 18, 95)
 RECORDS_PER_PATIENT = 2
 
+# What they suffer from: probability at 65 years, and how the odds grow per decade of age. Diseases multiply the
+# weights of what they cause, below.
+DISEASE_PROBABILITY = {
+    "hypertension": 0.45,  # Fryar et al. 2017, NCHS Data Brief 289: 63 % above 60 years; many without trace on the ECG
+    "coronary disease": 0.40,  # far above the 8 % of Virani et al. 2021, Circulation 143:e254: cardiological patients
+    "lung disease": 0.10,  # Adeloye et al. 2015, J Glob Health 5:020415: 10 % of those above 40 years
+}
+DISEASE_LOG_ODDS_PER_DECADE = {"hypertension": 0.35, "coronary disease": 0.30, "lung disease": 0.25}
+MALE_DISEASE_LOG_ODDS = {"hypertension": 0.0, "coronary disease": 0.5, "lung disease": 0.2}
+# Weight of a finding with and without its cause; odds ratios rounded from Levy et al. 1988, Ann Intern Med 108:7
+# (hypertrophy and hypertension), Lilly et al. 2005, and the text of Surawicz & Knilans, Chou's Electrocardiography.
+CAUSE_FACTORS = {
+    "left ventricular hypertrophy": ("hypertension", 2.2, 0.5),
+    "left atrial enlargement": ("hypertension", 1.6, 0.7),
+    "right ventricular hypertrophy": ("lung disease", 4.0, 0.7),
+    "right atrial enlargement": ("lung disease", 4.0, 0.7),
+    "old infarction": ("coronary disease", 2.0, 0.4),
+    "recent infarction": ("coronary disease", 2.0, 0.4),
+    "acute infarction": ("coronary disease", 2.0, 0.4),
+    "ischemia": ("coronary disease", 1.8, 0.5),
+    "injury": ("coronary disease", 2.0, 0.4),
+}
+# Growth of the weight per decade beyond 65 years. Atrial fibrillation: Go et al. 2001, JAMA 285:2370 (from 0.1 % under
+# 55 to 9 % above 80 years); conduction: Eriksson et al. 1998, Circulation 98:2494; early repolarisation and sinus
+# arrhythmia of the young: Macfarlane et al. 2015, J Am Coll Cardiol 66:470.
+AGE_LOG_WEIGHT_PER_DECADE = {
+    "atrial fibrillation": 0.5,
+    "atrial flutter": 0.3,
+    "paced rhythm": 0.4,
+    "complete av block": 0.3,
+    "supraventricular tachycardia": -0.2,
+    "sinus arrhythmia": -0.25,
+    "sinus tachycardia": -0.1,
+    "left bundle branch block": 0.3,
+    "right bundle branch block": 0.3,
+    "bifascicular block": 0.3,
+    "left anterior fascicular block": 0.2,
+    "incomplete right bundle branch block": -0.35,
+    "wolff-parkinson-white pattern": -0.4,
+    "early repolarization": -0.4,
+    "brugada pattern": -0.2,
+    "acute pericarditis": -0.4,
+    "digitalis effect": 0.3,
+}
+# Weight in men relative to women. Brugada: Priori et al. 2015, Eur Heart J 36:2793; early repolarisation: see above.
+MALE_FACTORS = {
+    "early repolarization": 3.0,
+    "brugada pattern": 6.0,
+    "acute pericarditis": 2.0,
+    "right bundle branch block": 1.5,
+    "left bundle branch block": 0.9,
+    "prolonged qt interval": 0.7,
+}
+
 # What they have: weights, not percentages.
 RHYTHM_WEIGHTS = {
     "sinus rhythm": 0.42,
-    "sinus bradycardia": 0.08,
-    "sinus tachycardia": 0.10,
+    "sinus bradycardia": 0.07,
+    "sinus tachycardia": 0.09,
     "sinus arrhythmia": 0.07,
-    "atrial fibrillation": 0.12,
-    "atrial flutter": 0.06,
-    "supraventricular tachycardia": 0.03,
+    "atrial fibrillation": 0.11,
+    "atrial flutter": 0.05,
+    "supraventricular tachycardia": 0.02,
+    "paroxysmal supraventricular tachycardia": 0.015,
+    "atrial tachycardia": 0.015,
+    "ectopic atrial rhythm": 0.015,
+    "junctional rhythm": 0.02,
+    "ventricular tachycardia": 0.012,
+    "accelerated idioventricular rhythm": 0.008,
     "paced rhythm": 0.05,
     "second degree av block": 0.03,
-    "complete av block": 0.04,
+    "complete av block": 0.03,
 }
 HEALTHY_RHYTHM_WEIGHTS = {
     "sinus rhythm": 0.72,
@@ -53,55 +97,120 @@ HEALTHY_RHYTHM_WEIGHTS = {
     "sinus arrhythmia": 0.11,
 }
 CONDUCTION_WEIGHTS = {
-    "normal conduction": 0.35,
-    "left bundle branch block": 0.07,
+    "normal conduction": 0.38,
+    "left bundle branch block": 0.06,
     "incomplete left bundle branch block": 0.02,
-    "right bundle branch block": 0.07,
+    "right bundle branch block": 0.06,
     "incomplete right bundle branch block": 0.05,
     "left anterior fascicular block": 0.07,
-    "left posterior fascicular block": 0.03,
+    "left posterior fascicular block": 0.02,
     "bifascicular block": 0.02,
-    "intraventricular conduction delay": 0.04,
-    "wolff-parkinson-white pattern": 0.03,
+    "intraventricular conduction delay": 0.035,
+    "wolff-parkinson-white pattern": 0.025,
 }
-HYPERTROPHY_WEIGHTS = {"none": 0.85, "left ventricular hypertrophy": 0.11, "right ventricular hypertrophy": 0.04}
+HYPERTROPHY_WEIGHTS = {
+    "none": 0.82,
+    "left ventricular hypertrophy": 0.125,
+    "right ventricular hypertrophy": 0.035,
+    "septal hypertrophy": 0.02,
+}
 REPOLARIZATION_WEIGHTS = {
-    "normal repolarization": 0.32,
-    "infarction": 0.26,
-    "acute infarction": 0.10,
-    "ischemia": 0.16,
-    "nonspecific st change": 0.04,
-    "nonspecific t change": 0.06,
-    "prolonged qt interval": 0.03,
-    "early repolarization": 0.03,
+    "normal repolarization": 0.29,
+    "old infarction": 0.21,
+    "recent infarction": 0.05,
+    "acute infarction": 0.07,
+    "ischemia": 0.12,
+    "injury": 0.02,
+    "nonspecific st change": 0.05,
+    "nonspecific t change": 0.07,
+    "prolonged qt interval": 0.025,
+    "short qt interval": 0.004,
+    "early repolarization": 0.015,
     "digitalis effect": 0.02,
+    "hyperkalemia": 0.008,
+    "hypokalemia": 0.010,
+    "hypercalcemia": 0.005,
+    "hypocalcemia": 0.006,
+    "acute pericarditis": 0.010,
+    "brugada pattern": 0.007,
 }
+# Shares of the sites. Source: diagnostic statements of PTB-XL, scp_statements.csv, of MI about half inferior and half
+# anterior or anteroseptal, a tenth lateral or posterior (Wagner et al. 2020, Sci Data 7:154, Table 6).
 INFARCT_TERRITORY_WEIGHTS = {
-    "anterior": 0.30,
-    "anteroseptal": 0.17,
-    "inferior": 0.34,
-    "lateral": 0.12,
-    "posterior": 0.07,
+    "anterior": 0.14,
+    "anteroseptal": 0.26,
+    "anterolateral": 0.09,
+    "apical": 0.02,
+    "inferior": 0.30,
+    "inferolateral": 0.06,
+    "inferoposterior": 0.03,
+    "lateral": 0.06,
+    "high lateral": 0.02,
+    "posterior": 0.05,
 }
-ISCHEMIA_TERRITORY_WEIGHTS = {"anterior": 0.44, "inferior": 0.25, "lateral": 0.31}
-HEALTHY_EARLY_REPOLARIZATION_PROBABILITY = 0.08  # 1-13 % of adults (Antzelevitch et al. 2017, EP Europace 19:665)
+ISCHEMIA_TERRITORY_WEIGHTS = {
+    "": 0.30,  # no named wall
+    "anterior": 0.12,
+    "anteroseptal": 0.10,
+    "anterolateral": 0.20,
+    "inferior": 0.12,
+    "inferolateral": 0.08,
+    "lateral": 0.10,
+}
+INJURY_TERRITORY_WEIGHTS = {
+    "anteroseptal": 0.35,
+    "anterolateral": 0.35,
+    "inferior": 0.1,
+    "inferolateral": 0.1,
+    "lateral": 0.1,
+}
+HEALTHY_EARLY_REPOLARIZATION_PROBABILITY = 0.02  # of women of 65; 6 % of all adults (Macfarlane et al. 2015)
 FIRST_DEGREE_BLOCK_PROBABILITY = 0.12
 LEFT_ATRIAL_PROBABILITY = 0.10
 RIGHT_ATRIAL_PROBABILITY = 0.05
 LOW_VOLTAGE_PROBABILITY = 0.05
 ECTOPY_WEIGHTS = {
-    "none": 0.765,
-    "ventricular": 0.10,
-    "ventricular bigeminy": 0.03,
+    "none": 0.755,
+    "ventricular": 0.075,
+    "multifocal ventricular": 0.010,
+    "interpolated ventricular": 0.007,
+    "ventricular couplets": 0.010,
+    "ventricular run": 0.008,
+    "ventricular bigeminy": 0.025,
     "ventricular trigeminy": 0.015,
-    "atrial": 0.07,
-    "atrial bigeminy": 0.02,
+    "atrial": 0.060,
+    "blocked atrial": 0.010,
+    "atrial bigeminy": 0.015,
+    "atrial trigeminy": 0.010,
 }
-VENTRICULAR_REPOLARIZATION_KEPT_PROBABILITY = (
-    0.2  # infarct or ischaemia read in spite of left bundle block or pre-excitation
-)
+ECTOPY_SHARE_OF_BEATS = Range(0.08, 0.30)
+# Time from the beat before, relative to the usual interval. Source: Wellens 2001, Heart 86:579, and own choice.
+VENTRICULAR_COUPLING = Range(0.45, 0.72)
+ATRIAL_COUPLING = Range(0.45, 0.76)
+VENTRICULAR_RUN_CYCLE_S = Range(0.33, 0.52)
+P_WAVE_SEEN_IN_ECTOPY_PROBABILITY = 0.7  # else hidden in the QRS
+FREQUENT_ATRIAL_ECTOPY = 3  # early atrial beats in 10 s that make an arrhythmia of single beats
+PAUSE_WEIGHTS = {"none": 0.97, "sinus pause": 0.02, "sinoatrial block": 0.01}
+SECOND_DEGREE_BLOCK_WEIGHTS = {"wenckebach": 0.42, "mobitz ii": 0.20, "2:1": 0.28, "high degree": 0.10}
+PACING_WEIGHTS = {"ventricular": 0.5, "dual": 0.25, "atrial": 0.12, "biventricular": 0.13}
+PACED_P_WAVE_PROBABILITY = 0.6
+DEXTROCARDIA_PROBABILITY = 0.003  # 1 in 12,000 births (Bohun et al. 2007, Cardiol Young 17:567)
+EXCHANGED_ARMS_PROBABILITY = 0.006  # 0.4-4 % of recordings (Rudiger et al. 2007, Am J Emerg Med 25:174)
+# An infarct or ischaemia is read in spite of left bundle branch block, pre-excitation or a thick wall.
+REPOLARIZATION_KEPT_PROBABILITY = 0.2
+# What changes from one recording of a patient to the next.
+RHYTHM_CHANGES_PROBABILITY = 0.35
+REPOLARIZATION_CHANGES_PROBABILITY = 0.5
+CONDUCTION_CHANGES_PROBABILITY = 0.08
 
-# Rates, per minute.
+# Rhythms whose intervals hardly change, whose P waves are not from the sinus node, and that start in a ventricle.
+CLOCKWORK_RHYTHMS = frozenset(
+    {"supraventricular tachycardia", "paced rhythm", "atrial tachycardia", "junctional rhythm"}
+)
+ECTOPIC_ATRIAL_RHYTHMS = frozenset({"atrial tachycardia", "ectopic atrial rhythm"})
+VENTRICULAR_RHYTHMS = frozenset({"ventricular tachycardia", "accelerated idioventricular rhythm"})
+
+# Rates, per minute. Limits: Page et al. 2016, Circulation 133:e506; Al-Khatib et al. 2018, ibid. 138:e272.
 RATE_PER_MIN = {
     "sinus rhythm": Normal(73, 12, 61.5, 97),
     "sinus arrhythmia": Normal(68, 9, 48, 92),
@@ -109,32 +218,69 @@ RATE_PER_MIN = {
     "sinus tachycardia": Range(102, 150),
     "atrial fibrillation": Normal(95, 25, 45, 170),
     "supraventricular tachycardia": Range(145, 215),
+    "paroxysmal supraventricular tachycardia": Range(145, 215),
+    "atrial tachycardia": Range(115, 190),
+    "ectopic atrial rhythm": Normal(74, 12, 55, 97),
+    "junctional rhythm": Range(41, 88),
+    "ventricular tachycardia": Range(122, 215),
+    "accelerated idioventricular rhythm": Range(55, 98),
     "paced rhythm": Range(60, 92),
-    "second degree av block": Normal(73, 12, 56, 99),  # of the atria
-    "complete av block": Normal(76, 12, 60, 99),  # of the atria
+    "second degree av block": Normal(76, 12, 61.5, 99),  # of the atria
+    "complete av block": Normal(78, 12, 62, 99),  # of the atria
 }
 EARLY_REPOLARIZATION_RATE_PER_MIN = Range(62, 78)
+RESPIRATORY_ARRHYTHMIA_SHARE = Range(0.11, 0.24)  # of the mean interval; a criterion is 120 ms or 10 %
+USUAL_RESPIRATORY_SHARE_SD = 0.025
+USUAL_RESPIRATORY_SHARE_LIMIT = 0.06
+FIBRILLATION_RR_LOG_SD = Range(0.13, 0.28)
 FLUTTER_WAVE_RATE_HZ = Range(4.0, 5.6)  # 240-336 flutter waves per minute
 FLUTTER_RATIO_WEIGHTS = {2: 0.40, 3: 0.15, 4: 0.25, 0: 0.20}  # 0: the ratio varies from beat to beat
 FLUTTER_VARYING_RATIO_WEIGHTS = {2: 0.35, 3: 0.20, 4: 0.35, 5: 0.10}
-ESCAPE_RATE_PER_MIN = Range(28, 52)
+VENTRICULAR_ESCAPE_RATE_PER_MIN = Range(26, 42)
+JUNCTIONAL_ESCAPE_RATE_PER_MIN = Range(38, 55)
 VENTRICULAR_ESCAPE_PROBABILITY = 0.5
+VENTRICULAR_RHYTHM_DISSOCIATION_PROBABILITY = 0.7
+RETROGRADE_P_WEIGHTS = {"within": 0.55, "before": 0.2, "after": 0.25}
+SINUS_PAUSE_S = Range(2.05, 3.5)
 
 # Intervals, milliseconds.
 PR_MS = Normal(155, 19, 122, 198)
 PR_SHORTENING_IN_TACHYCARDIA_MS = 15
 FIRST_DEGREE_PR_MS = Range(212, 320)
 FIRST_DEGREE_PR_MS_AT_FAST_RATE = Range(207, 240)
-PRE_EXCITATION_PR_MS = Range(85, 118)
-WENCKEBACH_PR_STEP_MS = 70
+FIRST_DEGREE_FAST_RATE_PER_MIN = 105
+PRE_EXCITATION_PR_MS = Range(85, 117)
+JUNCTIONAL_PR_MS = Range(70, 112)
+JUNCTIONAL_RP_MS = Range(90, 150)
+WENCKEBACH_PR_STEP_MS = Range(45, 90)
 DROPPED_BEAT_PR_MS = Range(150, 220)
+P_MS = Normal(103, 9, 82, 118)  # Magnani et al. 2010, Heart Rhythm 7:1407
+WIDE_P_MS = Range(123, 152)
 QTC_MS = Normal(403, 17, 365, 438)
 QTC_FEMALE_EXTRA_MS = 10  # women 10-20 ms longer (Rautaharju et al. 2009, Circulation 119:e241)
 PROLONGED_QTC_MS = Range(490, 565)
+SHORT_QTC_MS = Range(300, 338)  # Priori et al. 2015, Eur Heart J 36:2793: short at 340 ms and below
+HYPERCALCEMIA_QTC_MS = Range(315, 345)
+HYPOCALCEMIA_QTC_MS = Range(490, 560)
+HYPOKALEMIA_QTC_MS = Range(430, 475)
 DIGITALIS_QTC_SHORTENING_MS = Range(10, 40)
 QT_RATE_EXPONENT = 0.42  # between Bazett (1/2) and Fridericia (1/3)
 QT_PER_QRS = 0.75  # ms of QT per ms of QRS beyond normal
 NORMAL_QRS_MS = 92
+FEMALE_QRS_FACTOR = 0.95  # women 87 ms, men 94 ms in the mean (Rijnbeek et al. 2014, J Electrocardiol 47:914)
+# Limits of QRS, in milliseconds. Source: Surawicz et al. 2009, J Am Coll Cardiol 53:976.
+QRS_LIMITS_MS = {
+    "normal conduction": (74, 112),
+    "left anterior fascicular block": (80, 118),
+    "left posterior fascicular block": (80, 118),
+    "incomplete right bundle branch block": (100, 118),
+    "incomplete left bundle branch block": (111, 118),
+    "right bundle branch block": (122, 175),
+    "bifascicular block": (122, 175),
+    "left bundle branch block": (128, 190),
+    "intraventricular conduction delay": (114, 160),
+    "wolff-parkinson-white pattern": (112, 150),
+}
 MIN_RR_S = 0.28
 
 # Size of things.
@@ -145,6 +291,8 @@ RESPIRATORY_VOLTAGE_SHARE = Range(0.0, 0.10)
 LIMB_VOLTAGE_LIMIT_MV = {"usual": 2.2, "large": 3.2}
 CHEST_VOLTAGE_LIMIT_MV = {"usual": 4.0, "large": 5.5}
 LOW_VOLTAGE_LIMB_MV = Range(0.28, 0.47)  # largest peak-to-peak in a limb lead; the criterion is under 0.5 mV
+SERIAL_VOLTAGE_LOG_SD = 0.06  # between recordings of a patient: posture, breathing, electrodes
+SERIAL_T_LOG_SD = 0.12
 
 # Heart's position.
 AXIS_TURN_RAD_PER_YEAR = (

@@ -1,33 +1,32 @@
 """One simulated record: a patient, a strip, the conditions it shows and the report a cart would print."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from datasets_scripts.extraction.terminology import load_terminology
-from datasets_scripts.schema import SAMPLING_RATE
-from datasets_scripts.simulator import criteria, priors
-from datasets_scripts.simulator.annotations import Annotation
-from datasets_scripts.simulator.body import place_electrodes
-from datasets_scripts.simulator.conditions import NORMAL_VARIANTS, conditions_meant_by
-from datasets_scripts.simulator.diagnosis import ABNORMAL_ACTIVATION, Diagnosis, diagnose, draw_diagnosis
+from datasets_scripts.simulator import priors
+from datasets_scripts.simulator.annotations import Annotation, annotate
+from datasets_scripts.simulator.arrhythmias import draw_rhythm
+from datasets_scripts.simulator.beat import BeatTemplate
+from datasets_scripts.simulator.body import exchange_arms, mirror_heart, place_electrodes
+from datasets_scripts.simulator.conditions import conditions_meant_by
+from datasets_scripts.simulator.diagnosis import Diagnosis, draw_diagnosis
 from datasets_scripts.simulator.findings import find_measured
+from datasets_scripts.simulator.ground_truth import find_conditions, missing_claims, unclaimed
+from datasets_scripts.simulator.measurements import measure_beat, measure_p_wave, measure_rhythm
 from datasets_scripts.simulator.noise import draw_noise
 from datasets_scripts.simulator.patient import Patient, draw_patient
-from datasets_scripts.simulator.recording import (
-    DominantBeat,
-    draw_dominant_beat,
-    draw_independent_leads,
-    to_standard_leads,
-)
-from datasets_scripts.simulator.reports import write_report
-from datasets_scripts.simulator.rhythm import Rhythm, draw_rhythm
+from datasets_scripts.simulator.recording import Setting, draw_beat, draw_p_templates, lay_out, to_standard_leads
+from datasets_scripts.simulator.reports import ReportStyle, write_report
+from datasets_scripts.simulator.request import diagnose
+from datasets_scripts.simulator.rhythm import Rhythm
 
 
 # Raise it with every change of a simulated voltage, label or report: it is part of the key of cached corpora.
-SIMULATOR_VERSION = "1.0.0"
+SIMULATOR_VERSION = "2.0.0"
 RECORD_STREAM = 2
 MAX_ATTEMPTS = 100
+MAX_BEAT_DRAWS = 12
 
 
 @dataclass(frozen=True)
@@ -38,14 +37,27 @@ class SimulatorSettings:
         noise_scale (`float`):
             Multiplies the noise; 0 gives clean strips.
         has_comorbidity (`bool`):
-            Whether a forced condition comes with other diagnoses.
-        report_omission_rate (`float`):
-            Probability that a report leaves out a finding other than the rhythm.
+            Whether the ventricles may have several diagnoses at once, and a condition somebody asks for comes with
+            others.
+        variety (`float`):
+            How much the beats of hearts with the same diagnosis differ; 0: no notches, no jitter, a pure dipole.
+        rotation (`float`):
+            How much the position of the heart differs between patients.
+        lead_field (`float`):
+            How much torsos and the places of the electrodes differ.
+        has_patient_priors (`bool`):
+            Whether age, sex and diseases decide what patients have.
+        report (`ReportStyle`):
+            Language of the reports, and how far they are from the truth.
     """
 
     noise_scale: float = 1.0
     has_comorbidity: bool = True
-    report_omission_rate: float = 0.05
+    variety: float = 1.0
+    rotation: float = 1.0
+    lead_field: float = 1.0
+    has_patient_priors: bool = True
+    report: ReportStyle = field(default_factory=ReportStyle)
 
 
 @dataclass(frozen=True)
@@ -97,6 +109,11 @@ class SimulatedRecord:
     findings: frozenset[str]
     annotations: tuple[Annotation, ...]
 
+    @property
+    def labels(self) -> frozenset[str]:
+        """Conditions and measured findings: all of `label_names()` that is true of the strip."""
+        return self.conditions | self.findings
+
 
 def simulate_record(
     record_index: int, *, seed: int = 0, condition: str | None = None, settings: SimulatorSettings | None = None
@@ -109,9 +126,9 @@ def simulate_record(
         seed (`int`):
             Seed of the corpus.
         condition (`str`, *optional*):
-            A condition the record must show: one of `label_names()`.
+            A condition the record must show: one of `condition_names()`.
         settings (`SimulatorSettings`, *optional*):
-            Noise, co-morbidity and omissions; by default those of the corpus.
+            Noise, co-morbidity and reports; by default those of the corpus.
 
     Returns:
         `SimulatedRecord`: Strip, conditions and report.
@@ -125,17 +142,31 @@ def simulate_record(
         ((12, 5000), True)
     """
     settings = settings or SimulatorSettings()
-    patient = draw_patient(record_index // priors.RECORDS_PER_PATIENT, seed)
+    patient_index, number = divmod(record_index, priors.RECORDS_PER_PATIENT)
+    patient = draw_patient(
+        patient_index,
+        seed,
+        has_priors=settings.has_patient_priors,
+        rotation=settings.rotation,
+        lead_field=settings.lead_field,
+    )
+    record_id = f"sim{seed}-r{record_index:07d}"
+    background = patient.background
     if condition is None:
         rng = np.random.default_rng([RECORD_STREAM, seed, record_index])
-        diagnosis = draw_diagnosis(rng, is_healthy=patient.is_healthy)
-        return _simulate(rng, diagnosis, patient, record_index=record_index, seed=seed, settings=settings)
+        diagnosis = draw_diagnosis(
+            rng, patient.person, background, is_first=number == 0, has_comorbidity=settings.has_comorbidity
+        )
+        return _simulate(rng, diagnosis, patient, record_id=record_id, settings=settings)
     meant = conditions_meant_by(condition)
     for attempt in range(MAX_ATTEMPTS):
         rng = np.random.default_rng([RECORD_STREAM, seed, record_index, attempt])
         cause = meant[int(rng.integers(len(meant)))]
-        diagnosis = diagnose(rng, cause, has_comorbidity=settings.has_comorbidity)
-        record = _simulate(rng, diagnosis, patient, record_index=record_index, seed=seed, settings=settings)
+        diagnosis = diagnose(
+            rng, cause, patient.person, background=background, has_comorbidity=settings.has_comorbidity
+        )
+        another = replace(patient, heart_seed=(*patient.heart_seed, attempt))
+        record = _simulate(rng, diagnosis, another, record_id=record_id, settings=settings)
         if condition in record.conditions:
             return record
     raise ValueError(
@@ -144,128 +175,67 @@ def simulate_record(
     )
 
 
+def _draw_credible_beat(rng: np.random.Generator, setting: Setting) -> tuple[BeatTemplate, float, dict[str, float]]:
+    """Draw the usual beat; one that misses its criteria, or shows what nobody drew, is drawn again.
+
+    Returns:
+        `tuple`: The beat, the factor of its voltage, and its measurements.
+    """
+    rr_s, sex = setting.rhythm.usual_rr_s, setting.patient.person.sex
+    # The recordings of a heart start from the same numbers: the same diagnoses give the same beat.
+    heart = np.random.default_rng(setting.patient.heart_seed)
+    draws = []
+    for _ in range(MAX_BEAT_DRAWS):
+        beat, factor = draw_beat(heart, setting)
+        measurements = measure_beat(beat, rr_s=rr_s, sex=sex)
+        faults = 2 * len(missing_claims(setting.diagnosis, measurements))
+        faults += len(unclaimed(setting.diagnosis, measurements))
+        draws.append((faults, beat, factor, measurements))
+        if faults == 0:
+            break
+    best = min(draws, key=lambda draw: draw[0])
+    return best[1:]
+
+
 def _simulate(
-    rng: np.random.Generator,
-    diagnosis: Diagnosis,
-    patient: Patient,
-    *,
-    record_index: int,
-    seed: int,
-    settings: SimulatorSettings,
+    rng: np.random.Generator, diagnosis: Diagnosis, patient: Patient, *, record_id: str, settings: SimulatorSettings
 ) -> SimulatedRecord:
     """Simulate a record of a patient with a diagnosis."""
-    field = place_electrodes(rng, patient.torso) * patient.voltage
     rhythm = draw_rhythm(rng, diagnosis)
-    beat = draw_dominant_beat(rng, diagnosis, rhythm, patient=patient, field=field, sampling_rate=SAMPLING_RATE)
-    leads = draw_independent_leads(rng, diagnosis, rhythm, beat, field=field, sampling_rate=SAMPLING_RATE)
-    noise = draw_noise(rng, leads.shape[1], settings.noise_scale)
-    conditions = find_conditions(diagnosis, rhythm, beat, patient.sex)
-    measurements = {
-        "rate_per_min": rhythm.ventricular_rate_per_min,
-        "qrs_ms": beat.template.qrs_duration_ms,
-        "qt_ms": beat.template.qt_ms,
-        "axis_deg": beat.axis_deg,
-    }
+    setting = Setting(diagnosis, rhythm, patient, _lead_field(rng, diagnosis, patient, settings), settings.variety)
+    beat, factor, measurements = _draw_credible_beat(rng, setting)
+    p_waves = draw_p_templates(rng, setting, factor)
+    tracing = lay_out(rng, setting, beat, factor=factor, p_waves=p_waves)
+    measurements |= measure_rhythm(rhythm, qrs_ms=beat.qrs_duration_ms)
+    if p_waves:
+        measurements |= measure_p_wave(next(iter(p_waves.values())))
+    findings = find_measured(measurements)
+    conditions = find_conditions(diagnosis, rhythm, measurements, findings)
+    noise = draw_noise(rng, tracing.leads.shape[1], settings.noise_scale)
     return SimulatedRecord(
-        record_id=f"sim{seed}-r{record_index:07d}",
+        record_id=record_id,
         patient_id=patient.patient_id,
-        strip=to_standard_leads(leads + noise),
+        strip=to_standard_leads(tracing.leads + noise),
         conditions=conditions,
-        report=write_report(rng, diagnosis, rhythm, conditions, omission_rate=settings.report_omission_rate),
-        age=patient.age,
-        sex=patient.sex,
+        report=write_report(rng, conditions, findings=findings, style=settings.report),
+        age=patient.person.age,
+        sex=patient.person.sex,
         diagnosis=diagnosis,
         rhythm=rhythm,
-        qrs_duration_ms=beat.template.qrs_duration_ms,
-        qt_ms=beat.template.qt_ms,
-        axis_deg=beat.axis_deg,
+        qrs_duration_ms=beat.qrs_duration_ms,
+        qt_ms=beat.qt_ms,
+        axis_deg=measurements["axis_deg"],
         measurements=measurements,
-        findings=find_measured(measurements),
-        annotations=(),
+        findings=findings,
+        annotations=annotate(tracing, rhythm, conditions),
     )
 
 
-def find_conditions(diagnosis: Diagnosis, rhythm: Rhythm, beat: DominantBeat, sex: str) -> frozenset[str]:
-    """Name everything that is true of a strip: its diagnoses and what the criteria find on the dominant beat.
-
-    Returns:
-        `frozenset[str]`: Names of the terminology, closed upward; with `normal ecg` if nothing is abnormal.
-    """
-    found = _rhythm_conditions(diagnosis, rhythm) | _structural_conditions(diagnosis)
-    if not diagnosis.is_ventricular:
-        found |= _measured_conditions(diagnosis, beat, sex)
-    if found <= NORMAL_VARIANTS:
-        found.add("normal ecg")
-    rate = rhythm.ventricular_rate_per_min
-    if rate > 100:
-        found.add("tachycardia")
-    elif rate < 60:
-        found.add("bradycardia")
-    return frozenset(load_terminology().close_upward(found))
-
-
-def _rhythm_conditions(diagnosis: Diagnosis, rhythm: Rhythm) -> set[str]:
-    """The rhythm, its blocks and the premature beats that lie within the strip."""
-    found = {diagnosis.rhythm}
-    if diagnosis.rhythm == "second degree av block":
-        found.add("sinus rhythm")
-    if diagnosis.rhythm == "sinus arrhythmia" and rhythm.ventricular_rate_per_min < 60:
-        found.add("sinus bradycardia")
-    if diagnosis.has_first_degree_block:
-        found.add("first degree av block")
-    if rhythm.num_premature:
-        is_atrial = diagnosis.ectopy.startswith("atrial")
-        found.add("premature atrial contraction" if is_atrial else "premature ventricular contraction")
-    return found
-
-
-def _structural_conditions(diagnosis: Diagnosis) -> set[str]:
-    """Conduction, chambers, infarcts and repolarisation patterns as the diagnosis names them."""
-    found = set()
-    if diagnosis.conduction == "bifascicular block":
-        found |= {"right bundle branch block", "left anterior fascicular block"}
-    elif diagnosis.conduction != "normal conduction":
-        found.add(diagnosis.conduction)
-    if diagnosis.hypertrophy != "none":
-        found.add(diagnosis.hypertrophy)
-    if diagnosis.has_left_atrial_enlargement:
-        found.add("left atrial enlargement")
-    if diagnosis.has_right_atrial_enlargement:
-        found.add("right atrial enlargement")
-    disease = "myocardial ischemia" if diagnosis.repolarization == "ischemia" else "myocardial infarction"
-    found |= {f"{territory} {disease}" for territory in diagnosis.territories}
-    if diagnosis.repolarization in ("prolonged qt interval", "early repolarization", "digitalis effect"):
-        found.add(diagnosis.repolarization)
-    if diagnosis.repolarization.startswith("nonspecific"):
-        found.add("nondiagnostic st-t changes")
-    return found
-
-
-def _measured_conditions(diagnosis: Diagnosis, beat: DominantBeat, sex: str) -> set[str]:
-    """Axis, voltage, ST and T by the criteria, unless abnormal activation explains them."""
-    found = set()
-    if -90 <= beat.axis_deg < -30:
-        found.add("left axis deviation")
-    if 90 < beat.axis_deg < 180:
-        found.add("right axis deviation")
-    if criteria.limb_voltage_mv(beat.qrs(SAMPLING_RATE)) < criteria.LOW_LIMB_VOLTAGE_MV:
-        found.add("low qrs voltage")
-    if diagnosis.conduction in ABNORMAL_ACTIVATION:
-        return found
-    st_mv, t_mv = beat.st_mv(SAMPLING_RATE), beat.t_mv(SAMPLING_RATE)
-    if (
-        criteria.territories(criteria.has_st_elevation(st_mv, sex))
-        and diagnosis.repolarization != "early repolarization"
-    ):
-        found.add("st elevation")
-    if criteria.territories(st_mv <= criteria.ST_DEPRESSION_MV):
-        found.add("st depression")
-    if set(criteria.territories(t_mv <= criteria.T_INVERSION_MV)) - _expected_t_inversion(diagnosis):
-        found.add("t wave inversion")
-    return found
-
-
-def _expected_t_inversion(diagnosis: Diagnosis) -> set[str]:
-    """Groups of leads in which an inverted T belongs to the conduction disorder."""
-    has_right_block = diagnosis.conduction in ("right bundle branch block", "bifascicular block")
-    return {"anterior"} if has_right_block else set()
+def _lead_field(
+    rng: np.random.Generator, diagnosis: Diagnosis, patient: Patient, settings: SimulatorSettings
+) -> np.ndarray:
+    """Lead field of one recording: the patient's, with the electrodes as they were placed this time."""
+    voltage = patient.voltage * float(np.exp(rng.normal(0, priors.SERIAL_VOLTAGE_LOG_SD)))
+    torso = mirror_heart(patient.torso, patient.position) if diagnosis.has_dextrocardia else patient.torso
+    placed = place_electrodes(rng, torso, variety=settings.lead_field) * voltage
+    return exchange_arms(placed) if diagnosis.has_exchanged_arms else placed

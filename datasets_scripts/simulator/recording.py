@@ -1,34 +1,37 @@
-"""A whole strip: beats, atrial waves and pacing spikes laid on the time axis, plus noise."""
+"""A whole strip without noise: beats, atrial waves and pacing spikes laid on the time axis."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from datasets_scripts.schema import MICROVOLTS_PER_MILLIVOLT
-from datasets_scripts.simulator import criteria, priors
+from datasets_scripts.schema import MICROVOLTS_PER_MILLIVOLT, SAMPLING_RATE
+from datasets_scripts.simulator import priors
 from datasets_scripts.simulator.atria import (
     P_WINDOW_MS,
+    PTemplate,
     draw_ectopic_p_wave,
     draw_fibrillation_waves,
     draw_flutter_waves,
     draw_p_wave,
+    draw_retrograde_p_wave,
     heighten,
 )
 from datasets_scripts.simulator.beat import (
     BeatTemplate,
     axis_range,
-    frontal_axis_deg,
     render_beat,
     turn_axis,
     voltage_factor,
     voltage_limit,
 )
 from datasets_scripts.simulator.body import NUM_INDEPENDENT, limb_lead_matrix
+from datasets_scripts.simulator.chance import draw_number
 from datasets_scripts.simulator.depolarization import activate, activate_from_pacemaker, activate_from_ventricle
 from datasets_scripts.simulator.diagnosis import Diagnosis
+from datasets_scripts.simulator.kernels import VentricularActivity
 from datasets_scripts.simulator.patient import Patient
 from datasets_scripts.simulator.repolarization import draw_qt_ms, repolarize
-from datasets_scripts.simulator.rhythm import STRIP_DURATION_S, Rhythm
+from datasets_scripts.simulator.rhythm import STRIP_DURATION_S, PWaveKind, Rhythm
 
 
 FASCICULAR = frozenset({"left anterior fascicular block", "left posterior fascicular block", "bifascicular block"})
@@ -37,126 +40,103 @@ P_VOLTAGE_SD = 0.06
 SPIKE_SAMPLES = 2
 VENTRICULAR_SPIKE_MV = (0.5, 2.0)  # in the lead that shows it best
 ATRIAL_SPIKE_MV = (0.4, 1.2)
-DEEP_S_MV = -0.2
-# Height of R' in V1 and the part of the QRS in which it stands.
-LATE_R_MV = {
-    "right bundle branch block": 0.12,
-    "bifascicular block": 0.12,
-    "incomplete right bundle branch block": 0.08,
-}
-LATE_QRS_SHARE = 0.6
-MAX_BEAT_DRAWS = 10
-UPRIGHT_T_MV = 0.03
-UPRIGHT_T_ROWS = [criteria.ROW[lead] for lead in ("I", "II", "V4", "V5", "V6")]
+BIVENTRICULAR_SPIKE_GAP_S = 0.012
 VENTRICULAR_SPIKE_VECTOR = np.array([-0.6, -1.0, 0.5])
 ATRIAL_SPIKE_VECTOR = np.array([0.3, 0.6, 0.0])
+NUM_SAMPLES = int(STRIP_DURATION_S * SAMPLING_RATE)
 
 
-@dataclass(frozen=True)
-class DominantBeat:
-    """The beat that most of the strip is made of, and what is measured on it.
+@dataclass
+class Tracing:
+    """The parts of a noiseless strip, of which everything is known.
 
     Attributes:
-        template (`BeatTemplate`):
-            The beat in the independent leads.
-        axis_deg (`float`):
-            Electrical axis of the QRS, in degrees.
-        rr_s (`float`):
-            Mean interval between beats, in seconds.
+        leads (`np.ndarray` of shape `(8, 5000)`):
+            Voltages of the independent leads, in millivolts.
+        beat (`BeatTemplate`):
+            The beat that most of the strip is made of.
+        foci (`list[BeatTemplate]`):
+            Early ventricular beats.
+        p_waves (`dict[PWaveKind, PTemplate]`):
+            P waves by where they come from.
         voltage_factor (`float`):
             Factor by which the voltage was brought to the diagnosis.
     """
 
-    template: BeatTemplate
-    axis_deg: float
-    rr_s: float
+    leads: np.ndarray
+    beat: BeatTemplate
+    foci: list[BeatTemplate] = field(default_factory=list)
+    p_waves: dict[PWaveKind, PTemplate] = field(default_factory=dict)
     voltage_factor: float = 1.0
 
-    def qrs(self, sampling_rate: int) -> np.ndarray:
-        """QRS in the standard leads; shape `(12, num_samples)`, millivolts."""
-        end = self.template.onset + int(self.template.qrs_duration_ms * sampling_rate / 1000)
-        return limb_lead_matrix() @ self.template.waveform[:, self.template.onset : end]
 
-    def st_mv(self, sampling_rate: int) -> np.ndarray:
-        """Voltage of the standard leads at the ST point; shape `(12,)`, millivolts."""
-        is_fast = self.rr_s < criteria.FAST_RR_S
-        after_j_ms = criteria.FAST_ST_POINT_AFTER_J_MS if is_fast else criteria.ST_POINT_AFTER_J_MS
-        point_ms = self.template.qrs_duration_ms + after_j_ms
-        return (
-            limb_lead_matrix() @ self.template.waveform[:, self.template.onset + int(point_ms * sampling_rate / 1000)]
-        )
+@dataclass(frozen=True)
+class Setting:
+    """What a beat is drawn for: the diagnosis with its rhythm, in a patient with electrodes on.
 
-    def t_mv(self, sampling_rate: int) -> np.ndarray:
-        """Extreme voltage of T in the standard leads; shape `(12,)`, millivolts."""
-        per_ms = sampling_rate / 1000
-        start = self.template.onset + int((self.template.qrs_duration_ms + 95) * per_ms)
-        end = max(self.template.onset + int((self.template.qt_ms + 20) * per_ms), start + 5)
-        return criteria.extreme_of_t(limb_lead_matrix() @ self.template.waveform[:, start:end])
+    Attributes:
+        diagnosis (`Diagnosis`): What is to be seen.
+        rhythm (`Rhythm`): When it happens.
+        patient (`Patient`): Whose heart it is.
+        field (`np.ndarray` of shape `(8, 3)`): Lead field of this recording.
+        variety (`float`): How much hearts with the same diagnosis differ.
+    """
+
+    diagnosis: Diagnosis
+    rhythm: Rhythm
+    patient: Patient
+    field: np.ndarray
+    variety: float = 1.0
 
 
-def contradicts(beat: DominantBeat, diagnosis: Diagnosis, *, sex: str, sampling_rate: int) -> bool:
-    """Whether a reader of the drawn beat would deny its diagnosis."""
-    if diagnosis.is_healthy:
-        return bool(beat.t_mv(sampling_rate)[UPRIGHT_T_ROWS].min() < UPRIGHT_T_MV)
-    qrs = beat.qrs(sampling_rate)
-    if diagnosis.conduction in LATE_R_MV:
-        late_v1 = qrs[criteria.ROW["V1"], int(LATE_QRS_SHARE * qrs.shape[1]) :]
-        if late_v1.max() < LATE_R_MV[diagnosis.conduction]:
-            return True
-    if diagnosis.hypertrophy == "right ventricular hypertrophy":
-        has_small_r = qrs[criteria.ROW["V1"]].max() < -qrs[criteria.ROW["V1"]].min()
-        return bool(has_small_r or qrs[criteria.ROW["V6"]].min() > DEEP_S_MV)
-    return diagnosis.hypertrophy == "left ventricular hypertrophy" and criteria.hypertrophy_ratio(qrs, sex) < 1
+def draw_beat(rng: np.random.Generator, setting: Setting) -> tuple[BeatTemplate, float]:
+    """Draw the beat most of the strip is made of, with the axis and the voltage that the diagnosis demands.
 
-
-def draw_dominant_beat(
-    rng: np.random.Generator,
-    diagnosis: Diagnosis,
-    rhythm: Rhythm,
-    *,
-    patient: Patient,
-    field: np.ndarray,
-    sampling_rate: int,
-) -> DominantBeat:
-    """Draw the conducted (or paced) beat of a recording; one that contradicts its diagnosis is drawn again."""
-    for _ in range(MAX_BEAT_DRAWS - 1):
-        beat = _draw_beat(rng, diagnosis, rhythm, patient=patient, field=field, sampling_rate=sampling_rate)
-        if not contradicts(beat, diagnosis, sex=patient.sex, sampling_rate=sampling_rate):
-            return beat
-    return _draw_beat(rng, diagnosis, rhythm, patient=patient, field=field, sampling_rate=sampling_rate)
-
-
-def _draw_beat(
-    rng: np.random.Generator,
-    diagnosis: Diagnosis,
-    rhythm: Rhythm,
-    *,
-    patient: Patient,
-    field: np.ndarray,
-    sampling_rate: int,
-) -> DominantBeat:
-    """Draw a beat and bring its axis and its voltage to what the diagnosis demands."""
-    if rhythm.is_ventricular_paced:
-        activity = activate_from_pacemaker(rng)
-    else:
-        activity = activate(rng, diagnosis)
-        if diagnosis.hypertrophy == "right ventricular hypertrophy":
-            # A large right ventricle lies behind the sternum, however the heart lay before.
-            activity.dipole = activity.dipole._replace(weights=activity.dipole.weights @ patient.position)
-        repolarize(rng, activity, diagnosis)
-        wanted = axis_range(diagnosis)
-        if wanted is not None:
-            turn_axis(rng, activity, field, wanted, turns_t=diagnosis.conduction not in FASCICULAR)
+    Returns:
+        `tuple`: The beat, and the factor by which its voltage was changed.
+    """
+    diagnosis, rhythm, patient = setting.diagnosis, setting.rhythm, setting.patient
+    activity = _activate(rng, setting)
     activity.qt_ms = draw_qt_ms(
-        rng, diagnosis, rr_s=rhythm.mean_rr_s, qrs_duration_ms=activity.qrs_duration_ms, sex=patient.sex
+        rng,
+        diagnosis,
+        rr_s=rhythm.usual_rr_s,
+        qrs_duration_ms=activity.qrs_duration_ms,
+        sex=patient.person.sex,
     )
-    template = render_beat(rng, activity, field, sampling_rate)
-    beat = DominantBeat(template, frontal_axis_deg(activity, field), rhythm.mean_rr_s)
-    qrs = beat.qrs(sampling_rate)
-    factor = 1.0 if rhythm.is_ventricular_paced else voltage_factor(rng, qrs, diagnosis, patient.sex)
-    factor *= voltage_limit(qrs * factor, is_large=diagnosis.is_ventricular or diagnosis.hypertrophy != "none")
-    scaled = replace(template, waveform=template.waveform * np.float32(factor))
-    return DominantBeat(scaled, beat.axis_deg, beat.rr_s, factor)
+    template = render_beat(rng, activity, setting.field, SAMPLING_RATE)
+    twelve = template.qrs(SAMPLING_RATE)
+    factor = 1.0 if diagnosis.is_ventricular else voltage_factor(rng, twelve, diagnosis, patient.person.sex)
+    factor *= voltage_limit(twelve * factor, is_large=diagnosis.is_ventricular or diagnosis.hypertrophy != "none")
+    return replace(template, waveform=template.waveform * np.float32(factor)), factor
+
+
+def _activate(rng: np.random.Generator, setting: Setting) -> VentricularActivity:
+    """Ventricular activity with ST-T, turned to the axis of the diagnosis."""
+    diagnosis, patient = setting.diagnosis, setting.patient
+    if diagnosis.rhythm == "paced rhythm" and diagnosis.is_ventricular:
+        return activate_from_pacemaker(rng, is_biventricular=diagnosis.pacing == "biventricular")
+    if diagnosis.is_ventricular:
+        return activate_from_ventricle(rng)
+    # All recordings of a heart start from the same numbers: equal diagnoses give equal beats.
+    activity = activate(rng, diagnosis, variety=setting.variety)
+    if patient.person.sex == "female":
+        activity.qrs_duration_ms = max(activity.qrs_duration_ms * priors.FEMALE_QRS_FACTOR, 78.0)
+    keep_wide(activity, diagnosis)
+    if diagnosis.hypertrophy == "right ventricular hypertrophy":
+        # A large right ventricle lies behind the sternum, however the heart lay before.
+        activity.dipole = activity.dipole._replace(weights=activity.dipole.weights @ patient.position)
+    repolarize(rng, activity, diagnosis)
+    wanted = axis_range(diagnosis)
+    if wanted is not None:
+        turn_axis(rng, activity, setting.field, wanted, turns_t=diagnosis.conduction not in FASCICULAR)
+    return activity
+
+
+def keep_wide(activity: VentricularActivity, diagnosis: Diagnosis) -> None:
+    """Bring the duration of QRS back into the limits that define the conduction disorder, in place."""
+    low, high = priors.QRS_LIMITS_MS.get(diagnosis.conduction, priors.QRS_LIMITS_MS["normal conduction"])
+    activity.qrs_duration_ms = float(np.clip(activity.qrs_duration_ms, low, high))
 
 
 def _add(leads: np.ndarray, waveform: np.ndarray, start: int, scale: float) -> None:
@@ -168,97 +148,116 @@ def _add(leads: np.ndarray, waveform: np.ndarray, start: int, scale: float) -> N
 
 def _draw_spike(rng: np.random.Generator, voltages: np.ndarray, height_mv: tuple[float, float]) -> np.ndarray:
     """Draw the height of the pacing spikes; `voltages` of shape `(8,)` gives their share in each lead."""
-    return voltages / np.abs(voltages).max() * rng.uniform(*height_mv)
+    return (voltages / np.abs(voltages).max() * rng.uniform(*height_mv)).astype(np.float32)
 
 
-def _add_spike(leads: np.ndarray, voltages: np.ndarray, sample: int) -> None:
+def _add_spike(leads: np.ndarray, voltages: np.ndarray, time_s: float) -> None:
     """Add a pacing spike of 4 ms."""
+    sample = round(time_s * SAMPLING_RATE)
     if 0 <= sample < leads.shape[1] - SPIKE_SAMPLES:
         leads[:, sample : sample + SPIKE_SAMPLES] += voltages[:, None]
 
 
-def _limited(template: BeatTemplate) -> BeatTemplate:
-    """A ventricular beat, made smaller if it is too large for a human heart."""
-    factor = voltage_limit(limb_lead_matrix() @ template.waveform, is_large=True)
-    return replace(template, waveform=template.waveform * np.float32(factor))
-
-
-def _add_beats(
-    rng: np.random.Generator,
-    leads: np.ndarray,
-    rhythm: Rhythm,
-    beat: DominantBeat,
-    *,
-    field: np.ndarray,
-    sampling_rate: int,
-) -> None:
-    """Lay the QRS-T complexes on the strip; ventricular beats come from one focus, now and then from two."""
+def draw_foci(rng: np.random.Generator, setting: Setting, beat: BeatTemplate) -> list[BeatTemplate]:
+    """Draw the early beats of the ventricles, one for each focus of the rhythm; none too large for a human heart."""
     foci: list[BeatTemplate] = []
-    if any(kind == "ventricular" for _, kind in rhythm.beats):
-        for _ in range(1 if rng.random() < 0.85 else 2):
-            activity = activate_from_ventricle(rng)
-            activity.qt_ms = beat.template.qt_ms * 1.05 + 25
-            foci.append(_limited(render_beat(rng, activity, field, sampling_rate)))
-    swing = rng.uniform(*priors.RESPIRATORY_VOLTAGE_SHARE)
-    spike = _draw_spike(rng, field @ VENTRICULAR_SPIKE_VECTOR, VENTRICULAR_SPIKE_MV)
-    for time, kind in rhythm.beats:
-        breathing = np.sin(2 * np.pi * rhythm.respiration_hz * time + rhythm.respiration_phase)
-        scale = 1 + swing * breathing + rng.normal(0, BEAT_VOLTAGE_SD)
-        focus = foci[int(len(foci) > 1 and rng.random() < 0.4)] if kind == "ventricular" else beat.template
-        _add(leads, focus.waveform, round(time * sampling_rate) - focus.onset, scale)
+    early = [beat.focus for beat in setting.rhythm.beats if beat.kind == "ventricular" and beat.is_early]
+    for _ in range(max(early, default=-1) + 1):
+        activity = activate_from_ventricle(rng)
+        activity.qt_ms = beat.qt_ms * 1.05 + 25
+        template = render_beat(rng, activity, setting.field, SAMPLING_RATE)
+        factor = voltage_limit(limb_lead_matrix() @ template.waveform, is_large=True)
+        foci.append(replace(template, waveform=template.waveform * np.float32(factor)))
+    return foci
+
+
+def _add_beats(rng: np.random.Generator, tracing: Tracing, setting: Setting) -> None:
+    """Lay the QRS-T complexes and the spikes before them on the strip."""
+    rhythm = setting.rhythm
+    swing = draw_number(rng, priors.RESPIRATORY_VOLTAGE_SHARE)
+    spike = _draw_spike(rng, setting.field @ VENTRICULAR_SPIKE_VECTOR, VENTRICULAR_SPIKE_MV)
+    scales = 1 + rng.normal(0, BEAT_VOLTAGE_SD, len(rhythm.beats))
+    for beat, scale in zip(rhythm.beats, scales, strict=True):
+        breathing = np.sin(2 * np.pi * rhythm.respiration_hz * beat.time + rhythm.respiration_phase)
+        is_focus = beat.kind == "ventricular" and beat.is_early
+        template = tracing.foci[beat.focus] if is_focus else tracing.beat
+        start = round(beat.time * SAMPLING_RATE) - template.onset
+        _add(tracing.leads, template.waveform, start, float(scale + swing * breathing))
         if rhythm.is_ventricular_paced:
-            _add_spike(leads, spike, round((time - 0.006) * sampling_rate))
+            _add_spike(tracing.leads, spike, beat.time - 0.006)
+            if setting.diagnosis.pacing == "biventricular":
+                _add_spike(tracing.leads, spike * np.float32(0.7), beat.time - 0.006 - BIVENTRICULAR_SPIKE_GAP_S)
 
 
-def _add_atria(
-    rng: np.random.Generator,
-    leads: np.ndarray,
-    diagnosis: Diagnosis,
-    rhythm: Rhythm,
-    *,
-    field: np.ndarray,
-    sampling_rate: int,
-) -> None:
+def draw_p_templates(rng: np.random.Generator, setting: Setting, factor: float) -> dict[PWaveKind, PTemplate]:
+    """Draw the P waves that the rhythm has, by where they come from."""
+    diagnosis, rhythm = setting.diagnosis, setting.rhythm
+    # A voltage lowered by what lies between heart and skin is lowered in the P wave too.
+    lead_field = setting.field * min(factor, 1.0) if diagnosis.has_low_voltage else setting.field
+    kinds = {wave.kind for wave in rhythm.p_waves}
+    intervals_ms = [(beat.time - beat.p_time) * 1000 for beat in rhythm.beats if beat.p_time is not None]
+    templates: dict[PWaveKind, PTemplate] = {}
+    if "sinus" in kinds:
+        wave = draw_p_wave(rng, diagnosis, pr_ms=min(intervals_ms, default=None))
+        templates["sinus"] = wave.render(lead_field, SAMPLING_RATE)
+        if diagnosis.has_right_atrial_enlargement and not diagnosis.has_low_voltage:
+            templates["sinus"] = heighten(rng, templates["sinus"])
+    if "ectopic" in kinds:
+        templates["ectopic"] = draw_ectopic_p_wave(rng).render(lead_field, SAMPLING_RATE)
+    if "retrograde" in kinds:
+        templates["retrograde"] = draw_retrograde_p_wave(rng).render(lead_field, SAMPLING_RATE)
+    return templates
+
+
+def _add_atria(rng: np.random.Generator, tracing: Tracing, setting: Setting) -> None:
     """Lay P waves, flutter waves or fibrillation waves on the strip."""
-    if diagnosis.rhythm == "atrial flutter":
-        leads += draw_flutter_waves(rng, rhythm, field, leads.shape[1])
-    if diagnosis.rhythm == "atrial fibrillation":
-        leads += draw_fibrillation_waves(rng, field, leads.shape[1])
-    if not rhythm.p_waves:
-        return
-    waves = {"sinus": draw_p_wave(rng, diagnosis).render(field, sampling_rate)}
-    if diagnosis.has_right_atrial_enlargement and not diagnosis.has_low_voltage:
-        waves["sinus"] = heighten(rng, waves["sinus"])
-    if any(kind == "ectopic" for _, kind in rhythm.p_waves):
-        waves["ectopic"] = draw_ectopic_p_wave(rng).render(field, sampling_rate)
-    spike = _draw_spike(rng, field @ ATRIAL_SPIKE_VECTOR, ATRIAL_SPIKE_MV)
+    rhythm, leads = setting.rhythm, tracing.leads
+    lead_field = setting.field * min(tracing.voltage_factor, 1.0)
+    if not setting.diagnosis.has_low_voltage:
+        lead_field = setting.field
+    if rhythm.flutter_hz is not None:
+        leads += draw_flutter_waves(rng, rhythm, lead_field, leads.shape[1])
+    if rhythm.is_fibrillating:
+        leads += draw_fibrillation_waves(rng, lead_field, leads.shape[1])
+    spike = _draw_spike(rng, setting.field @ ATRIAL_SPIKE_VECTOR, ATRIAL_SPIKE_MV)
     offset_s = P_WINDOW_MS[0] / 1000
-    for time, kind in rhythm.p_waves:
-        _add(leads, waves[kind], round((time + offset_s) * sampling_rate), 1 + rng.normal(0, P_VOLTAGE_SD))
+    for time, kind, _ in rhythm.p_waves:
+        start = round((time + offset_s) * SAMPLING_RATE)
+        _add(leads, tracing.p_waves[kind].waveform, start, 1 + rng.normal(0, P_VOLTAGE_SD))
         if rhythm.is_atrial_paced:
-            _add_spike(leads, spike, round((time - 0.004) * sampling_rate))
+            _add_spike(leads, spike, time - 0.004)
 
 
-def draw_independent_leads(
+def lay_out(
     rng: np.random.Generator,
-    diagnosis: Diagnosis,
-    rhythm: Rhythm,
-    beat: DominantBeat,
+    setting: Setting,
+    beat: BeatTemplate,
     *,
-    field: np.ndarray,
-    sampling_rate: int,
-) -> np.ndarray:
-    """Draw the noiseless voltages of the eight independent leads.
+    factor: float,
+    p_waves: dict[PWaveKind, PTemplate],
+) -> Tracing:
+    """Lay everything on the time axis.
+
+    Args:
+        rng (`np.random.Generator`):
+            Source of early beats and of what differs from beat to beat.
+        setting (`Setting`):
+            The diagnosis with its rhythm.
+        beat (`BeatTemplate`):
+            As `draw_beat` returns it.
+        factor (`float`):
+            As `draw_beat` returns it.
+        p_waves (`dict[PWaveKind, PTemplate]`):
+            As `draw_p_templates` returns them.
 
     Returns:
-        `np.ndarray` of shape `(8, num_samples)`: Millivolts, `float32`.
+        `Tracing`: Noiseless voltages and their parts.
     """
-    leads = np.zeros((NUM_INDEPENDENT, int(STRIP_DURATION_S * sampling_rate)), dtype=np.float32)
-    _add_beats(rng, leads, rhythm, beat, field=field, sampling_rate=sampling_rate)
-    # A voltage lowered by what lies between heart and skin is lowered in the P wave too.
-    atrial_field = field * min(beat.voltage_factor, 1.0) if diagnosis.has_low_voltage else field
-    _add_atria(rng, leads, diagnosis, rhythm, field=atrial_field, sampling_rate=sampling_rate)
-    return leads
+    leads = np.zeros((NUM_INDEPENDENT, NUM_SAMPLES), dtype=np.float32)
+    tracing = Tracing(leads, beat, draw_foci(rng, setting, beat), p_waves, factor)
+    _add_beats(rng, tracing, setting)
+    _add_atria(rng, tracing, setting)
+    return tracing
 
 
 def to_standard_leads(independent: np.ndarray) -> np.ndarray:

@@ -10,10 +10,10 @@ import numpy as np
 
 from datasets_scripts.simulator import priors
 from datasets_scripts.simulator.body import NUM_INDEPENDENT, precordial_bump
+from datasets_scripts.simulator.chance import draw_number
 from datasets_scripts.simulator.depolarization import NUM_PHASES
-from datasets_scripts.simulator.diagnosis import ABNORMAL_ACTIVATION, Diagnosis
+from datasets_scripts.simulator.diagnosis import ABNORMAL_ACTIVATION, INFARCTIONS, Diagnosis
 from datasets_scripts.simulator.kernels import VentricularActivity, one_kernel
-from datasets_scripts.simulator.rhythm import draw_number
 
 
 class Wall(NamedTuple):
@@ -23,18 +23,38 @@ class Wall(NamedTuple):
     near: np.ndarray
 
 
-def draw_wall(rng: np.random.Generator, territory: str) -> Wall:
+# Walls that the name of a site stands for.
+WALLS_OF_SITE = {
+    "": ("lateral",),
+    "anterior": ("anterior",),
+    "anteroseptal": ("anteroseptal",),
+    "anterolateral": ("anterior", "lateral"),
+    "apical": ("apical",),
+    "inferior": ("inferior",),
+    "inferolateral": ("inferior", "lateral"),
+    "inferoposterior": ("inferior", "posterior"),
+    "lateral": ("lateral",),
+    "high lateral": ("high lateral",),
+    "posterior": ("posterior",),
+}
+
+
+def draw_wall(rng: np.random.Generator, name: str) -> Wall:
     """Draw where exactly a named wall faces in this patient."""
-    if territory == "anterior":
+    if name == "anterior":
         return Wall(np.array([0.08, 0.0, -0.90]), precordial_bump(rng.uniform(2.3, 3.8), rng.uniform(0.9, 1.6)))
-    if territory == "anteroseptal":
+    if name == "anteroseptal":
         return Wall(np.array([-0.05, 0.0, -0.95]), precordial_bump(rng.uniform(1.6, 2.6), rng.uniform(0.7, 1.1)))
-    if territory == "inferior":
+    if name == "apical":
+        return Wall(np.array([0.55, 0.30, -0.60]), precordial_bump(rng.uniform(4.0, 4.8), rng.uniform(0.9, 1.3)))
+    if name == "inferior":
         direction = np.array([rng.uniform(-0.25, 0.25), 1.0, rng.uniform(-0.2, 0.3)])
         return Wall(direction, np.zeros(NUM_INDEPENDENT))
-    if territory == "lateral":
+    if name == "lateral":
         direction = np.array([1.0, rng.uniform(-0.3, 0.1), 0.1])
         return Wall(direction, precordial_bump(rng.uniform(5.4, 6.5), rng.uniform(0.8, 1.2)))
+    if name == "high lateral":
+        return Wall(np.array([0.80, rng.uniform(-0.70, -0.50), 0.1]), np.zeros(NUM_INDEPENDENT))
     return Wall(np.array([0.1, 0.1, 0.95]), np.zeros(NUM_INDEPENDENT))  # posterior: faces no chest lead
 
 
@@ -65,23 +85,37 @@ def _lose_tissue(
     activity.near_field = activity.near_field.joined(near)
 
 
+class Infarct(NamedTuple):
+    """How much tissue is lost, and the voltages of injury (ST) and of T, along the wall."""
+
+    depth: float
+    injury_mv: float
+    t_mv: float
+
+
+def _draw_infarct(rng: np.random.Generator, age: str) -> Infarct:
+    """Draw an infarct of an age: ST goes down within days, T turns over, Q stays."""
+    if age == "acute infarction":
+        return Infarct(rng.uniform(0.0, 0.8), rng.uniform(0.14, 0.36), rng.uniform(-0.15, 0.45))
+    if age == "recent infarction":
+        return Infarct(rng.uniform(0.45, 1.3), rng.uniform(0.02, 0.10), rng.uniform(-0.50, -0.22))
+    return Infarct(rng.uniform(0.50, 1.4), max(0.0, rng.normal(0.015, 0.025)), rng.uniform(-0.30, 0.20))
+
+
 def _infarct(rng: np.random.Generator, activity: VentricularActivity, diagnosis: Diagnosis) -> None:
     """Q waves and loss of R over the wall; injury current (ST) when acute; T away from the wall later."""
-    is_acute = diagnosis.repolarization == "acute infarction"
-    named = diagnosis.territories[0]
-    low, high = (0.0, 0.8) if is_acute else (0.45, 1.4)
-    depth = rng.uniform(low, high)
-    injury_mv = rng.uniform(0.13, 0.34) if is_acute else max(0.0, rng.normal(0.02, 0.04))
-    t_mv = rng.uniform(-0.35, 0.40) if is_acute else rng.uniform(-0.40, 0.20)
+    site = diagnosis.territories[0]
+    infarct = _draw_infarct(rng, diagnosis.repolarization)
     activity.t_vector = activity.t_vector * [rng.uniform(0.1, 1.0), rng.uniform(0.3, 1.0), 1.0]
-    for territory in diagnosis.territories:
-        wall = draw_wall(rng, territory)
-        _lose_tissue(rng, activity, wall, depth=depth, is_inferior=territory == "inferior")
-        activity.st_vector = activity.st_vector + wall.direction * injury_mv
-        activity.st_near = activity.st_near + wall.near * injury_mv * 0.8
-        activity.t_vector = activity.t_vector * (1.0 if t_mv > 0 else 0.6) + wall.direction * t_mv * 0.7
-        activity.t_near = activity.t_near + wall.near * t_mv * 0.7
-    if named in ("anterior", "anteroseptal") and rng.random() < 0.3:
+    for name in WALLS_OF_SITE[site]:
+        wall = draw_wall(rng, name)
+        _lose_tissue(rng, activity, wall, depth=infarct.depth, is_inferior=name == "inferior")
+        activity.st_vector = activity.st_vector + wall.direction * infarct.injury_mv
+        activity.st_near = activity.st_near + wall.near * infarct.injury_mv * 0.8
+        kept = 1.0 if infarct.t_mv > 0 else 0.6
+        activity.t_vector = activity.t_vector * kept + wall.direction * infarct.t_mv * 0.7
+        activity.t_near = activity.t_near + wall.near * infarct.t_mv * 0.7
+    if site in ("anterior", "anteroseptal") and rng.random() < 0.3:
         activity.biphasic_near = -0.12 * precordial_bump(3, 1.2)
 
 
@@ -90,8 +124,9 @@ def _ischemia(rng: np.random.Generator, activity: VentricularActivity, diagnosis
     kind = rng.random()
     has_st_depression, has_t_inversion = kind < 0.65, kind > 0.30
     severity = rng.uniform(0.7, 1.6)
-    for territory in diagnosis.territories:
-        wall = draw_wall(rng, territory)
+    site = diagnosis.territories[0]
+    for name in WALLS_OF_SITE[site]:
+        wall = draw_wall(rng, name)
         if has_st_depression:
             activity.st_vector = activity.st_vector - wall.direction * 0.09 * severity
             activity.st_near = activity.st_near - wall.near * 0.07 * severity
@@ -99,8 +134,21 @@ def _ischemia(rng: np.random.Generator, activity: VentricularActivity, diagnosis
         if has_t_inversion:
             activity.t_vector = activity.t_vector * 0.5 - wall.direction * 0.24 * severity
             activity.t_near = activity.t_near - wall.near * 0.25 * severity
-    if diagnosis.territories[0] == "anterior" and rng.random() < 0.3:
+    if not site:  # everywhere: the subendocardial layer of the whole ventricle
+        activity.st_vector = activity.st_vector - np.array([0.0, 0.05, 0.0]) * severity
+        activity.t_vector = activity.t_vector * [1.0, rng.uniform(0.0, 0.6), 0.7]
+    if site == "anterior" and rng.random() < 0.3:
         activity.biphasic_near = -0.12 * precordial_bump(3, 1.2)
+
+
+def _injure(rng: np.random.Generator, activity: VentricularActivity, diagnosis: Diagnosis) -> None:
+    """Deep ST depression of subendocardial injury over the walls of the diagnosis."""
+    severity_mv = rng.uniform(0.16, 0.32)
+    for name in WALLS_OF_SITE[diagnosis.territories[0]]:
+        wall = draw_wall(rng, name)
+        activity.st_vector = activity.st_vector - wall.direction * severity_mv * 0.7
+        activity.st_near = activity.st_near - wall.near * severity_mv * 0.6
+        activity.t_vector = activity.t_vector * rng.uniform(0.2, 0.8) - wall.direction * rng.uniform(-0.05, 0.20)
 
 
 def _nonspecific_t_change(rng: np.random.Generator, activity: VentricularActivity) -> None:
@@ -131,11 +179,68 @@ def _digitalis(rng: np.random.Generator, activity: VentricularActivity) -> None:
     activity.t_vector = activity.t_vector * rng.uniform(-0.2, 0.5)
 
 
+def _hyperkalemia(rng: np.random.Generator, activity: VentricularActivity) -> None:
+    """Tall, narrow, pointed T waves; QRS widens when severe. Source: Surawicz & Knilans, Chou's ECG, chapter 22."""
+    size = rng.uniform(2.4, 3.6)
+    length = max(float(np.linalg.norm(activity.t_vector)), 0.30)
+    activity.t_vector = np.array([0.75, 0.45, -0.50]) * length * size / 1.3 + rng.normal(0, 0.05, 3)
+    activity.t_near = activity.t_near + precordial_bump(rng.uniform(2.5, 3.6), 1.2) * rng.uniform(0.35, 0.7)
+    activity.t_width = rng.uniform(0.50, 0.66)
+    activity.st_vector = activity.st_vector * 0.5
+    activity.qrs_duration_ms *= rng.uniform(1.0, 1.22)
+
+
+def _hypokalemia(rng: np.random.Generator, activity: VentricularActivity) -> None:
+    """Low T, sagging ST and a U wave higher than T. Source: Surawicz & Knilans, Chou's ECG, chapter 22."""
+    activity.t_vector = activity.t_vector * rng.uniform(0.10, 0.45)
+    activity.t_near = activity.t_near * 0.3
+    activity.st_vector = activity.st_vector - np.array([0.07, 0.05, -0.05]) * rng.uniform(0.7, 1.4)
+    activity.u_mv = rng.uniform(0.14, 0.32)
+
+
+def _hypocalcemia(rng: np.random.Generator, activity: VentricularActivity) -> None:
+    """A long ST segment before a T wave of usual or small width."""
+    activity.t_width = rng.uniform(0.60, 0.80)
+
+
+def _hypercalcemia(rng: np.random.Generator, activity: VentricularActivity) -> None:
+    """T follows QRS at once: hardly any ST segment."""
+    activity.t_width = rng.uniform(0.80, 1.0)
+
+
+def _short_qt(rng: np.random.Generator, activity: VentricularActivity) -> None:
+    """Short QT with tall, narrow T waves. Source: Priori et al. 2015, Eur Heart J 36:2793."""
+    activity.t_width = rng.uniform(0.65, 0.85)
+    activity.t_vector = activity.t_vector * rng.uniform(1.1, 1.7)
+
+
+def _pericarditis(rng: np.random.Generator, activity: VentricularActivity) -> None:
+    """ST elevation in nearly all leads, turned up from below. Source: Imazio & Gaita 2015, Heart 101:1159."""
+    size = rng.uniform(0.9, 1.6)
+    activity.st_vector = activity.st_vector + np.array([0.14, 0.15, -0.07]) * size
+    activity.t_vector = activity.t_vector * rng.uniform(0.8, 1.3) + np.array([0.05, 0.05, -0.03])
+
+
+def _brugada(rng: np.random.Generator, activity: VentricularActivity) -> None:
+    """J point of 0.2 mV or more in V1 and V2 that falls into a negative T. Source: Wilde et al. 2002, EHJ 23:1648."""
+    bump = precordial_bump(rng.uniform(1.2, 1.8), rng.uniform(0.45, 0.65))
+    height = rng.uniform(0.38, 0.65)
+    activity.coved_near = bump * height
+    activity.t_near = activity.t_near - bump * rng.uniform(0.25, 0.45)
+
+
 _PATTERNS = {
     "nonspecific t change": _nonspecific_t_change,
     "nonspecific st change": _nonspecific_st_change,
     "early repolarization": _early_repolarization,
     "digitalis effect": _digitalis,
+    "hyperkalemia": _hyperkalemia,
+    "hypokalemia": _hypokalemia,
+    "hypercalcemia": _hypercalcemia,
+    "hypocalcemia": _hypocalcemia,
+    "short qt interval": _short_qt,
+    "acute pericarditis": _pericarditis,
+    "brugada pattern": _brugada,
 }
 
 
@@ -169,12 +274,23 @@ def repolarize(rng: np.random.Generator, activity: VentricularActivity, diagnosi
             Its repolarisation and territories are used.
     """
     _add_normal_variety(rng, activity, diagnosis)
-    if diagnosis.repolarization.endswith("infarction"):
+    if diagnosis.repolarization in INFARCTIONS:
         _infarct(rng, activity, diagnosis)
     elif diagnosis.repolarization == "ischemia":
         _ischemia(rng, activity, diagnosis)
+    elif diagnosis.repolarization == "injury":
+        _injure(rng, activity, diagnosis)
     elif diagnosis.repolarization in _PATTERNS:
         _PATTERNS[diagnosis.repolarization](rng, activity)
+
+
+QTC_OF_PATTERN = {
+    "prolonged qt interval": priors.PROLONGED_QTC_MS,
+    "short qt interval": priors.SHORT_QTC_MS,
+    "hypercalcemia": priors.HYPERCALCEMIA_QTC_MS,
+    "hypocalcemia": priors.HYPOCALCEMIA_QTC_MS,
+    "hypokalemia": priors.HYPOKALEMIA_QTC_MS,
+}
 
 
 def draw_qt_ms(
@@ -184,9 +300,9 @@ def draw_qt_ms(
     corrected = draw_number(rng, priors.QTC_MS)
     if sex == "female":
         corrected += priors.QTC_FEMALE_EXTRA_MS
-    if diagnosis.repolarization == "prolonged qt interval":
-        corrected = rng.uniform(*priors.PROLONGED_QTC_MS)
+    if diagnosis.repolarization in QTC_OF_PATTERN:
+        corrected = draw_number(rng, QTC_OF_PATTERN[diagnosis.repolarization])
     if diagnosis.repolarization == "digitalis effect":
-        corrected -= rng.uniform(*priors.DIGITALIS_QTC_SHORTENING_MS)
+        corrected -= draw_number(rng, priors.DIGITALIS_QTC_SHORTENING_MS)
     widening = max(qrs_duration_ms - priors.NORMAL_QRS_MS, 0.0) * priors.QT_PER_QRS
     return corrected * float(np.clip(rr_s, 0.3, 1.5)) ** priors.QT_RATE_EXPONENT + widening

@@ -1,21 +1,56 @@
-"""When things happen: P waves, conducted beats, premature beats, blocks and pacing on one time axis."""
+"""When things happen: P waves, conducted beats, early beats, blocks and pacing on one time axis."""
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 
 from datasets_scripts.simulator import priors
-from datasets_scripts.simulator.diagnosis import Diagnosis, pick
+from datasets_scripts.simulator.chance import draw_number
+from datasets_scripts.simulator.diagnosis import Diagnosis
 
 
 STRIP_DURATION_S = 10.0
 TIMELINE_END_S = STRIP_DURATION_S + 0.5
+# An early beat nearer to the edge lacks the interval before it or the pause after it, by which a reader knows it.
+SEEN_EDGE_S = 0.3
 
 BeatKind = Literal["conducted", "ventricular"]
-PWaveKind = Literal["sinus", "ectopic"]
+PWaveKind = Literal["sinus", "ectopic", "retrograde"]
 
-EVERY_NTH_BEAT = {"ventricular bigeminy": 2, "ventricular trigeminy": 3, "atrial bigeminy": 2}
+
+class Beat(NamedTuple):
+    """One QRS complex.
+
+    Attributes:
+        time (`float`):
+            QRS onset, in seconds.
+        kind (`BeatKind`):
+            Through the conduction system, or from the ventricular wall.
+        symbol (`str`):
+            The beat in the vocabulary of WFDB, see `annotations.Annotation`.
+        p_time (`float` or `None`):
+            Onset of the P wave that was conducted, in seconds.
+        focus (`int`):
+            Which of the ventricular foci it comes from.
+        is_early (`bool`):
+            Whether it is premature.
+    """
+
+    time: float
+    kind: BeatKind
+    symbol: str = "N"
+    p_time: float | None = None
+    focus: int = 0
+    is_early: bool = False
+
+
+class PWaveEvent(NamedTuple):
+    """One P wave: its onset in seconds, where it comes from, and whether a QRS complex follows from it."""
+
+    time: float
+    kind: PWaveKind
+    is_conducted: bool = True
 
 
 @dataclass
@@ -23,58 +58,85 @@ class Rhythm:
     """All events of a recording, in seconds from its start.
 
     Attributes:
-        beats (`list[tuple[float, BeatKind]]`):
-            QRS onsets.
-        p_waves (`list[tuple[float, PWaveKind]]`):
-            P wave onsets.
-        num_premature (`int`):
-            Premature beats that lie well within the strip.
+        beats (`list[Beat]`):
+            QRS complexes in the order of their onsets.
+        p_waves (`list[PWaveEvent]`):
+            P waves.
         flutter_hz (`float` or `None`):
             Flutter waves per second.
+        is_fibrillating (`bool`):
+            Whether the atria fibrillate.
         av_block (`str`):
-            `"wenckebach"`, `"mobitz ii"` or `"2:1"` in second degree AV block, otherwise empty.
+            `"wenckebach"`, `"mobitz ii"`, `"2:1"` or `"high degree"` in second degree AV block, otherwise empty.
+        is_dissociated (`bool`):
+            Whether atria and ventricles beat on their own.
         is_ventricular_paced, is_atrial_paced (`bool`):
             Which spikes to draw.
         respiration_hz, respiration_phase (`float`):
             Breathing, which moves rate and voltage together.
     """
 
-    beats: list[tuple[float, BeatKind]] = field(default_factory=list)
-    p_waves: list[tuple[float, PWaveKind]] = field(default_factory=list)
-    num_premature: int = 0
+    beats: list[Beat] = field(default_factory=list)
+    p_waves: list[PWaveEvent] = field(default_factory=list)
     flutter_hz: float | None = None
+    is_fibrillating: bool = False
     av_block: str = ""
+    is_dissociated: bool = False
     is_ventricular_paced: bool = False
     is_atrial_paced: bool = False
     respiration_hz: float = 0.25
     respiration_phase: float = 0.0
 
     @property
+    def seen_beats(self) -> list[Beat]:
+        """Beats whose onset lies within the strip."""
+        return [beat for beat in self.beats if 0 <= beat.time < STRIP_DURATION_S]
+
+    @property
+    def early_beats(self) -> list[Beat]:
+        """Premature beats that lie well within the strip."""
+        low, high = SEEN_EDGE_S, STRIP_DURATION_S - SEEN_EDGE_S
+        return [beat for beat in self.beats if beat.is_early and low < beat.time < high]
+
+    @property
+    def num_premature(self) -> int:
+        """Number of `early_beats`."""
+        return len(self.early_beats)
+
+    @property
     def rr_s(self) -> np.ndarray:
         """Intervals between successive beats of the strip, in seconds."""
-        onsets = np.array([time for time, _ in self.beats if 0 <= time < STRIP_DURATION_S])
-        return np.diff(onsets)
+        return np.diff([beat.time for beat in self.seen_beats])
 
     @property
     def mean_rr_s(self) -> float:
-        """Mean interval between beats, in seconds."""
-        onsets = np.array([time for time, _ in self.beats])
-        return float(np.mean(np.diff(onsets))) if len(onsets) > 1 else 1.0
+        """Mean interval between beats of the strip, in seconds."""
+        intervals = self.rr_s
+        return float(intervals.mean()) if len(intervals) else STRIP_DURATION_S
+
+    @property
+    def usual_rr_s(self) -> float:
+        """Interval that the QT interval follows: of the beats that are not early and follow none, in seconds."""
+        usual = [
+            second.time - first.time
+            for first, second in zip(self.beats, self.beats[1:], strict=False)
+            if not first.is_early and not second.is_early
+        ]
+        return float(np.mean(usual)) if usual else self.mean_rr_s
 
     @property
     def ventricular_rate_per_min(self) -> float:
         """Mean rate of the ventricles over the strip."""
         return 60.0 / self.mean_rr_s
 
+    def add_p_wave(self, time: float, kind: PWaveKind = "sinus", *, is_conducted: bool = True) -> None:
+        """Add a P wave."""
+        self.p_waves.append(PWaveEvent(float(time), kind, is_conducted))
 
-def draw_number(rng: np.random.Generator, prior: priors.Normal | priors.Range) -> float:
-    """Draw from a uniform or a limited normal distribution; what falls outside the limits is drawn again."""
-    if isinstance(prior, priors.Range):
-        return float(rng.uniform(prior.low, prior.high))
-    number = rng.normal(prior.mean, prior.sd)
-    while not prior.low <= number <= prior.high:
-        number = rng.normal(prior.mean, prior.sd)
-    return float(number)
+    def sort(self) -> None:
+        """Put beats and P waves in the order of their times."""
+        self.beats.sort(key=lambda beat: beat.time)
+        self.p_waves.sort(key=lambda wave: wave.time)
 
 
 def draw_rate(rng: np.random.Generator, diagnosis: Diagnosis) -> float:
@@ -89,10 +151,9 @@ def draw_pr_s(rng: np.random.Generator, diagnosis: Diagnosis, rate_per_min: floa
     if diagnosis.conduction == "wolff-parkinson-white pattern":
         return draw_number(rng, priors.PRE_EXCITATION_PR_MS) / 1000
     if diagnosis.has_first_degree_block:
-        is_fast = rate_per_min > 105
-        return (
-            draw_number(rng, priors.FIRST_DEGREE_PR_MS_AT_FAST_RATE if is_fast else priors.FIRST_DEGREE_PR_MS) / 1000
-        )
+        is_fast = rate_per_min > priors.FIRST_DEGREE_FAST_RATE_PER_MIN
+        prior = priors.FIRST_DEGREE_PR_MS_AT_FAST_RATE if is_fast else priors.FIRST_DEGREE_PR_MS
+        return draw_number(rng, prior) / 1000
     shortening = priors.PR_SHORTENING_IN_TACHYCARDIA_MS if rate_per_min > 100 else 0
     return max(draw_number(rng, priors.PR_MS) - shortening, priors.PR_MS.low) / 1000
 
@@ -104,151 +165,29 @@ def draw_cycles(rng: np.random.Generator, diagnosis: Diagnosis, rhythm: Rhythm, 
     noise = rng.normal(0, 1, count)
     breathing = np.sin(2 * np.pi * rhythm.respiration_hz * mean * np.arange(count) + rhythm.respiration_phase)
     if diagnosis.rhythm == "sinus arrhythmia":
-        cycles = mean * (1 + rng.uniform(0.11, 0.24) * breathing + 0.02 * noise)
+        cycles = mean * (1 + draw_number(rng, priors.RESPIRATORY_ARRHYTHMIA_SHARE) * breathing + 0.02 * noise)
     elif diagnosis.rhythm == "atrial fibrillation":
-        spread = rng.uniform(0.13, 0.28)
+        spread = draw_number(rng, priors.FIBRILLATION_RR_LOG_SD)
         noise[1:] = noise[1:] - 0.15 * noise[:-1]
         cycles = mean * np.exp(spread * noise - 0.5 * spread**2)
-    elif diagnosis.rhythm in ("supraventricular tachycardia", "paced rhythm"):
+    elif diagnosis.rhythm in priors.CLOCKWORK_RHYTHMS:
         cycles = mean * (1 + 0.004 * noise)
     else:
-        cycles = mean * (1 + min(abs(rng.normal(0, 0.025)), 0.06) * breathing + 0.008 * noise)
+        share = min(abs(rng.normal(0, priors.USUAL_RESPIRATORY_SHARE_SD)), priors.USUAL_RESPIRATORY_SHARE_LIMIT)
+        cycles = mean * (1 + share * breathing + 0.008 * noise)
     return np.maximum(cycles, priors.MIN_RR_S)
 
 
-def _conduct(rng: np.random.Generator, diagnosis: Diagnosis, rhythm: Rhythm, cycles: np.ndarray, pr_s: float) -> None:
-    """One-to-one conduction, with the diagnosis' premature beats."""
-    is_atrial = diagnosis.ectopy.startswith("atrial")
-    every_nth = EVERY_NTH_BEAT.get(diagnosis.ectopy, 0)
-    probability = rng.uniform(0.08, 0.30) if diagnosis.ectopy in ("ventricular", "atrial") else 0.0
-    coupling = rng.uniform(0.45, 0.80 if is_atrial else 0.72)
-    time, count = -rng.uniform(0, cycles[0]), int(rng.integers(0, 3))
-    for cycle in cycles:
-        count += 1
-        is_premature = (every_nth > 0 and count % every_nth == 0) or (probability > 0 and rng.random() < probability)
-        if is_premature and is_atrial:
-            time = _atrial_premature_beat(rng, rhythm, time, cycle, coupling=coupling, pr_s=pr_s)
-        elif is_premature:
-            time = _ventricular_premature_beat(rng, diagnosis, rhythm, time, cycle, coupling=coupling, pr_s=pr_s)
-        else:
-            if diagnosis.has_p_waves:
-                rhythm.p_waves.append((time, "sinus"))
-            rhythm.beats.append((time + pr_s, "conducted"))
-            time += cycle
-        if time >= TIMELINE_END_S:
-            return
-
-
-def _atrial_premature_beat(
-    rng: np.random.Generator, rhythm: Rhythm, time: float, cycle: float, *, coupling: float, pr_s: float
-) -> float:
-    """An early P wave that is conducted and resets the sinus node; returns the time of the next sinus impulse."""
-    early = time - cycle * (1 - min(coupling * rng.uniform(1.0, 1.12), 0.86))
-    rhythm.p_waves.append((early, "ectopic"))
-    _add_premature(rhythm, early + pr_s * rng.uniform(0.9, 1.15), "conducted")
-    return early + cycle * rng.uniform(1.0, 1.15)
-
-
-def _ventricular_premature_beat(
-    rng: np.random.Generator,
-    diagnosis: Diagnosis,
-    rhythm: Rhythm,
-    time: float,
-    cycle: float,
-    *,
-    coupling: float,
-    pr_s: float,
-) -> float:
-    """An early wide beat; the sinus impulse due at `time` is not conducted, so that the pause is compensatory."""
-    _add_premature(rhythm, time - cycle + cycle * coupling + pr_s, "ventricular")
-    if diagnosis.has_p_waves and rng.random() < 0.7:  # else hidden in the QRS
-        rhythm.p_waves.append((time, "sinus"))
-    return time + cycle * (rng.uniform(0.7, 1.3) if diagnosis.rhythm == "atrial fibrillation" else 1.0)
-
-
-def _add_premature(rhythm: Rhythm, onset: float, kind: BeatKind) -> None:
-    """Note a premature beat and whether a reader would see it."""
-    rhythm.beats.append((onset, kind))
-    rhythm.num_premature += 0.3 < onset < STRIP_DURATION_S - 0.3
-
-
-def _flutter(rng: np.random.Generator, rhythm: Rhythm) -> None:
-    """Every second, third or fourth flutter wave is conducted, or a varying share of them."""
-    rhythm.flutter_hz = rng.uniform(*priors.FLUTTER_WAVE_RATE_HZ)
-    fixed_ratio = pick(rng, priors.FLUTTER_RATIO_WEIGHTS)
-    time = -rng.uniform(0, 1)
-    while time < TIMELINE_END_S:
-        ratio = fixed_ratio or pick(rng, priors.FLUTTER_VARYING_RATIO_WEIGHTS)
-        time += ratio / rhythm.flutter_hz
-        rhythm.beats.append((time, "conducted"))
-
-
-def _second_degree_block(rng: np.random.Generator, rhythm: Rhythm, cycles: np.ndarray) -> None:
-    """The last P wave of every group is not conducted; in Wenckebach's form the PR interval grows before it."""
-    group = int(rng.integers(2, 5))
-    is_wenckebach = group > 2 and rng.random() < 0.6
-    rhythm.av_block = "wenckebach" if is_wenckebach else "2:1" if group == 2 else "mobitz ii"
-    first_pr_s = draw_number(rng, priors.DROPPED_BEAT_PR_MS) / 1000
-    step_s = priors.WENCKEBACH_PR_STEP_MS / 1000 if is_wenckebach else 0.0
-    time, position = -rng.uniform(0, cycles[0]), int(rng.integers(0, group))
-    for cycle in cycles:
-        rhythm.p_waves.append((time, "sinus"))
-        if position < group - 1:
-            rhythm.beats.append((time + first_pr_s + step_s * position, "conducted"))
-        position = (position + 1) % group
-        time += cycle
-
-
-def _complete_block(rng: np.random.Generator, diagnosis: Diagnosis, rhythm: Rhythm, cycles: np.ndarray) -> None:
-    """Atria and ventricles each keep their own time."""
-    start = -rng.uniform(0, cycles[0])
-    rhythm.p_waves = [(float(time), "sinus") for time in start + np.cumsum(cycles)]
-    escape_s = 60.0 / rng.uniform(*priors.ESCAPE_RATE_PER_MIN)
-    kind: BeatKind = "ventricular" if diagnosis.has_ventricular_escape else "conducted"
-    time = -rng.uniform(0, escape_s)
-    while time < TIMELINE_END_S:
-        rhythm.beats.append((time, kind))
-        time += escape_s * (1 + rng.normal(0, 0.005))
-
-
-def _pace(rng: np.random.Generator, rhythm: Rhythm, cycles: np.ndarray, pr_s: float) -> None:
-    """Pacing of the ventricle, the atrium or both; without atrial pacing the P waves may be missing."""
-    kind = rng.random()
-    rhythm.is_ventricular_paced, rhythm.is_atrial_paced = kind < 0.85, kind > 0.60
-    has_p_waves = rhythm.is_atrial_paced or rng.random() < 0.6
-    time = -rng.uniform(0, cycles[0])
-    for cycle in cycles:
-        if has_p_waves:
-            rhythm.p_waves.append((time, "sinus"))
-        rhythm.beats.append((time + pr_s, "conducted"))
-        time += cycle
-
-
-def draw_rhythm(rng: np.random.Generator, diagnosis: Diagnosis) -> Rhythm:
-    """Draw the events of a recording.
-
-    Args:
-        rng (`np.random.Generator`):
-            Source of all times.
-        diagnosis (`Diagnosis`):
-            Its rhythm, ectopy, first degree block and pre-excitation are used.
-
-    Returns:
-        `Rhythm`: From shortly before the strip to shortly after it.
-    """
-    rhythm = Rhythm(respiration_hz=rng.uniform(*priors.RESPIRATION_HZ), respiration_phase=rng.uniform(0, 2 * np.pi))
-    if diagnosis.rhythm == "atrial flutter":
-        _flutter(rng, rhythm)
-        return rhythm
-    rate = draw_rate(rng, diagnosis)
-    cycles = draw_cycles(rng, diagnosis, rhythm, rate)
-    pr_s = draw_pr_s(rng, diagnosis, rate)
-    if diagnosis.rhythm == "second degree av block":
-        _second_degree_block(rng, rhythm, cycles)
-    elif diagnosis.rhythm == "complete av block":
-        _complete_block(rng, diagnosis, rhythm, cycles)
-    elif diagnosis.rhythm == "paced rhythm":
-        _pace(rng, rhythm, cycles, pr_s)
+def interrupt(rng: np.random.Generator, diagnosis: Diagnosis, cycles: np.ndarray) -> np.ndarray:
+    """Lengthen one interval in the middle of the strip: by any time (pause) or by whole cycles (sinoatrial block)."""
+    if diagnosis.pause == "none":
+        return cycles
+    longer = cycles.copy()
+    ends_s = np.cumsum(cycles)
+    inside = np.flatnonzero((ends_s > 2.0) & (ends_s < STRIP_DURATION_S - 3.0))
+    at = int(rng.choice(inside)) if len(inside) else len(cycles) // 2
+    if diagnosis.pause == "sinoatrial block":
+        longer[at] *= 2
     else:
-        _conduct(rng, diagnosis, rhythm, cycles, pr_s)
-    return rhythm
+        longer[at] = max(draw_number(rng, priors.SINUS_PAUSE_S), 1.7 * cycles[at])
+    return longer

@@ -1,0 +1,328 @@
+"""What is true of a strip: its diagnoses, as far as the strip shows them, and what the measurements say."""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from datasets_scripts.extraction.terminology import load_terminology
+from datasets_scripts.simulator import priors, textbook
+from datasets_scripts.simulator.conditions import NORMAL_VARIANTS
+from datasets_scripts.simulator.diagnosis import ABNORMAL_ACTIVATION, INFARCTIONS, Diagnosis
+from datasets_scripts.simulator.findings import find_measured
+from datasets_scripts.simulator.rhythm import Rhythm
+
+
+BLOCK_NAMES = {
+    "wenckebach": "mobitz type i second degree av block",
+    "mobitz ii": "mobitz type ii second degree av block",
+    "2:1": "2:1 av block",
+    "high degree": "high degree av block",
+}
+PACING_NAMES = {
+    "atrial": "atrial pacing",
+    "ventricular": "ventricular pacing",
+    "dual": "av sequential pacing",
+    "biventricular": "biventricular pacing",
+}
+ECTOPY_NAMES = {
+    "multifocal ventricular": "multifocal premature ventricular contractions",
+    "interpolated ventricular": "interpolated premature ventricular contractions",
+    "ventricular couplets": "ventricular couplet",
+    "ventricular run": "non-sustained ventricular tachycardia",
+    "ventricular bigeminy": "ventricular bigeminy",
+    "ventricular trigeminy": "ventricular trigeminy",
+    "atrial bigeminy": "atrial bigeminy",
+    "atrial trigeminy": "atrial trigeminy",
+}
+INFARCT_AGE_NAMES = {
+    "old infarction": "old myocardial infarction",
+    "recent infarction": "recent myocardial infarction",
+    "acute infarction": "acute myocardial infarction",
+}
+# Voltages of a limb or chest lead that readers call high. Source: Hancock et al. 2009, J Am Coll Cardiol 53:992.
+HIGH_LIMB_VOLTAGE_MV = 2.0
+HIGH_CHEST_VOLTAGE_MV = 3.5
+TALL_T_MV = 1.0
+PAUSE_CYCLES = 1.6
+
+
+def missing_claims(diagnosis: Diagnosis, measurements: Mapping[str, float]) -> list[str]:
+    """Fields of a diagnosis whose textbook criterion the beat does not meet, however the heart was drawn.
+
+    Args:
+        diagnosis (`Diagnosis`):
+            What the beat was drawn for.
+        measurements (`Mapping[str, float]`):
+            Of the beat that was drawn.
+
+    Returns:
+        `list[str]`: Among `"conduction"`, `"hypertrophy"` and `"repolarization"`.
+    """
+    if diagnosis.is_ventricular or diagnosis.is_mirrored:
+        return []
+    missing = []
+    for name, table in (
+        ("conduction", textbook.CONDUCTION_CRITERIA),
+        ("hypertrophy", textbook.HYPERTROPHY_CRITERIA),
+        ("repolarization", textbook.REPOLARIZATION_CRITERIA),
+    ):
+        criterion = table.get(getattr(diagnosis, name))
+        if criterion is not None and not criterion(measurements):
+            missing.append(name)
+    site_criterion = textbook.SITE_CRITERIA.get(diagnosis.repolarization)
+    if site_criterion is not None and not all(site_criterion(measurements, site) for site in diagnosis.territories):
+        missing.append("repolarization")
+    return missing
+
+
+def unclaimed(diagnosis: Diagnosis, measurements: Mapping[str, float]) -> list[str]:
+    """Conditions that a reader would see in the beat although nobody drew them."""
+    if diagnosis.is_ventricular or diagnosis.is_mirrored:
+        return []
+    seen = [
+        name
+        for name in ("left bundle branch block", "right bundle branch block", "incomplete right bundle branch block")
+        if diagnosis.conduction not in (name, "bifascicular block")
+        and textbook.CONDUCTION_CRITERIA[name](measurements)
+    ]
+    for name in ("left anterior fascicular block", "left posterior fascicular block"):
+        is_drawn = diagnosis.conduction in (name, "bifascicular block") or diagnosis.axis_deviation is not None
+        if not is_drawn and diagnosis.hypertrophy == "none" and textbook.CONDUCTION_CRITERIA[name](measurements):
+            seen.append(name)
+    has_usual_start = diagnosis.conduction in ("normal conduction", "right bundle branch block")
+    if has_usual_start and diagnosis.hypertrophy == "none" and diagnosis.repolarization not in INFARCTIONS:
+        sites = ("anteroseptal", "inferior", "lateral")
+        leads = textbook.LEADS_OF_SITE
+        seen += [site for site in sites if textbook.count(measurements, "q_excess", leads[site], at_least=1.0) >= 2]
+    if diagnosis.is_healthy:
+        seen += _unhealthy(diagnosis, measurements)
+    return seen
+
+
+def _unhealthy(diagnosis: Diagnosis, measurements: Mapping[str, float]) -> list[str]:
+    """What a healthy heart must not show."""
+    seen = _voltage_conditions(measurements, diagnosis)
+    seen |= _st_t_conditions(diagnosis, measurements, find_measured(measurements))
+    if diagnosis.repolarization != "early repolarization" and textbook.has_early_repolarization(measurements):
+        seen.add("early repolarization")
+    return sorted(seen)
+
+
+def find_conditions(
+    diagnosis: Diagnosis, rhythm: Rhythm, measurements: Mapping[str, float], findings: frozenset[str]
+) -> frozenset[str]:
+    """Name everything that is true of a strip.
+
+    Args:
+        diagnosis (`Diagnosis`):
+            What it was drawn from.
+        rhythm (`Rhythm`):
+            Its events.
+        measurements (`Mapping[str, float]`):
+            Of the noiseless strip.
+        findings (`frozenset[str]`):
+            Measured findings that are true of it.
+
+    Returns:
+        `frozenset[str]`: Names of the terminology, closed upward; with `normal ecg` if nothing is abnormal.
+    """
+    found = _rhythm_conditions(diagnosis, rhythm) | _ectopy_conditions(diagnosis, rhythm)
+    found |= _atrial_conditions(diagnosis, measurements)
+    if not diagnosis.is_ventricular and not diagnosis.is_mirrored:
+        missing = missing_claims(diagnosis, measurements)
+        found |= _structural_conditions(diagnosis, measurements, missing=missing)
+        found |= _voltage_conditions(measurements, diagnosis)
+        found |= _st_t_conditions(diagnosis, measurements, findings)
+    found |= _position_conditions(diagnosis)
+    if found <= NORMAL_VARIANTS:
+        found.add("normal ecg")
+    return frozenset(load_terminology().close_upward(found))
+
+
+def _rhythm_conditions(diagnosis: Diagnosis, rhythm: Rhythm) -> set[str]:
+    """The rhythm, its rate, its blocks and its pauses."""
+    found = {diagnosis.rhythm}
+    rate = rhythm.ventricular_rate_per_min
+    if diagnosis.rhythm == "second degree av block":
+        found |= {"sinus rhythm", BLOCK_NAMES[rhythm.av_block]}
+    if diagnosis.rhythm == "paced rhythm":
+        found.add(PACING_NAMES[diagnosis.pacing])
+    if diagnosis.rhythm == "sinus arrhythmia" and rate < 60:
+        found.add("sinus bradycardia")
+    if diagnosis.rhythm == "junctional rhythm" and rate > 60:
+        found.add("accelerated junctional rhythm")
+    if diagnosis.rhythm in ("atrial fibrillation", "atrial flutter"):
+        found |= (
+            {"rapid ventricular response"} if rate > 100 else {"slow ventricular response"} if rate < 60 else set()
+        )
+    if diagnosis.has_first_degree_block:
+        found |= {"first degree av block", "prolonged pr interval"}
+    if diagnosis.pause != "none" and rhythm.rr_s.max() > PAUSE_CYCLES * np.median(rhythm.rr_s):
+        found.add(diagnosis.pause)
+    if rate > 100:
+        found.add("tachycardia")
+    elif rate < 60:
+        found.add("bradycardia")
+    return found
+
+
+def _ectopy_conditions(diagnosis: Diagnosis, rhythm: Rhythm) -> set[str]:
+    """Early beats that lie within the strip, and their pattern where the strip shows it."""
+    num_early = rhythm.num_premature
+    found: set[str] = set()
+    if diagnosis.ectopy == "blocked atrial":
+        early = [wave for wave in rhythm.p_waves if wave.kind == "ectopic" and 0.3 < wave.time < 9.0]
+        return {"blocked premature atrial contraction"} if early else found
+    if not num_early:
+        return found
+    is_atrial = diagnosis.ectopy.startswith("atrial")
+    found.add("premature atrial contraction" if is_atrial else "premature ventricular contraction")
+    needed = {"ventricular couplets": 2, "multifocal ventricular": 2, "ventricular run": 3}.get(diagnosis.ectopy, 1)
+    foci = {beat.focus for beat in rhythm.early_beats}
+    is_shown = num_early >= (3 if "geminy" in diagnosis.ectopy else needed)
+    is_shown &= diagnosis.ectopy != "multifocal ventricular" or len(foci) > 1
+    if diagnosis.ectopy in ECTOPY_NAMES and is_shown:
+        found.add(ECTOPY_NAMES[diagnosis.ectopy])
+    if is_atrial and num_early >= priors.FREQUENT_ATRIAL_ECTOPY:
+        found.add("supraventricular arrhythmia")
+    return found
+
+
+def _atrial_conditions(diagnosis: Diagnosis, measurements: Mapping[str, float]) -> set[str]:
+    """Enlarged atria, where the P wave shows them."""
+    found = set()
+    if diagnosis.has_left_atrial_enlargement and measurements.get("p_ms", 0.0) > 120:
+        found.add("left atrial enlargement")
+    if diagnosis.has_right_atrial_enlargement and measurements.get("p_mv_II", 0.0) > 0.25:
+        found.add("right atrial enlargement")
+    return found
+
+
+def _structural_conditions(diagnosis: Diagnosis, measurements: Mapping[str, float], *, missing: list[str]) -> set[str]:
+    """Conduction, chambers, infarcts and repolarisation patterns as the diagnosis names them."""
+    found: set[str] = set()
+    if diagnosis.conduction != "normal conduction" and "conduction" not in missing:
+        found.add(diagnosis.conduction)
+        if diagnosis.conduction == "bifascicular block":
+            found |= {"right bundle branch block", "left anterior fascicular block"}
+    if diagnosis.hypertrophy != "none" and "hypertrophy" not in missing:
+        found.add(diagnosis.hypertrophy)
+        found |= _strain_conditions(diagnosis, measurements)
+    if "repolarization" in missing:
+        return found
+    pattern = diagnosis.repolarization
+    if pattern in textbook.REPOLARIZATION_CRITERIA and not pattern.startswith("nonspecific"):
+        found.add(pattern)
+    for site in diagnosis.territories:
+        if pattern in INFARCTIONS:
+            found |= {f"{site} myocardial infarction", INFARCT_AGE_NAMES[pattern]}
+            is_elevated = pattern == "acute infarction" and site != "posterior"
+            found |= {"st elevation myocardial infarction"} if is_elevated else set()
+        else:
+            disease = "myocardial injury" if pattern == "injury" else "myocardial ischemia"
+            found.add(f"{site} {disease}".strip())
+            # Injury of the inner layer without ST elevation is what a non-ST-elevation infarct shows.
+            found |= {"acute myocardial infarction"} if pattern == "injury" else set()
+    return found
+
+
+def _strain_conditions(diagnosis: Diagnosis, measurements: Mapping[str, float]) -> set[str]:
+    """ST-T of thick walls; where it is marked, nobody can tell it from ischaemia (Okin et al. 2001, JACC 38:514)."""
+    if diagnosis.hypertrophy == "right ventricular hypertrophy":
+        has_strain = textbook.has_right_ventricular_strain(measurements)
+        return {"right ventricular strain", "secondary st-t changes"} if has_strain else set()
+    is_left = diagnosis.hypertrophy == "left ventricular hypertrophy"
+    if not is_left or not textbook.has_left_ventricular_strain(measurements):
+        return set()
+    found = {"left ventricular strain", "secondary st-t changes"}
+    marked = textbook.count(measurements, "t_mv", textbook.LEADS_OF_SITE["lateral"], at_most=-0.05) >= 2
+    return found | ({"myocardial ischemia"} if marked else set())
+
+
+def _voltage_conditions(measurements: Mapping[str, float], diagnosis: Diagnosis) -> set[str]:
+    """Axis, voltage, Q waves and R progression by their criteria, unless abnormal activation explains them."""
+    found = set()
+    axis = measurements["axis_deg"]
+    if -90 <= axis < -30:
+        found.add("left axis deviation")
+    if 90 < axis < 180:
+        found.add("right axis deviation")
+    if measurements["limb_voltage_mv"] < 0.5:
+        found.add("low qrs voltage")
+    if diagnosis.conduction in ABNORMAL_ACTIVATION:
+        return found
+    if textbook.has_left_ventricular_voltage(measurements):
+        found.add("left ventricular hypertrophy by voltage")
+    if (
+        measurements["limb_voltage_mv"] > HIGH_LIMB_VOLTAGE_MV
+        or measurements["chest_voltage_mv"] > HIGH_CHEST_VOLTAGE_MV
+    ):
+        found.add("high qrs voltage")
+    sites = ("anterior", "inferior", "lateral")
+    leads = textbook.LEADS_OF_SITE
+    has_q = any(textbook.count(measurements, "q_excess", leads[site], at_least=1.0) >= 2 for site in sites)
+    is_poor = measurements["r_mv_V3"] <= 0.3
+    found |= {"q waves"} if has_q else set()
+    found |= {"poor r wave progression"} if is_poor else set()
+    # Readers who name a bundle branch block do not add that QRS is abnormal.
+    is_narrow = "bundle" not in diagnosis.conduction and diagnosis.conduction != "bifascicular block"
+    has_infarct = diagnosis.repolarization in INFARCTIONS and (has_q or is_poor)
+    if is_narrow and (has_q or has_infarct or diagnosis.conduction == "intraventricular conduction delay"):
+        found.add("abnormal qrs")
+    return found
+
+
+def _st_t_conditions(diagnosis: Diagnosis, measurements: Mapping[str, float], findings: frozenset[str]) -> set[str]:
+    """ST and T by the criteria, unless abnormal activation explains them."""
+    if diagnosis.conduction in ABNORMAL_ACTIVATION:
+        return set()
+    found = _st_conditions(diagnosis, measurements, findings) | _t_conditions(diagnosis, measurements, findings)
+    has_cause = diagnosis.repolarization in INFARCTIONS or diagnosis.repolarization in textbook.SITE_CRITERIA
+    is_unexplained = not has_cause and diagnosis.hypertrophy == "none"
+    if is_unexplained and found & {"st depression", "t wave inversion"} and not _is_explained(diagnosis):
+        found.add("st-t changes")
+    return found
+
+
+def _is_explained(diagnosis: Diagnosis) -> bool:
+    """Whether the pattern of ST and T has a name of its own that is no kind of ST-T change."""
+    return diagnosis.repolarization in ("brugada pattern", "acute pericarditis", "early repolarization")
+
+
+def _st_conditions(diagnosis: Diagnosis, measurements: Mapping[str, float], findings: frozenset[str]) -> set[str]:
+    """ST elevation, ST depression and slight changes of ST."""
+    found = set()
+    walls = ("inferior", "lateral", "anterior")
+    is_normal_variant = diagnosis.repolarization == "early repolarization"
+    if not is_normal_variant and any(f"st elevation in two {wall} leads" in findings for wall in walls):
+        found.add("st elevation")
+    if any(f"st depression in two {wall} leads" in findings for wall in walls):
+        found.add("st depression")
+    if diagnosis.repolarization == "nonspecific st change" and textbook.has_slight_st_change(measurements):
+        found |= {"st changes"}
+    return found
+
+
+def _t_conditions(diagnosis: Diagnosis, measurements: Mapping[str, float], findings: frozenset[str]) -> set[str]:
+    """Inverted, flat, slightly changed and tall T waves."""
+    found = set()
+    has_right_block = diagnosis.conduction in ("right bundle branch block", "bifascicular block")
+    walls = ("inferior", "lateral") if has_right_block else ("inferior", "lateral", "anterior")
+    if any(f"t inversion in two {wall} leads" in findings for wall in walls):
+        found.add("t wave inversion")
+    upright = ("I", "II", "V3", "V4", "V5", "V6")
+    if textbook.count(measurements, "t_mv", upright, at_least=-0.05, at_most=0.08) >= 2:
+        found.add("low amplitude t waves")
+    if textbook.count(measurements, "t_mv", textbook.CHEST_LEADS, at_least=TALL_T_MV) >= 1:
+        found.add("tall t waves")
+    if textbook.has_hypokalemia(measurements):
+        found.add("u waves")
+    if diagnosis.repolarization == "nonspecific t change" and textbook.has_slight_t_change(measurements):
+        found |= {"nondiagnostic t wave abnormality", "nonspecific t wave changes"}
+    return found
+
+
+def _position_conditions(diagnosis: Diagnosis) -> set[str]:
+    """A mirrored heart, exchanged electrodes."""
+    found = {"dextrocardia"} if diagnosis.has_dextrocardia else set()
+    return found | ({"exchanged arm electrodes"} if diagnosis.has_exchanged_arms else set())
