@@ -1,175 +1,42 @@
 """Reports in the wording of ECG carts: short statements in a fixed order, then a verdict.
 
-Wordings are those of the machine statements of MIMIC-IV-ECG (Gow et al. 2023, PhysioNet), which come from carts of
-several makers. A report says less than is true: hedged wordings, findings left out, and no word on noise.
+Every wording is a row of `report_templates.csv`: the condition it is written for, what it says, and the text. Wordings
+are those of carts of several makers (machine statements of MIMIC-IV-ECG, Gow et al. 2023, PhysioNet) and of the German
+reports of PTB-XL (Wagner et al. 2020). What separates a report from the truth is in `ReportStyle`.
 """
 
-from collections.abc import Sequence
+import csv
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Literal, NamedTuple
 
 import numpy as np
 
-from datasets_scripts.simulator.diagnosis import Diagnosis
-from datasets_scripts.simulator.rhythm import Rhythm
+from datasets_scripts.extraction.terminology import INFARCTION_AGES, LIST_SEPARATOR, TERRITORIES, load_terminology
 
 
-HEDGE_PROBABILITY = 0.2
-HEDGED_INFARCT_PROBABILITY = 0.4
-CAPITALS_PROBABILITY = 0.12
-FULL_STOP_PROBABILITY = 0.15
-JOINED_PROBABILITY = 0.6
-NON_SINUS_RAPID_PER_MIN = 105
-NON_SINUS_SLOW_PER_MIN = 60
+TEMPLATES_PATH = Path(__file__).with_name("report_templates.csv")
+UNCERTAIN_MARK = "?"  # after a name in the column `says`
+MAX_STATEMENTS = 8
+INFARCTION = "myocardial infarction"
+Language = Literal["en", "de"]
 
-RHYTHM_WORDINGS = {
-    "sinus rhythm": ("Sinus rhythm", "Sinus rhythm", "Normal sinus rhythm"),
-    "sinus bradycardia": ("Sinus bradycardia", "Sinus bradycardia", "Marked sinus bradycardia"),
-    "sinus tachycardia": ("Sinus tachycardia",),
-    "sinus arrhythmia": ("Sinus arrhythmia",),
-    "atrial fibrillation": ("Atrial fibrillation", "Atrial fibrillation", "Probable atrial fibrillation"),
-    "atrial flutter": ("Atrial flutter", "Atrial flutter", "Possible atrial flutter"),
-    "supraventricular tachycardia": ("Supraventricular tachycardia", "Probable supraventricular tachycardia"),
-    "second degree av block": ("Sinus rhythm",),
-    "complete av block": ("Complete A-V block", "AV block, complete (third degree)", "Complete AV block"),
-}
-SLOW_ARRHYTHMIA_WORDINGS = ("Sinus bradycardia with sinus arrhythmia",)
-BLOCK_WORDINGS = {
-    "wenckebach": ("2nd degree A-V block, Mobitz I (Wenckebach)", "varying 2nd degree A-V block"),
-    "mobitz ii": ("2nd degree A-V block, Mobitz II", "varying 2nd degree A-V block"),
-    "2:1": ("2nd degree A-V block, Mobitz II", "2nd degree A-V block"),
-}
-PACING_WORDINGS = {
-    (True, False): (
-        "Ventricular pacing",
-        "Ventricular-paced complexes",
-        "Demand ventricular pacing",
-        "Pacemaker rhythm",
-    ),
-    (True, True): (
-        "A-V sequential pacing",
-        "Atrial-ventricular dual-paced complexes",
-        "Electronic ventricular pacemaker",
-    ),
-    (False, True): ("Atrial pacing", "Atrial-paced complexes", "Demand atrial pacing"),
-    (False, False): ("Pacemaker rhythm",),
-}
-JOINED_WORDINGS = {
-    "premature ventricular contraction": ("PVCs", "PVC(s)", "frequent PVCs"),
-    "premature atrial contraction": ("PACs", "PAC(s)", "occasional PACs"),
-    "first degree av block": ("1st degree A-V block", "borderline 1st degree A-V block"),
-}
-# Findings in the order in which a report lists them.
-WORDINGS = {
-    "premature ventricular contraction": (
-        "Premature ventricular contractions",
-        "Ventricular premature complex",
-        "Frequent premature ventricular contractions",
-    ),
-    "premature atrial contraction": ("Premature atrial contractions", "Atrial premature complex", "Frequent PACs"),
-    "first degree av block": ("First degree A-V block", "1st degree A-V block", "First degree AV block"),
-    "wolff-parkinson-white pattern": (
-        "WPW pattern",
-        "Wolff-Parkinson-White pattern",
-        "Ventricular preexcitation(WPW)",
-    ),
-    "left bundle branch block": ("Left bundle branch block", "LBBB"),
-    "incomplete left bundle branch block": ("Incomplete left bundle branch block", "Incomplete LBBB"),
-    "right bundle branch block": ("Right bundle branch block", "RBBB"),
-    "incomplete right bundle branch block": ("Incomplete right bundle branch block", "Incomplete RBBB"),
-    "intraventricular conduction delay": (
-        "Intraventricular conduction defect",
-        "IV conduction defect",
-        "Nonspecific intraventricular conduction delay",
-        "Extensive IVCD",
-    ),
-    "left axis deviation": ("Left axis deviation", "Marked left axis deviation"),
-    "right axis deviation": ("Right axis deviation", "Marked right axis deviation"),
-    "left anterior fascicular block": ("Left anterior fascicular block", "LAFB"),
-    "left posterior fascicular block": ("Left posterior fascicular block", "LPFB"),
-    "left atrial enlargement": ("Left atrial abnormality", "Left atrial enlargement"),
-    "right atrial enlargement": ("Right atrial abnormality", "Right atrial enlargement"),
-    "left ventricular hypertrophy": ("Left ventricular hypertrophy", "LVH"),
-    "right ventricular hypertrophy": ("Right ventricular hypertrophy", "RVH", "RVH with repolarization abnormality"),
-    "st elevation": ("ST elevation", "ST elevation also present", "Nonspecific ST elevation"),
-    "st depression": ("Nonspecific ST depression", "ST depression", "ST junctional depression"),
-    "t wave inversion": ("T wave inversion", "T wave inversion also present", "Inverted T waves"),
-    "nondiagnostic st-t changes": (
-        "Nonspecific ST-T changes",
-        "Nonspecific ST-T changes",
-        "Extensive ST-T changes are nonspecific",
-        "Nonspecific T abnormalities, diffuse leads",
-        "Nonspecific repol abnormality, diffuse leads",
-    ),
-    "digitalis effect": ("Lateral ST-T changes are probably due to digitalis effect", "Digitalis effect"),
-    "early repolarization": (
-        "Early repolarization",
-        "Normal early repolarization pattern",
-        "Anterior ST elevation suggests early repolarization",
-    ),
-    "prolonged qt interval": ("Prolonged QT interval", "Long QTc interval"),
-    "low qrs voltage": (
-        "Low QRS voltages in limb leads",
-        "Low voltage, extremity leads",
-        "Generalized low QRS voltages",
-    ),
-}
-HEDGED_WORDINGS = {
-    "wolff-parkinson-white pattern": ("Possible WPW pattern", "Consider Wolff-Parkinson-White pattern type B"),
-    "left anterior fascicular block": (
-        "Possible left anterior fascicular block",
-        "LAD, consider left anterior fascicular block",
-    ),
-    "left posterior fascicular block": ("Possible left posterior fascicular block",),
-    "left atrial enlargement": ("Possible left atrial abnormality", "Consider left atrial enlargement"),
-    "right atrial enlargement": ("Possible right atrial abnormality", "Consider right atrial enlargement"),
-    "left ventricular hypertrophy": (
-        "Possible left ventricular hypertrophy",
-        "Probable left ventricular hypertrophy",
-    ),
-    "right ventricular hypertrophy": (
-        "Possible right ventricular hypertrophy",
-        "Consider right ventricular hypertrophy",
-    ),
-    "left axis deviation": ("Borderline left axis deviation",),
-    "right axis deviation": ("Borderline right axis deviation",),
-    "prolonged qt interval": ("Borderline prolonged QT interval",),
-    "st elevation": ("Borderline ST elevation",),
-    "intraventricular conduction delay": ("Borderline intraventricular conduction delay",),
-}
-INFARCT_WORDINGS = (
-    "{territory} infarct - age undetermined",
-    "{territory} infarct, age indeterminate",
-    "Old {territory} infarct",
-    "{territory} infarct, old",
-)
-HEDGED_INFARCT_WORDINGS = (
-    "Possible {territory} infarct - age undetermined",
-    "Probable {territory} infarct, age indeterminate",
-    "Consider {territory} infarct",
-)
-ACUTE_INFARCT_WORDINGS = (
-    "Acute {territory} infarct",
-    "{territory} infarct, acute",
-    "{territory} infarct - possibly acute",
-)
-ACUTE_INFARCT_WITH_ST_WORDINGS = (*ACUTE_INFARCT_WORDINGS, "{territory} ST elevation, CONSIDER ACUTE INFARCT")
-ISCHEMIA_WORDINGS = (
-    "Repol abnrm suggests ischemia, {territory} leads",
-    "Repol abnrm, prob ischemia, {territory} leads",
-    "{territory} ST-T changes may be due to myocardial ischemia",
-)
-ISCHEMIA_WITH_ST_WORDINGS = (
-    "ST depression, consider ischemia, {territory} leads",
-    "ST depr, consider ischemia, {territory} leads",
-)
-ISCHEMIA_WITH_T_WORDINGS = (
-    "Abnormal T, consider ischemia, {territory} leads",
-    "Abnormal T, probable ischemia, {territory} leads",
-)
+# How statements are laid out: findings of the rhythm joined to it by "with", listed below it, or stated by themselves.
+LAYOUTS = ("joined", "joined", "listed", "separate", "separate")
+JOINING_WORDS = {"en": " with ", "de": " mit "}
+CAPITALS_PROBABILITY, FULL_STOP_PROBABILITY = 0.12, 0.15
+REMARK_PROBABILITY = 0.04
+# PTB-XL's reports went through an encoding that left capital umlauts within words in lower case.
+CAPITAL_UMLAUTS_PROBABILITY = 0.7
+CAPITAL_UMLAUTS = str.maketrans("äöü", "ÄÖÜ")
 
 # With nothing beyond these the verdict is "Borderline ECG".
 MILD_FINDINGS = frozenset(
     {
         "first degree av block",
+        "prolonged pr interval",
         "incomplete right bundle branch block",
         "left axis deviation",
         "right axis deviation",
@@ -182,117 +49,302 @@ MILD_FINDINGS = frozenset(
 UNREMARKABLE = frozenset(
     {"sinus rhythm", "sinus bradycardia", "sinus tachycardia", "sinus arrhythmia", "early repolarization"}
 )
-NORMAL_VERDICTS = ("Normal ECG",)
-NORMAL_EXCEPT_RATE_VERDICTS = ("Normal ECG except for rate", "Otherwise normal ECG")
-BORDERLINE_VERDICTS = ("Borderline ECG",)
-ABNORMAL_VERDICTS = ("Abnormal ECG",)
+UNUSUAL_RATES = frozenset({"sinus bradycardia", "sinus tachycardia"})
+# Walls that reports name; the others are groups of leads.
+REPORTED_TERRITORIES = tuple(name for name in TERRITORIES if name not in ("limb", "precordial", "extensive"))
+GERMAN_STEMS = {"high lateral": "hochlateral"}  # all others are as in English
+# What carts seldom state beside a diagnosis that explains it.
+EXPLAINED_BY = {
+    "q waves": ("myocardial infarction", "septal hypertrophy"),
+    "abnormal qrs": ("myocardial infarction", "conduction disturbance", "ventricular hypertrophy"),
+    "poor r wave progression": ("myocardial infarction", "left ventricular hypertrophy"),
+    "high qrs voltage": ("ventricular hypertrophy",),
+    "left ventricular hypertrophy by voltage": ("left ventricular hypertrophy",),
+    "secondary st-t changes": ("ventricular hypertrophy", "conduction disturbance"),
+    "st elevation": ("myocardial infarction", "acute pericarditis", "early repolarization"),
+    "st depression": ("myocardial ischemia", "myocardial injury", "ventricular hypertrophy"),
+    "t wave inversion": ("myocardial ischemia", "myocardial infarction", "ventricular hypertrophy"),
+    "low amplitude t waves": ("myocardial ischemia", "electrolyte disturbance"),
+    "t wave changes": ("st-t changes", "electrolyte disturbance"),
+}
+# Measured findings of two leads of a wall, and what a report says of the wall. Where two walls have it, so has the
+# larger one between them.
+WALL_FINDINGS = {
+    "st elevation in two {wall} leads": ("st elevation", "st elevation"),
+    "st depression in two {wall} leads": ("st depression", "st depression"),
+    "t inversion in two {wall} leads": ("t wave inversion", "t wave inversion"),
+}
+WALLS = {
+    "inferior": ("inferior",),
+    "lateral": ("lateral",),
+    "anterior": ("anterior",),
+    "anterolateral": ("anterior", "lateral"),
+    "inferolateral": ("inferior", "lateral"),
+}
 
 
-def choose(rng: np.random.Generator, wordings: Sequence[str]) -> str:
-    """Draw one wording."""
-    return wordings[int(rng.integers(len(wordings)))]
+@dataclass(frozen=True)
+class ReportStyle:
+    """How reports are written, and how far they are from the truth.
+
+    Attributes:
+        omission_rate (`float`):
+            Probability that a finding other than the rhythm is left out.
+        explained_omission_rate (`float`):
+            The same where a diagnosis of the strip explains the finding, such as Q waves beside an infarct.
+        hedge_rate (`float`):
+            Probability that a finding is stated as possible only, where there is a wording for it.
+        false_rate (`float`):
+            Probability that a report states a finding that is not there.
+        language (`str`):
+            `"en"` as carts print in MIMIC-IV-ECG, or `"de"` as readers wrote in PTB-XL.
+    """
+
+    omission_rate: float = 0.05
+    explained_omission_rate: float = 0.6
+    hedge_rate: float = 0.2
+    false_rate: float = 0.01
+    language: Language = "en"
 
 
-def _rhythm_statement(rng: np.random.Generator, diagnosis: Diagnosis, rhythm: Rhythm) -> str:
-    """The first statement: the rhythm with its rate and its block."""
-    if diagnosis.rhythm == "paced rhythm":
-        return choose(rng, PACING_WORDINGS[rhythm.is_ventricular_paced, rhythm.is_atrial_paced])
-    rate = rhythm.ventricular_rate_per_min
-    if diagnosis.rhythm == "sinus arrhythmia" and rate < 60:
-        return choose(rng, SLOW_ARRHYTHMIA_WORDINGS)
-    statement = choose(rng, RHYTHM_WORDINGS[diagnosis.rhythm])
-    if diagnosis.rhythm == "second degree av block":
-        return f"{statement} with {choose(rng, BLOCK_WORDINGS[rhythm.av_block])}"
-    if diagnosis.rhythm in ("atrial fibrillation", "atrial flutter"):
-        if rate > NON_SINUS_RAPID_PER_MIN:
-            return f"{statement} with rapid ventricular response"
-        if rate < NON_SINUS_SLOW_PER_MIN:
-            return f"{statement} with slow ventricular response"
-    return statement
+class Template(NamedTuple):
+    """One wording.
+
+    Attributes:
+        place (`str`):
+            Where it stands: `rhythm`, `added` to the rhythm, `statement`, `remark`, or one of the verdicts.
+        condition (`str`):
+            When it is written.
+        says (`tuple[tuple[str, bool], ...]`):
+            Findings that it states, each with whether it is certain.
+        text (`str`):
+            The wording.
+    """
+
+    place: str
+    condition: str
+    says: tuple[tuple[str, bool], ...]
+    text: str
+
+    @property
+    def is_hedged(self) -> bool:
+        """Whether it leaves anything open."""
+        return not all(is_certain for _, is_certain in self.says)
 
 
-def _territory_wordings(rng: np.random.Generator, diagnosis: Diagnosis, conditions: frozenset[str]) -> Sequence[str]:
-    """Wordings for the walls of an infarct or an ischaemia that agree with the ST segment and the T wave."""
-    if diagnosis.repolarization == "infarction":
-        return HEDGED_INFARCT_WORDINGS if rng.random() < HEDGED_INFARCT_PROBABILITY else INFARCT_WORDINGS
-    if diagnosis.repolarization == "acute infarction":
-        return ACUTE_INFARCT_WITH_ST_WORDINGS if "st elevation" in conditions else ACUTE_INFARCT_WORDINGS
-    with_st = ISCHEMIA_WITH_ST_WORDINGS if "st depression" in conditions else ()
-    with_t = ISCHEMIA_WITH_T_WORDINGS if "t wave inversion" in conditions else ()
-    return (*ISCHEMIA_WORDINGS, *with_st, *with_t)
+@lru_cache(maxsize=2)
+def load_templates(language: Language) -> tuple[Template, ...]:
+    """All wordings of a language, those with a territory filled in for each that the terminology knows."""
+    with TEMPLATES_PATH.open(encoding="utf-8", newline="") as file:
+        rows = [row for row in csv.DictReader(file) if row["language"] == language]
+    terminology = load_terminology()
+    templates = []
+    for row in rows:
+        territories = REPORTED_TERRITORIES if "{" in row["text"] else ("",)
+        filled = [_fill_template(row, territory) for territory in territories]
+        templates += [template for template in filled if all(name in terminology for name, _ in template.says)]
+    return tuple(templates)
 
 
-def _territory_statements(rng: np.random.Generator, diagnosis: Diagnosis, conditions: frozenset[str]) -> list[str]:
-    """One statement for each wall of an infarct or an ischaemia."""
-    if not diagnosis.territories:
-        return []
-    wordings = _territory_wordings(rng, diagnosis, conditions)
-    statements = [choose(rng, wordings).format(territory=territory) for territory in diagnosis.territories]
-    return [statement[0].upper() + statement[1:] for statement in statements]
+def _fill_template(row: Mapping[str, str], territory: str) -> Template:
+    """A row of the table for one territory."""
+    places = {"territory": territory, "Territory": territory.capitalize(), "TERRITORY": territory.upper()}
+    condition = row["condition"].format(**places)
+    worded = {**places, "territory": GERMAN_STEMS.get(territory, territory) if row["language"] == "de" else territory}
+    names = [name for name in (row["says"] or row["condition"]).format(**places).split(LIST_SEPARATOR) if name]
+    says = tuple((name.rstrip(UNCERTAIN_MARK), not name.endswith(UNCERTAIN_MARK)) for name in names)
+    return Template(row["place"], condition, says, row["text"].format(**worded))
 
 
-def _verdict(rng: np.random.Generator, conditions: frozenset[str], findings: Sequence[str]) -> str:
-    """The last statement."""
-    if "normal ecg" in conditions:
-        has_usual_rate = not conditions & {"sinus bradycardia", "sinus tachycardia"}
-        return choose(rng, NORMAL_VERDICTS if has_usual_rate else NORMAL_EXCEPT_RATE_VERDICTS)
-    is_sinus = bool(conditions & UNREMARKABLE) and not conditions & {"second degree av block"}
-    is_mild = (
-        is_sinus and set(findings) <= MILD_FINDINGS | UNREMARKABLE and "st-t changes" not in conditions - set(findings)
-    )
-    return choose(rng, BORDERLINE_VERDICTS if is_mild else ABNORMAL_VERDICTS)
+@lru_cache(maxsize=2)
+def _templates_by_condition(language: Language) -> dict[str, list[Template]]:
+    """Wordings of findings by condition, in the order in which a report lists them."""
+    by_condition: dict[str, list[Template]] = {}
+    for template in load_templates(language):
+        if template.place in ("rhythm", "added", "statement"):
+            by_condition.setdefault(template.condition, []).append(template)
+    return by_condition
 
 
-def _finding_statement(rng: np.random.Generator, finding: str) -> str:
-    """A finding in one of its wordings, hedged now and then."""
-    hedged = HEDGED_WORDINGS.get(finding)
-    return choose(rng, hedged if hedged and rng.random() < HEDGE_PROBABILITY else WORDINGS[finding])
+@lru_cache(maxsize=2)
+def _templates_by_place(language: Language) -> dict[str, list[Template]]:
+    """Wordings by where they stand."""
+    by_place: dict[str, list[Template]] = {}
+    for template in load_templates(language):
+        by_place.setdefault(template.place, []).append(template)
+    return by_place
+
+
+@lru_cache(maxsize=2)
+def _ranks(language: Language) -> dict[str, int]:
+    """Place of each condition in the order of a report."""
+    return {condition: rank for rank, condition in enumerate(_templates_by_condition(language))}
+
+
+def locate_findings(conditions: frozenset[str], findings: frozenset[str]) -> set[str]:
+    """Conditions together with walls of ST and T and with the age of an infarct in its place, closed upward.
+
+    Args:
+        conditions (`frozenset[str]`):
+            What is true of a strip.
+        findings (`frozenset[str]`):
+            Its measured findings.
+
+    Returns:
+        `set[str]`: All that a statement may say of the strip.
+
+    Example:
+        >>> located = locate_findings(frozenset({"st depression"}), frozenset({"st depression in two lateral leads"}))
+        >>> sorted(located)
+        ['lateral st depression', 'lateral st-t changes', 'st depression', 'st-t changes']
+    """
+    true = set(conditions)
+    for pattern, (condition, located) in WALL_FINDINGS.items():
+        if condition not in conditions:
+            continue
+        for territory, walls in WALLS.items():
+            if all(pattern.format(wall=wall) in findings for wall in walls):
+                true |= {f"{territory} {located}", f"{territory} st-t changes"}
+                if located.startswith("t "):
+                    true.add(f"{territory} t wave changes")
+    terminology = load_terminology()
+    ages = [age for age in INFARCTION_AGES if f"{age} {INFARCTION}" in conditions]
+    for condition in conditions - {name for other in conditions for name in terminology.ancestors(other)}:
+        territory, _, disease = condition.partition(" myocardial ")
+        if disease == "ischemia" and territory in TERRITORIES:
+            true.add(f"{territory} st-t changes")
+        if disease == "infarction" and territory in TERRITORIES:
+            true |= {f"{age} {condition}" for age in ages}
+    return terminology.close_upward(true)
 
 
 def write_report(
     rng: np.random.Generator,
-    diagnosis: Diagnosis,
-    rhythm: Rhythm,
     conditions: frozenset[str],
     *,
-    omission_rate: float,
+    findings: frozenset[str] = frozenset(),
+    style: ReportStyle | None = None,
 ) -> tuple[str, ...]:
     """Write the report of a record.
 
     Args:
         rng (`np.random.Generator`):
             Source of the wording.
-        diagnosis (`Diagnosis`):
-            What the record was made from.
-        rhythm (`Rhythm`):
-            Its events.
         conditions (`frozenset[str]`):
-            What is true of the strip.
-        omission_rate (`float`):
-            Probability that a finding other than the rhythm is left out.
+            What is true of the strip, closed upward.
+        findings (`frozenset[str]`):
+            Its measured findings, for the walls of ST and T.
+        style (`ReportStyle`, *optional*):
+            Language and noise.
 
     Returns:
-        `tuple[str, ...]`: Statements: the rhythm, the findings, the verdict.
+        `tuple[str, ...]`: Up to eight statements: the rhythm, the findings, the verdict.
     """
-    findings = [name for name in WORDINGS if name in conditions]
-    if not diagnosis.repolarization.startswith("nonspecific") and "nondiagnostic st-t changes" in findings:
-        findings.remove("nondiagnostic st-t changes")  # there only as the parent of something more precise
-    reported = [name for name in findings if rng.random() >= omission_rate]
-    first = _rhythm_statement(rng, diagnosis, rhythm)
-    statements = []
-    for finding in reported:
-        if finding in JOINED_WORDINGS and rng.random() < JOINED_PROBABILITY:
-            first = f"{first} with {choose(rng, JOINED_WORDINGS[finding])}"
+    style = style or ReportStyle()
+    true = locate_findings(conditions, findings)
+    wanted = _most_precise(conditions, true, style.language)
+    chosen = _choose_wordings(rng, wanted, true, style)
+    false = _choose_false_wording(rng, true, style)
+    statements = _lay_out(rng, [*chosen, *false], style.language)
+    verdict = _write_verdict(rng, conditions, wanted, has_false_finding=bool(false), language=style.language)
+    return _set_in_type(rng, [*statements[: MAX_STATEMENTS - len(verdict)], *verdict], style.language)
+
+
+def _most_precise(conditions: frozenset[str], true: set[str], language: Language) -> list[str]:
+    """Conditions, infarcts with their age, that no other one implies; in the order of the table."""
+    terminology, ranks = load_terminology(), _ranks(language)
+    dated = {name for name in true if name.startswith(INFARCTION_AGES) and name.endswith(INFARCTION)}
+    known = (conditions | dated) & ranks.keys()
+    implied = {name for condition in known for name in terminology.ancestors(condition)}
+    return sorted(known - implied, key=ranks.__getitem__)
+
+
+def _choose_wordings(
+    rng: np.random.Generator, wanted: Sequence[str], true: set[str], style: ReportStyle
+) -> list[Template]:
+    """One wording for each condition that is neither left out nor stated along with another."""
+    worded = _templates_by_condition(style.language)
+    layout = LAYOUTS[int(rng.integers(len(LAYOUTS)))]
+    chosen: list[Template] = []
+    stated: set[str] = set()
+    for condition in wanted:
+        is_explained = not true.isdisjoint(EXPLAINED_BY.get(condition, ()))
+        is_omitted = rng.random() < (style.explained_omission_rate if is_explained else style.omission_rate)
+        if condition in stated or (is_omitted and worded[condition][0].place != "rhythm"):
+            continue
+        fitting = [template for template in worded[condition] if true.issuperset(name for name, _ in template.says)]
+        is_hedged = bool(rng.random() < style.hedge_rate)
+        fitting = [template for template in fitting if template.is_hedged == is_hedged] or fitting
+        place = "statement" if layout == "separate" else "added"
+        fitting = [template for template in fitting if template.place in ("rhythm", place)] or fitting
+        template = fitting[int(rng.integers(len(fitting)))]
+        stated.update(name for name, _ in template.says)
+        chosen.append(template)
+    return [_list_below(template) if layout == "listed" else template for template in chosen]
+
+
+def _list_below(template: Template) -> Template:
+    """A finding of the rhythm on a line of its own."""
+    return template._replace(place="statement", text=f"- {template.text}") if template.place == "added" else template
+
+
+def _choose_false_wording(rng: np.random.Generator, true: set[str], style: ReportStyle) -> list[Template]:
+    """Now and then a statement of which nothing is true."""
+    if rng.random() >= style.false_rate:
+        return []
+    terminology = load_terminology()
+    false = [
+        template
+        for template in _templates_by_place(style.language)["statement"]
+        if not template.is_hedged and true.isdisjoint(terminology.close_upward(name for name, _ in template.says))
+    ]
+    return [false[int(rng.integers(len(false)))]]
+
+
+def _lay_out(rng: np.random.Generator, templates: Iterable[Template], language: Language) -> list[str]:
+    """Statements in their order, what belongs to the rhythm joined to it."""
+    rhythm: list[str] = []
+    others: list[str] = []
+    for template in templates:
+        if template.place == "added" and rhythm:
+            rhythm[-1] += JOINING_WORDS[language] + template.text
+        elif template.place == "rhythm":
+            rhythm.append(template.text)
         else:
-            statements.append(_finding_statement(rng, finding))
-    walls = [text for text in _territory_statements(rng, diagnosis, conditions) if rng.random() >= omission_rate]
-    verdict = _verdict(rng, conditions, [*findings, *walls])
-    return _set_in_type(rng, [first, *statements, *walls, verdict])
+            others.append(template.text)
+    remark = _choose_at(rng, "remark", language) if rng.random() < REMARK_PROBABILITY else []
+    return [*remark, *rhythm, *others]
 
 
-def _set_in_type(rng: np.random.Generator, statements: list[str]) -> tuple[str, ...]:
-    """Give all statements of a report the look of one maker: capitals, full stops or neither."""
+def _write_verdict(
+    rng: np.random.Generator,
+    conditions: frozenset[str],
+    wanted: Sequence[str],
+    *,
+    has_false_finding: bool,
+    language: Language,
+) -> list[str]:
+    """The last statement; German readers leave it out unless the ECG is normal."""
+    if "normal ecg" in conditions and not has_false_finding:
+        place = "normal-except-rate" if conditions & UNUSUAL_RATES else "verdict"
+    else:
+        is_mild = not has_false_finding and set(wanted) <= MILD_FINDINGS | UNREMARKABLE
+        place = "borderline" if is_mild else "abnormal"
+    return _choose_at(rng, place, language)
+
+
+def _choose_at(rng: np.random.Generator, place: str, language: Language) -> list[str]:
+    """One of the wordings that stand at a place, none where the language has none."""
+    templates = _templates_by_place(language).get(place, [])
+    return [templates[int(rng.integers(len(templates)))].text] if templates else []
+
+
+def _set_in_type(rng: np.random.Generator, statements: list[str], language: Language) -> tuple[str, ...]:
+    """Give all statements of a report the look of one maker."""
     look = rng.random()
+    if language == "de":
+        has_capital_umlauts = look < CAPITAL_UMLAUTS_PROBABILITY
+        return tuple(text.translate(CAPITAL_UMLAUTS) if has_capital_umlauts else text for text in statements)
     if look < CAPITALS_PROBABILITY:
         return tuple(text.upper().replace("PVCS", "PVCs").replace("PACS", "PACs") for text in statements)
     if look < CAPITALS_PROBABILITY + FULL_STOP_PROBABILITY:
