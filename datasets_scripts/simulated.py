@@ -107,6 +107,6 @@ def make_row(record_index: int, *, seed: int) -> dict[str, Any]:
         "sex": record.sex,
         "report": "\n".join(record.report),
         "statements": list(record.report),
-        "labels": [index for index, name in enumerate(names) if name in record.conditions],
+        "labels": [index for index, name in enumerate(names) if name in record.labels],
         "label_mask": [True] * len(names),
     }

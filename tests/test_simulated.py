@@ -38,11 +38,11 @@ def test_a_row_holds_the_simulated_record(corpus):
     assert corpus["train"][0]["report"] == "\n".join(record.report)
 
 
-def test_labels_are_the_conditions_of_the_record(corpus):
+def test_labels_are_the_conditions_and_measured_findings_of_the_record(corpus):
     names = corpus["validation"].features["labels"].feature.int2str(corpus["validation"][0]["labels"])
 
     # Patient 8 is the first of ten who is not for training; a patient has two records.
-    assert set(names) == simulate_record(16, seed=3).conditions
+    assert set(names) == simulate_record(16, seed=3).labels
 
 
 def test_every_label_is_known(corpus):
