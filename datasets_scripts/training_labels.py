@@ -9,6 +9,7 @@ from datasets import Dataset
 
 from .extraction.terminology import load_terminology, normalize_name
 from .report_labels import read_report_findings
+from .simulator.findings import load_measured_findings
 
 
 # Ways in which people ask; training on them keeps scores from collapsing when a query is a sentence.
@@ -58,10 +59,12 @@ class CorpusLabels:
 
     @classmethod
     def from_dataset(cls, dataset: Dataset, *, config_name: str | None = None) -> "CorpusLabels":
-        """Read the label names of a corpus and find what they stand for in the terminology."""
-        terminology = load_terminology()
+        """Read the label names of a corpus; they stand for findings of the terminology or for measured findings."""
+        terminology, measured = load_terminology(), load_measured_findings()
         names = dataset.features["labels"].feature.names
-        findings = [terminology.find_label(name, config_name=config_name).name for name in names]
+        findings = [
+            name if name in measured else terminology.find_label(name, config_name=config_name).name for name in names
+        ]
         return cls(findings, list(dict.fromkeys(findings)))
 
     def targets(self, rows: Mapping[str, Sequence[Any]]) -> np.ndarray:
@@ -177,8 +180,10 @@ def query_wordings(finding: str, *, held_out: Sequence[str] = ()) -> tuple[str, 
         >>> query_wordings("atrial flutter")[-1]
         'electrocardiogram with atrial flutter'
     """
-    terminology = load_terminology()
+    terminology, measured = load_terminology(), load_measured_findings()
     wordings = terminology.wordings(finding) if finding in terminology else (finding,)
+    if finding in measured:
+        wordings = (finding, *measured[finding].wordings)
     hidden = [
         f" {normalize_name(wording)} "
         for name in held_out
