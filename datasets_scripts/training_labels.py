@@ -197,33 +197,28 @@ def query_wordings(finding: str, *, held_out: Sequence[str] = ()) -> tuple[str, 
 
 
 def trainable_findings(
-    labels: LabelSource, targets: np.ndarray, *, min_positives: int, held_out: Sequence[str] = ()
-) -> list[str]:
+    counts: Mapping[str, float], *, min_positives: int, held_out: Sequence[str] = ()
+) -> tuple[str, ...]:
     """Findings with enough positive or uncertain records, held-out ones left out.
 
     Args:
-        labels (`LabelSource`):
-            Where the targets come from.
-        targets (`np.ndarray` of shape `(num_records, num_findings)`):
-            Targets of the training records.
-        min_positives (`int`):
-            Fewest records in which the finding is positive or uncertain: reports name some findings, such as
+        counts (`Mapping[str, float]`):
+            Training records in which each finding is positive or uncertain: reports name some findings, such as
             ischemia, hardly ever without a hedge.
+        min_positives (`int`):
+            Fewest such records.
         held_out (`Sequence[str]`):
             Findings to leave out, with all that are kinds of them.
 
     Raises:
         ValueError: If nothing is left to train on.
     """
-    counts = (targets > 0).sum(axis=0)
-    kept = [
-        finding
-        for finding, count in zip(labels.findings, counts, strict=True)
-        if count >= min_positives and not is_hidden(finding, held_out)
-    ]
+    kept = tuple(
+        finding for finding, count in counts.items() if count >= min_positives and not is_hidden(finding, held_out)
+    )
     if not kept:
         raise ValueError(
-            f"None of {len(labels.findings)} findings has {min_positives} positive or uncertain training records."
+            f"None of {len(counts)} findings has {min_positives} positive or uncertain training records."
             " Lower `--min_positives` or give more records. A corpus without labels needs `--report_labels`."
         )
     return kept

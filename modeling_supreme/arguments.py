@@ -1,7 +1,7 @@
 """Arguments of the training script, and how a YAML recipe and flags become them."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
@@ -15,10 +15,34 @@ POSITIVE_COUNTS = (
     "per_device_eval_batch_size",
     "gradient_accumulation_steps",
     "num_train_epochs",
+    "max_train_steps",
+    "checkpointing_steps",
     "checkpoints_total_limit",
+    "eval_steps",
+    "early_stopping_patience",
     "logging_steps",
     "shuffle_buffer_size",
+    "dataloader_prefetch_factor",
 )
+# Largest value of every change to a strip; what a cardiologist reads from the strip must stay true.
+HIGHEST_CHANGES = {
+    "name_probability": 1.0,
+    "lead_dropout": 1.0,
+    "noise_mv": 1.0,
+    "time_shift_s": 10.0,
+    "gain": 0.5,
+    "baseline_wander_mv": 2.0,
+    "rate_jitter": 0.1,
+}
+OBJECTIVE_CHOICES = {
+    "loss_type": ("bce", "focal", "asymmetric"),
+    "positive_weighting": ("none", "sqrt", "balanced"),
+}
+TRAIN_CHOICES = {
+    "metric_for_best_model": ("validation_auroc_macro", "validation_loss"),
+    "mixed_precision": (None, "no", "fp16", "bf16"),
+    "report_to": (None, "tensorboard", "wandb", "trackio", "all"),
+}
 
 
 @dataclass
@@ -44,30 +68,63 @@ class ModelArguments:
     )
     fusion_hidden_size: int = field(default=192, metadata={"help": "Width of the Cardiac Fusion Network."})
     num_fusion_layers: int = field(default=2, metadata={"help": "Layers of the Cardiac Fusion Network."})
+    freeze_text_encoder: bool = field(
+        default=True,
+        metadata={"help": "Keep the text encoder as it is: it then runs once; otherwise in every step."},
+    )
     do_bandpass: bool = field(default=False, metadata={"help": "Filter strips from 0.5 to 40 Hz."})
+
+
+@dataclass(frozen=True)
+class CorpusArguments:
+    """One of the corpora that are mixed; the fields are those of `DataArguments` for this corpus alone."""
+
+    name: str
+    config_name: str | None
+    data_dir: str | None
+    report_labels: str | None
+    is_on_the_fly: bool
 
 
 @dataclass
 class DataArguments:
     """What it is trained on."""
 
-    dataset_name: str = field(
-        default="", metadata={"help": "Corpus: a builder (ptb_xl, simulated), a prepared folder, or a Hub id."}
+    dataset_name: list[str] = field(
+        default_factory=list,
+        metadata={"help": "Corpus: a builder (ptb_xl, simulated), a prepared folder, or a Hub id; several are mixed."},
     )
-    dataset_config_name: str | None = field(
-        default=None, metadata={"help": "Labels of the corpus, such as hierarchy."}
+    dataset_config_name: list[str] = field(
+        default_factory=list,
+        metadata={"help": "Labels of the corpus, such as hierarchy; of several corpora one each, or none."},
     )
-    data_dir: str | None = field(default=None, metadata={"help": "Folder with the official files of the corpus."})
-    num_records: int | None = field(default=None, metadata={"help": "Records of the simulated corpus."})
+    data_dir: list[str] = field(
+        default_factory=list,
+        metadata={"help": "Folder with the official files; of several corpora one each, or none, or one for all."},
+    )
+    dataset_weights: list[float] = field(
+        default_factory=list,
+        metadata={"help": "Share of each corpus in every batch; by default as many as it has records."},
+    )
+    num_records: int | None = field(
+        default=None, metadata={"help": "Records of the simulated corpus, those of validation and testing included."}
+    )
+    on_the_fly: bool = field(
+        default=False,
+        metadata={"help": "Simulate records while training, new ones in every epoch; nothing is stored."},
+    )
     streaming: bool = field(
         default=False,
         metadata={
             "help": "Read Parquet shards while training: a prepared folder, a Hub id, or s3://b/train-*.parquet."
         },
     )
-    report_labels: str | None = field(
-        default=None,
-        metadata={"help": "labels.parquet written by datasets_scripts.extraction; replaces the corpus' own labels."},
+    report_labels: list[str] = field(
+        default_factory=list,
+        metadata={
+            "help": "labels.parquet written by datasets_scripts.extraction; replaces the corpus' own labels."
+            " Of several corpora one each, or none."
+        },
     )
     uncertain_label: float = field(
         default=0.5, metadata={"help": "Target, from 0 to 1, of findings a report calls uncertain."}
@@ -79,8 +136,12 @@ class DataArguments:
         default_factory=list,
         metadata={"help": "Findings hidden from training: their names, wordings and positive records are left out."},
     )
-    max_train_samples: int | None = field(default=None, metadata={"help": "Train on the first records only."})
-    max_eval_samples: int | None = field(default=None, metadata={"help": "Validate on the first records only."})
+    max_train_samples: int | None = field(
+        default=None, metadata={"help": "Train on the first records of each corpus only."}
+    )
+    max_eval_samples: int | None = field(
+        default=None, metadata={"help": "Validate on the first records of each corpus only."}
+    )
     preprocessing_num_workers: int | None = field(default=None, metadata={"help": "Processes that read a corpus."})
     on_error: str = field(default="raise", metadata={"help": "At a record that cannot be read: raise or skip."})
 
@@ -89,12 +150,126 @@ class DataArguments:
             raise ValueError("`--dataset_name` is missing. Name a corpus: ptb_xl, simulated, a folder or a Hub id.")
         if not 0 <= self.uncertain_label <= 1:
             raise ValueError(f"`--uncertain_label` is {self.uncertain_label}. It is a probability: choose 0 to 1.")
-        refused = [name for name in ("data_dir", "num_records") if self.streaming and getattr(self, name) is not None]
+        self._check_lists()
+        self._check_sources()
+
+    def _check_lists(self) -> None:
+        """Refuse lists that do not fit the corpora."""
+        num_corpora = len(self.dataset_name)
+        for name in ("dataset_config_name", "data_dir", "report_labels", "dataset_weights"):
+            num_values = len(getattr(self, name))
+            is_shared = name == "data_dir" and num_values == 1
+            if num_values not in (0, num_corpora) and not is_shared:
+                raise ValueError(
+                    f"`--{name}` has {num_values} values for {num_corpora} corpora. Give one each, in the order of"
+                    " `--dataset_name`; write none where a corpus needs no value."
+                )
+        if any(not weight > 0 for weight in self.dataset_weights):
+            raise ValueError(
+                f"`--dataset_weights` are {', '.join(f'{weight:g}' for weight in self.dataset_weights)}. Each must be"
+                " above 0; leave out a corpus that is not wanted."
+            )
+
+    def _check_sources(self) -> None:
+        """Refuse options that the corpora do not have."""
+        refused = [name for name in ("data_dir", "num_records") if self.streaming and getattr(self, name)]
         if refused:
             raise ValueError(
                 f"`--streaming` reads prepared shards and takes no `--{refused[0]}`. Leave it out, and write the"
                 " shards with `python -m datasets_scripts.prepare`."
             )
+        if self.streaming and len(self.dataset_name) > 1:
+            raise ValueError(
+                f"`--streaming` reads one corpus, not the {len(self.dataset_name)} of `--dataset_name`. Leave it out:"
+                " prepared corpora are mapped into memory, so that they need not fit there."
+            )
+        if self.on_the_fly and "simulated" not in self.dataset_name:
+            raise ValueError(
+                f"`--on_the_fly` simulates records, but `--dataset_name` is {' '.join(self.dataset_name)}. Name the"
+                " corpus simulated, alone or among others."
+            )
+        if self.num_records is not None and "simulated" not in self.dataset_name:
+            raise ValueError(
+                f"`--num_records` is for the corpus simulated, but `--dataset_name` is {' '.join(self.dataset_name)}."
+                " Use `--max_train_samples` to train on the first records."
+            )
+        if any(corpus.is_on_the_fly and corpus.report_labels for corpus in self.corpora):
+            raise ValueError(
+                "`--report_labels` has no labels of records that `--on_the_fly` makes. Write none for the corpus"
+                " simulated: it knows its own."
+            )
+
+    @property
+    def corpora(self) -> list[CorpusArguments]:
+        """What is said of each corpus."""
+        corpora = []
+        for index, name in enumerate(self.dataset_name):
+            is_simulated = name == "simulated"
+            corpora.append(
+                CorpusArguments(
+                    name,
+                    config_name=_pick(self.dataset_config_name, index),
+                    # The simulator reads no files, whatever folder the corpora beside it are in
+                    data_dir=None if is_simulated else _pick(self.data_dir, index),
+                    report_labels=_pick(self.report_labels, index),
+                    is_on_the_fly=self.on_the_fly and is_simulated,
+                )
+            )
+        return corpora
+
+
+def _pick(values: list[str], index: int) -> str | None:
+    """The value for a corpus; a single one is for all."""
+    if not values:
+        return None
+    value = values[index if len(values) > 1 else 0]
+    return None if value == "none" else value
+
+
+@dataclass
+class ObjectiveArguments:
+    """What it is trained for, and how strips are changed on the way."""
+
+    loss_type: str = field(
+        default="bce", metadata={"help": "Loss: bce, focal (Lin et al. 2017) or asymmetric (Ridnik et al. 2021)."}
+    )
+    positive_weighting: str = field(
+        default="none",
+        metadata={"help": "Weight of present findings: none, balanced (absent records per present one) or its sqrt."},
+    )
+    num_queries_per_step: int | None = field(
+        default=None,
+        metadata={"help": "Ask for what is present in the step's strips and, up to this number, other findings."},
+    )
+    name_probability: float = field(
+        default=0.5, metadata={"help": "How often a finding is asked for by its name rather than in other words."}
+    )
+    lead_dropout: float = field(
+        default=0.1, metadata={"help": "Largest share of leads hidden from a strip, from 0 to 1."}
+    )
+    noise_mv: float = field(
+        default=0.02, metadata={"help": "Standard deviation of white noise added, in mV, from 0 to 1."}
+    )
+    time_shift_s: float = field(
+        default=10.0, metadata={"help": "Longest shift in time, around the end of the strip, in s, from 0 to 10."}
+    )
+    gain: float = field(
+        default=0.0,
+        metadata={"help": "Largest relative change of voltage, the same for all leads, from 0 to 0.5."},
+    )
+    baseline_wander_mv: float = field(
+        default=0.0, metadata={"help": "Largest amplitude of a wandering baseline, in mV, from 0 to 2."}
+    )
+    rate_jitter: float = field(
+        default=0.0, metadata={"help": "Largest relative change of heart rate and intervals, from 0 to 0.1."}
+    )
+
+    def __post_init__(self) -> None:
+        _check_choices(self, OBJECTIVE_CHOICES)
+        _check_counts(self, ("num_queries_per_step",))
+        for name, highest in HIGHEST_CHANGES.items():
+            if not 0 <= getattr(self, name) <= highest:
+                raise ValueError(f"`--{name}` is {getattr(self, name)}. Choose a number from 0 to {highest:g}.")
 
 
 @dataclass
@@ -103,7 +278,7 @@ class TrainArguments:
 
     output_dir: str = field(default="", metadata={"help": "Folder for the trained model and its states."})
     seed: int = field(default=0, metadata={"help": "Seed of everything random."})
-    per_device_train_batch_size: int = field(default=64, metadata={"help": "Strips per device and step."})
+    per_device_train_batch_size: int = field(default=64, metadata={"help": "Strips per device and batch."})
     per_device_eval_batch_size: int = field(default=64, metadata={"help": "Strips per device in validation."})
     gradient_accumulation_steps: int = field(default=1, metadata={"help": "Batches per optimiser step."})
     learning_rate: float = field(default=1e-3, metadata={"help": "Highest learning rate of AdamW."})
@@ -118,14 +293,21 @@ class TrainArguments:
         default=None, metadata={"help": "Steps in which the rate rises; takes the place of warmup_ratio."}
     )
     max_grad_norm: float = field(default=1.0, metadata={"help": "Gradients are scaled down to this norm."})
-    mixed_precision: str | None = field(default=None, metadata={"help": "no, fp16 or bf16; else Accelerate's own."})
-    gradient_checkpointing: bool = field(default=False, metadata={"help": "Trade time for memory."})
-    lead_dropout: float = field(default=0.1, metadata={"help": "Largest share of leads hidden from a strip."})
-    noise_mv: float = field(default=0.02, metadata={"help": "Standard deviation of white noise added, in mV."})
-    name_probability: float = field(
-        default=0.5, metadata={"help": "How often a finding is asked for by its name rather than in other words."}
+    max_loss_ratio: float = field(
+        default=20.0,
+        metadata={"help": "Stop where the loss is this many times the median of the 100 steps before; 0 never stops."},
     )
+    ema_decay: float | None = field(
+        default=None,
+        metadata={"help": "Validate and save a moving average of the weights that keeps this share in a step: 0.999."},
+    )
+    mixed_precision: str | None = field(default=None, metadata={"help": "no, fp16 or bf16; else Accelerate's own."})
+    torch_compile: bool = field(default=False, metadata={"help": "Compile the model with TorchInductor."})
+    gradient_checkpointing: bool = field(default=False, metadata={"help": "Trade time for memory."})
     dataloader_num_workers: int = field(default=0, metadata={"help": "Processes that prepare batches."})
+    dataloader_prefetch_factor: int = field(
+        default=4, metadata={"help": "Batches that each of them has ready beforehand."}
+    )
     shuffle_buffer_size: int = field(
         default=2048, metadata={"help": "Records, of 0.12 MB each, that every worker of a stream holds and shuffles."}
     )
@@ -135,19 +317,52 @@ class TrainArguments:
         default=None, metadata={"help": "State to go on from: its folder, or latest."}
     )
     eval_steps: int | None = field(default=None, metadata={"help": "Validate every so many steps; always at the end."})
-    logging_steps: int = field(default=10, metadata={"help": "Steps between two entries of the log."})
+    metric_for_best_model: str = field(
+        default="validation_auroc_macro",
+        metadata={"help": "What the checkpoint in best/ is best in: validation_auroc_macro or validation_loss."},
+    )
+    load_best_model_at_end: bool = field(
+        default=False, metadata={"help": "Leave the best checkpoint in the output folder rather than the last."}
+    )
+    early_stopping_patience: int | None = field(
+        default=None, metadata={"help": "Stop after so many validations in a row that were not the best."}
+    )
+    logging_steps: int = field(default=10, metadata={"help": "Steps between two entries of the tracker."})
     report_to: str | None = field(default=None, metadata={"help": "Tracker: tensorboard, wandb, trackio or all."})
+    dry_run: bool = field(
+        default=False, metadata={"help": "Take a few steps, say what the run would need, and leave nothing behind."}
+    )
     push_to_hub: bool = field(default=False, metadata={"help": "Upload the trained model to the Hub."})
     hub_model_id: str | None = field(default=None, metadata={"help": "Repository on the Hub, as owner/name."})
 
     def __post_init__(self) -> None:
         if not self.output_dir:
             raise ValueError("`--output_dir` is missing. Name a folder for the trained model.")
-        for name in POSITIVE_COUNTS:
-            if getattr(self, name) < 1:
-                raise ValueError(f"`--{name}` is {getattr(self, name)}. It must be at least 1.")
+        _check_counts(self, POSITIVE_COUNTS)
+        _check_choices(self, TRAIN_CHOICES)
+        if self.ema_decay is not None and not 0 < self.ema_decay < 1:
+            raise ValueError(f"`--ema_decay` is {self.ema_decay}. Choose a share between 0 and 1, such as 0.999.")
         if self.push_to_hub and not self.hub_model_id:
             raise ValueError("`--push_to_hub` needs `--hub_model_id owner/name`.")
+        dependent = [name for name in ("load_best_model_at_end", "early_stopping_patience") if getattr(self, name)]
+        if dependent and not self.eval_steps:
+            raise ValueError(f"`--{dependent[0]}` compares validations. Say with `--eval_steps` when to validate.")
+
+
+def _check_counts(arguments: object, names: Sequence[str]) -> None:
+    """Refuse counts below one."""
+    for name in names:
+        value = getattr(arguments, name)
+        if value is not None and value < 1:
+            raise ValueError(f"`--{name}` is {value}. It must be at least 1.")
+
+
+def _check_choices(arguments: object, choices: Mapping[str, Sequence[str | None]]) -> None:
+    """Refuse words that mean nothing."""
+    for name, allowed in choices.items():
+        if getattr(arguments, name) not in allowed:
+            words = ", ".join(str(word) for word in allowed if word is not None)
+            raise ValueError(f"`--{name}` is {getattr(arguments, name)}. Choose one of {words}.")
 
 
 def parse_arguments(

@@ -1,5 +1,6 @@
 """The model card, filled from the files of a run."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -35,13 +36,13 @@ def write_model_card(
             pipeline_tag="zero-shot-classification",
             tags=["ecg", "electrocardiogram", "zero-shot-ecg-classification", "supreme", "custom_code"],
             model_name=model_name,
-            eval_results=_eval_results(corpus, results),
+            eval_results=_eval_results(settings, results),
         ),
         template_path=str(template_path),
         model_name=model_name,
         model_path=model_path,
         corpus=corpus,
-        label_source="extracted from reports" if settings["report_labels"] else "the corpus' own",
+        label_source=describe_labels(settings["report_labels"]),
         held_out=", ".join(results["held_out_findings"]) or "nothing",
         ecg_encoder=describe_source(settings["model_name_or_path"] or settings["ecg_encoder"]),
         text_encoder=describe_source(settings["model_name_or_path"] or settings["text_model_name_or_path"]),
@@ -55,9 +56,30 @@ def write_model_card(
 
 
 def describe_corpus(settings: dict[str, Any]) -> str:
-    """Name of the corpus and its configuration, without the folders of this machine."""
-    name = describe_source(settings["dataset_name"])
-    return f"{name} ({settings['dataset_config_name']})" if settings["dataset_config_name"] else name
+    """Names of the corpora and their configurations, without the folders of this machine, and their shares.
+
+    Example:
+        >>> mixed = {"dataset_name": ["simulated", "ptb_xl"], "dataset_config_name": ["none", "hierarchy"]}
+        >>> describe_corpus({**mixed, "dataset_weights": [0.7, 0.3]})
+        '70 % simulated + 30 % ptb_xl (hierarchy)'
+    """
+    names = [describe_source(name) for name in settings["dataset_name"]]
+    configs, weights = settings["dataset_config_name"] or ["none"] * len(names), settings["dataset_weights"]
+    described = [
+        name if config == "none" else f"{name} ({config})" for name, config in zip(names, configs, strict=True)
+    ]
+    if weights:
+        described = [
+            f"{100 * weight / sum(weights):.0f} % {name}" for weight, name in zip(weights, described, strict=True)
+        ]
+    return " + ".join(described)
+
+
+def describe_labels(report_labels: Sequence[str]) -> str:
+    """Where the labels of the corpora come from."""
+    if not any(path != "none" for path in report_labels):
+        return "the corpus' own"
+    return "extracted from reports" if "none" not in report_labels else "extracted from reports, or the corpus' own"
 
 
 def describe_source(name_or_path: str) -> str:
@@ -66,15 +88,15 @@ def describe_source(name_or_path: str) -> str:
     return path.name if path.is_absolute() or path.is_dir() else name_or_path
 
 
-def _eval_results(corpus: str, results: dict[str, Any]) -> list[EvalResult] | None:
+def _eval_results(settings: dict[str, Any], results: dict[str, Any]) -> list[EvalResult] | None:
     """The validation figure in the form the Hub reads; none where it is undefined."""
     if results["validation_auroc_macro"] is None:
         return None
     return [
         EvalResult(
             task_type="zero-shot-classification",
-            dataset_type=corpus.split(" ")[0],
-            dataset_name=corpus,
+            dataset_type="+".join(describe_source(name) for name in settings["dataset_name"]),
+            dataset_name=describe_corpus(settings),
             dataset_split="validation",
             metric_type="roc_auc",
             metric_name="macro AUROC",

@@ -8,6 +8,7 @@ import yaml
 from modeling_supreme.arguments import (
     DataArguments,
     ModelArguments,
+    ObjectiveArguments,
     TrainArguments,
     parse_arguments,
     read_recipe,
@@ -15,8 +16,9 @@ from modeling_supreme.arguments import (
 )
 
 
-CLASSES = (ModelArguments, DataArguments, TrainArguments)
+CLASSES = (ModelArguments, DataArguments, ObjectiveArguments, TrainArguments)
 REQUIRED = ["--dataset_name", "ptb_xl", "--output_dir", "runs/mini"]
+MIXED = ["--dataset_name", "simulated", "ptb_xl", "--output_dir", "runs/mixed"]
 
 
 def write_recipe(folder, content):
@@ -31,11 +33,12 @@ class TestRecipesAndFlags:
             tmp_path, {"ecg_encoder": "hybrid", "dataset_name": "ptb_xl", "output_dir": "runs/mini", "seed": 3}
         )
 
-        model, data, train = parse_arguments(CLASSES, [recipe])
+        model, data, objective, train = parse_arguments(CLASSES, [recipe])
 
+        assert objective.loss_type == "bce"
         assert (model.ecg_encoder, data.dataset_name, train.output_dir, train.seed) == (
             "hybrid",
-            "ptb_xl",
+            ["ptb_xl"],
             "runs/mini",
             3,
         )
@@ -43,19 +46,19 @@ class TestRecipesAndFlags:
     def test_a_flag_wins_over_the_recipe(self, tmp_path):
         recipe = write_recipe(tmp_path, {"seed": 3, "learning_rate": 0.01})
 
-        _, _, train = parse_arguments(CLASSES, [recipe, *REQUIRED, "--seed", "4"])
+        *_, train = parse_arguments(CLASSES, [recipe, *REQUIRED, "--seed", "4"])
 
         assert (train.seed, train.learning_rate) == (4, 0.01)
 
     def test_flags_need_no_recipe(self):
-        _, data, _ = parse_arguments(CLASSES, REQUIRED)
+        _, data, *_ = parse_arguments(CLASSES, REQUIRED)
 
-        assert data.dataset_name == "ptb_xl"
+        assert data.dataset_name == ["ptb_xl"]
 
     def test_a_list_of_flags_takes_the_place_of_the_recipes_list(self, tmp_path):
         recipe = write_recipe(tmp_path, {"held_out_findings": ["atrial flutter", "sinus tachycardia"]})
 
-        _, data, _ = parse_arguments(CLASSES, [recipe, *REQUIRED, "--held_out_findings", "normal ecg", "pause"])
+        _, data, *_ = parse_arguments(CLASSES, [recipe, *REQUIRED, "--held_out_findings", "normal ecg", "pause"])
 
         assert data.held_out_findings == ["normal ecg", "pause"]
 
@@ -66,7 +69,7 @@ class TestRecipesAndFlags:
         # YAML reads 2e-3, without a point, as a string
         recipe = write_recipe(tmp_path, f"learning_rate: {spelling}\n")
 
-        _, _, train = parse_arguments(CLASSES, [recipe, *REQUIRED])
+        *_, train = parse_arguments(CLASSES, [recipe, *REQUIRED])
 
         assert train.learning_rate == value
 
@@ -74,12 +77,12 @@ class TestRecipesAndFlags:
     def test_a_switch_of_the_recipe_may_be_on_or_off(self, tmp_path, value):
         recipe = write_recipe(tmp_path, {"do_bandpass": value})
 
-        model, _, _ = parse_arguments(CLASSES, [recipe, *REQUIRED])
+        model, *_ = parse_arguments(CLASSES, [recipe, *REQUIRED])
 
         assert model.do_bandpass is value
 
     def test_a_bare_switch_is_on(self):
-        model, _, _ = parse_arguments(CLASSES, [*REQUIRED, "--do_bandpass"])
+        model, *_ = parse_arguments(CLASSES, [*REQUIRED, "--do_bandpass"])
 
         assert model.do_bandpass is True
 
@@ -87,7 +90,7 @@ class TestRecipesAndFlags:
     def test_an_empty_value_is_the_default(self, tmp_path, value):
         recipe = write_recipe(tmp_path, {"held_out_findings": value})
 
-        _, data, _ = parse_arguments(CLASSES, [recipe, *REQUIRED])
+        _, data, *_ = parse_arguments(CLASSES, [recipe, *REQUIRED])
 
         assert data.held_out_findings == []
 
@@ -102,7 +105,7 @@ class TestRecipesAndFlags:
     def test_the_command_line_of_the_process_is_read_by_default(self, monkeypatch):
         monkeypatch.setattr("sys.argv", ["train.py", *REQUIRED, "--seed", "5"])
 
-        _, _, train = parse_arguments(CLASSES)
+        *_, train = parse_arguments(CLASSES)
 
         assert train.seed == 5
 
@@ -113,6 +116,27 @@ class TestRecipesAndFlags:
             "--do_bandpass",
             "False",
         ]
+
+
+class TestCorpora:
+    def test_what_is_said_of_several_corpora_is_told_apart_by_its_place(self):
+        _, data, *_ = parse_arguments(
+            CLASSES, [*MIXED, "--dataset_config_name", "none", "all", "--on_the_fly", "--data_dir", "d"]
+        )
+
+        simulated, ptb_xl = data.corpora
+        assert (simulated.name, simulated.config_name, simulated.is_on_the_fly) == ("simulated", None, True)
+        assert (ptb_xl.name, ptb_xl.config_name, ptb_xl.is_on_the_fly) == ("ptb_xl", "all", False)
+
+    def test_one_folder_is_for_all_corpora_that_read_files(self):
+        _, data, *_ = parse_arguments(CLASSES, [*MIXED, "--data_dir", "d"])
+
+        assert [corpus.data_dir for corpus in data.corpora] == [None, "d"]
+
+    def test_labels_from_reports_may_be_for_one_of_them(self):
+        _, data, *_ = parse_arguments(CLASSES, [*MIXED, "--report_labels", "none", "labels.parquet"])
+
+        assert [corpus.report_labels for corpus in data.corpora] == [None, "labels.parquet"]
 
 
 class TestMistakesInRecipes:
@@ -158,6 +182,25 @@ class TestMistakesInFlags:
             ([*REQUIRED, "--checkpoints_total_limit", "0"], r"`--checkpoints_total_limit` is 0\."),
             ([*REQUIRED, "--logging_steps", "0"], r"`--logging_steps` is 0\."),
             ([*REQUIRED, "--push_to_hub"], r"`--push_to_hub` needs `--hub_model_id owner/name`"),
+            ([*REQUIRED, "--loss_type", "hinge"], r"`--loss_type` is hinge\. Choose one of bce, focal, asymmetric"),
+            ([*REQUIRED, "--gain", "0.6"], r"`--gain` is 0\.6\. Choose a number from 0 to 0\.5"),
+            ([*REQUIRED, "--noise_mv", "nan"], r"`--noise_mv` is nan\. Choose a number from 0 to 1"),
+            ([*REQUIRED, "--ema_decay", "1"], r"`--ema_decay` is 1\.0\. Choose a share between 0 and 1"),
+            (
+                [*REQUIRED, "--report_to", "email"],
+                r"`--report_to` is email\. Choose one of tensorboard, wandb, trackio",
+            ),
+            ([*REQUIRED, "--early_stopping_patience", "3"], r"`--early_stopping_patience` .*`--eval_steps`"),
+            ([*REQUIRED, "--on_the_fly"], r"`--on_the_fly` simulates records, but `--dataset_name` is ptb_xl"),
+            ([*REQUIRED, "--num_records", "9"], r"`--num_records` is for the corpus simulated.*`--max_train_samples`"),
+            ([*MIXED, "--data_dir", "a", "b", "c"], r"`--data_dir` has 3 values for 2 corpora\. Give one each"),
+            ([*MIXED, "--dataset_config_name", "all"], r"`--dataset_config_name` has 1 values for 2 corpora"),
+            ([*MIXED, "--dataset_weights", "1", "0"], r"`--dataset_weights` are 1, 0\. Each must be above 0"),
+            ([*MIXED, "--streaming"], r"`--streaming` reads one corpus, not the 2 of `--dataset_name`"),
+            (
+                [*MIXED, "--on_the_fly", "--report_labels", "a.parquet", "none"],
+                r"`--report_labels` has no labels of records that `--on_the_fly` makes\. Write none",
+            ),
         ],
         ids=lambda value: " ".join(value) if isinstance(value, list) else "",
     )

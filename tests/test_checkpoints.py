@@ -1,4 +1,4 @@
-"""A checkpoint loads where this package is not installed and scores the same; a state is complete or not there."""
+"""A checkpoint loads where this package is not installed, and scores the same."""
 
 import json
 import os
@@ -9,13 +9,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from accelerate import Accelerator
-from accelerate.state import AcceleratorState, GradientState
-from torch import nn
 from transformers import AutoModel, AutoProcessor, pipeline
 
 from modeling_supreme import STANDARD_LEADS, SupremeModel, ZeroShotEcgClassificationPipeline
-from modeling_supreme.checkpoints import find_state, list_states, save_checkpoint, save_state
+from modeling_supreme.checkpoints import save_checkpoint
 
 
 LABELS = ["atrial fibrillation", "left bundle branch block", "normal ecg"]
@@ -194,88 +191,3 @@ class TestFilesOfACheckpoint:
 
         saved = AutoModel.from_pretrained(tmp_path).state_dict()
         assert all(torch.equal(saved[name], value) for name, value in tiny_model.state_dict().items())
-
-
-@pytest.fixture
-def accelerator():
-    """An accelerator that holds one small layer."""
-    AcceleratorState._reset_state(reset_partial_state=True)
-    GradientState._reset_state()
-    accelerator = Accelerator()
-    accelerator.prepare(nn.Linear(2, 1))
-    return accelerator
-
-
-def save_states(accelerator, folder, steps):
-    """Save one state after another, of which two are kept."""
-    for step in steps:
-        save_state(accelerator, folder, step=step, total_limit=2)
-
-
-def make_folders(parent, names):
-    for name in names:
-        (parent / name).mkdir()
-
-
-class TestStates:
-    def test_a_state_lies_under_its_step(self, accelerator, tmp_path):
-        state_dir = save_state(accelerator, tmp_path, step=12, total_limit=2)
-
-        assert state_dir == tmp_path / "step_00000012"
-        assert (state_dir / "model.safetensors").is_file()
-
-    def test_only_the_last_states_are_kept(self, accelerator, tmp_path):
-        save_states(accelerator, tmp_path, [8, 9, 10, 11])
-
-        assert [path.name for path in list_states(tmp_path)] == ["step_00000010", "step_00000011"]
-
-    def test_later_states_of_an_earlier_run_are_dropped(self, accelerator, tmp_path):
-        save_states(accelerator, tmp_path, [800, 900, 100])
-
-        assert find_state("latest", tmp_path).name == "step_00000100"
-        assert [path.name for path in list_states(tmp_path)] == ["step_00000100"]
-
-    def test_a_state_may_be_saved_again(self, accelerator, tmp_path):
-        save_states(accelerator, tmp_path, [1, 1])
-
-        assert [path.name for path in tmp_path.iterdir()] == ["step_00000001"]
-
-    def test_a_state_that_breaks_off_is_not_found(self, accelerator, tmp_path, monkeypatch):
-        save_state(accelerator, tmp_path, step=1, total_limit=2)
-
-        def break_off(folder):
-            (tmp_path / folder).mkdir()
-            raise OSError("No space left on device")
-
-        monkeypatch.setattr(accelerator, "save_state", break_off)
-        with pytest.raises(OSError, match="No space left"):
-            save_state(accelerator, tmp_path, step=2, total_limit=2)
-
-        assert find_state("latest", tmp_path).name == "step_00000001"
-
-    def test_what_broke_off_does_not_reach_the_next_state(self, accelerator, tmp_path):
-        remains = tmp_path / "step_00000002.incomplete"
-        remains.mkdir()
-        (remains / "optimizer_7.bin").touch()
-
-        state_dir = save_state(accelerator, tmp_path, step=2, total_limit=2)
-
-        assert not (state_dir / "optimizer_7.bin").exists()
-
-    def test_states_are_listed_by_number_and_alone(self, tmp_path):
-        make_folders(
-            tmp_path, ["step_100000000", "step_00000100", "notes", "step_00000020", "step_00000030.incomplete"]
-        )
-
-        assert [path.name for path in list_states(tmp_path)] == ["step_00000020", "step_00000100", "step_100000000"]
-
-    def test_latest_without_a_state_is_none_and_warns(self, tmp_path, caplog):
-        assert find_state("latest", tmp_path / "checkpoints") is None
-        assert "There is no state in" in caplog.text
-
-    def test_a_folder_is_taken_by_its_name(self, tmp_path):
-        assert find_state(str(tmp_path), tmp_path / "checkpoints") == tmp_path
-
-    def test_a_missing_folder_is_named_with_a_remedy(self, tmp_path):
-        with pytest.raises(FileNotFoundError, match=r"no state .*step_9.*folder below .*checkpoints, or `latest`"):
-            find_state(str(tmp_path / "step_9"), tmp_path / "checkpoints")

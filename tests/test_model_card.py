@@ -14,9 +14,11 @@ SETTINGS = {
     "model_name_or_path": None,
     "ecg_encoder": "hybrid",
     "text_model_name_or_path": "ncbi/MedCPT-Query-Encoder",
-    "dataset_name": "ptb_xl",
-    "dataset_config_name": "hierarchy",
-    "report_labels": None,
+    "freeze_text_encoder": True,
+    "dataset_name": ["ptb_xl"],
+    "dataset_config_name": ["hierarchy"],
+    "dataset_weights": [],
+    "report_labels": [],
     "per_device_train_batch_size": 64,
     "learning_rate": 0.002,
     "lr_scheduler_type": "cosine",
@@ -99,9 +101,25 @@ class TestText:
         assert "| held out of training | atrial flutter, pause |" in text
 
     def test_labels_from_reports_are_said_to_be_that(self, tmp_path):
-        text, _ = write(tmp_path, settings={"report_labels": "runs/labels.parquet"})
+        text, _ = write(tmp_path, settings={"report_labels": ["runs/labels.parquet"]})
 
         assert "| labels | extracted from reports |" in text
+
+    def test_a_text_encoder_that_learned_is_not_called_frozen(self, tmp_path):
+        text, _ = write(tmp_path, settings={"freeze_text_encoder": False})
+
+        assert "| text encoder | ncbi/MedCPT-Query-Encoder, trained |" in text
+
+    def test_a_mixture_is_described_with_its_shares_and_sources_of_labels(self, tmp_path):
+        mixture = {"dataset_name": ["simulated", "mimic_iv_ecg"], "dataset_config_name": []}
+
+        text, card = write(
+            tmp_path, settings={**mixture, "dataset_weights": [3, 1], "report_labels": ["none", "labels.parquet"]}
+        )
+
+        assert "| corpus | 75 % simulated + 25 % mimic_iv_ecg |" in text
+        assert "| labels | extracted from reports, or the corpus' own |" in text
+        assert card.data.eval_results[0].dataset_type == "simulated+mimic_iv_ecg"
 
     def test_the_example_names_the_repository(self, tmp_path):
         text, card = write(tmp_path, settings={"hub_model_id": "owner/supreme"})
@@ -126,7 +144,7 @@ class TestText:
     @pytest.mark.parametrize(
         "settings",
         [
-            {"dataset_name": "/home/someone/prepared", "dataset_config_name": None},
+            {"dataset_name": ["/home/someone/prepared"], "dataset_config_name": []},
             {"text_model_name_or_path": "/home/someone/encoder"},
             {"model_name_or_path": "/home/someone/checkpoint"},
         ],
@@ -140,10 +158,12 @@ class TestText:
     ("name", "config_name", "description"),
     [
         ("ptb_xl", "superclass", "ptb_xl (superclass)"),
-        ("simulated", None, "simulated"),
-        ("/data/prepared/mimic", None, "mimic"),
-        ("owner/mimic", None, "owner/mimic"),
+        ("simulated", "none", "simulated"),
+        ("/data/prepared/mimic", "none", "mimic"),
+        ("owner/mimic", "none", "owner/mimic"),
     ],
 )
 def test_a_corpus_is_described_without_its_folder(name, config_name, description):
-    assert describe_corpus({"dataset_name": name, "dataset_config_name": config_name}) == description
+    settings = {"dataset_name": [name], "dataset_config_name": [config_name], "dataset_weights": []}
+
+    assert describe_corpus(settings) == description

@@ -22,8 +22,11 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from transformers import AutoModel, AutoProcessor, BertModel
 
 from datasets_scripts.schema import corpus_features
+from datasets_scripts.training_batches import TrainingCollator
+from datasets_scripts.training_data import load_data
 from modeling_supreme import ECG_PRESETS, STANDARD_LEADS, SupremeModel, SupremeProcessor
 from modeling_supreme.arguments import DataArguments
+from modeling_supreme.states import RunState
 
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -134,19 +137,20 @@ class TestWhatARunLeaves:
         assert trained.results["num_parameters"] - trained.results["num_trained_parameters"] == num_frozen
 
     def test_the_validation_loss_is_that_of_the_saved_model(self, trained, ptb_xl_dir):
-        data = script.load_data(DataArguments("ptb_xl", "hierarchy", str(ptb_xl_dir), min_positives=1))
-        rows = data.validation.with_format("numpy")[:2]
+        data = load_ptb_xl(ptb_xl_dir)
+        validation = data.corpora[0].validation.with_format("numpy")
         model = AutoModel.from_pretrained(trained.output_dir)
         processor = AutoProcessor.from_pretrained(trained.output_dir)
 
         inputs = processor(
-            list(rows["signal"] / 1000),
-            data.labels.findings,
+            list(validation["signal"][:] / 1000),
+            data.findings,
             sampling_rate=500,
             leads=STANDARD_LEADS,
             return_tensors="pt",
         )
-        loss = model(**inputs, labels=torch.from_numpy(data.labels.targets(rows))).loss.item()
+        targets = torch.from_numpy(data.labels.targets([validation[0], validation[1]], [0, 0]))
+        loss = model(**inputs, labels=targets).loss.item()
 
         assert trained.results["validation_loss"] == pytest.approx(loss, rel=1e-4)
 
@@ -183,14 +187,14 @@ class InterruptedRunError(Exception):
 
 def interrupt_after_state(patch, step):
     """End the run as soon as the state of a step is saved."""
-    save_state = script.save_state
+    save = RunState.save
 
-    def save_and_stop(*args, **kwargs):
-        save_state(*args, **kwargs)
-        if kwargs["step"] == step:
+    def save_and_stop(states, saved_step, *args):
+        save(states, saved_step, *args)
+        if saved_step == step:
             raise InterruptedRunError(f"after step {step}")
 
-    patch.setattr(script, "save_state", save_and_stop)
+    patch.setattr(RunState, "save", save_and_stop)
 
 
 class TestResuming:
@@ -213,7 +217,10 @@ class TestResuming:
 
         results = train(tmp_path / "resumed", [*flags, "--resume_from_checkpoint", "latest"])
 
-        assert results["num_strips"] == (6 - step) * batch_size * num_accumulated
+        assert results["num_steps"] == 6
+        assert (tmp_path / "resumed" / "train_log.jsonl").read_text() == (
+            tmp_path / "whole" / "train_log.jsonl"
+        ).read_text()
         assert are_equal(read_weights(tmp_path / "resumed"), read_weights(tmp_path / "whole"))
 
     def test_a_state_can_be_named(self, trained, tmp_path):
@@ -248,12 +255,13 @@ def record_batches(patch):
     """Note the records of every batch that is made."""
     batches = []
 
-    class NotingCollator(script.StripCollator):
-        def __call__(self, rows):
-            batches.append([row["record_id"] for row in rows])
-            return super().__call__(rows)
+    collate = TrainingCollator.__call__
 
-    patch.setattr(script, "StripCollator", NotingCollator)
+    def collate_and_note(collator, rows):
+        batches.append([row["record_id"] for row in rows])
+        return collate(collator, rows)
+
+    patch.setattr(TrainingCollator, "__call__", collate_and_note)
     return batches
 
 
@@ -287,9 +295,8 @@ class TestSteps:
 
     def test_accumulated_batches_learn_what_one_large_batch_learns(self, flags, tmp_path, monkeypatch):
         monkeypatch.setitem(ECG_PRESETS, "tiny", {**TINY_VIT, "dropout": 0.0})
-        monkeypatch.setattr(script, "augment_batch", lambda *masks_and_signal, **_: masks_and_signal)
         monkeypatch.setattr(script.SupremeModel, "from_text_pretrained", without_dropout(script.SupremeModel))
-        flags = [*flags, "--name_probability", "1", "--lr_scheduler_type", "constant"]
+        flags = [*flags, "--lr_scheduler_type", "constant"]
 
         train(tmp_path / "large", [*flags, "--per_device_train_batch_size", "16"])
         train(tmp_path / "accumulated", [*flags, "--gradient_accumulation_steps", "4"])
@@ -343,8 +350,10 @@ class TestSteps:
         assert are_equal(text_weights(weights), load_file(text_encoder_dir / "model.safetensors"))
 
     def test_a_loss_that_is_no_number_stops_the_run_and_names_the_step(self, flags, tmp_path):
-        with pytest.raises(FloatingPointError, match=r"The loss is nan at step 1\. Lower `--learning_rate`"):
-            train(tmp_path, [*flags, "--noise_mv", "nan", "--max_train_steps", "2"])
+        flags = [*flags, "--learning_rate", "1e30", "--warmup_ratio", "0", "--lr_scheduler_type", "constant"]
+
+        with pytest.raises(FloatingPointError, match=r"The loss is nan at step \d\. Its records are .*Lower"):
+            train(tmp_path, [*flags, "--max_train_steps", "5"])
 
 
 def without_dropout(model_class):
@@ -396,7 +405,8 @@ def test_a_tiny_model_learns_eight_strips(model_flags, voltage_dir, tmp_path):
 
 def load_ptb_xl(ptb_xl_dir, config_name="hierarchy", **options):
     """Training data of the twenty records, every finding that occurs in it."""
-    return script.load_data(DataArguments("ptb_xl", config_name, str(ptb_xl_dir), **{"min_positives": 1, **options}))
+    options = {"min_positives": 1, **options}
+    return load_data(DataArguments(["ptb_xl"], [config_name], [str(ptb_xl_dir)], **options))
 
 
 class TestData:
@@ -404,7 +414,7 @@ class TestData:
         data = load_ptb_xl(ptb_xl_dir, min_positives=3)
 
         # every code but SR is in two of the sixteen records
-        assert set(data.labels.findings) == {
+        assert set(data.findings) == {
             "sinus rhythm",
             "myocardial infarction",
             "conduction disturbance",
@@ -420,8 +430,8 @@ class TestData:
     def test_the_first_records_are_taken(self, ptb_xl_dir):
         data = load_ptb_xl(ptb_xl_dir, max_train_samples=3, max_eval_samples=1)
 
-        assert list(data.train["record_id"]) == ["1", "2", "3"]
-        assert list(data.validation["record_id"]) == ["9"]
+        assert list(data.corpora[0].train["record_id"]) == ["1", "2", "3"]
+        assert list(data.corpora[0].validation["record_id"]) == ["9"]
 
     def test_no_training_records_is_an_error(self, ptb_xl_dir):
         with pytest.raises(ValueError, match=r"ptb_xl has no training records\. Look at its build report"):
@@ -432,14 +442,14 @@ class TestData:
         data = load_ptb_xl(ptb_xl_dir, held_out_findings=["AF", "left atrial enlargement"])
 
         assert data.held_out == ("atrial fibrillation", "left atrial enlargement")
-        assert len(data.train) == 14
-        assert not {"3", "13"} & set(data.train["record_id"])
-        assert len(data.validation) == 0
+        assert len(data.corpora[0].train) == 14
+        assert not {"3", "13"} & set(data.corpora[0].train["record_id"])
+        assert len(data.corpora[0].validation) == 0
 
     def test_a_held_out_finding_is_not_asked_for(self, ptb_xl_dir):
         # the anteroseptal infarctions and fascicular blocks of records 3 and 13 go with their records
-        findings = load_ptb_xl(ptb_xl_dir).labels.findings
-        remaining = load_ptb_xl(ptb_xl_dir, held_out_findings=["AF"]).labels.findings
+        findings = load_ptb_xl(ptb_xl_dir).findings
+        remaining = load_ptb_xl(ptb_xl_dir, held_out_findings=["AF"]).findings
 
         assert set(findings) - set(remaining) == {
             "atrial fibrillation",
@@ -453,8 +463,8 @@ class TestData:
         # no label of this configuration is myocardial infarction itself; 2, 3, 12 and 13 have kinds of it
         data = load_ptb_xl(ptb_xl_dir, "diagnostic", held_out_findings=["myocardial infarction"])
 
-        assert not {"2", "3", "12", "13"} & set(data.train["record_id"])
-        assert not [finding for finding in data.labels.findings if "infarction" in finding]
+        assert not {"2", "3", "12", "13"} & set(data.corpora[0].train["record_id"])
+        assert not [finding for finding in data.findings if "infarction" in finding]
 
     def test_an_unknown_held_out_finding_is_an_error(self, ptb_xl_dir):
         with pytest.raises(ValueError, match=r"`--held_out_findings` names 'vapours'.*terminology\.csv"):
@@ -465,22 +475,21 @@ class TestData:
         table = {"record_id": ["1", "2"], "positive": [["inferior myocardial infarction"], []]}
         pd.DataFrame({**table, "uncertain": [[], ["myocardial infarction"]], "negative": [[], []]}).to_parquet(path)
 
-        data = load_ptb_xl(ptb_xl_dir, report_labels=str(path), uncertain_label=0.7)
+        data = load_ptb_xl(ptb_xl_dir, report_labels=[str(path)], uncertain_label=0.7)
 
-        assert data.labels.findings == ("inferior myocardial infarction", "myocardial infarction")
-        np.testing.assert_allclose(
-            data.labels.targets({"record_id": ["1", "2", "3"]}), [[1, 1], [0, 0.7], [np.nan, np.nan]], rtol=1e-6
-        )
+        assert data.findings == ("inferior myocardial infarction", "myocardial infarction")
+        targets = data.labels.targets([{"record_id": name} for name in "123"], [0, 0, 0])
+        np.testing.assert_allclose(targets, [[1, 1], [0, 0.7], [np.nan, np.nan]], rtol=1e-6)
 
     def test_an_uncertain_record_of_a_held_out_finding_leaves_too(self, ptb_xl_dir, tmp_path):
         path = tmp_path / "labels.parquet"
         table = {"record_id": ["1", "2"], "positive": [["normal ecg"], ["sinus rhythm"]]}
         pd.DataFrame({**table, "uncertain": [[], ["atrial flutter"]], "negative": [[], []]}).to_parquet(path)
 
-        data = load_ptb_xl(ptb_xl_dir, report_labels=str(path), held_out_findings=["atrial flutter"])
+        data = load_ptb_xl(ptb_xl_dir, report_labels=[str(path)], held_out_findings=["atrial flutter"])
 
-        assert "2" not in set(data.train["record_id"])
-        assert data.labels.findings == ("normal ecg",)
+        assert "2" not in set(data.corpora[0].train["record_id"])
+        assert data.findings == ("normal ecg",)
 
 
 class TestOptions:
@@ -563,7 +572,7 @@ class TestOptions:
         monkeypatch.setattr(script, "HfApi", RecordingApi)
         train(tmp_path, [*flags, "--push_to_hub", "--hub_model_id", "owner/supreme"])
 
-        ignored = ["checkpoints/*", "modeling_supreme/*"]
+        ignored = ["checkpoints/*", "best/*", "modeling_supreme/*"]
         assert calls == [
             ("create_repo", "owner/supreme", {"exist_ok": True}),
             ("upload_folder", "owner/supreme", {"folder_path": tmp_path, "ignore_patterns": ignored}),

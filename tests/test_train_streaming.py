@@ -21,12 +21,12 @@ from test_train import (
     model_flags,  # noqa: F401
     read_weights,
     record_batches,
-    script,
     tiny_preset,  # noqa: F401
     train,
 )
 
 from datasets_scripts import load_corpus
+from datasets_scripts.training_data import load_data
 from modeling_supreme.arguments import DataArguments
 
 
@@ -92,7 +92,7 @@ def test_results_count_what_the_map_style_path_counts(stream_flags, flags, tmp_p
     streamed = train(tmp_path / "streamed", [*stream_flags, "--max_train_steps", "4", "--learning_rate", "0"])
     loaded = train(tmp_path / "loaded", [*flags, "--max_train_steps", "4", "--learning_rate", "0"])
 
-    differing = {"train_runtime_s", "train_loss"}
+    differing = {"train_runtime_s", "train_loss", "train_ecg_per_s", "loader_share"}
     assert {key: value for key, value in streamed.items() if key not in differing} == {
         key: value for key, value in loaded.items() if key not in differing
     }
@@ -115,15 +115,13 @@ def test_a_state_is_refused_by_a_run_with_another_order(stream_flags, tmp_path):
 
 def test_held_out_records_leave_the_stream(shards_dir, ptb_xl_dir):
     options = {"held_out_findings": ["AF", "left atrial enlargement"], "max_train_samples": 13}
-    streamed = script.load_data(
-        DataArguments(str(shards_dir), "hierarchy", streaming=True, min_positives=1, **options)
-    )
+    streamed = load_data(DataArguments([str(shards_dir)], ["hierarchy"], streaming=True, min_positives=1, **options))
     loaded = load_ptb_xl(ptb_xl_dir, **options)
 
-    ids = [batch["record_id"] for batch in streamed.train.iter_columns(["record_id"])]
-    assert list(chain.from_iterable(ids)) == list(loaded.train["record_id"])
-    assert streamed.labels.findings == loaded.labels.findings
-    assert len(streamed.validation) == 0
+    ids = [batch["record_id"] for batch in streamed.corpora[0].train.iter_columns(["record_id"])]
+    assert list(chain.from_iterable(ids)) == list(loaded.corpora[0].train["record_id"])
+    assert streamed.findings == loaded.findings
+    assert len(streamed.corpora[0].validation) == 0
 
 
 def test_labels_from_reports_need_no_labels_in_the_shards(shards_dir, tmp_path):
@@ -136,9 +134,9 @@ def test_labels_from_reports_need_no_labels_in_the_shards(shards_dir, tmp_path):
     table = {"record_id": ["1", "2"], "positive": [["sinus rhythm"], []], "uncertain": [[], []]}
     pd.DataFrame({**table, "negative": [[], []]}).to_parquet(path)
 
-    data = script.load_data(DataArguments(str(unlabelled), streaming=True, report_labels=str(path), min_positives=1))
+    data = load_data(DataArguments([str(unlabelled)], streaming=True, report_labels=[str(path)], min_positives=1))
 
-    assert data.labels.findings == ("sinus rhythm",)
+    assert data.findings == ("sinus rhythm",)
 
 
 def test_missing_labels_are_an_error(shards_dir, tmp_path):
@@ -147,13 +145,13 @@ def test_missing_labels_are_an_error(shards_dir, tmp_path):
     ).to_parquet(tmp_path / "train-00000-of-00001.parquet")
 
     with pytest.raises(ValueError, match=r"train-00000.* has no column label_mask.*--report_labels"):
-        script.load_data(DataArguments(str(tmp_path), streaming=True))
+        load_data(DataArguments([str(tmp_path)], streaming=True))
 
 
 @pytest.mark.parametrize("option", ["data_dir", "num_records"])
 def test_options_of_builders_are_refused(option):
     with pytest.raises(ValueError, match=rf"`--streaming` .* takes no `--{option}`\. Leave it out"):
-        DataArguments("shards", streaming=True, **{option: "1"})
+        DataArguments(["simulated"], streaming=True, **{option: ["1"]})
 
 
 @pytest.mark.slow
