@@ -18,7 +18,7 @@ RECORD_ID_COLUMNS = ("record_id", "study_id", "ecg_id")
 REPORT_COLUMNS = ("statements", "report")
 MIMIC_REPORT_COLUMN = re.compile(r"report_\d+")
 ROWS_PER_BATCH = 10_000
-BYTES_PER_BLOCK = 1 << 22  # of a CSV file; a row must fit into one
+BYTES_PER_BLOCK = 1 << 20  # of a CSV file; a row must fit into one, and the reader keeps a few dozen
 _HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
 
 
@@ -172,7 +172,9 @@ def _read_csv(
     except pa.ArrowInvalid as error:
         row = re.search(r"Row #(\d+)", str(error))
         place = f" at row {row[1]}" if row else ""
-        reason = "it is not UTF-8" if "UTF8" in str(error) else "its rows do not have the columns of its header"
+        reasons = {"UTF8": "it is not UTF-8", "straddling": "a row is longer than a mebibyte; is a quote not closed?"}
+        unlike_header = "its rows do not have the columns of its header"
+        reason = next((reason for word, reason in reasons.items() if word in str(error)), unlike_header)
         raise ValueError(
             f"{path} cannot be read{place}: {reason}. Save it as comma-separated UTF-8 text with quoted reports."
         ) from None
