@@ -109,7 +109,7 @@ def load_lexicon() -> Lexicon:
             kind = row["kind"]
             if kind == "finding":
                 kind = "stem" if row["value"] in located_stems() else "finding"
-            for text in _expand(row["wording"]):
+            for text in expand_wording(row["wording"]):
                 wordings[tuple(split_words(text))] = Token(kind, row["value"], text)
     return Lexicon(wordings)
 
@@ -139,7 +139,7 @@ def _terminology_wordings() -> Iterator[tuple[tuple[str, ...], Token]]:
                 yield tuple(split_words(text)), Token(kind, finding.name, text)
 
 
-def _expand(wording: str) -> Iterator[str]:
+def expand_wording(wording: str) -> Iterator[str]:
     """All texts of a wording with choices (`is|are`) and optional words (`now?`); `_` joins words of one choice."""
     choices = [part.removesuffix("?").split("|") + [""] * part.endswith("?") for part in wording.split()]
     for words in product(*choices):
