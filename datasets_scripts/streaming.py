@@ -19,9 +19,6 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-import torch
-from accelerate import Accelerator
-from accelerate.data_loader import DataLoaderShard
 from datasets import Features
 from fsspec.core import url_to_fs
 from torch.utils.data import IterableDataset, get_worker_info
@@ -29,7 +26,6 @@ from torch.utils.data import IterableDataset, get_worker_info
 from modeling_supreme.leads import STANDARD_LEADS
 
 from . import BUILDERS
-from .batches import StripCollator
 from .schema import NUM_SAMPLES
 
 
@@ -289,21 +285,6 @@ class RecordStream(IterableDataset):
         names = ("num_processes", "num_workers", "batch_size", "seed", "shuffle_buffer_size")
         return {"num_records": len(self.records), **{name: getattr(self, name) for name in names}}
 
-    def load_state_dict(self, state: dict[str, int | None]) -> None:
-        """Check that the order is that of the saved run.
-
-        Raises:
-            ValueError: If it is another one: records would be seen twice or not at all.
-        """
-        changed = [
-            f"{name} {state[name]} (now {value})" for name, value in self.state_dict().items() if state[name] != value
-        ]
-        if changed:
-            raise ValueError(
-                f"The state was saved by a run with {', '.join(changed)}, which reads the stream in another order."
-                " Resume with the same setting, or start from its checkpoint with `--model_name_or_path`."
-            )
-
     def __iter__(self) -> Iterator[list[dict[str, Any]]]:
         num_streams = max(1, self.num_workers)
         worker = get_worker_info()
@@ -340,38 +321,6 @@ class RecordStream(IterableDataset):
                 window[index] = None  # its memory is free as soon as the batch is made
 
 
-def stream_batches(
-    records: RecordShards,
-    collator: StripCollator,
-    accelerator: Accelerator,
-    *,
-    batch_size: int,
-    num_workers: int = 0,
-    seed: int = 0,
-    shuffle_buffer_size: int | None = None,
-) -> DataLoaderShard:
-    """A loader of this process' share of the records, on its device; it needs no `accelerator.prepare`."""
-    stream = RecordStream(
-        records,
-        collator.columns,
-        batch_size=batch_size,
-        num_processes=accelerator.num_processes,
-        process_index=accelerator.process_index,
-        num_workers=num_workers,
-        seed=seed,
-        shuffle_buffer_size=shuffle_buffer_size,
-    )
-    # Workers start anew with every pass: only so do they learn where it begins.
-    return DataLoaderShard(
-        stream,
-        device=accelerator.device,
-        batch_size=None,
-        num_workers=num_workers,
-        collate_fn=collator,
-        generator=torch.Generator().manual_seed(seed),
-    )
-
-
 def load_shards(source: str) -> dict[str, RecordShards]:
     """Find the training and validation shards of a prepared corpus and read their footers.
 
@@ -397,8 +346,8 @@ def load_shards(source: str) -> dict[str, RecordShards]:
     if not urls["train"]:
         raise FileNotFoundError(
             f"No training shard matches {' or '.join(split_patterns(source, 'train'))}. Give `--dataset_name` a folder"
-            " written by `python -m datasets_scripts.prepare`, or a pattern such as s3://bucket/train-*.parquet. A private"
-            " dataset of the Hub needs `hf auth login`."
+            " written by `python -m datasets_scripts.prepare`, or a pattern such as s3://bucket/train-*.parquet. A"
+            " private dataset of the Hub needs `hf auth login`."
         )
     if not urls["validation"]:
         logger.warning(f"No validation shard matches {' or '.join(split_patterns(source, 'validation'))}.")

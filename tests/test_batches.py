@@ -1,4 +1,4 @@
-"""`StripCollator`: rows of a corpus become a batch; what was not recorded is masked, and labels follow their rows."""
+"""`StripCollator`: rows of a corpus become a batch, in which what was not recorded is masked."""
 
 import numpy as np
 import pytest
@@ -7,7 +7,6 @@ from datasets import Dataset
 
 from datasets_scripts.batches import StripCollator
 from datasets_scripts.schema import corpus_features
-from datasets_scripts.training_labels import CorpusLabels, ReportLabels
 from modeling_supreme import STANDARD_LEADS, SupremeEcgFeatureExtractor
 
 
@@ -96,45 +95,21 @@ def test_the_feature_extractor_of_the_checkpoint_is_obeyed():
     assert batch["signal"].shape == (1, 12, 1000)
 
 
-def test_without_labels_only_the_columns_of_the_signal_are_read(extractor):
+def test_only_the_columns_of_the_signal_are_read(extractor):
     collator = StripCollator(extractor)
 
-    assert collator.columns == ["record_id", "signal", "lead_mask", "num_samples"]
-    assert "labels" not in collator([{name: make_row("a")[name] for name in collator.columns}])
+    batch = collator([{name: make_row("a")[name] for name in collator.columns}])
 
-
-def test_labels_of_the_corpus_follow_their_rows(extractor):
-    labels = CorpusLabels(["normal ecg", "atrial flutter"], ["normal ecg", "atrial flutter"])
-
-    batch = StripCollator(extractor, labels)([make_row("a", labels=[1]), make_row("b", labels=[0])])
-
-    assert batch["labels"].tolist() == [[0, 1], [1, 0]]
-    assert batch["labels"].dtype == torch.float32
-
-
-def test_labels_of_reports_are_found_by_record(extractor):
-    labels = ReportLabels({"b": (("atrial flutter",), ())}, ["atrial flutter"])
-
-    batch = StripCollator(extractor, labels)([make_row("b"), make_row("a")])
-
-    assert batch["labels"][0].tolist() == [1]
-    assert batch["labels"][1].isnan().all()
-
-
-def test_the_columns_of_the_labels_are_read_once(extractor):
-    labels = ReportLabels({}, ["atrial flutter"])
-
-    assert StripCollator(extractor, labels).columns == ["record_id", "signal", "lead_mask", "num_samples"]
+    assert set(batch) == {"signal", "lead_mask", "sample_mask"}
 
 
 @pytest.mark.parametrize("format_type", [None, "numpy", "torch"])
 def test_every_format_of_a_dataset_gives_the_same_batch(extractor, format_type):
     rows = [make_row("a", labels=[1]), make_row("b", num_samples=3000, missing=["V6"])]
     dataset = Dataset.from_list(rows, features=corpus_features(["normal ecg", "atrial flutter"]))
-    labels = CorpusLabels(["normal ecg", "atrial flutter"], ["normal ecg", "atrial flutter"])
-    collator = StripCollator(extractor, labels)
+    collator = StripCollator(extractor)
 
-    stored = dataset.select_columns(collator.columns).with_format(format_type)
+    stored = dataset.select_columns(list(collator.columns)).with_format(format_type)
     batch, expected = collator([stored[0], stored[1]]), collator(rows)
 
     assert all(torch.equal(batch[name], expected[name]) for name in expected)
