@@ -249,6 +249,19 @@ def test_wordings_do_not_repeat():
     assert terminology.wordings("u waves") == ("u waves", "u wave")
 
 
+@pytest.mark.parametrize(
+    ("name", "wording"),
+    [
+        ("anterior st elevation", "st segment elevation in the anterior leads"),
+        ("anterior st elevation", "st segment above the baseline, in the anterior leads"),
+        ("old septal myocardial infarction", "old septal infarct"),
+        ("acute septal myocardial infarction", "st elevation of a fresh coronary occlusion, in the septal leads"),
+    ],
+)
+def test_a_composed_finding_has_composed_wordings(terminology, name, wording):
+    assert wording in terminology.wordings(name)
+
+
 def test_a_circle_of_parents_is_refused():
     findings = [Finding("a", parents=("b",)), Finding("b", parents=("a",))]
 

@@ -255,7 +255,8 @@ def load_terminology() -> Terminology:
             _add_new(findings, (_in_territory(stem, territory) for territory in TERRITORIES))
         if "ages" in row["composed_with"]:
             located = [findings[f"{territory} {stem.name}"] for territory in TERRITORIES]
-            _add_new(findings, (_of_age(finding, age) for finding in located for age in INFARCTION_AGES))
+            aged = {age: findings[f"{age} {stem.name}"] for age in INFARCTION_AGES}
+            _add_new(findings, (_of_age(finding, age, stem=aged[age]) for finding in located for age in aged))
     with CORPUS_LABELS_PATH.open(encoding="utf-8", newline="") as file:
         labels = {
             ":".join(filter(None, (row["config_name"], row["label"]))): row["finding"] for row in csv.DictReader(file)
@@ -292,19 +293,26 @@ def _in_territory(stem: Finding, territory: str) -> Finding:
     is_form_finding = bool(stem.scp_code) and not stem.name.startswith("myocardial")
     return Finding(
         f"{territory} {stem.name}",
-        synonyms=(f"{stem.name} {place}",),
+        synonyms=tuple(f"{wording} {place}" for wording in (stem.name, *_written_out(stem.synonyms)[:2])),
         scp_code=stem.scp_code if is_form_finding else "",
         parents=(parent,),
         description=f"{stem.description}, {place}",
     )
 
 
-def _of_age(located: Finding, age: str) -> Finding:
+def _written_out(synonyms: Iterable[str]) -> list[str]:
+    """The synonyms that are no abbreviations and fit before a place."""
+    return [text for text in synonyms if " " in text and text == text.lower() and not text.startswith("non")]
+
+
+def _of_age(located: Finding, age: str, *, stem: Finding) -> Finding:
     """An acute, recent or old infarction of one territory, with the code of the territory."""
-    stem = located.name[located.name.index("myocardial") :]
+    territory = located.name.removesuffix(" myocardial infarction")
+    place = "in most leads" if territory == "extensive" else f"in the {territory} leads"
     return Finding(
         f"{age} {located.name}",
+        synonyms=(f"{age} {territory} infarct", f"{age} {territory} MI"),
         scp_code=located.scp_code,
-        parents=(located.name, f"{age} {stem}"),
-        description=f"{age} infarction: {located.description}",
+        parents=(located.name, stem.name),
+        description=f"{stem.description}, {place}",
     )
