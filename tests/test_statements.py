@@ -123,6 +123,10 @@ def test_what_changes_the_meaning_changes_the_key(statement, other):
     assert statement_key(statement) != statement_key(other)
 
 
+def test_a_continuation_line_shares_the_key_of_the_finding_alone():
+    assert statement_key("with PVC(s)") == statement_key("- PVCs") == statement_key("PVCS.")
+
+
 @pytest.mark.parametrize("statement", ["", " \n", "***", "- . -", "---"])
 def test_a_statement_without_a_word_has_no_key(statement):
     assert statement_key(statement) == ""

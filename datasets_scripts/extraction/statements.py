@@ -91,7 +91,7 @@ def statement_key(statement: str) -> str:
     """What all spellings of one statement share: each key needs to be read, and paid for, once.
 
     Folds letter case, line wraps and blanks, typographic marks, "(s)", asterisks, the dashes around a statement, the
-    hyphen of a continuation line and final punctuation; nothing that a reader could need.
+    hyphen or "with" of a continuation line and final punctuation; nothing that a reader could need.
 
     Args:
         statement (`str`):
@@ -108,7 +108,7 @@ def statement_key(statement: str) -> str:
     text = text.replace("(s)", "s").replace("*", " ")
     text = re.sub(r"\s*([,;])\s*", r"\1 ", " ".join(text.split()))
     text = re.sub(r"\s+(?=[.:)])|(?<=\()\s+", "", text)
-    return _strip_ornaments(text) if re.search(r"\w", text) else ""
+    return re.sub(r"^(?:with )+", "", _strip_ornaments(text)) if re.search(r"\w", text) else ""
 
 
 def _strip_ornaments(text: str) -> str:
