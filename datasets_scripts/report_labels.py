@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar, cast
+from typing import Any, Literal, NamedTuple, TypeVar, cast
 
 import numpy as np
 import pandas as pd
@@ -11,8 +11,8 @@ from datasets import ClassLabel, Dataset, DatasetDict, DatasetInfo, Features, Li
 from datasets.fingerprint import Hasher
 from datasets.utils import logging
 
-from .extraction.labels import labels_file, load_labels, load_labels_table
-from .extraction.reading import POSITIVE, UNCERTAIN
+from .extraction.labels import are_parents_added, iterate_labels, labels_file, load_labels_table
+from .extraction.record_labels import NORMAL, known_ancestors, settle_findings
 from .extraction.terminology import load_terminology
 
 
@@ -22,6 +22,8 @@ LABEL_COLUMNS = ("labels", "label_mask")
 RECORDS_PER_CHUNK = 20_000
 
 Corpus = TypeVar("Corpus", Dataset, DatasetDict)
+# What it means that a report does not mention a finding: that it is absent, or nothing.
+Unmentioned = Literal["absent", "unknown"]
 
 
 class ReportFindings(NamedTuple):
@@ -32,10 +34,13 @@ class ReportFindings(NamedTuple):
             Names of the findings that are there.
         uncertain (`tuple[str, ...]`):
             Names of those that may be there, without the positive ones.
+        negative (`tuple[str, ...]`):
+            Names of those that the report says are not there, without all others.
     """
 
     positive: tuple[str, ...]
     uncertain: tuple[str, ...]
+    negative: tuple[str, ...] = ()
 
 
 def read_report_findings(path: str | Path) -> dict[str, ReportFindings]:
@@ -43,28 +48,23 @@ def read_report_findings(path: str | Path) -> dict[str, ReportFindings]:
 
     Args:
         path (`str` or `Path`):
-            Output folder of `python -m datasets_scripts.extraction`, or the file `labels.parquet` in it.
+            Output folder of `python -m datasets_scripts.extraction`, or the file `labels.parquet` in it. Findings are
+            closed upward here too, unless the extraction was told not to (`--no_add_parents`).
 
     Raises:
         FileNotFoundError: If there is no such file.
         ValueError: If it is not what the extraction writes.
     """
-    table = load_labels(path)
-    shared: dict[tuple[tuple[str, ...], tuple[str, ...]], ReportFindings] = {}
+    table = load_labels_table(path)
+    find_ancestors = (lambda name: ()) if are_parents_added(table) is False else known_ancestors
+    shared: dict[tuple[tuple[str, ...], ...], ReportFindings] = {}
     records = {}
-    for record_id, positive, uncertain in zip(table["record_id"], table["positive"], table["uncertain"], strict=True):
-        stated = tuple(positive), tuple(uncertain)
+    for record_id, stated in iterate_labels(table):
         if stated not in shared:
-            sure = _close_upward(positive)
-            shared[stated] = ReportFindings(tuple(sorted(sure)), tuple(sorted(_close_upward(uncertain) - sure)))
+            settled = settle_findings(*stated, find_ancestors=find_ancestors)
+            shared[stated] = ReportFindings(settled.positive, settled.uncertain, settled.negative)
         records[record_id] = shared[stated]
     return records
-
-
-def _close_upward(names: Iterable[str]) -> set[str]:
-    """The names with their ancestors; a name that the terminology does not know stays alone."""
-    terminology, names = load_terminology(), set(names)
-    return terminology.close_upward(name for name in names if name in terminology).union(names)
 
 
 def read_finding_names(path: str | Path) -> tuple[str, ...]:
@@ -78,26 +78,65 @@ def read_finding_names(path: str | Path) -> tuple[str, ...]:
         FileNotFoundError: If there is no such file.
         ValueError: If it is not what the extraction writes, or no record has a finding.
     """
-    table = load_labels_table(path)
-    stated = [table[certainty].combine_chunks().flatten().unique().to_pylist() for certainty in (POSITIVE, UNCERTAIN)]
-    names = _close_upward(name for names in stated for name in names)
+    records = read_report_findings(path)
+    names = name_findings(records.values())
     if not names:
         raise ValueError(
-            f"{path} holds no finding for any of {len(table)} records. Give the extraction the column of reports."
+            f"{path} holds no finding for any of {len(records)} records. Give the extraction the column of reports."
         )
-    return tuple(sorted(names))
+    return names
 
 
-def load_report_labels(path: str | Path) -> Dataset:
+def name_findings(records: Iterable[ReportFindings]) -> tuple[str, ...]:
+    """Names, in alphabetical order, of the findings that are positive or uncertain in any record."""
+    return tuple(sorted({name for stated in set(records) for names in stated[:2] for name in names}))
+
+
+class Denials:
+    """Says which findings a report denies, though it may not name them.
+
+    A denied finding denies all kinds of it: without infarction there is no inferior infarction. A report that calls
+    the ECG normal denies what PTB-XL's superclasses other than NORM stand for, with all kinds, unless it names them.
+
+    Args:
+        names (`Sequence[str]`):
+            Findings to say it of.
+    """
+
+    def __init__(self, names: Sequence[str]) -> None:
+        terminology = load_terminology()
+        self._kind_of = {name: {name, *known_ancestors(name)} for name in names}
+        self._abnormal = {
+            finding.name
+            for finding in terminology
+            if finding.name != NORMAL and any(label.startswith("superclass:") for label in finding.ptb_xl)
+        }
+        self._remembered: dict[tuple[tuple[str, ...], bool], frozenset[str]] = {}
+
+    def find(self, stated: ReportFindings) -> frozenset[str]:
+        """The findings that one report denies."""
+        key = stated.negative, NORMAL in stated.positive
+        if key not in self._remembered:
+            denied = {*stated.negative, *(self._abnormal if key[1] else ())}
+            self._remembered[key] = frozenset(
+                name for name, kinds in self._kind_of.items() if not denied.isdisjoint(kinds)
+            )
+        return self._remembered[key].difference(stated.positive, stated.uncertain)
+
+
+def load_report_labels(path: str | Path, *, unmentioned: Unmentioned = "absent") -> Dataset:
     """The output of an extraction as a dataset, to join to a corpus or to share.
 
     Args:
         path (`str` or `Path`):
             Output folder of `python -m datasets_scripts.extraction`, or the file `labels.parquet` in it.
+        unmentioned (`str`):
+            `"absent"`: what a report does not mention is not there. `"unknown"`: only what the report denies is not
+            there.
 
     Returns:
         `Dataset`: One row per record with `record_id`, `labels` (indices of the positive findings, closed upward) and
-        `label_mask`, false for uncertain findings. What a report does not mention counts as absent. The names of the
+        `label_mask`, false for uncertain findings, and for unmentioned ones if they are unknown. The names of the
         labels are those of all findings that are positive or uncertain in any record.
 
     Raises:
@@ -105,12 +144,16 @@ def load_report_labels(path: str | Path) -> Dataset:
         ValueError: If it is not what the extraction writes, or no record has a finding.
     """
     names, records = read_finding_names(path), read_report_findings(path)
+    denials = Denials(names) if unmentioned == "unknown" else None
     ids = list(records)
-    tables = [_label_table(chunk, [records[record_id] for record_id in chunk], names) for chunk in _chunks(ids)]
+    tables = [
+        _label_table(chunk, [records[record_id] for record_id in chunk], names, denials=denials)
+        for chunk in _chunks(ids)
+    ]
     return Dataset(
         pa.concat_tables(tables),
         info=DatasetInfo(features=label_features(names)),
-        fingerprint=Hasher.hash([labels_file(path).read_bytes(), names]),
+        fingerprint=Hasher.hash([labels_file(path).read_bytes(), names, unmentioned]),
     )
 
 
@@ -131,12 +174,17 @@ def label_features(names: Sequence[str]) -> Features:
     )
 
 
-def _label_table(ids: Sequence[str], findings: Sequence[ReportFindings], names: Sequence[str]) -> pa.Table:
+def _label_table(
+    ids: Sequence[str], findings: Sequence[ReportFindings], names: Sequence[str], *, denials: Denials | None = None
+) -> pa.Table:
     """Rows as Arrow keeps them, made without a Python object per label."""
     position = {name: index for index, name in enumerate(names)}
-    mask = np.ones((len(ids), len(names)), dtype=bool)
+    mask = np.full((len(ids), len(names)), denials is None)
     for row, stated in enumerate(findings):
-        mask[row, [position[name] for name in stated.uncertain]] = False
+        if denials is None:
+            mask[row, [position[name] for name in stated.uncertain]] = False
+        else:
+            mask[row, [position[name] for name in (*stated.positive, *denials.find(stated))]] = True
     return pa.table(
         {
             "record_id": pa.array(ids, pa.string()),
@@ -148,7 +196,7 @@ def _label_table(ids: Sequence[str], findings: Sequence[ReportFindings], names: 
     ).cast(label_features(names).arrow_schema)
 
 
-def join_report_labels(corpus: Corpus, labels: Dataset | str | Path) -> Corpus:
+def join_report_labels(corpus: Corpus, labels: Dataset | str | Path, *, unmentioned: Unmentioned = "absent") -> Corpus:
     """Give a corpus the labels of its reports, in place of labels it may have; signals are not copied.
 
     Args:
@@ -157,6 +205,8 @@ def join_report_labels(corpus: Corpus, labels: Dataset | str | Path) -> Corpus:
             selection has to be copied.
         labels (`Dataset`, `str` or `Path`):
             What `load_report_labels` returns, or the path to give to it.
+        unmentioned (`str`):
+            Given to `load_report_labels` with a path.
 
     Returns:
         `Dataset` or `DatasetDict`: The corpus with `labels` and `label_mask`. A record without an entry has no label
@@ -166,7 +216,7 @@ def join_report_labels(corpus: Corpus, labels: Dataset | str | Path) -> Corpus:
         ValueError: If none of the records has an entry, or one has several.
     """
     if not isinstance(labels, Dataset):
-        labels = load_report_labels(labels)
+        labels = load_report_labels(labels, unmentioned=unmentioned)
     splits = corpus if isinstance(corpus, DatasetDict) else {"": corpus}
     positions = {name: _positions_in(labels, rows["record_id"][:]) for name, rows in splits.items()}
     every = np.concatenate(list(positions.values()))

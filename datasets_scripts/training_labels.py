@@ -1,6 +1,6 @@
 """Training targets: which findings of the terminology each record of a corpus has."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -8,7 +8,7 @@ import numpy as np
 from datasets import Dataset
 
 from .extraction.terminology import load_terminology, normalize_name
-from .report_labels import read_report_findings
+from .report_labels import Denials, ReportFindings, Unmentioned, name_findings, read_report_findings
 from .simulator.findings import load_measured_findings
 
 
@@ -84,33 +84,41 @@ class CorpusLabels:
 
 
 class ReportLabels:
-    """Targets from findings that were extracted from reports; what a report does not mention counts as absent.
+    """Targets from findings that were extracted from reports.
 
     Args:
-        records (`Mapping[str, tuple[Sequence[str], Sequence[str]]]`):
-            Positive and uncertain findings by record id, closed upward.
+        records (`Mapping[str, ReportFindings]`):
+            What each report says, by record id.
         findings (`Sequence[str]`):
             Findings to give targets for.
         uncertain_label (`float`):
             Target of uncertain findings, from 0 to 1.
+        unmentioned (`str`):
+            What a finding is that a report does not mention: `"absent"`, or `"unknown"` unless the report denies it.
+            Reports that leave findings out by intent, such as simulated ones, need the second.
     """
 
     columns = ("record_id",)
 
     def __init__(
         self,
-        records: Mapping[str, tuple[Sequence[str], Sequence[str]]],
+        records: Mapping[str, ReportFindings],
         findings: Sequence[str],
         *,
         uncertain_label: float = 0.5,
+        unmentioned: Unmentioned = "absent",
     ) -> None:
         self.records = records
         self.findings = tuple(findings)
         self.uncertain_label = uncertain_label
+        self.unmentioned: Unmentioned = unmentioned
         self._positions = {finding: position for position, finding in enumerate(self.findings)}
+        self._denials = Denials(self.findings)
 
     @classmethod
-    def from_parquet(cls, path: str | Path, *, uncertain_label: float = 0.5) -> "ReportLabels":
+    def from_parquet(
+        cls, path: str | Path, *, uncertain_label: float = 0.5, unmentioned: Unmentioned = "absent"
+    ) -> "ReportLabels":
         """Read `labels.parquet` as the extraction writes it.
 
         Raises:
@@ -118,27 +126,31 @@ class ReportLabels:
             ValueError: If it lacks a column.
         """
         records = read_report_findings(path)
-        findings = sorted({name for stated in set(records.values()) for names in stated for name in names})
-        return cls(records, findings, uncertain_label=uncertain_label)
+        return cls(records, name_findings(records.values()), uncertain_label=uncertain_label, unmentioned=unmentioned)
 
     def targets(self, rows: Mapping[str, Sequence[Any]]) -> np.ndarray:
         """Targets of a batch of rows; all unknown for a record without labels."""
         targets = np.zeros((len(rows["record_id"]), len(self.findings)), dtype=np.float32)
         for row, record_id in enumerate(rows["record_id"]):
-            if str(record_id) not in self.records:
+            stated = self.records.get(str(record_id))
+            if stated is None:
                 targets[row] = np.nan
                 continue
-            positive, uncertain = self.records[str(record_id)]
-            targets[row, [self._positions[name] for name in uncertain if name in self._positions]] = (
-                self.uncertain_label
-            )
-            targets[row, [self._positions[name] for name in positive if name in self._positions]] = 1
+            if self.unmentioned == "unknown":
+                targets[row] = np.nan
+                targets[row, self._columns_of(self._denials.find(stated))] = 0
+            targets[row, self._columns_of(stated.uncertain)] = self.uncertain_label
+            targets[row, self._columns_of(stated.positive)] = 1
         return targets
 
     def select(self, findings: Collection[str]) -> "ReportLabels":
         """The same labels, restricted to some findings."""
         wanted = [finding for finding in self.findings if finding in findings]
-        return ReportLabels(self.records, wanted, uncertain_label=self.uncertain_label)
+        return ReportLabels(self.records, wanted, uncertain_label=self.uncertain_label, unmentioned=self.unmentioned)
+
+    def _columns_of(self, names: Iterable[str]) -> list[int]:
+        """Columns of the findings that targets are given for."""
+        return [self._positions[name] for name in names if name in self._positions]
 
 
 def hold_out_findings(names: Sequence[str]) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ from datasets_scripts import load_corpus
 from datasets_scripts.extraction.__main__ import main as extract
 from datasets_scripts.extraction.labels import LABELS_SCHEMA
 from datasets_scripts.report_labels import (
+    Denials,
     ReportFindings,
     join_report_labels,
     load_report_labels,
@@ -77,8 +78,16 @@ class TestReading:
             "a": ReportFindings(
                 positive=("anterior myocardial infarction", "myocardial infarction"),
                 uncertain=("inferior myocardial infarction",),
+                negative=("atrial flutter",),
             )
         }
+
+    def test_findings_that_the_extraction_left_as_stated_are_not_closed(self, tmp_path):
+        reports = tmp_path / "reports.csv"
+        reports.write_text("record_id,report\na,inferior infarct\n", encoding="utf-8")
+        extract(["--reports", str(reports), "--output_dir", str(tmp_path), "--no_add_parents"])
+
+        assert read_report_findings(tmp_path)["a"].positive == ("inferior myocardial infarction",)
 
     def test_equal_reports_share_one_entry(self, tmp_path):
         path = write_labels(tmp_path / "labels.parquet", {"a": (["sinus rhythm"], []), "b": (["sinus rhythm"], [])})
@@ -112,6 +121,29 @@ class TestReading:
             read_report_findings(path)
 
 
+class TestDenials:
+    names = (
+        "myocardial infarction",
+        "inferior myocardial infarction",
+        "left bundle branch block",
+        "sinus bradycardia",
+    )
+
+    def test_a_denied_finding_denies_its_kinds_but_nothing_above_it(self):
+        denials = Denials(self.names)
+
+        assert denials.find(ReportFindings((), (), ("myocardial infarction",))) == set(self.names[:2])
+        assert denials.find(ReportFindings((), (), ("inferior myocardial infarction",))) == {self.names[1]}
+
+    def test_a_normal_ecg_denies_what_the_superclasses_of_ptb_xl_stand_for(self):
+        assert Denials(self.names).find(ReportFindings(("normal ecg",), ())) == set(self.names[:3])
+
+    def test_what_the_report_names_is_not_denied(self):
+        stated = ReportFindings(("left bundle branch block", "normal ecg"), ("inferior myocardial infarction",))
+
+        assert Denials(self.names).find(stated) == {"myocardial infarction"}
+
+
 class TestDataset:
     def test_a_row_has_the_labels_and_masks_of_its_report(self, labels_path):
         labels = load_report_labels(labels_path)
@@ -127,6 +159,19 @@ class TestDataset:
             [True, False, False, True],
             [True, True, True, True],
         ]
+
+    def test_what_a_report_does_not_mention_may_be_unknown(self, tmp_path):
+        path = write_labels(
+            tmp_path / "labels.parquet",
+            {"a": (["sinus rhythm"], ["early repolarization"]), "b": (["atrial flutter"], [])},
+        )
+
+        labels = load_report_labels(path, unmentioned="unknown")
+
+        # Atrial flutter, early repolarization, sinus rhythm, supraventricular arrhythmia (the first is a kind of it);
+        # both reports deny atrial flutter, which one of them affirms too.
+        assert labels["label_mask"][:] == [[True, False, True, False], [True, False, False, True]]
+        assert [len(row) for row in labels["labels"]] == [1, 2]
 
     def test_what_is_shared_as_parquet_joins_like_the_original(self, labels_path, tmp_path):
         labels = load_report_labels(labels_path)
@@ -248,10 +293,10 @@ class TestFromReportsToTraining:
         row = load_corpus("mimic_iv_ecg", data_dir=mimic_dir, report_labels=str(labels_dir))["train"]
 
         names = row.features["labels"].feature.names
-        # "POSSIBLE ATRIAL FLUTTER", "LEFT AXIS DEVIATION", "ABNORMAL ECG"
+        stated = read_report_findings(labels_dir)[row[0]["record_id"]]
         unknown = [name for name, known in zip(names, row[0]["label_mask"], strict=True) if not known]
-        assert label_names_of(row[0], names) == ["abnormal ecg", "left axis deviation"]
-        assert "atrial flutter" in unknown
+        assert label_names_of(row[0], names) == list(stated.positive)
+        assert unknown == list(stated.uncertain)
 
     def test_joining_gives_what_the_builder_gives(self, mimic_dir, labels_dir):
         built = load_corpus("mimic_iv_ecg", data_dir=mimic_dir, report_labels=str(labels_dir))
@@ -283,7 +328,9 @@ class TestFromReportsToTraining:
         results = train(tmp_path, [word for name, value in flags.items() for word in (f"--{name}", str(value))])
 
         assert [results[name] for name in ("num_train_records", "num_validation_records")] == [8, 2]
-        assert {"sinus rhythm", "abnormal ecg"} <= set(AutoModel.from_pretrained(tmp_path).config.trained_queries)
+        asked = AutoModel.from_pretrained(tmp_path).config.trained_queries
+        assert asked
+        assert set(asked) <= set(read_finding_names(labels_dir))
 
 
 def test_the_columns_of_the_extraction_are_those_that_are_read(labels_path):

@@ -170,6 +170,23 @@ class TestReportLabels:
 
         np.testing.assert_array_equal(labels.targets({"record_id": ["b"]}), [[0]])
 
+    def test_what_a_report_does_not_mention_may_be_unknown(self, tmp_path):
+        path = write_labels(tmp_path, a=(["sinus rhythm"], ["q waves"]), b=(["early repolarization"], []))
+
+        labels = ReportLabels.from_parquet(path, unmentioned="unknown").select(["q waves", "sinus rhythm"])
+
+        np.testing.assert_array_equal(
+            labels.targets({"record_id": ["a", "b", "c"]}), [[0.5, 1], [UNKNOWN] * 2, [UNKNOWN] * 2]
+        )
+
+    def test_what_a_report_denies_is_absent_even_where_the_unmentioned_is_unknown(self, tmp_path):
+        path = write_labels(tmp_path, a=(["early repolarization"], []), b=(["atrial flutter"], []))
+
+        labels = ReportLabels.from_parquet(path, unmentioned="unknown")
+
+        # Both reports deny atrial flutter, a supraventricular arrhythmia, but the second one affirms it too.
+        np.testing.assert_array_equal(labels.targets({"record_id": ["a", "b"]}), [[0, 1, UNKNOWN], [1, UNKNOWN, 1]])
+
     def test_a_negated_finding_is_not_asked_for(self, tmp_path):
         labels = ReportLabels.from_parquet(write_labels(tmp_path, a=(["early repolarization"], [])))
 

@@ -41,8 +41,9 @@ def make_audit(extraction: Extraction) -> dict[str, Any]:
             What `extract_labels` returns.
 
     Returns:
-        `dict`: `figures`, `findings`, `statements` (those that need a look first), `unmatched`, `steps`, `overruled`,
-        `beside_normal`, `problems` and `cost`.
+        `dict`: `figures`, `findings`, `num_rare`, `statements` (those that need a look first), `ancestors`,
+        `unmatched`, `matched`, `steps`, `overruled`, `beside_normal`, `problems`, `cost`, `backend`, `model` and
+        `readers`.
     """
     counts, standardised = extraction.labels, extraction.standardised
     findings = count_by_finding(counts, standardised.find_codes())
@@ -53,6 +54,7 @@ def make_audit(extraction: Extraction) -> dict[str, Any]:
         "findings": [row for row in findings.to_dict("records") if row["finding"] in extraction.kept],
         "num_rare": len(counts.names) - len(extraction.kept),
         "statements": list_statements(extraction),
+        "ancestors": {name: above for name in standardised.findings if (above := standardised.find_ancestors(name))},
         "unmatched": [match._asdict() for match in new],
         "matched": [match._asdict() for match in standardised.matches if match.step == "nearest neighbour"],
         "steps": [step._asdict() for step in standardised.steps],
@@ -147,4 +149,5 @@ def _pairs(entities: Iterable[Entity]) -> list[tuple[str, str]]:
 
 def _name_reader(reading: Reading) -> str:
     """Backend, model and version of what read a statement."""
-    return " ".join(part for part in (reading.backend, reading.model, reading.prompt_version) if part)
+    version = f"version {reading.prompt_version}" if reading.backend == "rules" else f"prompt {reading.prompt_version}"
+    return f"{reading.backend} {reading.model}".strip() + f" ({version})"

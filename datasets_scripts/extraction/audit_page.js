@@ -2,14 +2,16 @@
 // Rows: count, statement, entities, reader, status, problem, rules, number of spellings. Text is set as text, never as HTML.
 const [COUNT, STATEMENT, ENTITIES, READER, STATUS, PROBLEM, RULES, SPELLINGS] = Array(8).keys();
 const PAGE = 100;
-const STATUS_TEXT = { disagrees: "read otherwise by the rules", failed: "left to the rules", unread: "not read" };
+const STATUS_TEXT = { disagrees: "the rules differ", failed: "left to the rules", unread: "not read" };
 
 const rows = JSON.parse(document.getElementById("statements-data").textContent);
+const ancestors = JSON.parse(document.getElementById("ancestors-data").textContent);
 const words = rows.map((row) => [row[STATEMENT], ...[...row[ENTITIES], ...(row[RULES] || [])].map((pair) => pair[0])]
   .join("\n").toLowerCase());
 const [search, status, certainty, chosen, shown, more] = ["search", "status", "certainty", "chosen", "shown", "more"]
   .map((id) => document.getElementById(id));
 const body = document.querySelector("#statements tbody");
+const usualReader = findUsual(rows.map((row) => row[READER]));
 let finding = null;   // only statements that name it
 let sorting = null;   // [column, is descending]; the order of the file otherwise
 let limit = PAGE;
@@ -21,12 +23,23 @@ function element(tag, className, text) {
   return made;
 }
 
-function chips(pairs) {
+function findUsual(values) {
+  const counts = new Map();
+  for (const value of values) counts.set(value, (counts.get(value) || 0) + 1);
+  return [...counts].sort((one, other) => other[1] - one[1]).map((entry) => entry[0])[0];
+}
+
+function chips(pairs, others) {
+  const shared = new Set((others || []).map((pair) => pair.join("|")));
   return pairs.map(([name, kind]) => {
-    const chip = element("span", `chip ${kind}`, name);
+    const chip = element("span", `chip ${kind}${shared.has(`${name}|${kind}`) ? " shared" : ""}`, name);
     chip.title = kind;
     return chip;
   });
+}
+
+function isKind(name) {
+  return name === finding || (ancestors[name] || []).includes(finding);
 }
 
 function isWanted(index, terms) {
@@ -34,9 +47,7 @@ function isWanted(index, terms) {
   const pairs = row[ENTITIES];
   if (status.value === "none" ? pairs.length : status.value && row[STATUS] !== status.value) return false;
   if (certainty.value && !pairs.some((pair) => pair[1] === certainty.value)) return false;
-  if (finding && !pairs.some((pair) => pair[0] === finding && (!certainty.value || pair[1] === certainty.value))) {
-    return false;
-  }
+  if (finding && !pairs.some((pair) => isKind(pair[0]) && (!certainty.value || pair[1] === certainty.value))) return false;
   return terms.every((term) => words[index].includes(term));
 }
 
@@ -52,10 +63,11 @@ function select() {
 function makeRow(row) {
   const line = element("tr");
   const findings = element("td");
-  findings.append(...(row[ENTITIES].length ? chips(row[ENTITIES]) : [element("span", "remark", "no finding")]));
+  const found = chips(row[ENTITIES], row[RULES]);
+  findings.append(...(found.length ? found : [element("span", "remark", "no finding")]));
   if (row[RULES]) {
     const rules = element("div", "rules", "rules: ");
-    rules.append(...(row[RULES].length ? chips(row[RULES]) : ["no finding"]));
+    rules.append(...(row[RULES].length ? chips(row[RULES], row[ENTITIES]) : ["no finding"]));
     findings.append(rules);
   }
   const remarks = element("td");
@@ -63,7 +75,7 @@ function makeRow(row) {
   if (STATUS_TEXT[row[STATUS]]) remark(row[STATUS], STATUS_TEXT[row[STATUS]]);
   if (row[PROBLEM]) remark("", row[PROBLEM]);
   if (row[SPELLINGS] > 1) remark("", `${row[SPELLINGS]} spellings`);
-  if (!row[PROBLEM] && new Set(rows.map((other) => other[READER])).size > 1) remark("", row[READER]);
+  if (row[READER] !== usualReader) remark("", `read by ${row[READER]}`);
   line.append(element("td", "number", row[COUNT].toLocaleString("en")), element("td", "", row[STATEMENT]));
   line.append(findings, remarks);
   return line;

@@ -11,8 +11,9 @@ from datasets_scripts.page_blocks import columns, key_figures, percent, section,
 from .reading import CERTAINTIES
 
 
-MAX_BARS = 40  # findings drawn; the rest is folded away
-MAX_ROWS = 100  # of tables that may be long
+MAX_BARS = 25  # findings drawn; the rest is folded away
+MAX_UNFOLDED = 12  # rows of a table that stand open
+MAX_ROWS = 500  # rows of a table
 SCRIPT_PATH = Path(__file__).with_name("audit_page.js")
 STYLE_PATH = Path(__file__).with_name("audit_page.css")
 
@@ -35,16 +36,19 @@ def write_audit_page(audit: Mapping[str, Any], path: Path) -> None:
         columns(_unmatched(audit), _contradictions(audit)),
         _steps(audit["steps"]),
         _reading(audit),
-        f'<script type="application/json" id="statements-data">{_embed(_rows(audit["statements"]))}</script>',
+        _embed("statements-data", _rows(audit["statements"])),
+        _embed("ancestors-data", audit["ancestors"]),
         f"<script>{SCRIPT_PATH.read_text(encoding='utf-8')}</script>",
     ]
     write_document(path, title="Findings read from reports", parts=[part for part in parts if part])
 
 
-def _embed(data: object) -> str:
-    """JSON that cannot end the script element it stands in, whatever a report says."""
+def _embed(name: str, data: object) -> str:
+    """Data for the script, as JSON that cannot end the element it stands in, whatever a report says."""
     text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
-    return text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
+    for character in "&<>":
+        text = text.replace(character, f"\\u{ord(character):04x}")
+    return f'<script type="application/json" id="{name}">{text}</script>'
 
 
 def _rows(statements: Sequence[Mapping[str, Any]]) -> list[list[Any]]:
@@ -75,7 +79,7 @@ def _key_figures(audit: Mapping[str, Any]) -> str:
     if audit["backend"] != "rules":
         disagreements = sum(row["status"] == "disagrees" for row in audit["statements"])
         figures += [
-            (f"{disagreements:,}", "statements read otherwise by the rules"),
+            (f"{disagreements:,}", "statements where the rules differ"),
             (f"{sizes['num_failed']:,}", "statements left to the rules"),
         ]
     alarms = [name for value, name in figures if value != "0" and name.startswith("statements ")]
@@ -87,7 +91,7 @@ def _findings(audit: Mapping[str, Any]) -> str:
     rows = audit["findings"]
     if not rows:
         return section("Findings", "<p>No report names a finding.</p>")
-    largest = max(max(row[certainty] for certainty in CERTAINTIES[:2]) + row["uncertain"] for row in rows) or 1
+    largest = max(sum(row[certainty] for certainty in CERTAINTIES) for row in rows)
     drawn = "".join(_bar(row, largest) for row in rows[:MAX_BARS])
     rest = "".join(_bar(row, largest) for row in rows[MAX_BARS:])
     legend = " ".join(f'<span class="chip {certainty}">{certainty}</span>' for certainty in CERTAINTIES)
@@ -107,7 +111,7 @@ def _bar(row: Mapping[str, Any], largest: int) -> str:
     """One finding with its counts."""
     parts = "".join(
         f'<i class="{certainty}" style="width:{100 * row[certainty] / largest:.2f}%"></i>'
-        for certainty in CERTAINTIES[:2]
+        for certainty in CERTAINTIES
         if row[certainty]
     )
     cells = "".join(f"<td class=number>{row[certainty]:,}</td>" for certainty in CERTAINTIES)
@@ -121,7 +125,7 @@ def _bar(row: Mapping[str, Any], largest: int) -> str:
 
 def _statements(audit: Mapping[str, Any]) -> str:
     """The searchable table, which the script fills."""
-    statuses = {"": "all statements", "disagrees": "read otherwise by the rules", "failed": "left to the rules"}
+    statuses = {"": "all statements", "disagrees": "where the rules differ", "failed": "left to the rules"}
     statuses |= {"unread": "not read", "none": "without a finding"}
     choices = "".join(f'<option value="{value}">{name}</option>' for value, name in statuses.items())
     certainties = "".join(f'<option value="{name}">{name}</option>' for name in CERTAINTIES)
@@ -131,7 +135,7 @@ def _statements(audit: Mapping[str, Any]) -> str:
         f'<select id=status aria-label="Which statements">{choices}</select>'
         f'<select id=certainty aria-label="Certainty"><option value="">any certainty</option>{certainties}</select>'
         "<span id=chosen></span></div><p id=shown class=note role=status></p>"
-        "<div class=scroll><table id=statements><thead><tr><th class=number><button type=button class=link "
+        '<div class="scroll tall"><table id=statements><thead><tr><th class=number><button type=button class=link '
         "data-sort=count>times</button></th><th><button type=button class=link data-sort=statement>statement</button>"
         "</th><th>findings</th><th>remarks</th></tr></thead><tbody></tbody></table></div>"
         "<p><button type=button id=more hidden>Show more</button></p>"
@@ -139,7 +143,7 @@ def _statements(audit: Mapping[str, Any]) -> str:
     )
     compared = audit["backend"] != "rules"
     note = (
-        "Statements that the rules read otherwise come first"
+        "Statements where the rules differ come first (what both say is pale)"
         if compared
         else "Statements that were not read come first"
     )
@@ -223,9 +227,11 @@ def _reading(audit: Mapping[str, Any]) -> str:
 
 
 def _listed(header: Sequence[str], rows: Sequence[Sequence[str]], num_rows: int) -> str:
-    """A table, and how much of it is shown."""
-    rest = f"<p class=note>The first {len(rows)} of {num_rows:,}.</p>" if num_rows > len(rows) else ""
-    return _scroll(table(header, rows)) + rest
+    """A table whose first rows are shown, the next ones folded away and the rest counted."""
+    folded = _scroll(table(header, rows[MAX_UNFOLDED:]))
+    folded = f"<details><summary>{len(rows) - MAX_UNFOLDED} more</summary>{folded}</details>"
+    rest = f"<p class=note>{num_rows - len(rows):,} are not listed here.</p>" if num_rows > len(rows) else ""
+    return _scroll(table(header, rows[:MAX_UNFOLDED])) + (folded if len(rows) > MAX_UNFOLDED else "") + rest
 
 
 def _scroll(content: str) -> str:

@@ -6,6 +6,7 @@ therefore compared word by word before a neighbour in the encoder's space is tak
 
 import re
 from collections.abc import Iterator
+from difflib import get_close_matches
 from functools import lru_cache
 
 from .lexicon import NOT_IN_REPORTS, split_words
@@ -45,8 +46,12 @@ _MEANINGS = (
 )
 _MEANING = {word: words.split()[0] for words in _MEANINGS for word in words.split()}
 _MEANING |= {word: word for territory in TERRITORIES for word in territory.split()}
-# Ratios and numbers; too much and too little of a salt, heat or pressure.
-_DISTINCTIVE = re.compile(r".*\d|hyper|hypo")
+# A misspelling ("hypertropy") is as like as this to the word that is meant, and no short word is taken for another.
+MIN_LIKENESS, MIN_LENGTH = 0.9, 7
+_LONG_WORDS = [word for word in _MEANING if len(word) >= MIN_LENGTH]
+# Ratios and numbers; too much and too little of a salt, heat or pressure; territories that the list lacks.
+_DISTINCTIVE = re.compile(r".*\d|hyper|hypo|antero|infero|postero|latero|septo")
+_SPLIT_TERRITORY = re.compile(r"\b(antero|infero|postero|latero|septo)[ -]+(?=[a-z])")
 
 
 @lru_cache(maxsize=100_000)
@@ -72,10 +77,18 @@ def find_distinctions(name: str) -> frozenset[str]:
 def _distinctions_of(name: str) -> Iterator[str]:
     """Distinctive words, one by one."""
     terminology = load_terminology()
-    for word in split_words(normalize_statement(name)):
-        if word in _MEANING:
-            yield _MEANING[word]
+    for word in split_words(_SPLIT_TERRITORY.sub(r"\1", normalize_statement(name))):
+        if meant := _correct(word):
+            yield _MEANING[meant]
         elif _DISTINCTIVE.match(word):
             yield word
         elif word not in NOT_IN_REPORTS and (finding := terminology.find(word)) and finding.name != word:
             yield from _distinctions_of(finding.name)
+
+
+def _correct(word: str) -> str | None:
+    """The word of the list that this one is or misspells, if there is one."""
+    if word in _MEANING:
+        return word
+    near = get_close_matches(word, _LONG_WORDS, n=1, cutoff=MIN_LIKENESS) if len(word) >= MIN_LENGTH else []
+    return next((other for other in near if other[0] == word[0]), None)

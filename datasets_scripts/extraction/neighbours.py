@@ -50,7 +50,7 @@ class NameEncoder:
         try:
             self.model = AutoModel.from_pretrained(source).eval()
             self.tokenizer = AutoTokenizer.from_pretrained(source)
-        except OSError as error:
+        except (OSError, ValueError) as error:
             raise ValueError(
                 f"The text encoder {name_or_path} cannot be loaded ({error}). Check `--text_model_name_or_path`, or"
                 " leave it out: entities that match no wording of the terminology then keep their own names."
@@ -69,8 +69,9 @@ class NameEncoder:
 
     def __call__(self, names: Sequence[str]) -> np.ndarray:
         """Embed names as vectors of length 1, `(num_names, text_hidden_size)`."""
-        embeds = encode_queries(self, self.tokenizer, names)
-        return torch.nn.functional.normalize(embeds, dim=-1).float().cpu().numpy()
+        order = sorted(range(len(names)), key=lambda index: len(names[index]))  # a batch is padded to its longest name
+        embeds = encode_queries(self, self.tokenizer, [names[index] for index in order])
+        return torch.nn.functional.normalize(embeds, dim=-1).float().cpu().numpy()[np.argsort(order)]
 
 
 def find_neighbours(

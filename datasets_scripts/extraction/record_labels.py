@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
-from .reading import CERTAINTIES, NEGATIVE, POSITIVE, UNCERTAIN, Reading
+from .reading import CERTAINTIES, Reading
 from .terminology import load_terminology
 
 
@@ -67,17 +67,43 @@ def join_readings(
     for reading in readings:
         for entity in reading.entities:
             stated[entity.certainty].add(entity.entity)
-    overruled = (stated[POSITIVE] & (stated[UNCERTAIN] | stated[NEGATIVE])) | (stated[UNCERTAIN] & stated[NEGATIVE])
-    positive = _close_upward(stated[POSITIVE], find_ancestors)
-    uncertain = _close_upward(stated[UNCERTAIN], find_ancestors) - positive
-    negative = stated[NEGATIVE] - positive - uncertain
+    return settle_findings(*stated.values(), find_ancestors=find_ancestors)
+
+
+def settle_findings(
+    positive: Iterable[str],
+    uncertain: Iterable[str],
+    negative: Iterable[str],
+    *,
+    find_ancestors: Callable[[str], Iterable[str]] = known_ancestors,
+) -> RecordLabels:
+    """Free the findings of a report from contradictions as `join_readings` says; settled ones stay as they are.
+
+    Args:
+        positive (`Iterable[str]`):
+            Names that a statement affirms.
+        uncertain (`Iterable[str]`):
+            Names that a statement doubts.
+        negative (`Iterable[str]`):
+            Names that a statement denies.
+        find_ancestors (`Callable[[str], Iterable[str]]`):
+            Gives the ancestors of a finding.
+
+    Returns:
+        `RecordLabels`: The findings by certainty.
+    """
+    affirmed, doubted, denied = set(positive), set(uncertain), set(negative)
+    overruled = (affirmed & (doubted | denied)) | (doubted & denied)
+    present = _close_upward(affirmed, find_ancestors)
+    possible = _close_upward(doubted, find_ancestors) - present
+    absent = denied - present - possible
     for verdict, opposite in ((ABNORMAL, NORMAL), (NORMAL, ABNORMAL)):
-        if verdict in positive and (opposite in positive or opposite in uncertain):
-            positive.discard(opposite)
-            uncertain.discard(opposite)
-            negative.add(opposite)
+        if verdict in present and (opposite in present or opposite in possible):
+            present.discard(opposite)
+            possible.discard(opposite)
+            absent.add(opposite)
             overruled.add(opposite)
-    return RecordLabels(*(tuple(sorted(names)) for names in (positive, uncertain, negative, overruled)))
+    return RecordLabels(*(tuple(sorted(names)) for names in (present, possible, absent, overruled)))
 
 
 def _close_upward(names: Iterable[str], find_ancestors: Callable[[str], Iterable[str]]) -> set[str]:
