@@ -24,11 +24,11 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import wfdb
 from datasets import disable_progress_bars
-from simulated_ptb_xl import write_ptb_xl
 
 from datasets_scripts import BUILDERS
 from datasets_scripts.prepare import prepare_corpus
 from datasets_scripts.shards import plan_shards, write_shard
+from datasets_scripts.simulator.export_ptb_xl import export_ptb_xl
 
 
 NUM_SHARDS = 64  # of all records, so that two processes end at nearly the same time
@@ -87,7 +87,7 @@ def main() -> None:
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="prepare_rate_") as name:
         source, output_dir = Path(name) / "source", Path(name) / "output"
-        paths = write_ptb_xl(source, arguments.num_records)
+        paths = export_ptb_xl(source, arguments.num_records, sampling_rates=[500])
         turns = [measure(source, output_dir, paths) for _ in range(arguments.num_repeats)]
     rates = {way: max(turn[way] for turn in turns) for way in turns[0]}
     for way, rate in rates.items():

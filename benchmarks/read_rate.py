@@ -32,10 +32,10 @@ import numpy as np
 import pyarrow as pa
 import wfdb
 from datasets import Dataset, disable_progress_bars
-from simulated_ptb_xl import write_ptb_xl
 
 from datasets_scripts import load_corpus
 from datasets_scripts.prepare import prepare_corpus
+from datasets_scripts.simulator.export_ptb_xl import export_ptb_xl
 
 
 BATCH_SIZE = 64
@@ -124,8 +124,8 @@ def main() -> None:
         return
     with tempfile.TemporaryDirectory(prefix="read_rate_") as name:
         small, large = Path(name) / "small", Path(name) / "large"
-        paths = write_ptb_xl(small / SOURCE, arguments.num_records)
-        write_ptb_xl(large / SOURCE, TIMES_LARGER * arguments.num_records)
+        paths = export_ptb_xl(small / SOURCE, arguments.num_records, sampling_rates=[500])
+        export_ptb_xl(large / SOURCE, TIMES_LARGER * arguments.num_records, sampling_rates=[500])
         memory = {
             task: [measure_memory_elsewhere(task, folder) for folder in (small, large)] for task in ("prepare", "read")
         }

@@ -4,18 +4,43 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from datasets import BuilderConfig, DatasetInfo, Features, GeneratorBasedBuilder, Split, SplitGenerator, Version
+from datasets import (
+    BuilderConfig,
+    DatasetInfo,
+    Features,
+    GeneratorBasedBuilder,
+    List,
+    Split,
+    SplitGenerator,
+    Value,
+    Version,
+)
 from datasets.fingerprint import Hasher
 
 from datasets_scripts.extraction.terminology import load_terminology
 from datasets_scripts.schema import NUM_SAMPLES, SAMPLING_RATE, corpus_features, to_microvolts
-from datasets_scripts.simulator import CONDITIONS, SIMULATOR_VERSION, label_names, simulate_record
+from datasets_scripts.simulator import (
+    CONDITIONS,
+    SIMULATOR_VERSION,
+    SimulatedRecord,
+    SimulatorSettings,
+    label_names,
+    simulate_record,
+)
+from datasets_scripts.simulator.conditions import condition_names
 from datasets_scripts.simulator.priors import RECORDS_PER_PATIENT
+from datasets_scripts.simulator.reports import Language, ReportStyle
 
 
 # Of ten patients in a row eight are for training, one for validation and one for testing.
 PATIENTS_PER_FOLD_CYCLE = 10
 FOLD_OF_SPLIT = {Split.TRAIN: range(8), Split.VALIDATION: range(8, 9), Split.TEST: range(9, 10)}
+ANNOTATION_FEATURES = {
+    "sample": Value("int32"),
+    "symbol": Value("string"),
+    "wave": Value("int8"),
+    "aux_note": Value("string"),
+}
 MIN_NUM_RECORDS = PATIENTS_PER_FOLD_CYCLE * RECORDS_PER_PATIENT
 
 DESCRIPTION = (
@@ -33,10 +58,30 @@ class SimulatedConfig(BuilderConfig):
             Records of all splits together. The records of a smaller corpus are the first ones of a larger one.
         seed (`int`, defaults to 0):
             Another seed gives other patients.
+        report_language (`"en"` or `"de"`, defaults to `"en"`):
+            Language of the reports: as carts print in MIMIC-IV-ECG, or as readers wrote in PTB-XL.
+        report_noise (`float`, defaults to 1.0):
+            How far reports are from the truth: 0 for complete and certain ones, 2 for twice the usual omissions,
+            hedges and false statements.
+        has_annotations (`bool`, defaults to `False`):
+            Whether rows have the column `annotations`: onset, peak and offset of every P, QRS and T.
     """
 
     num_records: int = 2000
     seed: int = 0
+    report_language: Language = "en"
+    report_noise: float = 1.0
+    has_annotations: bool = False
+
+    @property
+    def label_names(self) -> tuple[str, ...]:
+        """Labels of the rows."""
+        return condition_names() if self.name == "conditions" else label_names()
+
+    @property
+    def settings(self) -> SimulatorSettings:
+        """How the records are simulated."""
+        return SimulatorSettings(report=ReportStyle(language=self.report_language).scale(self.report_noise))
 
     def create_config_id(self, config_kwargs: dict, custom_features: Features | None = None) -> str:
         """Name of the cache folder; it changes with the options, the simulator and what a condition implies."""
@@ -45,23 +90,32 @@ class SimulatedConfig(BuilderConfig):
             "num_records": self.num_records,
             "seed": self.seed,
             "simulator": SIMULATOR_VERSION,
-            "labels": label_names(),
+            "reports": (self.report_language, self.report_noise),
+            "has_annotations": self.has_annotations,
+            "labels": self.label_names,
             "implied": [sorted(terminology.close_upward([condition])) for condition in CONDITIONS],
         }
         return super().create_config_id({"content": Hasher.hash(content)}, custom_features)
 
 
 class Simulated(GeneratorBasedBuilder):
-    """Simulated records; each depends only on the seed and its number, so that any `num_proc` gives the same rows."""
+    """Simulated records; each depends only on the seed and its number, so that any `num_proc` gives the same rows.
+
+    The labels of the configuration `default` are all that is known: conditions and measured findings. Those of
+    `conditions` are the conditions alone.
+    """
 
     BUILDER_CONFIG_CLASS = SimulatedConfig
-    BUILDER_CONFIGS = [SimulatedConfig(name="default", version=Version(SIMULATOR_VERSION))]
+    BUILDER_CONFIGS = [
+        SimulatedConfig(name=name, version=Version(SIMULATOR_VERSION)) for name in ("default", "conditions")
+    ]
     DEFAULT_CONFIG_NAME = "default"
     DEFAULT_WRITER_BATCH_SIZE = 200  # 120 KB per record
     config: SimulatedConfig
 
     def _info(self) -> DatasetInfo:
-        return DatasetInfo(description=DESCRIPTION, features=corpus_features(label_names()))
+        columns = {"annotations": List(dict(ANNOTATION_FEATURES))} if self.config.has_annotations else {}
+        return DatasetInfo(description=DESCRIPTION, features=corpus_features(self.config.label_names, **columns))
 
     def _split_generators(self, dl_manager: object) -> list[SplitGenerator]:
         num_records = self.config.num_records
@@ -70,10 +124,15 @@ class Simulated(GeneratorBasedBuilder):
                 f"The simulated corpus was asked for {num_records} records, too few for three splits by patient."
                 f" Pass `num_records=` (`--num_records`) of at least {MIN_NUM_RECORDS}."
             )
+        if self.config.report_noise < 0:
+            raise ValueError(
+                f"`report_noise` (`--report_noise`) is {self.config.report_noise}. Give 0 for complete reports, 1 for"
+                " the usual ones, or more."
+            )
         return [
             SplitGenerator(
                 name=str(split),
-                gen_kwargs={"record_indices": [index for index in range(num_records) if _fold(index) in folds]},
+                gen_kwargs={"record_indices": [index for index in range(num_records) if fold_of(index) in folds]},
             )
             for split, folds in FOLD_OF_SPLIT.items()
         ]
@@ -81,19 +140,25 @@ class Simulated(GeneratorBasedBuilder):
     def _generate_examples(self, record_indices: list[int]) -> Iterator[tuple[str, dict[str, Any]]]:
         """Rows of the corpus; `record_indices` is the list that `num_proc` shares out."""
         for record_index in record_indices:
-            row = make_row(record_index, seed=self.config.seed)
+            record = simulate_record(record_index, seed=self.config.seed, settings=self.config.settings)
+            row = columns_of(record, self.config.label_names)
+            if self.config.has_annotations:
+                row["annotations"] = [annotation._asdict() for annotation in record.annotations]
             yield row["record_id"], row
 
 
-def _fold(record_index: int) -> int:
+def fold_of(record_index: int) -> int:
     """Number from 0 to 9 that all records of a patient share."""
     return record_index // RECORDS_PER_PATIENT % PATIENTS_PER_FOLD_CYCLE
 
 
 def make_row(record_index: int, *, seed: int) -> dict[str, Any]:
-    """Columns of one simulated record, as `schema.corpus_features` lists them."""
-    record = simulate_record(record_index, seed=seed)
-    names = label_names()
+    """Columns of one record of the configuration `default`, as `schema.corpus_features` lists them."""
+    return columns_of(simulate_record(record_index, seed=seed), label_names())
+
+
+def columns_of(record: SimulatedRecord, names: tuple[str, ...]) -> dict[str, Any]:
+    """Columns of a simulated record whose labels have the given names."""
     return {
         "record_id": record.record_id,
         "patient_id": record.patient_id,

@@ -6,7 +6,11 @@ import pytest
 from datasets_scripts import load_corpus
 from datasets_scripts.schema import corpus_features
 from datasets_scripts.simulated import Simulated, make_row
-from datasets_scripts.simulator import label_names, simulate_record
+from datasets_scripts.simulator import SimulatorSettings, label_names, simulate_record
+from datasets_scripts.simulator.conditions import condition_names
+from datasets_scripts.simulator.findings import load_measured_findings
+from datasets_scripts.simulator.reports import ReportStyle
+from datasets_scripts.training_labels import CorpusLabels
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +65,48 @@ def test_the_records_of_a_small_corpus_are_the_first_of_a_large_one(corpus, tmp_
     assert small["train"][:] == corpus["train"][: len(small["train"])]
 
 
-@pytest.mark.parametrize("change", [{"num_records": 80}, {"seed": 4}])
+def test_the_configuration_conditions_leaves_the_measured_findings_out(tmp_path):
+    rows = load_corpus("simulated", "conditions", num_records=20, seed=3, cache_dir=tmp_path)["train"]
+    names = rows.features["labels"].feature.int2str(rows[0]["labels"])
+
+    assert rows.features == corpus_features(condition_names())
+    assert set(names) == simulate_record(0, seed=3).conditions
+
+
+def test_measured_findings_are_labels_that_can_be_trained_on(corpus):
+    measured = CorpusLabels.from_dataset(corpus["train"]).findings
+
+    assert set(load_measured_findings()) < set(measured)
+
+
+def test_annotations_come_on_request_and_for_any_number_of_processes(tmp_path):
+    options = {"num_records": 20, "seed": 3, "has_annotations": True}
+
+    alone = load_corpus("simulated", cache_dir=tmp_path / "alone", **options)["train"]
+    shared_out = load_corpus("simulated", cache_dir=tmp_path / "shared", num_proc=2, **options)["train"]
+
+    assert alone[0]["annotations"] == [mark._asdict() for mark in simulate_record(0, seed=3).annotations]
+    assert alone.data.table.equals(shared_out.data.table)
+
+
+def test_reports_can_be_german_and_without_noise(tmp_path):
+    options = {"report_language": "de", "report_noise": 0.0}
+    settings = SimulatorSettings(report=ReportStyle(0, 0, 0, 0, "de"))
+
+    rows = load_corpus("simulated", num_records=20, seed=3, cache_dir=tmp_path, **options)["train"]
+
+    assert rows[2]["statements"] == list(simulate_record(2, seed=3, settings=settings).report)
+
+
+def test_negative_noise_is_refused(tmp_path):
+    with pytest.raises(ValueError, match=r"`report_noise` .* is -1.*0 for complete reports"):
+        load_corpus("simulated", num_records=20, report_noise=-1, cache_dir=tmp_path)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"num_records": 80}, {"seed": 4}, {"report_noise": 0.5}, {"report_language": "de"}, {"has_annotations": True}],
+)
 def test_another_size_or_seed_has_its_own_cache(tmp_path, change):
     options = {"num_records": 60, "seed": 3}
 

@@ -7,7 +7,7 @@ reports of PTB-XL (Wagner et al. 2020). What separates a report from the truth i
 
 import csv
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -105,6 +105,20 @@ class ReportStyle:
     hedge_rate: float = 0.2
     false_rate: float = 0.01
     language: Language = "en"
+
+    def scale(self, factor: float) -> "ReportStyle":
+        """The same language with all rates multiplied, none above 1.
+
+        Example:
+            >>> ReportStyle(omission_rate=0.05).scale(0.0)
+            ReportStyle(omission_rate=0.0, explained_omission_rate=0.0, hedge_rate=0.0, false_rate=0.0, language='en')
+        """
+        if factor < 0:
+            raise ValueError(
+                f"`report_noise` is {factor}. Give 0 for complete reports, 1 for the usual ones, or more."
+            )
+        names = [field.name for field in fields(self) if field.name.endswith("_rate")]
+        return replace(self, **{name: min(factor * getattr(self, name), 1.0) for name in names})
 
 
 class Template(NamedTuple):
