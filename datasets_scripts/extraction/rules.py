@@ -68,6 +68,7 @@ class StatementReader:
     is_alternative: bool = False  # "or" since the last finding
     territories: tuple[str, ...] = ()
     age: str = ""
+    has_remark: bool = False  # since the last finding
     group: int = 0
     sentence: int = 0
 
@@ -96,7 +97,7 @@ class StatementReader:
         self.territories = ()
         if self.is_joined and _is_repolarization(mention) and _is_repolarization(self.mentions[-1]):
             mention.owner = self.mentions[-1]
-        self._add(mention)
+        self._add(mention, is_dependent=token.text.startswith("extension"))
 
     def _read_changes(self, token: Token, position: int) -> None:
         """The "acute changes" of an infarct stand for the acute infarct; mere "changes" for nothing."""
@@ -128,7 +129,10 @@ class StatementReader:
         mention.group = self.group
         self.mentions.append(mention)
         self.is_scope_used = not is_adjective
-        self.is_joined = self.is_alternative = False
+        self.is_joined = self.is_alternative = self.has_remark = False
+
+    def _read_remark(self, token: Token, position: int) -> None:
+        self.has_remark = True
 
     def _read_territory(self, token: Token, position: int) -> None:
         places = tuple(token.value.split(","))
@@ -164,7 +168,8 @@ class StatementReader:
         return len(before) == 2 and before[0].value == INFARCTION and before[1].kind == "hedge"
 
     def _read_hedge(self, token: Token, position: int) -> None:
-        if self.mentions and self._next_token(position, skip=("bracket", "present")).kind in PHRASE_ENDS:
+        is_last = self._next_token(position, skip=("bracket", "present")).kind in PHRASE_ENDS
+        if is_last and self.mentions and not self.has_remark:
             self._read_hedge_after(token, position)
         elif self.certainty != NEGATIVE or self.is_scope_used:
             self._open_scope(UNCERTAIN)

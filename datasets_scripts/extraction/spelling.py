@@ -39,6 +39,8 @@ REWRITES = [
         (r"(?<=[a-z])'s\b", "s"),
         (r"\bvs\.", "versus"),
         (r"/-(?=[a-z])", "/ "),
+        (r"\bst ?\u2191", "st elevation "),
+        (r"\bst ?\u2193", "st depression "),
         (
             r"\b(?:the )?(?:cause|reason) (?:of|for) (.+?) is (?:not evident|not clear|unclear|unknown|uncertain)\b",
             r"\1",
