@@ -1,0 +1,46 @@
+"""Batches of a simulated corpus, through the loader that training uses."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+from datasets import DatasetDict
+
+from datasets_scripts import load_corpus
+from datasets_scripts.training_batches import LoaderSettings, make_steps
+from datasets_scripts.training_data import Corpus, PretrainingData
+from datasets_scripts.training_labels import CorpusLabels
+from modeling_supreme import SupremeEcgFeatureExtractor
+
+
+def simulate_corpus(folder: Path, *, num_records: int, num_workers: int) -> PretrainingData:
+    """Simulate a corpus into a folder, in Arrow; all of its labels are trained on.
+
+    Args:
+        folder (`Path`):
+            Receives the corpus.
+        num_records (`int`):
+            Records, of which most are for training.
+        num_workers (`int`):
+            Processes that simulate.
+    """
+    num_proc = num_workers if num_workers > 1 else None
+    loaded = load_corpus("simulated", num_records=num_records, cache_dir=folder, num_proc=num_proc)
+    splits = cast(DatasetDict, loaded)
+    labels = CorpusLabels.from_dataset(splits["train"])
+    corpus = Corpus("simulated", splits["train"], splits["validation"], labels)
+    return PretrainingData((corpus,), None, labels.findings, ())
+
+
+def iterate_strips(
+    data: PretrainingData, *, batch_size: int, num_workers: int, device: torch.device | str = "cpu"
+) -> Iterator[dict[str, torch.Tensor]]:
+    """Batches of the training strips on a device, without end, read and prepared by worker processes."""
+    settings = LoaderSettings(
+        batch_size, batch_size, num_workers=num_workers, do_pin_memory=torch.device(device).type == "cuda"
+    )
+    extractor: Any = SupremeEcgFeatureExtractor()
+    for (batch,) in make_steps(data, extractor, settings).steps(0):
+        names = ("signal", "lead_mask", "sample_mask")
+        yield {name: getattr(batch, name).to(device, non_blocking=True) for name in names}
