@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from datasets import enable_progress_bars
 from transformers import BertConfig
 
 
@@ -34,12 +33,11 @@ TINY_BERT = {"vocab_size": 50, "hidden_size": 16, "num_attention_heads": 2, "int
 
 
 @pytest.fixture(autouse=True)
-def undone_settings():
-    """The scripts choose a number of threads, and no progress bars, for the whole process."""
+def same_threads():
+    """The scripts choose a number of threads for the whole process."""
     num_threads = torch.get_num_threads()
     yield
     torch.set_num_threads(num_threads)
-    enable_progress_bars()
 
 
 def read_json(path):
