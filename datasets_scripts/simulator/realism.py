@@ -8,6 +8,7 @@ equally often, and differ in what the simulator gets wrong.
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, cast
 
@@ -99,7 +100,7 @@ def choose_main_findings(findings: Sequence[set[str]]) -> list[str | None]:
     return [min(names, key=lambda name: (counts[name], name), default=None) for names in findings]
 
 
-def simulate_counterpart(index: int, condition: str, findings: set[str], *, seed: int) -> SimulatedRecord:
+def simulate_counterpart(index: int, condition: str, findings: set[str], *, seed: int) -> SimulatedRecord | None:
     """Simulate a record with a condition and, of a few such, the one whose findings agree best with those given.
 
     Args:
@@ -111,19 +112,19 @@ def simulate_counterpart(index: int, condition: str, findings: set[str], *, seed
             All findings of the real record.
         seed (`int`):
             Seed of the simulated corpus.
+
+    Returns:
+        `SimulatedRecord` or `None`: `None` if no patient of the pair can have the condition.
     """
-    candidates = [
-        simulate_record(
-            (index * NUM_CANDIDATES + number) * RECORDS_PER_PATIENT,
-            seed=seed,
-            condition=condition,
-            settings=SimulatorSettings(has_comorbidity=number % 2 == 1),
-        )
-        for number in range(NUM_CANDIDATES)
-    ]
+    candidates = []
+    for number in range(NUM_CANDIDATES):
+        settings = SimulatorSettings(has_comorbidity=number % 2 == 1)
+        record_index = (index * NUM_CANDIDATES + number) * RECORDS_PER_PATIENT
+        with suppress(ValueError):  # not every patient can have every condition
+            candidates.append(simulate_record(record_index, seed=seed, condition=condition, settings=settings))
     shown = [record.conditions & set(CONDITIONS) for record in candidates]
     agreements = [len(names & findings) / len(names | findings) for names in shown]
-    return candidates[int(np.argmax(agreements))]
+    return candidates[int(np.argmax(agreements))] if candidates else None
 
 
 def _measure_pairs(rows: Dataset, strips_dir: Path, *, seed: int) -> Iterator[Pair]:
@@ -136,6 +137,8 @@ def _measure_pairs(rows: Dataset, strips_dir: Path, *, seed: int) -> Iterator[Pa
             continue
         row: Mapping[str, Any] = rows.with_format("numpy")[index]
         record = simulate_counterpart(index, condition, findings[index], seed=seed)
+        if record is None:
+            continue
         strips = {REAL: np.asarray(row["signal"], np.float32) / MICROVOLTS_PER_MILLIVOLT, SIMULATED: record.strip}
         features = {side: measure_strip(strip) for side, strip in strips.items()}
         real, simulated = features[REAL], features[SIMULATED]
