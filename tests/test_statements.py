@@ -1,8 +1,11 @@
 """Statements: reports are cut where they should be, and spellings of the same thing become one."""
 
+import re
 from collections import defaultdict
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from datasets_scripts.extraction.rules import read_statement
 from datasets_scripts.extraction.statements import normalize_statement, split_report, statement_key
@@ -155,6 +158,21 @@ def test_all_spellings_of_a_key_are_read_alike(mimic_spellings):
     assert read_differently == []
 
 
-@pytest.mark.data
-def test_the_key_of_a_key_is_itself(mimic_spellings):
-    assert [key for key in mimic_spellings if statement_key(key) != key] == []
+@given(st.text())
+def test_the_key_of_a_key_is_itself(text):
+    key = statement_key(text)
+
+    assert statement_key(key) == key
+
+
+@given(st.text(alphabet="ab:;.,-*() \n1?", max_size=30))
+def test_letters_digits_and_question_marks_are_in_the_key_in_their_order(text):
+    key = statement_key(text)
+
+    kept = re.sub(r"[^ab1?]", "", text)
+    assert re.sub(r"[^ab1?]", "", key) == (kept if re.search(r"\w", text) else "")
+
+
+@given(st.text(alphabet="av block1.()/?- °'"))
+def test_no_text_stops_the_rules(text):
+    assert read_statement(text).backend == "rules"

@@ -85,6 +85,9 @@ class StatementReader:
 
     def _read_finding(self, token: Token, position: int) -> None:
         names = token.value.split(",")
+        is_in_brackets = position > 0 and self.tokens[position - 1].kind == "bracket"
+        if is_in_brackets and self.mentions and names == [self.mentions[-1].stem]:
+            return  # another wording of the finding before, under the same hedge or negation
         for name in names:
             self.is_joined = self.is_joined or name != names[0]
             self._add(Mention(name, POSITIVE, self.group, self.sentence), is_dependent=name in DEPENDENT_FINDINGS)

@@ -42,7 +42,8 @@ REWRITES = [
         (r"\bst ?\u2191", "st elevation "),
         (r"\bst ?\u2193", "st depression "),
         (
-            r"\b(?:the )?(?:cause|reason) (?:of|for) (.+?) is (?:not evident|not clear|unclear|unknown|uncertain)\b",
+            r"\b(?:the )?(?:cause|reason) (?:of|for) ([\w ]{1,60}?) is"
+            r" (?:not evident|not clear|unclear|unknown|uncertain)\b",
             r"\1",
         ),
         (
@@ -83,7 +84,10 @@ REWRITES = [
         (r"\b([123])°(?= ?a)", lambda match: _ORDINALS[match[1]] + " degree"),
         (r"\bavb\b", "av block"),
         (r"\bav block,? \(?(first|second|third)[- ]degree\)?", r"\1 degree av block"),
-        (r"\bsecond[- ]degree av block,? \(?(?:mobitz )?(?:type )?(ii?|[12])\b\)?", _name_mobitz),
+        (
+            r"\bsecond[- ]degree av block,? \(?(?:mobitz )?(?:type )?(ii?|[12])\b\)?(?:,? \(?wenckebach\)?)?",
+            _name_mobitz,
+        ),
         (
             r"\b(?:acute )?((?:in|an|la|se|po)\w+(?:al|or|er)) (?:wall )?"
             r"(?:stemi|st(?:[- ]segment)?[- ]elevation (?:mi\b|myocardial inf\w+))",

@@ -104,10 +104,10 @@ def statement_key(statement: str) -> str:
         >>> [statement_key(text) for text in ("*** SINUS RHYTHM ***", "Sinus  rhythm.", "Sinus rhythm?")]
         ['sinus rhythm', 'sinus rhythm', 'sinus rhythm?']
     """
-    text = unicodedata.normalize("NFC", statement).translate(_TYPOGRAPHIC_MARKS).lower()
-    text = text.replace("(s)", "s").replace("*", " ")
-    text = re.sub(r"\s*([,;])\s*", r"\1 ", " ".join(text.split()))
+    text = unicodedata.normalize("NFC", statement.translate(_TYPOGRAPHIC_MARKS).lower())
+    text = re.sub(r"\s*([,;])\s*", r"\1 ", " ".join(text.replace("*", " ").split()))
     text = re.sub(r"\s+(?=[.:)])|(?<=\()\s+", "", text)
+    text = re.sub(r"(?<=\w)\(s\)", "s", text)
     return re.sub(r"^(?:with )+", "", _strip_ornaments(text)) if re.search(r"\w", text) else ""
 
 
