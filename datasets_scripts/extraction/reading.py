@@ -25,7 +25,7 @@ class Reading(NamedTuple):
         entities (`tuple[Entity, ...]`):
             Findings in the order of the text; each name once.
         is_read (`bool`):
-            False if no word of the statement is known, so that the missing entities say nothing.
+            False if the statement was not understood, so that the missing entities say nothing.
         backend (`str`):
             Who read the statement: after a fall-back `"rules"`, whichever backend was asked.
         model (`str`):
