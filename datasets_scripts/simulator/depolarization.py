@@ -58,10 +58,10 @@ class Draft:
     strain: float = 0.0
 
 
-def draw_normal(rng: np.random.Generator, *, variety: float = 1.0) -> Draft:
-    """Draw the activation and the repolarisation of a healthy heart."""
+def draw_normal(rng: np.random.Generator, *, is_healthy: bool = True, variety: float = 1.0) -> Draft:
+    """Draw the activation and the repolarisation of a heart without block or thick walls."""
     # R wave progression: how far the early forces point to the front.
-    progression = float(np.clip(rng.normal(1, 0.35 * variety), 0.2, 1.8))
+    progression = float(np.clip(rng.normal(1, 0.35 * variety), 0.6 if is_healthy else 0.2, 1.8))
     phases = np.array(
         [
             [-0.15 * progression, -0.05, -0.17 * progression],
@@ -71,8 +71,8 @@ def draw_normal(rng: np.random.Generator, *, variety: float = 1.0) -> Draft:
             [-0.18, -0.18, 0.22],
         ]
     )
-    t_vector = np.array([0.36, 0.16, -0.20]) * np.exp(rng.normal(0, 0.3)) + rng.normal(0, 0.05, 3)
-    t_vector[2] += rng.normal(0, 0.06)
+    t_vector = np.array([0.36, 0.16, -0.20]) * np.exp(rng.normal(0, 0.25)) + rng.normal(0, 0.04, 3)
+    t_vector[2] += rng.normal(0, 0.05)
     return Draft(
         phases=phases,
         time_scale=float(np.exp(rng.normal(0, 0.05)) * rng.uniform(0.94, 1.06)),
@@ -282,7 +282,7 @@ def activate(rng: np.random.Generator, diagnosis: Diagnosis, *, variety: float =
     Returns:
         `VentricularActivity`: The QRS complex with primary ST and T vectors; `qt_ms` is not set yet.
     """
-    draft = draw_normal(rng, variety=variety)
+    draft = draw_normal(rng, is_healthy=diagnosis.is_healthy, variety=variety)
     if diagnosis.hypertrophy in _HYPERTROPHY:
         _HYPERTROPHY[diagnosis.hypertrophy](rng, draft)
     if diagnosis.conduction in _CONDUCTION:

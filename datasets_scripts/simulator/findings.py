@@ -52,8 +52,11 @@ class MeasuredFinding:
 
     def is_met(self, measurements: Mapping[str, float]) -> bool:
         """Whether the statement is true; what could not be measured does not count."""
-        values = [measurements[key] for key in self.keys if key in measurements]
-        return sum(self.above < value < self.below for value in values) >= self.min_keys
+        num_met = 0
+        for key in self.keys:
+            value = measurements.get(key)
+            num_met += value is not None and self.above < value < self.below
+        return num_met >= self.min_keys
 
 
 @lru_cache(maxsize=1)

@@ -1,6 +1,6 @@
 """What is true of a strip: its diagnoses, as far as the strip shows them, and what the measurements say."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -8,7 +8,7 @@ from datasets_scripts.extraction.terminology import load_terminology
 from datasets_scripts.simulator import priors, textbook
 from datasets_scripts.simulator.conditions import NORMAL_VARIANTS
 from datasets_scripts.simulator.diagnosis import ABNORMAL_ACTIVATION, INFARCTIONS, Diagnosis
-from datasets_scripts.simulator.findings import find_measured
+from datasets_scripts.simulator.findings import load_measured_findings
 from datasets_scripts.simulator.rhythm import Rhythm
 
 
@@ -41,9 +41,10 @@ INFARCT_AGE_NAMES = {
 }
 # Voltages of a limb or chest lead that readers call high. Source: Hancock et al. 2009, J Am Coll Cardiol 53:992.
 HIGH_LIMB_VOLTAGE_MV = 2.0
-HIGH_CHEST_VOLTAGE_MV = 3.5
+HIGH_CHEST_VOLTAGE_MV = 4.0
 TALL_T_MV = 1.0
 PAUSE_CYCLES = 1.6
+WALLS = ("inferior", "lateral", "anterior")
 
 
 def missing_claims(diagnosis: Diagnosis, measurements: Mapping[str, float]) -> list[str]:
@@ -102,15 +103,13 @@ def unclaimed(diagnosis: Diagnosis, measurements: Mapping[str, float]) -> list[s
 def _unhealthy(diagnosis: Diagnosis, measurements: Mapping[str, float]) -> list[str]:
     """What a healthy heart must not show."""
     seen = _voltage_conditions(measurements, diagnosis)
-    seen |= _st_t_conditions(diagnosis, measurements, find_measured(measurements))
+    seen |= _st_t_conditions(diagnosis, measurements)
     if diagnosis.repolarization != "early repolarization" and textbook.has_early_repolarization(measurements):
         seen.add("early repolarization")
     return sorted(seen)
 
 
-def find_conditions(
-    diagnosis: Diagnosis, rhythm: Rhythm, measurements: Mapping[str, float], findings: frozenset[str]
-) -> frozenset[str]:
+def find_conditions(diagnosis: Diagnosis, rhythm: Rhythm, measurements: Mapping[str, float]) -> frozenset[str]:
     """Name everything that is true of a strip.
 
     Args:
@@ -120,8 +119,6 @@ def find_conditions(
             Its events.
         measurements (`Mapping[str, float]`):
             Of the noiseless strip.
-        findings (`frozenset[str]`):
-            Measured findings that are true of it.
 
     Returns:
         `frozenset[str]`: Names of the terminology, closed upward; with `normal ecg` if nothing is abnormal.
@@ -132,7 +129,7 @@ def find_conditions(
         missing = missing_claims(diagnosis, measurements)
         found |= _structural_conditions(diagnosis, measurements, missing=missing)
         found |= _voltage_conditions(measurements, diagnosis)
-        found |= _st_t_conditions(diagnosis, measurements, findings)
+        found |= _st_t_conditions(diagnosis, measurements)
     found |= _position_conditions(diagnosis)
     if found <= NORMAL_VARIANTS:
         found.add("normal ecg")
@@ -272,11 +269,11 @@ def _voltage_conditions(measurements: Mapping[str, float], diagnosis: Diagnosis)
     return found
 
 
-def _st_t_conditions(diagnosis: Diagnosis, measurements: Mapping[str, float], findings: frozenset[str]) -> set[str]:
+def _st_t_conditions(diagnosis: Diagnosis, measurements: Mapping[str, float]) -> set[str]:
     """ST and T by the criteria, unless abnormal activation explains them."""
     if diagnosis.conduction in ABNORMAL_ACTIVATION:
         return set()
-    found = _st_conditions(diagnosis, measurements, findings) | _t_conditions(diagnosis, measurements, findings)
+    found = _st_conditions(diagnosis, measurements) | _t_conditions(diagnosis, measurements)
     has_cause = diagnosis.repolarization in INFARCTIONS or diagnosis.repolarization in textbook.SITE_CRITERIA
     is_unexplained = not has_cause and diagnosis.hypertrophy == "none"
     if is_unexplained and found & {"st depression", "t wave inversion"} and not _is_explained(diagnosis):
@@ -284,31 +281,35 @@ def _st_t_conditions(diagnosis: Diagnosis, measurements: Mapping[str, float], fi
     return found
 
 
+def _is_met(finding: str, walls: Sequence[str], measurements: Mapping[str, float]) -> bool:
+    """Whether a measured finding is true of one of several walls."""
+    table = load_measured_findings()
+    return any(table[finding.format(wall)].is_met(measurements) for wall in walls)
+
+
 def _is_explained(diagnosis: Diagnosis) -> bool:
     """Whether the pattern of ST and T has a name of its own that is no kind of ST-T change."""
     return diagnosis.repolarization in ("brugada pattern", "acute pericarditis", "early repolarization")
 
 
-def _st_conditions(diagnosis: Diagnosis, measurements: Mapping[str, float], findings: frozenset[str]) -> set[str]:
+def _st_conditions(diagnosis: Diagnosis, measurements: Mapping[str, float]) -> set[str]:
     """ST elevation, ST depression and slight changes of ST."""
     found = set()
-    walls = ("inferior", "lateral", "anterior")
     is_normal_variant = diagnosis.repolarization == "early repolarization"
-    if not is_normal_variant and any(f"st elevation in two {wall} leads" in findings for wall in walls):
+    if not is_normal_variant and _is_met("st elevation in two {} leads", WALLS, measurements):
         found.add("st elevation")
-    if any(f"st depression in two {wall} leads" in findings for wall in walls):
+    if _is_met("st depression in two {} leads", WALLS, measurements):
         found.add("st depression")
     if diagnosis.repolarization == "nonspecific st change" and textbook.has_slight_st_change(measurements):
         found |= {"st changes"}
     return found
 
 
-def _t_conditions(diagnosis: Diagnosis, measurements: Mapping[str, float], findings: frozenset[str]) -> set[str]:
+def _t_conditions(diagnosis: Diagnosis, measurements: Mapping[str, float]) -> set[str]:
     """Inverted, flat, slightly changed and tall T waves."""
     found = set()
     has_right_block = diagnosis.conduction in ("right bundle branch block", "bifascicular block")
-    walls = ("inferior", "lateral") if has_right_block else ("inferior", "lateral", "anterior")
-    if any(f"t inversion in two {wall} leads" in findings for wall in walls):
+    if _is_met("t inversion in two {} leads", WALLS[:2] if has_right_block else WALLS, measurements):
         found.add("t wave inversion")
     upright = ("I", "II", "V3", "V4", "V5", "V6")
     if textbook.count(measurements, "t_mv", upright, at_least=-0.05, at_most=0.08) >= 2:

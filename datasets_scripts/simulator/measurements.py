@@ -1,6 +1,7 @@
 """Exact measurements of a noiseless strip: intervals, axis, and the voltages of every wave in every lead."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 
@@ -34,13 +35,15 @@ def key_of(name: str, lead: str) -> str:
     return f"{name}_{lead}"
 
 
+@lru_cache(maxsize=8)
+def _keys_of(names: tuple[str, ...]) -> list[str]:
+    """Keys of measurements in all leads, lead after lead for each of them."""
+    return [key_of(name, lead) for name in names for lead in STANDARD_LEADS]
+
+
 def _per_lead(values: dict[str, np.ndarray]) -> dict[str, float]:
     """One entry per lead from arrays of shape `(12,)`."""
-    return {
-        key_of(name, lead): value
-        for name, array in values.items()
-        for lead, value in zip(STANDARD_LEADS, array.tolist(), strict=True)
-    }
+    return dict(zip(_keys_of(tuple(values)), np.concatenate(list(values.values())).tolist(), strict=True))
 
 
 def measure_beat(beat: BeatTemplate, *, rr_s: float, sex: str) -> dict[str, float]:
@@ -58,7 +61,6 @@ def measure_beat(beat: BeatTemplate, *, rr_s: float, sex: str) -> dict[str, floa
         `dict[str, float]`: By name; what is measured in every lead has twelve entries, as in `"st_mv_V2"`.
     """
     from_onset = limb_lead_matrix() @ beat.waveform[:, beat.onset :]
-    from_onset = from_onset - from_onset[:, :1]
     j = int(beat.qrs_duration_ms * PER_MS)
     qrs = from_onset[:, : j + 1]
     waves = measure_qrs(qrs, step_ms=STEP_MS)

@@ -1,5 +1,7 @@
 """What is on the paper but not from the heart: muscle, breathing, mains and moving electrodes. All in millivolts."""
 
+from functools import lru_cache
+
 import numpy as np
 
 from datasets_scripts.simulator.body import NUM_INDEPENDENT
@@ -39,7 +41,7 @@ def draw_noise(rng: np.random.Generator, num_samples: int, scale: float) -> np.n
     if rng.random() < BURST_PROBABILITY:
         centre, width, size = rng.uniform(0, STRIP_DURATION_S), rng.uniform(0.3, 2), rng.uniform(1, 3)
         noise *= 1 + np.float32(size) * np.exp(-0.5 * ((times - np.float32(centre)) / np.float32(width)) ** 2)
-    noise += _wander(rng, times)
+    noise += _wander(rng, num_samples)
     if rng.random() < MAINS_PROBABILITY:
         frequency = MAINS_FREQUENCIES_HZ[int(rng.integers(2))]
         sizes = np.abs(rng.normal(0, MAINS_SD_MV, NUM_INDEPENDENT)).astype(np.float32)
@@ -49,17 +51,21 @@ def draw_noise(rng: np.random.Generator, num_samples: int, scale: float) -> np.n
     return noise * np.float32(scale)
 
 
-def _wander(rng: np.random.Generator, times: np.ndarray) -> np.ndarray:
+@lru_cache(maxsize=16)
+def _knot_weights(num_knots: int, num_samples: int) -> np.ndarray:
+    """How far each knot, equally spaced over the strip, determines each sample; `(num_knots, num_samples)`."""
+    place = np.linspace(0, num_knots - 1, num_samples, endpoint=False)
+    distance = np.abs(place[None] - np.arange(num_knots)[:, None])
+    weights = np.where(distance < 1, 0.5 + 0.5 * np.cos(np.pi * distance), 0.0)  # no corners at the knots
+    return weights.astype(np.float32)
+
+
+def _wander(rng: np.random.Generator, num_samples: int) -> np.ndarray:
     """Slow baseline wander, smooth through random knots about one second apart; shape `(8, num_samples)`."""
-    knots = np.linspace(0, STRIP_DURATION_S, int(STRIP_DURATION_S * rng.uniform(0.5, 1.4)) + 3)
+    num_knots = int(STRIP_DURATION_S * rng.uniform(0.5, 1.4)) + 3
     level = min(WANDER_SD_MV * np.exp(rng.normal(-0.3, 0.8)), WANDER_LIMIT_MV)
-    heights = rng.normal(0, level, (NUM_INDEPENDENT, len(knots)))
-    step = knots[1]
-    index = np.minimum((times / step).astype(int), len(knots) - 2)
-    fraction = times / step - index
-    blend = (0.5 - 0.5 * np.cos(np.pi * fraction)).astype(np.float32)  # no corners at the knots
-    heights = heights.astype(np.float32)
-    return heights[:, index] * (1 - blend) + heights[:, index + 1] * blend
+    heights = rng.normal(0, level, (NUM_INDEPENDENT, num_knots)).astype(np.float32)
+    return heights @ _knot_weights(num_knots, num_samples)
 
 
 def _move_electrode(rng: np.random.Generator, noise: np.ndarray, times: np.ndarray) -> None:

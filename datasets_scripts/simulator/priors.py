@@ -288,7 +288,7 @@ VOLTAGE_LOG_SD = 0.25
 RESPIRATION_HZ = Range(0.18, 0.32)
 RESPIRATORY_VOLTAGE_SHARE = Range(0.0, 0.10)
 # Largest peak-to-peak of a QRS: what is beyond would be a hypertrophy, or not a human heart.
-LIMB_VOLTAGE_LIMIT_MV = {"usual": 2.2, "large": 3.2}
+LIMB_VOLTAGE_LIMIT_MV = {"usual": 1.95, "large": 3.2}
 CHEST_VOLTAGE_LIMIT_MV = {"usual": 4.0, "large": 5.5}
 LOW_VOLTAGE_LIMB_MV = Range(0.28, 0.47)  # largest peak-to-peak in a limb lead; the criterion is under 0.5 mV
 SERIAL_VOLTAGE_LOG_SD = 0.06  # between recordings of a patient: posture, breathing, electrodes

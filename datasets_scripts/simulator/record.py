@@ -1,6 +1,7 @@
 """One simulated record: a patient, a strip, the conditions it shows and the report a cart would print."""
 
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -16,7 +17,14 @@ from datasets_scripts.simulator.ground_truth import find_conditions, missing_cla
 from datasets_scripts.simulator.measurements import measure_beat, measure_p_wave, measure_rhythm
 from datasets_scripts.simulator.noise import draw_noise
 from datasets_scripts.simulator.patient import Patient, draw_patient
-from datasets_scripts.simulator.recording import Setting, draw_beat, draw_p_templates, lay_out, to_standard_leads
+from datasets_scripts.simulator.recording import (
+    Setting,
+    Tracing,
+    draw_beat,
+    draw_p_templates,
+    lay_out,
+    to_standard_leads,
+)
 from datasets_scripts.simulator.reports import ReportStyle, write_report
 from datasets_scripts.simulator.request import diagnose
 from datasets_scripts.simulator.rhythm import Rhythm
@@ -89,8 +97,8 @@ class SimulatedRecord:
             where a wave is missing.
         findings (`frozenset[str]`):
             Names of the measured findings that are true of the strip: rows of `measured_findings.csv`.
-        annotations (`tuple[Annotation, ...]`):
-            Onset, peak and offset of every P, QRS and T of the strip, in the order of their samples.
+        tracing (`Tracing`):
+            The parts of the noiseless strip.
     """
 
     record_id: str
@@ -107,7 +115,12 @@ class SimulatedRecord:
     axis_deg: float
     measurements: dict[str, float]
     findings: frozenset[str]
-    annotations: tuple[Annotation, ...]
+    tracing: Tracing = field(repr=False)
+
+    @cached_property
+    def annotations(self) -> tuple[Annotation, ...]:
+        """Onset, peak and offset of every P, QRS and T of the strip, in the order of their samples."""
+        return annotate(self.tracing, self.rhythm, self.conditions)
 
     @property
     def labels(self) -> frozenset[str]:
@@ -210,7 +223,7 @@ def _simulate(
     if p_waves:
         measurements |= measure_p_wave(next(iter(p_waves.values())))
     findings = find_measured(measurements)
-    conditions = find_conditions(diagnosis, rhythm, measurements, findings)
+    conditions = find_conditions(diagnosis, rhythm, measurements)
     noise = draw_noise(rng, tracing.leads.shape[1], settings.noise_scale)
     return SimulatedRecord(
         record_id=record_id,
@@ -227,7 +240,7 @@ def _simulate(
         axis_deg=measurements["axis_deg"],
         measurements=measurements,
         findings=findings,
-        annotations=annotate(tracing, rhythm, conditions),
+        tracing=tracing,
     )
 
 
