@@ -13,7 +13,8 @@ One GPU, with half the memory; eight GPUs:
 A YAML file may come first (`python evaluate.py recipe.yaml --split validation`); flags override what it says.
 
 **Queries.** Each label becomes the name of the finding it asks for in the terminology ("AFIB" becomes "atrial
-fibrillation"); a label that the terminology does not know is asked for by its own name.
+fibrillation"); a label that the terminology does not know is asked for by its own name. `--query_wording all` asks in
+all wordings of the terminology at once: the query is the mean of the embeddings of name, synonyms and description.
 
 **Seen and unseen.** A condition is seen if a query of training (`config.trained_queries`) and the label stand for the
 same finding, by name, synonym, or SNOMED CT or SCP code. A wider or narrower finding is another finding. Where the
@@ -104,7 +105,7 @@ if TYPE_CHECKING or __name__ != "evaluate":
         format_result,
         tabulate_predictions,
     )
-    from modeling_supreme.queries import encode_queries
+    from modeling_supreme.queries import encode_query_wordings
 
     logger = get_logger(__name__)
 
@@ -138,6 +139,10 @@ class EvaluationArguments:
         default=None, metadata={"help": "Precision of the forward pass; else Accelerate's own."}
     )
     hypothesis_template: str = field(default="{}", metadata={"help": "Sentence around each query; {} is the query."})
+    query_wording: Literal["name", "all"] = field(
+        default="name",
+        metadata={"help": "Ask for a finding by its name, or by the mean of its name, synonyms and description."},
+    )
     min_positives: int = field(
         default=1, metadata={"help": "Conditions with fewer positive records are listed, not averaged."}
     )
@@ -244,6 +249,17 @@ def identities(text: str, config_name: str | None = None) -> set[str]:
     return {normalize_name(finding.name)} | {f"{system} {code}" for system, code in codes.items() if code}
 
 
+def word_query(text: str, query_wording: str) -> tuple[str, ...]:
+    """The wordings in which a query is asked: the text alone, or with `"all"` those of its finding.
+
+    Example:
+        >>> word_query("sinus arrhythmia", "name")
+        ('sinus arrhythmia',)
+    """
+    terminology = load_terminology()
+    return terminology.wordings(text) if query_wording == "all" and text in terminology else (text,)
+
+
 def random_queries(query_embeds: torch.Tensor, num_queries: int, *, seed: int) -> torch.Tensor:
     """Vectors without meaning that look like queries: normal, with the mean and spread of each dimension.
 
@@ -319,7 +335,8 @@ def predict(
         of `CONTROLS`, those of random queries in several draws.
     """
     texts = [*(condition.query for condition in conditions), NORMAL_FINDING]
-    text_embeds = encode_queries(model, processor.tokenizer, texts, template=arguments.hypothesis_template)
+    wordings = [word_query(text, arguments.query_wording) for text in texts]
+    text_embeds = encode_query_wordings(model, processor.tokenizer, wordings, template=arguments.hypothesis_template)
     meaningless = random_queries(text_embeds, NUM_RANDOM_DRAWS * len(conditions), seed=arguments.seed)
     dataloader = {
         "batch_size": arguments.per_device_eval_batch_size,
@@ -341,11 +358,11 @@ def predict(
 
 def describe_protocol(arguments: EvaluationArguments, mixed_precision: str) -> dict[str, Any]:
     """What the figures depend on beside the checkpoint and the corpus."""
-    names = ("split", "hypothesis_template", "min_positives", "num_bootstrap_samples", "seed", "max_eval_samples")
+    names = ("split", "hypothesis_template", "query_wording", "min_positives", "num_bootstrap_samples", "seed")
     return {
         "description": "Labels and splits as the corpus publishes them; macro averages over conditions with at least"
         f" {arguments.min_positives} positive and one negative record; intervals over patients.",
-        **{name: getattr(arguments, name) for name in (*names, "num_records", "on_error")},
+        **{name: getattr(arguments, name) for name in (*names, "max_eval_samples", "num_records", "on_error")},
         "mixed_precision": mixed_precision,
     }
 

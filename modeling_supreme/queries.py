@@ -56,6 +56,53 @@ def encode_queries(
     return torch.cat(embeds)
 
 
+def encode_query_wordings(
+    model: Any, tokenizer: Any, wordings: Sequence[Sequence[str]], *, template: str = "{}", batch_size: int = 256
+) -> torch.Tensor:
+    """Embed queries that are each asked in several wordings at once.
+
+    A query is the mean of its wordings' embeddings, each of length 1, at the mean length of these embeddings; a single
+    wording is embedded as `encode_queries` does. Means of embeddings cost one query, where means of logits would cost
+    one per wording, and no query depends on the others.
+
+    Args:
+        model (`SupremeModel`):
+            Holds the text encoder.
+        tokenizer (`PreTrainedTokenizerBase`):
+            The text encoder's own.
+        wordings (`Sequence[Sequence[str]]`):
+            What to ask for: for each query its wordings, such as the name, synonyms and description of a finding.
+        template (`str`):
+            Sentence with a `{}` for each wording.
+        batch_size (`int`):
+            Wordings embedded at once.
+
+    Returns:
+        `torch.Tensor` of shape `(num_queries, text_hidden_size)`: `query_embeds` for `SupremeModel.forward`.
+
+    Raises:
+        ValueError: If a query has no wording, or the template has no place for it.
+    """
+    counts = [len(given) for given in wordings]
+    if 0 in counts:
+        raise ValueError(
+            f"Query {counts.index(0)} of {len(counts)} has no wording. Give each query one wording or more, its name"
+            " first."
+        )
+    flat = [wording for given in wordings for wording in given]
+    embeds = encode_queries(model, tokenizer, flat, template=template, batch_size=batch_size)
+    return torch.stack([_average(part) for part in torch.split(embeds, counts)])
+
+
+def _average(embeds: torch.Tensor) -> torch.Tensor:
+    """Mean direction at mean length, `(text_hidden_size,)`; an embedding alone stays as it is."""
+    if len(embeds) == 1:
+        return embeds[0]
+    lengths = embeds.norm(dim=-1, keepdim=True)
+    direction = torch.nn.functional.normalize((embeds / lengths).mean(dim=0), dim=-1)
+    return direction * lengths.mean()
+
+
 class QueryWordings:
     """Embedded wordings of every finding, one of which is drawn for each training step.
 

@@ -18,7 +18,9 @@ from transformers import AutoModel, AutoProcessor
 
 from datasets_scripts import load_corpus
 from datasets_scripts.batches import StripCollator
+from datasets_scripts.extraction.terminology import load_terminology
 from modeling_supreme import STANDARD_LEADS, SupremeEcgFeatureExtractor
+from modeling_supreme.queries import encode_query_wordings
 
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -187,6 +189,32 @@ def test_the_template_surrounds_the_query(checkpoint_dir, ptb_xl_dir, tmp_path):
     strip, queries = np.array(row["signal"], dtype=np.float32) / 1000, ["an ecg showing hypertrophy"]
     inputs = processor(strip, queries, sampling_rate=500, leads=STANDARD_LEADS, return_tensors="pt")
     assert table["score_HYP"][0] == pytest.approx(model(**inputs).logits_per_ecg.sigmoid().item(), abs=1e-5)
+
+
+def test_a_finding_can_be_asked_for_in_all_its_wordings(checkpoint_dir, ptb_xl_dir, tmp_path):
+    flags = ("--dataset_config_name", "superclass", "--query_wording", "all")
+    model, processor = AutoModel.from_pretrained(checkpoint_dir), AutoProcessor.from_pretrained(checkpoint_dir)
+    row = load_corpus("ptb_xl", "superclass", data_dir=ptb_xl_dir)["test"][0]
+    embeds = encode_query_wordings(model, processor.tokenizer, [load_terminology().wordings("hypertrophy")])
+
+    results, table = evaluate_corpus(checkpoint_dir, ptb_xl_dir, tmp_path, *flags)
+
+    batch = StripCollator(processor.feature_extractor)([row])
+    expected = model(**batch, query_embeds=embeds).logits_per_ecg.sigmoid().item()
+    assert table["score_HYP"][0] == pytest.approx(expected, abs=1e-5)
+    assert results["protocol"]["query_wording"] == "all"
+
+
+@pytest.mark.parametrize(
+    ("text", "query_wording", "wordings"),
+    [
+        ("hypertrophy", "name", ("hypertrophy",)),
+        ("hypertrophy", "all", load_terminology().wordings("hypertrophy")),
+        ("blue moon", "all", ("blue moon",)),
+    ],
+)
+def test_wordings_are_those_of_the_terminology_where_it_knows_the_finding(text, query_wording, wordings):
+    assert script.word_query(text, query_wording) == wordings
 
 
 def test_the_number_of_records_can_be_limited(checkpoint_dir, ptb_xl_dir, tmp_path):

@@ -4,7 +4,7 @@ import pytest
 import torch
 from transformers import AutoModel, AutoTokenizer
 
-from modeling_supreme.queries import QueryWordings, encode_queries, fill_template
+from modeling_supreme.queries import QueryWordings, encode_queries, encode_query_wordings, fill_template
 
 
 LABELS = ["atrial fibrillation", "normal ecg", "first degree av block", "wolff-parkinson-white pattern"]
@@ -84,6 +84,45 @@ def test_embedding_needs_no_gradient_even_where_the_text_encoder_is_trained(make
     model = make_tiny_model(freeze_text_encoder=False).train()
 
     assert not encode_queries(model, tiny_processor.tokenizer, LABELS).requires_grad
+
+
+class TestSeveralWordings:
+    flutter = ["atrial flutter", "auricular flutter", "saw-tooth waves at 250 to 350 per minute"]
+
+    def test_a_query_is_the_mean_direction_of_its_wordings_at_their_mean_length(self, tiny_model, tiny_processor):
+        embeds = encode_queries(tiny_model, tiny_processor.tokenizer, self.flutter)
+
+        averaged = encode_query_wordings(tiny_model, tiny_processor.tokenizer, [self.flutter])[0]
+
+        lengths = embeds.norm(dim=1)
+        directions = (embeds / lengths[:, None]).sum(dim=0)
+        torch.testing.assert_close(averaged, directions / directions.norm() * lengths.mean())
+
+    def test_a_single_wording_is_embedded_as_it_is(self, tiny_model, tiny_processor):
+        alone = encode_queries(tiny_model, tiny_processor.tokenizer, LABELS)
+
+        assert torch.equal(
+            encode_query_wordings(tiny_model, tiny_processor.tokenizer, [[one] for one in LABELS]), alone
+        )
+
+    def test_a_query_does_not_depend_on_the_others_nor_on_the_order_of_its_wordings(self, tiny_model, tiny_processor):
+        tokenizer = tiny_processor.tokenizer
+        alone = encode_query_wordings(tiny_model, tokenizer, [self.flutter])
+
+        among = encode_query_wordings(tiny_model, tokenizer, [LABELS, self.flutter[::-1], LABELS[:1]])[1:2]
+
+        torch.testing.assert_close(among, alone, atol=1e-5, rtol=1e-5)
+
+    def test_every_wording_is_put_into_the_template(self, tiny_model, tiny_processor):
+        sentences = [f"an ecg with {wording}" for wording in self.flutter]
+
+        filled = encode_query_wordings(tiny_model, tiny_processor.tokenizer, [self.flutter], template="an ecg with {}")
+
+        assert torch.equal(filled, encode_query_wordings(tiny_model, tiny_processor.tokenizer, [sentences]))
+
+    def test_a_query_without_a_wording_is_refused(self, tiny_model, tiny_processor):
+        with pytest.raises(ValueError, match=r"Query 1 of 2 has no wording\. Give each query one wording or more"):
+            encode_query_wordings(tiny_model, tiny_processor.tokenizer, [["sinus rhythm"], []])
 
 
 @pytest.fixture
