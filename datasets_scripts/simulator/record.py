@@ -6,6 +6,7 @@ from functools import cached_property
 import numpy as np
 
 from datasets_scripts.simulator import priors
+from datasets_scripts.simulator.acquisition import acquire
 from datasets_scripts.simulator.annotations import Annotation, annotate
 from datasets_scripts.simulator.arrhythmias import draw_rhythm
 from datasets_scripts.simulator.beat import BeatTemplate
@@ -228,7 +229,7 @@ def _simulate(
     return SimulatedRecord(
         record_id=record_id,
         patient_id=patient.patient_id,
-        strip=to_standard_leads(tracing.leads + noise),
+        strip=to_standard_leads(acquire(rng, tracing.leads + noise, scale=settings.noise_scale)),
         conditions=conditions,
         report=write_report(rng, conditions, findings=findings, style=settings.report),
         age=patient.person.age,
