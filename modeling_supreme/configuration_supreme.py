@@ -208,6 +208,8 @@ class SupremeConfig(PreTrainedConfig):
             Added to the variance in every LayerNorm.
         trained_queries (`list[str]`):
             Findings this checkpoint was trained on, by terminology name. Evaluation tells seen from unseen by them.
+        composed_rules (`list[dict]`):
+            Conditions as rules over findings, as `composed_rules.py` reads them: the pipeline's `composed`.
 
     Example:
         >>> config = SupremeConfig(ecg_config=SupremeEcgConfig.from_preset("hybrid"))
@@ -233,9 +235,11 @@ class SupremeConfig(PreTrainedConfig):
     hidden_act: str = "gelu"
     layer_norm_eps: float = 1e-6
     trained_queries: list[str] | tuple[str, ...] = ()
+    composed_rules: list[dict[str, Any]] | tuple[dict[str, Any], ...] = ()
 
     def __post_init__(self, **kwargs: Any) -> None:
         self.trained_queries = list(self.trained_queries)
+        self.composed_rules = list(self.composed_rules)
         if __package__ == "modeling_supreme":
             # The package registers its own pipeline; `pipeline` would ask for `trust_remote_code` to run the
             # checkpoint's copy. In that copy this module has another name, and the entry stays.

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from transformers import Pipeline
 
+from .composed_rules import Composed, Composition
 from .ecg_files import EcgRecording, read_ecg, recording_from_row
 from .queries import encode_queries, fill_template
 
@@ -34,6 +35,7 @@ class ZeroShotEcgClassificationPipeline(Pipeline):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self._query_cache: dict[tuple[str, ...], torch.Tensor] = {}
+        self._compositions: dict[tuple[tuple[str, ...], Composed], Composition] = {}
         super().__init__(*args, **kwargs)
 
     def __call__(self, recordings: Any, **kwargs: Any) -> Any:
@@ -59,6 +61,9 @@ class ZeroShotEcgClassificationPipeline(Pipeline):
                 Lowest score to return.
             return_attention (`bool`, *optional*, defaults to `False`):
                 Whether to say where in the strip each label looked.
+            composed (`bool` or `"auto"`, *optional*, defaults to `False`):
+                Whether labels are answered by their rule over measured findings instead of by their own query: all of
+                them (`True`), or those that the checkpoint was not trained on where it has a rule (`"auto"`).
             batch_size (`int`, *optional*, defaults to 1):
                 Recordings scored at once.
             kwargs:
@@ -67,13 +72,15 @@ class ZeroShotEcgClassificationPipeline(Pipeline):
         Returns:
             `list[dict]`: For one recording, `label` and `score` of each finding, best first; with `return_attention`
             also `attention`, the share of attention each token received (mean over layers and heads), and
-            `attention_step_s`, the time from one token to the next, in seconds. A list of such lists for a list of
-            recordings, an iterator for a generator.
+            `attention_step_s`, the time from one token to the next, in seconds; with `composed` also `source`, either
+            `"query"` or `"composed: "` and the rule. A list of such lists for a list of recordings, an iterator for a
+            generator.
 
         Raises:
             FileNotFoundError: If a path has no record.
             TypeError: If a recording is none of the kinds above.
-            ValueError: If labels are missing, empty or repeated, or a recording cannot be used.
+            ValueError: If labels are missing, empty or repeated, a recording cannot be used, or a rule is asked for
+                that the checkpoint does not have or was not trained for.
         """
         if isinstance(recordings, tuple):
             recordings = list(recordings)
@@ -91,6 +98,8 @@ class ZeroShotEcgClassificationPipeline(Pipeline):
         for key in ("hypothesis_template", "return_attention"):
             if kwargs.get(key) is not None:
                 forward[key] = kwargs[key]
+        if kwargs.get("composed") is not None:
+            forward["composed"] = postprocess["composed"] = kwargs["composed"]
         check_selection(postprocess.get("top_k"), postprocess.get("threshold"))
         fill_template(forward.get("hypothesis_template", "{}"), [])
         return preprocess, forward, postprocess
@@ -115,8 +124,15 @@ class ZeroShotEcgClassificationPipeline(Pipeline):
         candidate_labels: Sequence[str] | None = None,
         hypothesis_template: str = "{}",
         return_attention: bool = False,
+        composed: Composed = False,
     ) -> dict[str, torch.Tensor]:
-        queries = tuple(fill_template(hypothesis_template, check_labels(candidate_labels)))
+        composition = self._compose(check_labels(candidate_labels), composed)
+        if return_attention and composition.findings:
+            raise ValueError(
+                "`return_attention` and `composed` were both given: a rule has no attention of its own. Ask for the"
+                " attention of its findings, as `candidate_labels`."
+            )
+        queries = (*fill_template(hypothesis_template, composition.queries), *composition.findings)
         outputs = self.model(
             **{**model_inputs, "signal": model_inputs["signal"].to(self.model.dtype)},
             query_embeds=self._embed(queries),
@@ -134,12 +150,17 @@ class ZeroShotEcgClassificationPipeline(Pipeline):
         candidate_labels: Sequence[str] = (),
         top_k: int | None = None,
         threshold: float = 0.0,
+        composed: Composed = False,
     ) -> list[dict[str, Any]]:
         """Turn logits into labels with scores, best first."""
-        scores = torch.sigmoid(model_outputs["logits"][0]).tolist()
+        composition = self._compose(candidate_labels, composed)
+        scores = composition.evaluate(torch.sigmoid(model_outputs["logits"][0])).tolist()
         results: list[dict[str, Any]] = [
             {"label": label, "score": score} for label, score in zip(candidate_labels, scores, strict=True)
         ]
+        if composed:
+            for result, source in zip(results, composition.sources, strict=True):
+                result["source"] = source
         if "attention" in model_outputs:
             ecg_config = self.model.config.ecg_config
             for result, weights in zip(results, model_outputs["attention"][0], strict=True):
@@ -147,6 +168,17 @@ class ZeroShotEcgClassificationPipeline(Pipeline):
                 result["attention_step_s"] = ecg_config.token_stride / ecg_config.sampling_rate
         results.sort(key=lambda result: -result["score"])
         return [result for result in results[:top_k] if result["score"] >= threshold]
+
+    def _compose(self, labels: Sequence[str], composed: Composed) -> Composition:
+        """Decide which labels are answered by a rule of the checkpoint; the last decision is remembered."""
+        asked = (tuple(labels), composed)
+        if asked not in self._compositions:
+            config = self.model.config
+            composition = Composition(
+                labels, composed, stored_rules=config.composed_rules, trained_queries=config.trained_queries
+            )
+            self._compositions = {asked: composition}
+        return self._compositions[asked]
 
     def _embed(self, queries: tuple[str, ...]) -> torch.Tensor:
         """Embed queries; the last set asked for is remembered."""
