@@ -26,6 +26,7 @@ class _Builders(Mapping[str, type[DatasetBuilder]]):
         "code15": "Code15",
         "sph": "Sph",
         "ecg_folder": "EcgFolder",
+        "report_labels": "LabelledByReports",
     }
 
     def __getitem__(self, name: str) -> type[DatasetBuilder]:

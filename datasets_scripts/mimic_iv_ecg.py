@@ -15,7 +15,7 @@ from .corpus_builder import CorpusBuilder, CorpusConfig
 from .extraction.labels import labels_file
 from .extraction.reports import MIMIC_REPORT_COLUMN
 from .extraction.terminology import load_terminology
-from .report_labels import ReportFindings, read_finding_names, read_report_findings, report_missing
+from .report_labels import ReportFindings, label_columns, read_finding_names, read_report_findings, report_missing
 from .schema import SAMPLING_RATE, Recording, corpus_features
 from .splits import assign_split
 from .wfdb_records import read_wfdb_record
@@ -176,16 +176,6 @@ class MimicIvEcg(CorpusBuilder):
         recording = read_wfdb_record(path, sampling_rate=SAMPLING_RATE, max_gap_s=MAX_GAP_S)
         row["num_bridged_samples"] = recording.num_bridged_samples
         return recording
-
-
-def label_columns(findings: ReportFindings | None, label_names: list[str]) -> dict[str, Any]:
-    """`labels` and `label_mask` of a record; without findings all labels are unknown."""
-    if findings is None:
-        return {"labels": [], "label_mask": [False] * len(label_names)}
-    return {
-        "labels": list(findings.positive),
-        "label_mask": [name not in findings.uncertain for name in label_names],
-    }
 
 
 def read_records(records_path: Path, measurements_path: Path) -> list[MimicRecord]:

@@ -1,16 +1,32 @@
-"""Labels extracted from reports as a dataset, and joined to a corpus by record."""
+"""Labels extracted from reports: as a dataset, joined to a corpus by record, and as a builder that does both."""
 
+import hashlib
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, fields
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, TypeVar, cast
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-from datasets import ClassLabel, Dataset, DatasetDict, DatasetInfo, Features, List, Value, concatenate_datasets
+from datasets import (
+    ClassLabel,
+    Dataset,
+    DatasetBuilder,
+    DatasetDict,
+    DatasetInfo,
+    Features,
+    List,
+    SplitGenerator,
+    Value,
+    concatenate_datasets,
+)
 from datasets.fingerprint import Hasher
 from datasets.utils import logging
 
+from . import BUILDERS
+from .corpus_builder import CorpusBuilder, CorpusConfig
 from .extraction.labels import are_parents_added, iterate_labels, labels_file, load_labels_table
 from .extraction.record_labels import NORMAL, known_ancestors, settle_findings
 from .extraction.terminology import load_terminology
@@ -264,3 +280,118 @@ def _append_labels(rows: Dataset, labels: Dataset, positions: np.ndarray) -> Dat
         fingerprint=Hasher.hash([rows._fingerprint, labels._fingerprint]),
     )
     return concatenate_datasets([rows.select_columns(others), columns], axis=1).select_columns(order)
+
+
+@dataclass
+class ReportLabelsConfig(CorpusConfig):
+    """Options of a corpus that is labelled by its reports; `data_dir` and the rest are those of the corpus.
+
+    Attributes:
+        report_labels (`str`, *optional*):
+            Output folder of `python -m datasets_scripts.extraction`, or the file `labels.parquet` in it.
+        corpus_name (`str`, defaults to `"ptb_xl"`):
+            The corpus whose records are labelled, a key of `BUILDERS`.
+        corpus_config_name (`str`, *optional*):
+            Its configuration.
+        unmentioned (`str`, defaults to `"absent"`):
+            What a finding is that a report does not mention: `"absent"` or `"unknown"`.
+    """
+
+    report_labels: str | None = None
+    corpus_name: str = "ptb_xl"
+    corpus_config_name: str | None = None
+    unmentioned: Unmentioned = "absent"
+
+    def create_config_id(self, config_kwargs: dict, custom_features: Features | None = None) -> str:
+        """Name of the cache folder; it changes with the extracted labels and with the corpus."""
+        content = [hashlib.md5(self.labels_path.read_bytes()).hexdigest(), self.make_builder().config_id]
+        return super().create_config_id({**config_kwargs, "content": Hasher.hash(content)}, custom_features)
+
+    @property
+    def labels_path(self) -> Path:
+        """The labels, which must exist."""
+        if self.report_labels is None:
+            raise ValueError(
+                "The corpus is labelled by its reports, and no labels were given. Pass `report_labels=`"
+                " (`--report_labels`): the output folder of `python -m datasets_scripts.extraction`."
+            )
+        return labels_file(self.report_labels)
+
+    def make_builder(self) -> DatasetBuilder:
+        """The builder of the corpus, with the options that it knows."""
+        if self.corpus_name not in BUILDERS:
+            raise ValueError(
+                f"There is no corpus {self.corpus_name!r} to label. Pass one of {', '.join(BUILDERS)} as"
+                " `corpus_name` (`--corpus_name`)."
+            )
+        builder_class = BUILDERS[self.corpus_name]
+        known = {field.name for field in fields(builder_class.BUILDER_CONFIG_CLASS)} - {"name", "version"}
+        own = {field.name for field in fields(CorpusConfig)}
+        options = {name: getattr(self, name) for name in known & own}
+        return builder_class(config_name=self.corpus_config_name, **options)
+
+
+class LabelledByReports(CorpusBuilder):
+    """A corpus with the findings of its reports in place of labels it may have; a record without any is unknown."""
+
+    BUILDER_CONFIG_CLASS = ReportLabelsConfig
+    BUILDER_CONFIGS = [ReportLabelsConfig(name="default")]
+    config: ReportLabelsConfig
+
+    @cached_property
+    def corpus(self) -> Any:
+        """The builder of the corpus."""
+        return self.config.make_builder()
+
+    def _info(self) -> DatasetInfo:
+        info = self.corpus.info
+        names = read_finding_names(self.config.labels_path)
+        features = Features({**info.features, **{name: label_features(names)[name] for name in LABEL_COLUMNS}})
+        return DatasetInfo(
+            description=f"{info.description}, labelled by its reports", homepage=info.homepage, features=features
+        )
+
+    def _split_generators(self, dl_manager: object) -> list[SplitGenerator]:
+        return self.corpus._split_generators(dl_manager)
+
+    def _generate_examples(self, **gen_kwargs: Any) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Rows of the corpus with other labels."""
+        self.corpus._output_dir = self._output_dir  # where it lists the records that it leaves out
+        path = self.config.labels_path
+        records, denials = _read_labels(str(path), path.stat().st_mtime_ns, self.config.unmentioned)
+        names = (self.info.features or {})["labels"].feature.names
+        for key, row in self.corpus._generate_examples(**gen_kwargs):
+            yield key, {**row, **label_columns(records.get(row["record_id"]), names, denials=denials)}
+
+
+@lru_cache(maxsize=1)
+def _read_labels(
+    path: str, changed_ns: int, unmentioned: Unmentioned
+) -> tuple[dict[str, ReportFindings], Denials | None]:
+    """Findings by record and what they deny, read once per process."""
+    denials = Denials(read_finding_names(path)) if unmentioned == "unknown" else None
+    return read_report_findings(path), denials
+
+
+def label_columns(
+    findings: ReportFindings | None, label_names: Sequence[str], *, denials: Denials | None = None
+) -> dict[str, Any]:
+    """`labels` and `label_mask` of a record; without findings all labels are unknown.
+
+    Args:
+        findings (`ReportFindings`, *optional*):
+            What the report says.
+        label_names (`Sequence[str]`):
+            Names of the labels.
+        denials (`Denials`, *optional*):
+            Given where what a report does not mention is unknown unless the report denies it.
+
+    Returns:
+        `dict`: Names of the positive findings, and for each label whether it is known.
+    """
+    if findings is None:
+        return {"labels": [], "label_mask": [False] * len(label_names)}
+    known = set(label_names).difference(findings.uncertain)
+    if denials is not None:
+        known = denials.find(findings).union(findings.positive)
+    return {"labels": list(findings.positive), "label_mask": [name in known for name in label_names]}

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import shutil
 
 import numpy as np
 import pandas as pd
@@ -11,7 +12,7 @@ from test_mimic_iv_ecg import write_mimic_corpus
 from test_train import TINY_VIT, train
 from transformers import AutoModel
 
-from datasets_scripts import load_corpus
+from datasets_scripts import load_corpus, prepare
 from datasets_scripts.extraction.__main__ import main as extract
 from datasets_scripts.extraction.labels import LABELS_SCHEMA
 from datasets_scripts.report_labels import (
@@ -264,6 +265,65 @@ class TestJoining:
 
         with pytest.raises(ValueError, match=r"list record a more than once\. Load them with `load_report_labels`"):
             join_report_labels(make_corpus("a"), labels)
+
+
+class TestBuilder:
+    @pytest.fixture
+    def own_labels(self, tmp_path):
+        """Labels of two records of the small PTB-XL."""
+        (tmp_path / "own").mkdir()
+        return write_labels(
+            tmp_path / "own" / "labels.parquet",
+            {"1": (["sinus rhythm"], ["early repolarization"]), "4": (["early repolarization"], [])},
+        )
+
+    def load(self, labels, ptb_xl_dir, tmp_path, **options):
+        return load_corpus(
+            "report_labels", data_dir=ptb_xl_dir, report_labels=str(labels), cache_dir=tmp_path / "cache", **options
+        )
+
+    def test_it_gives_what_joining_gives(self, own_labels, ptb_xl_dir, tmp_path):
+        joined = join_report_labels(load_corpus("ptb_xl", "all", data_dir=ptb_xl_dir), own_labels)
+
+        built = self.load(own_labels, ptb_xl_dir, tmp_path, corpus_config_name="all")
+
+        assert built["train"].features == joined["train"].features
+        assert {split: rows[:] for split, rows in built.items()} == {split: rows[:] for split, rows in joined.items()}
+
+    def test_what_is_not_mentioned_may_be_unknown(self, own_labels, ptb_xl_dir, tmp_path):
+        built = self.load(own_labels, ptb_xl_dir, tmp_path, unmentioned="unknown")
+
+        assert built["train"][0]["label_mask"] == [False, True]  # early repolarization is uncertain
+
+    def test_other_labels_are_another_corpus(self, own_labels, ptb_xl_dir, tmp_path):
+        before = self.load(own_labels, ptb_xl_dir, tmp_path)["train"][0]["labels"]
+        write_labels(own_labels, {"1": (["early repolarization"], []), "4": (["sinus rhythm"], [])})
+
+        assert (before, self.load(own_labels, ptb_xl_dir, tmp_path)["train"][0]["labels"]) == ([1], [0])
+
+    def test_records_that_cannot_be_read_are_left_out_as_the_corpus_does(self, own_labels, ptb_xl_dir, tmp_path):
+        shutil.copytree(ptb_xl_dir, tmp_path / "broken")
+        (tmp_path / "broken" / "records500" / "00000" / "00003_hr.dat").unlink()
+
+        built = self.load(own_labels, tmp_path / "broken", tmp_path, on_error="skip", corpus_config_name="all")
+
+        assert "3" not in built["train"]["record_id"][:]
+        assert sum(len(rows) for rows in built.values()) == 19
+
+    def test_it_is_prepared_as_other_corpora_are(self, own_labels, ptb_xl_dir, tmp_path):
+        options = {"data_dir": str(ptb_xl_dir), "report_labels": str(own_labels), "corpus_config_name": "all"}
+
+        report = prepare.prepare_corpus("report_labels", output_dir=tmp_path / "prepared", **options)
+
+        assert report["splits"]["train"]["labels"]["sinus rhythm"]["num_positives"] == 1
+
+    def test_labels_must_be_given(self, ptb_xl_dir):
+        with pytest.raises(ValueError, match=r"no labels were given\. Pass `report_labels=` \(`--report_labels`\)"):
+            load_corpus("report_labels", data_dir=ptb_xl_dir)
+
+    def test_an_unknown_corpus_is_refused(self, own_labels, ptb_xl_dir, tmp_path):
+        with pytest.raises(ValueError, match=r"no corpus 'ptbxl' to label\. Pass one of ptb_xl"):
+            self.load(own_labels, ptb_xl_dir, tmp_path, corpus_name="ptbxl")
 
 
 @pytest.fixture(scope="module")
