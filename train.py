@@ -154,14 +154,29 @@ def start_accelerator(arguments: TrainArguments) -> Accelerator:
         step_scheduler_with_optimizer=False,
     )
     if accelerator.distributed_type == DistributedType.DEEPSPEED:
-        # DeepSpeed would take the batch size from a loader, which is none of Accelerate's here.
-        plugin = cast(Any, accelerator.state).deepspeed_plugin
-        plugin.deepspeed_config["train_micro_batch_size_per_gpu"] = arguments.per_device_train_batch_size
+        set_up_deepspeed(accelerator, arguments)
     logging.basicConfig(format="%(message)s")
     for name in (logger.name, "modeling_supreme", "datasets_scripts"):
         logging.getLogger(name).setLevel(logging.INFO if accelerator.is_main_process else logging.ERROR)
     set_seed(arguments.seed)
     return accelerator
+
+
+def set_up_deepspeed(accelerator: Accelerator, arguments: TrainArguments) -> None:
+    """Tell DeepSpeed the batch size, which it would take from a loader of Accelerate's.
+
+    Raises:
+        ValueError: If a state or an average of the weights is asked for.
+    """
+    names = ("checkpointing_steps", "resume_from_checkpoint", "ema_decay")
+    refused = [name for name in names if getattr(arguments, name)]
+    if refused:
+        raise ValueError(
+            f"`--{refused[0]}` does not go with DeepSpeed, which keeps weights and moments to itself and writes them"
+            " as pickles. Leave it out, or use configs/accelerate/fsdp2.yaml, which saves as much memory."
+        )
+    plugin = cast(Any, accelerator.state).deepspeed_plugin
+    plugin.deepspeed_config["train_micro_batch_size_per_gpu"] = arguments.per_device_train_batch_size
 
 
 def build_steps(

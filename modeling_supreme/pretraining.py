@@ -21,6 +21,7 @@ from typing import Any, NamedTuple, cast
 import numpy as np
 import torch
 from accelerate import Accelerator
+from accelerate.utils import DistributedType
 from tqdm.auto import tqdm
 
 from .arguments import ObjectiveArguments, TrainArguments
@@ -434,7 +435,7 @@ class Pretraining:
             if not bar.disable:
                 bar.write(f"step {step}: validation AUROC {format_figure(figures['validation_auroc_macro'])}")
         is_saved = arguments.checkpointing_steps and step % arguments.checkpointing_steps == 0
-        if is_saved or must_end:
+        if is_saved or (must_end and self.accelerator.distributed_type != DistributedType.DEEPSPEED):
             self.save_state()
         if must_end:
             raise TerminatedError(f"Told to end at step {step}.")
