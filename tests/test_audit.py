@@ -94,6 +94,15 @@ def test_contradictions_within_a_report_are_counted(audit):
     }
 
 
+def test_of_very_many_statements_the_first_ones_are_listed(tmp_path, monkeypatch):
+    monkeypatch.setattr("datasets_scripts.extraction.audit.MAX_STATEMENTS", 2)
+
+    page = write_page(tmp_path)
+
+    # "Abnormal ECG", "Normal ECG", "LVH", "PVCs", "Sinus rhythm", "lorem ipsum", "odd"
+    assert "The first 2 of 7 are listed here" in page
+
+
 def test_the_rules_are_not_compared_with_themselves(tmp_path):
     audit = make_audit(extract(tmp_path, PVCs=FAILED))
 

@@ -286,6 +286,24 @@ def test_a_statement_names_what_it_says_and_not_the_ancestors(tmp_path):
     assert [entity["entity"] for entity in line["entities"]] == ["inferior myocardial infarction"]
 
 
+def test_a_folder_that_cannot_be_made_is_reported_without_a_traceback(mimic_table, tmp_path, caplog):
+    (tmp_path / "out").touch()
+
+    with pytest.raises(SystemExit, match="2"):
+        run(mimic_table, tmp_path / "out")
+
+    assert str(tmp_path / "out") in caplog.text
+
+
+def test_a_statement_without_letters_is_listed_as_not_read(tmp_path):
+    reports = write_csv(tmp_path / "table.csv", record_id=[1], report_0=["***"], report_1=["Sinus rhythm"])
+
+    run(reports, tmp_path / "out")
+
+    lines = [json.loads(line) for line in (tmp_path / "out" / "statements.jsonl").read_text("utf-8").splitlines()]
+    assert {line["statement"]: line["is_read"] for line in lines} == {"***": False, "Sinus rhythm": True}
+
+
 def test_a_run_that_fails_leaves_the_files_of_the_last_one(mimic_table, tmp_path, monkeypatch):
     run(mimic_table, tmp_path / "out")
     before = {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()}

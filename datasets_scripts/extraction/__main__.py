@@ -74,7 +74,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if reading.dry_run:
             report_estimate(reports, backend)
             return
-        with logging_redirect_tqdm([logger]):
+        with logging_redirect_tqdm():
             extraction = extract_labels(
                 reports.read_reports,
                 reports.output_dir,
@@ -84,7 +84,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 show_progress=True,
             )
             write_audit(extraction, reports.output_dir)
-    except (BackendError, FileNotFoundError, ValueError) as error:
+    except (BackendError, OSError, ValueError) as error:
         logger.error("%s", error)
         sys.exit(2)
     report_extraction(extraction, reports.output_dir)

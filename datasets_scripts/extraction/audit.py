@@ -18,6 +18,7 @@ REPORT_FILE = "report.html"
 # Statements come in this order: what needs a look first.
 DISAGREES, FAILED, UNREAD, READ = "disagrees", "failed", "unread", "read"
 STATUSES = (DISAGREES, FAILED, UNREAD, READ)
+MAX_STATEMENTS = 20_000  # on the page, which a browser has to search
 
 
 def write_audit(extraction: Extraction, output_dir: Path) -> None:
@@ -48,12 +49,14 @@ def make_audit(extraction: Extraction) -> dict[str, Any]:
     counts, standardised = extraction.labels, extraction.standardised
     findings = count_by_finding(counts, standardised.find_codes())
     problems = Counter(reading.problem for reading in standardised.readings.values() if reading.problem)
+    statements = list_statements(extraction)
+    num_disagreements = sum(row["status"] == DISAGREES for row in statements)
     new = [match for match in standardised.matches if match.step in ("new finding", "left out")]
     return {
-        "figures": _describe_size(extraction),
+        "figures": _describe_size(extraction) | {"num_disagreements": num_disagreements},
         "findings": [row for row in findings.to_dict("records") if row["finding"] in extraction.kept],
         "num_rare": len(counts.names) - len(extraction.kept),
-        "statements": list_statements(extraction),
+        "statements": statements[:MAX_STATEMENTS],
         "ancestors": {name: above for name in standardised.findings if (above := standardised.find_ancestors(name))},
         "unmatched": [match._asdict() for match in new],
         "matched": [match._asdict() for match in standardised.matches if match.step == "nearest neighbour"],

@@ -77,9 +77,8 @@ def _key_figures(audit: Mapping[str, Any]) -> str:
         (f"{sizes['num_unread']:,}", "statements not read"),
     ]
     if audit["backend"] != "rules":
-        disagreements = sum(row["status"] == "disagrees" for row in audit["statements"])
         figures += [
-            (f"{disagreements:,}", "statements where the rules differ"),
+            (f"{sizes['num_disagreements']:,}", "statements where the rules differ"),
             (f"{sizes['num_failed']:,}", "statements left to the rules"),
         ]
     alarms = [name for value, name in figures if value != "0" and name.startswith("statements ")]
@@ -147,7 +146,11 @@ def _statements(audit: Mapping[str, Any]) -> str:
         if compared
         else "Statements that were not read come first"
     )
-    return section("Statements", content, note=f"{note}, then the most frequent ones.")
+    note += ", then the most frequent ones."
+    num_listed, num_distinct = len(audit["statements"]), audit["figures"]["num_distinct"]
+    if num_listed < num_distinct:
+        note += f" The first {num_listed:,} of {num_distinct:,} are listed here, all of them in statements.jsonl."
+    return section("Statements", content, note=note)
 
 
 def _unmatched(audit: Mapping[str, Any]) -> str:

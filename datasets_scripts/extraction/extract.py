@@ -29,7 +29,7 @@ from .statements import statement_key
 
 
 Records = Iterable[tuple[str, Sequence[str]]]
-EMPTY_STATEMENT = Reading((), is_read=False, problem="no letter or digit")
+EMPTY_STATEMENT = Reading((), is_read=False)  # one without letter or digit
 
 
 @dataclass
