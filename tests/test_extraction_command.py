@@ -232,6 +232,16 @@ def test_the_first_records_can_be_read_alone(mimic_table, tmp_path):
     assert load_labels(tmp_path / "out")["record_id"].tolist() == ["101", "102"]
 
 
+def test_one_split_of_a_data_set_can_be_read(tmp_path):
+    train, test = (pd.DataFrame({"record_id": [name], "report": ["sinus rhythm"]}) for name in ("train", "test"))
+    train.to_parquet(tmp_path / "train-00000-of-00001.parquet")
+    test.to_parquet(tmp_path / "test-00000-of-00001.parquet")
+
+    run(tmp_path, tmp_path / "out", "--split", "test")
+
+    assert load_labels(tmp_path / "out")["record_id"].tolist() == ["test"]
+
+
 @pytest.mark.parametrize(
     ("flag", "value"), [("max_records", "0"), ("min_records", "-1"), ("min_prevalence", "2"), ("min_similarity", "-1")]
 )

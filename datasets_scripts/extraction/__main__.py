@@ -37,7 +37,7 @@ class ExtractionArguments:
     """What to read and where to write."""
 
     reports: Path = field(
-        metadata={"help": "CSV or Parquet file with a report per record, or a folder written by the prepare command."}
+        metadata={"help": "CSV or Parquet file, folder written by the prepare command, or data set of the Hub."}
     )
     output_dir: Path = field(
         metadata={"help": "Folder for statements.jsonl, labels.parquet, findings.csv and report.html."}
@@ -48,6 +48,8 @@ class ExtractionArguments:
     report_column: str | None = field(
         default=None, metadata={"help": "Column of reports, if not report_0 to report_17, statements or report."}
     )
+    split: str | None = field(default=None, metadata={"help": "Split of a data set, if not all of them are read."})
+    dataset_config_name: str | None = field(default=None, metadata={"help": "Configuration of a data set of the Hub."})
     max_records: int | None = field(default=None, metadata={"help": "Read the first records only."})
 
     def __post_init__(self) -> None:
@@ -57,7 +59,11 @@ class ExtractionArguments:
     def read_reports(self) -> Records:
         """The records of the table, from the first one."""
         records = iterate_reports(
-            self.reports, record_id_column=self.record_id_column, report_column=self.report_column
+            self.reports,
+            record_id_column=self.record_id_column,
+            report_column=self.report_column,
+            split=self.split,
+            config_name=self.dataset_config_name,
         )
         return islice(records, self.max_records)
 
