@@ -57,13 +57,8 @@ def has_left_bundle_branch_block(m: Measurements) -> bool:
 
 
 def has_right_bundle_branch_block(m: Measurements) -> bool:
-    """QRS of 120 ms or more, R' or a dominant R in V1, S of more than 40 ms in I and V6."""
-    return m["qrs_ms"] >= 120 and _has_late_r_in_v1(m, 0.1) and m["s_ms_I"] >= 40 and m["s_ms_V6"] >= 40
-
-
-def _has_late_r_in_v1(m: Measurements, height_mv: float) -> bool:
-    """A second R wave in V1, or an R without S before it."""
-    return m["r_prime_mv_V1"] >= height_mv or (m["r_to_s_V1"] > 1 and m["r_mv_V1"] >= height_mv)
+    """QRS of 120 ms or more, a late R in V1, S of more than 40 ms in I and V6."""
+    return m["qrs_ms"] >= 120 and m["late_r_mv_V1"] >= 0.1 and m["s_ms_I"] >= 40 and m["s_ms_V6"] >= 40
 
 
 def has_incomplete_right_bundle_branch_block(m: Measurements) -> bool:

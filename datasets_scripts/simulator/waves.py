@@ -8,6 +8,7 @@ from modeling_supreme.leads import STANDARD_LEADS
 
 # Smallest deflection that counts as a wave. Source: CSE Working Party 1985, Eur Heart J 6:815.
 WAVE_MV = 0.03
+LATE_QRS_SHARE = 0.55
 # Q waves that count as pathological. Source: Thygesen et al. 2018, Circulation 138:e618, Table 2 (30 ms and 0.1 mV; in
 # V2 and V3 20 ms or QS); a depth of a quarter of R is the older criterion of the Minnesota code.
 Q_MS = 30.0
@@ -26,8 +27,9 @@ def measure_qrs(qrs: np.ndarray, *, step_ms: float) -> dict[str, np.ndarray]:
             Time between samples.
 
     Returns:
-        `dict[str, np.ndarray]` of arrays of shape `(12,)`: `q_mv`, `r_mv`, `s_mv`, `r_prime_mv` (all positive, 0 where
-        the wave is missing), `q_ms`, `s_ms`, `broad_r_ms`, `r_to_s` and `q_excess` (above 1 where Q is pathological).
+        `dict[str, np.ndarray]` of arrays of shape `(12,)`: `q_mv`, `r_mv`, `s_mv`, `r_prime_mv` and `late_r_mv` (the
+        highest voltage in the last part of QRS), all positive and 0 where the wave is missing; `q_ms`, `s_ms`,
+        `broad_r_ms`, `r_to_s` and `q_excess` (above 1 where Q is pathological).
     """
     num_samples = qrs.shape[1]
     order = np.arange(num_samples)
@@ -53,6 +55,7 @@ def measure_qrs(qrs: np.ndarray, *, step_ms: float) -> dict[str, np.ndarray]:
         "s_mv": np.maximum(s_mv, np.where(has_up, 0.0, q_mv)),
         "s_ms": is_s.sum(axis=1) * step_ms,
         "r_prime_mv": r_prime_mv,
+        "late_r_mv": np.maximum(qrs[:, int(LATE_QRS_SHARE * num_samples) :].max(axis=1), 0.0),
         "broad_r_ms": broad,
         "r_to_s": r_mv / np.maximum(np.maximum(s_mv, q_mv), WAVE_MV),
         "q_excess": q_excess(q_mv, q_ms, r_mv),

@@ -1,0 +1,128 @@
+"""What a clean simulated strip says of its intervals, `neurokit2` measures: on 95 % of beats within 10 ms.
+
+neurokit2 0.2 marks the onset of QRS (`ECG_R_Onsets`) 10 ms early in the median and, now and then, at the P wave.
+Its other marks are compared with what the record says of P onset, end of QRS and end of T, relative to the onset of
+QRS; that onset is compared with where the voltage over all leads leaves the line.
+"""
+
+import neurokit2 as nk
+import numpy as np
+import pytest
+
+from datasets_scripts.simulator import SimulatorSettings, simulate_record
+from modeling_supreme.leads import STANDARD_LEADS
+
+
+SAMPLING_RATE = 500
+CLEAN = SimulatorSettings(noise_scale=0.0, has_comorbidity=False)
+# P is read where it is largest; QRS and T end in the median of several leads.
+P_LEADS = ("II", "aVF")
+END_LEADS = ("II", "V4", "V5", "V6")
+LIMIT_MS = 10
+
+
+def simulate_clean(condition, count=8):
+    return [simulate_record(2 * index, seed=3, condition=condition, settings=CLEAN) for index in range(count)]
+
+
+def usual_beats(record):
+    """Beats whose waves lie within the strip."""
+    return [beat for beat in record.rhythm.seen_beats if 0.6 < beat.time < 9.2]
+
+
+def find_r_peaks(record, lead):
+    """Largest deflection of each QRS in a lead, in samples."""
+    voltage = np.abs(record.strip[STANDARD_LEADS.index(lead)])
+    expected = [round(beat.time * SAMPLING_RATE + record.tracing.beat.r_peak_ms / 2) for beat in usual_beats(record)]
+    return np.array([peak - 15 + voltage[peak - 15 : peak + 15].argmax() for peak in expected])
+
+
+def delineate(record, leads, wave, *, after_s, before_s):
+    """Median over leads of one boundary per beat, in seconds after QRS onset; NaN where neurokit2 finds none."""
+    onsets = np.array([beat.time for beat in usual_beats(record)])
+    found = np.full((len(leads), len(onsets)), np.nan)
+    for row, lead in enumerate(leads):
+        peaks = find_r_peaks(record, lead)
+        strip = record.strip[STANDARD_LEADS.index(lead)].astype(float)
+        _, waves = nk.ecg_delineate(strip, peaks, sampling_rate=SAMPLING_RATE, method="dwt")
+        times = np.array(waves[wave], dtype=float) / SAMPLING_RATE
+        for column, onset in enumerate(onsets):
+            near = times[(times > onset + after_s) & (times < onset + before_s)] - onset
+            found[row, column] = near[0] if len(near) else np.nan
+    return np.nanmedian(found, axis=0)
+
+
+@pytest.fixture(scope="module")
+def records():
+    return simulate_clean("normal ecg")
+
+
+def share_within_limit(deviations_s):
+    return np.mean(np.abs(np.concatenate(deviations_s)) * 1000 <= LIMIT_MS)
+
+
+def test_the_beats_lie_where_neurokit2_finds_r_peaks(records):
+    deviations = []
+    for record in records:
+        _, found = nk.ecg_peaks(record.strip[1].astype(float), sampling_rate=SAMPLING_RATE)
+        wanted = np.array([beat.time for beat in usual_beats(record)])
+        nearest = np.abs(found["ECG_R_Peaks"][:, None] / SAMPLING_RATE - wanted - 0.04).argmin(axis=0)
+        deviations.append(np.diff(found["ECG_R_Peaks"][nearest]) / SAMPLING_RATE - np.diff(wanted))
+
+    assert share_within_limit(deviations) >= 0.95
+
+
+def test_p_waves_start_where_neurokit2_finds_their_onset(records):
+    deviations = [
+        delineate(record, P_LEADS, "ECG_P_Onsets", after_s=-0.44, before_s=-0.04)
+        + np.array([beat.time - beat.p_time for beat in usual_beats(record)])
+        for record in records
+    ]
+
+    assert share_within_limit(deviations) >= 0.95
+
+
+def test_qrs_ends_where_neurokit2_finds_its_end(records):
+    deviations = [
+        delineate(record, END_LEADS, "ECG_R_Offsets", after_s=0.02, before_s=0.2) - record.qrs_duration_ms / 1000
+        for record in records
+    ]
+
+    assert share_within_limit(deviations) >= 0.95
+
+
+def test_t_ends_where_neurokit2_finds_its_end(records):
+    deviations = [
+        delineate(record, END_LEADS, "ECG_T_Offsets", after_s=0.16, before_s=0.6) - record.qt_ms / 1000
+        for record in records
+    ]
+
+    assert share_within_limit(deviations) >= 0.95
+
+
+def qrs_edge_ms(record):
+    """Time after QRS onset at which the voltage over all leads first exceeds 3.5 % of its peak, in the second beat."""
+    onset = round(usual_beats(record)[1].time * SAMPLING_RATE)
+    around = record.strip[:, onset - 20 : onset + 60]
+    size = np.sqrt(np.square(around - record.strip[:, onset - 12, None]).sum(axis=0))
+    return 2 * (np.flatnonzero(size > 0.035 * size.max())[0] - 20)
+
+
+@pytest.mark.parametrize("condition", ["normal ecg", "left bundle branch block", "atrial fibrillation"])
+def test_qrs_starts_where_the_voltage_leaves_the_line(condition):
+    edges = [qrs_edge_ms(record) for record in simulate_clean(condition)]
+
+    assert np.mean(np.abs(edges) <= LIMIT_MS) >= 0.75
+
+
+@pytest.mark.parametrize(
+    ("condition", "low", "high"),
+    [("sinus tachycardia", 100, 152), ("sinus bradycardia", 38, 60), ("atrial flutter", 45, 170)],
+)
+def test_neurokit2_counts_the_rate_that_the_record_says(condition, low, high):
+    records = simulate_clean(condition, count=3)
+    peaks = [nk.ecg_peaks(r.strip[7].astype(float), sampling_rate=SAMPLING_RATE)[1]["ECG_R_Peaks"] for r in records]
+    counted = [60 * SAMPLING_RATE / np.diff(found).mean() for found in peaks]
+
+    assert counted == pytest.approx([record.measurements["rate_per_min"] for record in records], rel=0.04)
+    assert all(low < record.measurements["rate_per_min"] < high for record in records)
