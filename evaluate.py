@@ -20,6 +20,10 @@ all wordings of the terminology at once: the query is the mean of the embeddings
 same finding, by name, synonym, or SNOMED CT or SCP code. A wider or narrower finding is another finding. Where the
 checkpoint does not say what it was trained on, `seen` and `unseen` are null.
 
+**Composed rules.** With `--composed_rules`, a condition that training did not name is answered by its rule over
+measured findings ("sinus tachycardia": a rate above 100, P waves ...), where the checkpoint has a rule and was trained
+on all of its findings. `query` then is "composed: " and the rule.
+
 **Controls.** Every condition that is not known to be seen is also scored without its name: by minus the logit of
 "normal ecg" (is the record abnormal at all?) and by random vectors with the mean and spread of the query embeddings
 (the mean figure of eight draws). All three are repeated among the records that are not labelled normal (null where no
@@ -44,7 +48,7 @@ import json
 import logging
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.machinery import PathFinder
 from importlib.util import module_from_spec
 from pathlib import Path
@@ -97,6 +101,7 @@ if TYPE_CHECKING or __name__ != "evaluate":
     from datasets_scripts.extraction.terminology import Finding, load_terminology, normalize_name
     from modeling_supreme import metrics
     from modeling_supreme.arguments import parse_arguments
+    from modeling_supreme.composed_rules import Composition
     from modeling_supreme.evaluation import (
         NORMAL_FINDING,
         Condition,
@@ -142,6 +147,10 @@ class EvaluationArguments:
     query_wording: Literal["name", "all"] = field(
         default="name",
         metadata={"help": "Ask for a finding by its name, or by the mean of its name, synonyms and description."},
+    )
+    composed_rules: bool = field(
+        default=False,
+        metadata={"help": "Answer what training did not name by its rule over measured findings, where there is one."},
     )
     min_positives: int = field(
         default=1, metadata={"help": "Conditions with fewer positive records are listed, not averaged."}
@@ -334,9 +343,12 @@ def predict(
         `tuple`: Probabilities of presence of shape `(num_records, num_conditions)`, and control scores by the names
         of `CONTROLS`, those of random queries in several draws.
     """
-    texts = [*(condition.query for condition in conditions), NORMAL_FINDING]
-    wordings = [word_query(text, arguments.query_wording) for text in texts]
+    composition = compose_conditions(model, conditions, arguments)
+    wordings = [word_query(text, arguments.query_wording) for text in (*composition.queries, NORMAL_FINDING)]
     text_embeds = encode_query_wordings(model, processor.tokenizer, wordings, template=arguments.hypothesis_template)
+    if composition.findings:
+        findings = encode_query_wordings(model, processor.tokenizer, [(name,) for name in composition.findings])
+        text_embeds = torch.cat([text_embeds[:-1], findings, text_embeds[-1:]])
     meaningless = random_queries(text_embeds, NUM_RANDOM_DRAWS * len(conditions), seed=arguments.seed)
     dataloader = {
         "batch_size": arguments.per_device_eval_batch_size,
@@ -351,14 +363,28 @@ def predict(
         dataloader=dataloader,
         description=description,
     )
-    named, normal, random = np.split(logits, [len(conditions), len(texts)], axis=1)
+    asked, normal, random = np.split(logits, [len(text_embeds) - 1, len(text_embeds)], axis=1)
+    scores = composition.evaluate(torch.from_numpy(expit(asked))).numpy()
     draws = random.reshape(len(rows), NUM_RANDOM_DRAWS, len(conditions)).swapaxes(0, 1)
-    return expit(named), {"normal_ecg": np.broadcast_to(expit(-normal), named.shape), "random_queries": expit(draws)}
+    return scores, {"normal_ecg": np.broadcast_to(expit(-normal), scores.shape), "random_queries": expit(draws)}
+
+
+def compose_conditions(
+    model: PreTrainedModel, conditions: Sequence[Condition], arguments: EvaluationArguments
+) -> Composition:
+    """Which conditions are answered by a rule of the checkpoint: none unless `--composed_rules` asks for it."""
+    return Composition(
+        [condition.query for condition in conditions],
+        "auto" if arguments.composed_rules else False,
+        stored_rules=model.config.composed_rules,
+        trained_queries=model.config.trained_queries,
+    )
 
 
 def describe_protocol(arguments: EvaluationArguments, mixed_precision: str) -> dict[str, Any]:
     """What the figures depend on beside the checkpoint and the corpus."""
-    names = ("split", "hypothesis_template", "query_wording", "min_positives", "num_bootstrap_samples", "seed")
+    names = ("split", "hypothesis_template", "query_wording", "composed_rules", "min_positives")
+    names += ("num_bootstrap_samples", "seed")
     return {
         "description": "Labels and splits as the corpus publishes them; macro averages over conditions with at least"
         f" {arguments.min_positives} positive and one negative record; intervals over patients.",
@@ -391,6 +417,11 @@ def predict_config(
     scores, controls = predict(
         model, processor, conditions, rows, arguments=arguments, accelerator=accelerator, description=name
     )
+    composition = compose_conditions(model, conditions, arguments)
+    conditions = [
+        replace(condition, query=source) if source != "query" else condition
+        for condition, source in zip(conditions, composition.sources, strict=True)
+    ]
     records = pd.DataFrame(rows.select_columns(["record_id", "patient_id"])[:])
     records["patient_id"] = records["patient_id"].fillna("record " + records["record_id"])
     records = records.assign(corpus=corpus, config=config_name, split=splits)

@@ -14,7 +14,7 @@ import pytest
 import torch
 from accelerate import Accelerator
 from sklearn.metrics import roc_auc_score
-from transformers import AutoModel, AutoProcessor
+from transformers import AutoModel, AutoProcessor, pipeline
 
 from datasets_scripts import load_corpus
 from datasets_scripts.batches import StripCollator
@@ -215,6 +215,25 @@ def test_a_finding_can_be_asked_for_in_all_its_wordings(checkpoint_dir, ptb_xl_d
 )
 def test_wordings_are_those_of_the_terminology_where_it_knows_the_finding(text, query_wording, wordings):
     assert script.word_query(text, query_wording) == wordings
+
+
+def test_composed_rules_answer_what_training_did_not_name(make_checkpoint, ptb_xl_dir, tmp_path):
+    rule = {"findings": ["fast heart rate", "not p waves absent"], "source": "Page et al. 2016"}
+    rules = [{"condition": "sinus tachycardia", "names": ["STACH"], "alternatives": [rule]}]
+    trained = ["fast heart rate", "p waves absent", "sinus bradycardia"]
+    checkpoint_dir = make_checkpoint("hybrid", trained_queries=trained, composed_rules=rules)
+    flags = ("--dataset_config_name", "rhythm", "--composed_rules")
+
+    results, table = evaluate_corpus(checkpoint_dir, ptb_xl_dir, tmp_path, *ALL_SPLITS, *flags)
+    classify = pipeline("zero-shot-ecg-classification", model=str(checkpoint_dir))
+    row = load_corpus("ptb_xl", "rhythm", data_dir=ptb_xl_dir)["test"].with_format("numpy")[0]
+    (expected,) = classify(row, candidate_labels=["sinus tachycardia"], composed=True)
+
+    queries = {entry["label"]: entry["query"] for entry in results["results"][RHYTHM]["conditions"]}
+    score = table.set_index("record_id").loc[row["record_id"], "score_STACH"]
+    assert queries["STACH"] == expected["source"] == "composed: fast heart rate and not p waves absent"
+    assert queries["SBRAD"] == "sinus bradycardia"
+    assert score == pytest.approx(expected["score"], abs=1e-4)
 
 
 def test_the_number_of_records_can_be_limited(checkpoint_dir, ptb_xl_dir, tmp_path):
