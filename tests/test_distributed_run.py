@@ -23,33 +23,74 @@ from pathlib import Path
 
 root, folder, settings = sys.argv[1], Path(sys.argv[2]), json.loads(sys.argv[3])
 sys.path.insert(0, root)
+import torch
 import train
+from accelerate import Accelerator
+from torch import nn
+from torch.distributed.device_mesh import init_device_mesh
+from torch.distributed.fsdp import fully_shard
 from modeling_supreme import ECG_PRESETS, SupremeModel
+from modeling_supreme.states import RunState
+from modeling_supreme.weight_average import WeightAverage
 
 ECG_PRESETS["tiny"] = settings["preset"]
 build = SupremeModel.from_text_pretrained
 SupremeModel.from_text_pretrained = lambda *args, **kwargs: build(*args, **kwargs, fusion_dropout=0.0)
 
 
-def start(flags, rank, num_processes, port):
+def start(rank, num_processes, task, *arguments):
     pid = os.fork()
     if pid:
         return pid
     if num_processes > 1:
-        os.environ.update(RANK=str(rank), LOCAL_RANK=str(rank), WORLD_SIZE=str(num_processes), MASTER_PORT=str(port))
-        os.environ.update(MASTER_ADDR="127.0.0.1", ACCELERATE_USE_CPU="true")
+        os.environ.update(RANK=str(rank), LOCAL_RANK=str(rank), WORLD_SIZE=str(num_processes))
+        os.environ.update(MASTER_ADDR="127.0.0.1", MASTER_PORT=str(settings["port"]), ACCELERATE_USE_CPU="true")
     try:
-        train.main(flags)
+        task(*arguments)
     except BaseException:
         traceback.print_exc()
         os._exit(1)
     os._exit(0)
 
 
+def run_together(num_processes, task, *arguments):
+    pids = [start(rank, num_processes, task, *arguments) for rank in range(num_processes)]
+    assert [os.waitpid(pid, 0)[1] for pid in pids] == [0] * num_processes, arguments
+
+
+def take_sharded_steps(is_sharded, name, saved_step, last_step):
+    # what Accelerate does with FSDP2, which it offers on GPUs alone
+    torch.manual_seed(0)
+    accelerator = Accelerator(cpu=True)
+    model = nn.Sequential(nn.Linear(6, 8), nn.Linear(8, 2))
+    model[0].requires_grad_(False)
+    if is_sharded:
+        fully_shard(model, mesh=init_device_mesh("cpu", (2,)))
+    optimizer = torch.optim.AdamW([value for value in model.parameters() if value.requires_grad], lr=0.1)
+    average = WeightAverage(model, 0.9)
+    states = RunState(accelerator, model, optimizer, states_dir=folder / "sharded", total_limit=9)
+    first = states.load(folder / "sharded/step_00000002", average)["step"] if saved_step is None else 0
+    losses = []
+    for step in range(first, last_step):
+        torch.manual_seed(step)
+        loss = model(torch.randn(4, 6)).square().mean()
+        loss.backward()
+        optimizer.step()
+        optimizer.zero_grad()
+        average.update(step + 1)
+        losses.append(loss.item())
+        if step + 1 == saved_step:
+            states.save(step + 1, {"step": step + 1}, average)
+    with average.applied():
+        losses.append(model(torch.ones(1, 6)).sum().item())
+    (folder / f"{name}.json").write_text(json.dumps(losses))
+
+
 for name, (num_processes, flags) in settings["runs"].items():
-    words = [*settings["flags"], *flags, "--output_dir", str(folder / name)]
-    pids = [start(words, rank, num_processes, settings["port"]) for rank in range(num_processes)]
-    assert [os.waitpid(pid, 0)[1] for pid in pids] == [0] * num_processes, name
+    run_together(num_processes, train.main, [*settings["flags"], *flags, "--output_dir", str(folder / name)])
+run_together(2, take_sharded_steps, True, "sharded_whole", 2, 4)
+run_together(2, take_sharded_steps, True, "sharded_resumed", None, 4)
+run_together(1, take_sharded_steps, False, "unsharded_resumed", None, 4)
 """
 
 
@@ -142,3 +183,11 @@ def test_a_text_encoder_that_learns_changes_and_its_pooler_does_not(runs):
     changed = {name for name in frozen if name.startswith("text_") and not frozen[name].equal(learned[name])}
     assert any("encoder.layer.0" in name for name in changed)
     assert not [name for name in changed if "pooler" in name]
+
+
+@pytest.mark.parametrize("name", ["sharded_resumed", "unsharded_resumed"])
+def test_a_sharded_model_goes_on_from_its_state_with_or_without_shards(runs, name):
+    whole, resumed = (json.loads((runs.folder / f"{run}.json").read_text()) for run in ("sharded_whole", name))
+
+    # two more steps and the answer of the average
+    assert resumed == pytest.approx(whole[2:], rel=1e-6)
