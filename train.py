@@ -15,11 +15,17 @@ be made while the model trains on them:
     accelerate launch train.py configs/ptb_xl.yaml --streaming --dataset_name "s3://bucket/ptb_xl/train-*.parquet" ...
     accelerate launch train.py --dataset_name simulated ptb_xl --dataset_weights 0.7 0.3 --on_the_fly --data_dir ...
 
+A linear probe of the encoder of a checkpoint, and its fine-tuning, on the labels of a corpus:
+
+    accelerate launch train.py configs/ptb_xl_probe.yaml --model_name_or_path runs/big --data_dir ptb-xl/1.0.3 ...
+    accelerate launch train.py configs/ptb_xl_fine_tuning.yaml --model_name_or_path runs/big --train_fraction 0.1 ...
+
 The first word may be a YAML recipe; flags override what it says. `--output_dir` receives a checkpoint that
 `from_pretrained` loads, train_arguments.yaml, train_results.json, train_log.jsonl (every step), validation_log.jsonl
 (every finding), training_curves.png, a model card (README.md) and, with `--checkpointing_steps`, the states in
 checkpoints/ from which `--resume_from_checkpoint latest` goes on. A run that receives SIGTERM saves its state and ends
-with exit code 143.
+with exit code 143. A classifier also leaves eval_results.json and predictions.parquet of the test records, which are
+read once, in the end.
 """
 
 from __future__ import annotations
@@ -29,10 +35,11 @@ import json
 import logging
 import shutil
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, cast
 
+import pandas as pd
 import torch
 import yaml
 from accelerate import Accelerator
@@ -40,6 +47,7 @@ from accelerate.utils import DistributedType, ProjectConfiguration, set_seed
 from huggingface_hub import HfApi
 from transformers import AutoModel, AutoProcessor, AutoTokenizer, get_scheduler
 
+from datasets_scripts.extraction.composition import rules_for_checkpoint
 from datasets_scripts.training_batches import LoaderSettings, MappedSteps, StreamedSteps, make_steps
 from datasets_scripts.training_data import PretrainingData, load_data
 from datasets_scripts.training_labels import query_wordings
@@ -51,6 +59,7 @@ from modeling_supreme.arguments import (
     TrainArguments,
     parse_arguments,
 )
+from modeling_supreme.fine_tuning import build_classifier, check_classification, report_test
 from modeling_supreme.losses import OBJECTIVES, MultilabelObjective, weigh_positives
 from modeling_supreme.model_card import describe_source, write_model_card
 from modeling_supreme.pretraining import Pretraining, TerminatedError, format_figure
@@ -61,7 +70,10 @@ from modeling_supreme.text_encoders import find_text_encoder
 
 logger = logging.getLogger(__name__)
 
-MODEL_CARD_TEMPLATE = Path(__file__).with_name("model_card.md")
+MODEL_CARD_TEMPLATES = {
+    "zero_shot": Path(__file__).with_name("model_card.md"),
+    "classification": Path(__file__).with_name("model_card_classification.md"),
+}
 BYTES_PER_GIB = 2**30
 
 
@@ -95,6 +107,19 @@ def build_model(arguments: ModelArguments) -> tuple[SupremeModel, SupremeProcess
     return model, SupremeProcessor(feature_extractor, tokenizer)
 
 
+def start_model(
+    arguments: ModelArguments, data: PretrainingData, objective_arguments: ObjectiveArguments
+) -> tuple[Any, Any]:
+    """A model for the objective, and its processor."""
+    if objective_arguments.objective == "classification":
+        return build_classifier(arguments, data.findings)
+    model, processor = build_model(arguments)
+    # A checkpoint that goes on has seen the findings of its earlier training too
+    model.config.trained_queries = list(dict.fromkeys([*model.config.trained_queries, *data.findings]))
+    model.config.composed_rules = rules_for_checkpoint(model.config.trained_queries)
+    return model, processor
+
+
 def prepare_wordings(
     model: SupremeModel, processor: SupremeProcessor, data: PretrainingData, *, name_probability: float
 ) -> QueryWordings:
@@ -109,9 +134,9 @@ def prepare_wordings(
     return QueryWordings(queries, [len(group) for group in wordings], name_probability=name_probability)
 
 
-def build_optimizer(model: SupremeModel, arguments: TrainArguments) -> torch.optim.AdamW:
+def build_optimizer(model: Any, arguments: TrainArguments) -> torch.optim.AdamW:
     """AdamW over what is trained; weight decay on matrices only."""
-    pooler = getattr(model.text_model, "pooler", None)
+    pooler = getattr(getattr(model, "text_model", None), "pooler", None)
     if pooler is not None:
         pooler.requires_grad_(False)  # no query goes through it, and several processes would wait for its gradient
     trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
@@ -180,7 +205,7 @@ def set_up_deepspeed(accelerator: Accelerator, arguments: TrainArguments) -> Non
 
 
 def build_steps(
-    accelerator: Accelerator, data: PretrainingData, processor: SupremeProcessor, arguments: TrainArguments
+    accelerator: Accelerator, data: PretrainingData, processor: Any, arguments: TrainArguments
 ) -> MappedSteps | StreamedSteps:
     """Where the batches of this process come from."""
     settings = LoaderSettings(
@@ -195,13 +220,13 @@ def build_steps(
         shuffle_buffer_size=arguments.shuffle_buffer_size,
         seed=arguments.seed,
     )
-    return make_steps(data, cast(Any, processor).feature_extractor, settings)
+    return make_steps(data, processor.feature_extractor, settings)
 
 
 def build_run(
     accelerator: Accelerator,
-    model: SupremeModel,
-    processor: SupremeProcessor,
+    model: Any,
+    processor: Any,
     data: PretrainingData,
     *,
     arguments: TrainArguments,
@@ -209,7 +234,9 @@ def build_run(
 ) -> Pretraining:
     """Put the parts of a run together."""
     source = build_steps(accelerator, data, processor, arguments)
-    queries = prepare_wordings(model, processor, data, name_probability=objective_arguments.name_probability)
+    queries = None
+    if objective_arguments.objective == "zero_shot":
+        queries = prepare_wordings(model, processor, data, name_probability=objective_arguments.name_probability)
     prepared, optimizer = accelerator.prepare(model, build_optimizer(model, arguments))
     num_steps = arguments.max_train_steps or source.steps_per_epoch * arguments.num_train_epochs
     num_warmup_steps = arguments.num_warmup_steps
@@ -250,32 +277,31 @@ def main(argv: Sequence[str] | None = None) -> None:
         (ModelArguments, DataArguments, ObjectiveArguments, TrainArguments), argv, description=__doc__
     )
     model_arguments, data_arguments, objective_arguments, arguments = parts
+    check_classification(model_arguments, data_arguments, objective_arguments)
     accelerator = start_accelerator(arguments)
     output_dir = Path(arguments.output_dir)
     settings = {name: value for part in parts for name, value in asdict(part).items()}
     if not arguments.dry_run:
         describe_run(accelerator, settings, arguments)
     with accelerator.main_process_first():
-        data = load_data(data_arguments)
-    model, processor = build_model(model_arguments)
+        data = load_data(data_arguments, seed=arguments.seed)
+    model, processor = start_model(model_arguments, data, objective_arguments)
     if arguments.gradient_checkpointing:
         model.activation_checkpointing_enable()
     model.to(cast(Any, accelerator.device))
-    # A checkpoint that goes on has seen the findings of its earlier training too
-    model.config.trained_queries = list(dict.fromkeys([*model.config.trained_queries, *data.findings]))
     run = build_run(accelerator, model, processor, data, arguments=arguments, objective_arguments=objective_arguments)
     counts = {
         "num_train_records": sum(len(corpus.train) for corpus in data.corpora),
         "num_validation_records": sum(len(corpus.validation) for corpus in data.corpora),
         "num_findings": len(data.findings),
         "held_out_findings": list(data.held_out),
-        "sampling_rate": cast(Any, processor).feature_extractor.sampling_rate,
+        "sampling_rate": processor.feature_extractor.sampling_rate,
         "num_parameters": sum(p.numel() for p in model.parameters()),
         "num_trained_parameters": sum(p.numel() for p in model.parameters() if p.requires_grad),
     }
     logger.info(
         f"Training on {counts['num_train_records']} records, validating on {counts['num_validation_records']}, with"
-        f" {counts['num_findings']} findings in {len(run.queries.embeds)} wordings."
+        f" {counts['num_findings']} findings{f' in {len(run.queries.embeds)} wordings' if run.queries else ''}."
     )
     if arguments.dry_run:
         logger.info(describe_dry_run(run.dry_run()))
@@ -288,6 +314,10 @@ def main(argv: Sequence[str] | None = None) -> None:
         raise SystemExit(TERMINATED_EXIT_CODE) from None
     run.save_model(output_dir)
     if accelerator.is_main_process:
+        results = choose_checkpoint(output_dir, results, arguments)
+        if objective_arguments.objective == "classification":
+            extractor = processor.feature_extractor
+            results |= measure_test(output_dir, data, extractor, settings=settings, device=accelerator.device)
         leave_results(output_dir, settings, results, arguments)
     accelerator.end_training()
 
@@ -302,15 +332,42 @@ def describe_run(accelerator: Accelerator, settings: dict[str, Any], arguments: 
         accelerator.init_trackers("modeling_supreme", config={key: str(value) for key, value in settings.items()})
 
 
+def choose_checkpoint(output_dir: Path, results: dict[str, Any], arguments: TrainArguments) -> dict[str, Any]:
+    """Leave the best checkpoint in the output folder, if asked to; returns the results with its figures."""
+    if not arguments.load_best_model_at_end or not results["best"]:
+        return results
+    shutil.copytree(output_dir / "best", output_dir, dirs_exist_ok=True)
+    return {**results, **{name: value for name, value in results["best"].items() if name != "step"}}
+
+
+def measure_test(
+    output_dir: Path, data: PretrainingData, feature_extractor: Any, *, settings: dict[str, Any], device: torch.device
+) -> dict[str, Any]:
+    """Figures of the checkpoint on the test records, which nothing has read before."""
+    (corpus,) = data.corpora
+    test = cast(Any, corpus.test)
+    if not test:
+        logger.warning(f"Corpus {corpus.name} has no test records: the figures are those of its validation records.")
+        return {}
+    batch_size = settings["per_device_eval_batch_size"]
+    source = make_steps(
+        replace(data, corpora=(replace(corpus, validation=test),)),
+        feature_extractor,
+        LoaderSettings(batch_size, batch_size, num_workers=settings["dataloader_num_workers"]),
+    )
+    records = pd.DataFrame(test.select_columns(["record_id", "patient_id"])[:])
+    result = report_test(output_dir, source.validation_batches(), records, settings=settings, device=device)
+    names = ("auroc_macro", "auroc_macro_ci95", "auprc_macro", "num_records", "num_conditions")
+    return {f"test_{name}": result[name] for name in names}
+
+
 def leave_results(
     output_dir: Path, settings: dict[str, Any], results: dict[str, Any], arguments: TrainArguments
 ) -> None:
     """Write what came out beside the checkpoint, and upload both if asked to."""
-    if arguments.load_best_model_at_end and results["best"]:
-        shutil.copytree(output_dir / "best", output_dir, dirs_exist_ok=True)
-        results = {**results, **{name: value for name, value in results["best"].items() if name != "step"}}
     (output_dir / "train_results.json").write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
-    write_model_card(output_dir, settings=settings, results=results, template_path=MODEL_CARD_TEMPLATE)
+    template_path = MODEL_CARD_TEMPLATES[settings["objective"]]
+    write_model_card(output_dir, settings=settings, results=results, template_path=template_path)
     logger.info(
         f"Validation AUROC {format_figure(results['validation_auroc_macro'])}. The checkpoint is in {output_dir}."
     )

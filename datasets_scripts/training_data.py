@@ -42,12 +42,15 @@ class Corpus:
             Records without those that have a held-out finding.
         labels (`LabelSource`):
             Which of the findings that are trained on its records have.
+        test (`Dataset`, `RecordShards` or `SimulatedRecords`, *optional*):
+            All test records. Nothing in training looks at them.
     """
 
     name: str
     train: Records
     validation: Records
     labels: LabelSource
+    test: Records | None = None
 
 
 @dataclass(frozen=True)
@@ -123,8 +126,14 @@ class MixedLabels:
         return targets
 
 
-def load_data(arguments: DataArguments) -> PretrainingData:
+def load_data(arguments: DataArguments, *, seed: int = 0) -> PretrainingData:
     """Load the corpora, choose the findings to train on, and leave out what is held out.
+
+    Args:
+        arguments (`DataArguments`):
+            What to train on.
+        seed (`int`):
+            Draws the records, if `train_fraction` asks for some of them only.
 
     Raises:
         ValueError: If a corpus has no training records, or no finding has enough of them.
@@ -140,7 +149,14 @@ def load_data(arguments: DataArguments) -> PretrainingData:
         for finding, count in zip(corpus.labels.findings, found, strict=True):
             counts[finding] = counts.get(finding, 0) + count
     findings = trainable_findings(counts, min_positives=arguments.min_positives, held_out=held_out)
-    corpora = [replace(corpus, labels=corpus.labels.select(findings)) for corpus in corpora]
+    corpora = [
+        replace(
+            corpus,
+            labels=corpus.labels.select(findings),
+            train=draw_fraction(corpus.train, arguments.train_fraction, seed=seed),
+        )
+        for corpus in corpora
+    ]
     return PretrainingData(tuple(corpora), tuple(arguments.dataset_weights) or None, findings, held_out)
 
 
@@ -151,7 +167,7 @@ def _load_corpus(corpus: CorpusArguments, arguments: DataArguments) -> Corpus:
     validation = _take(splits["validation"], arguments.max_eval_samples)
     if not len(train):
         raise ValueError(f"Corpus {corpus.name} has no training records. Look at its build report.")
-    return Corpus(corpus.name, train, validation, _load_labels(corpus, arguments, train))
+    return Corpus(corpus.name, train, validation, _load_labels(corpus, arguments, train), splits.get("test"))
 
 
 def _load_splits(corpus: CorpusArguments, arguments: DataArguments) -> Mapping[str, Any]:
@@ -191,6 +207,19 @@ def _load_labels(corpus: CorpusArguments, arguments: DataArguments, train: Recor
 def _take(records: AnyRecords, num_records: int | None) -> AnyRecords:
     """The first records of a split."""
     return records if num_records is None else records.select(range(min(num_records, len(records))))
+
+
+def draw_fraction(records: Any, fraction: float, *, seed: int) -> Any:
+    """A share of the records, in their order, at least one; with the same seed, a smaller share is part of a larger.
+
+    Example:
+        >>> draw_fraction(Dataset.from_dict({"age": [50, 60, 70, 80]}), 0.5, seed=0)["age"][:]
+        [50, 70]
+    """
+    if fraction == 1:
+        return records
+    order = np.random.default_rng(seed).permutation(len(records))
+    return records.select(np.sort(order[: max(1, round(fraction * len(records)))]))
 
 
 def drop_hidden(records: AnyRecords, labels: LabelSource, hidden: Sequence[bool]) -> tuple[AnyRecords, np.ndarray]:

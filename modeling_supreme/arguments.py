@@ -35,6 +35,7 @@ HIGHEST_CHANGES = {
     "rate_jitter": 0.1,
 }
 OBJECTIVE_CHOICES = {
+    "objective": ("zero_shot", "classification"),
     "loss_type": ("bce", "focal", "asymmetric"),
     "positive_weighting": ("none", "sqrt", "balanced"),
 }
@@ -71,6 +72,9 @@ class ModelArguments:
     freeze_text_encoder: bool = field(
         default=True,
         metadata={"help": "Keep the text encoder as it is: it then runs once; otherwise in every step."},
+    )
+    freeze_encoder: bool = field(
+        default=False, metadata={"help": "Train the head of a classifier alone: a linear probe."}
     )
     do_bandpass: bool = field(default=False, metadata={"help": "Filter strips from 0.5 to 40 Hz."})
 
@@ -136,6 +140,10 @@ class DataArguments:
         default_factory=list,
         metadata={"help": "Findings hidden from training: their names, wordings and positive records are left out."},
     )
+    train_fraction: float = field(
+        default=1.0,
+        metadata={"help": "Train on this share of the records, drawn by the seed; the findings stay those of all."},
+    )
     max_train_samples: int | None = field(
         default=None, metadata={"help": "Train on the first records of each corpus only."}
     )
@@ -150,6 +158,8 @@ class DataArguments:
             raise ValueError("`--dataset_name` is missing. Name a corpus: ptb_xl, simulated, a folder or a Hub id.")
         if not 0 <= self.uncertain_label <= 1:
             raise ValueError(f"`--uncertain_label` is {self.uncertain_label}. It is a probability: choose 0 to 1.")
+        if not 0 < self.train_fraction <= 1:
+            raise ValueError(f"`--train_fraction` is {self.train_fraction}. It is a share: choose above 0, up to 1.")
         self._check_lists()
         self._check_sources()
 
@@ -187,6 +197,11 @@ class DataArguments:
             raise ValueError(
                 f"`--on_the_fly` simulates records, but `--dataset_name` is {' '.join(self.dataset_name)}. Name the"
                 " corpus simulated, alone or among others."
+            )
+        if self.on_the_fly and self.train_fraction < 1:
+            raise ValueError(
+                f"`--train_fraction` is {self.train_fraction}, but `--on_the_fly` makes new records without end. Leave"
+                " one of them out."
             )
         if self.num_records is not None and "simulated" not in self.dataset_name:
             raise ValueError(
@@ -230,6 +245,10 @@ def _pick(values: list[str], index: int) -> str | None:
 class ObjectiveArguments:
     """What it is trained for, and how strips are changed on the way."""
 
+    objective: str = field(
+        default="zero_shot",
+        metadata={"help": "What is learnt: zero_shot, to be asked in words, or classification, of fixed labels."},
+    )
     loss_type: str = field(
         default="bce", metadata={"help": "Loss: bce, focal (Lin et al. 2017) or asymmetric (Ridnik et al. 2021)."}
     )

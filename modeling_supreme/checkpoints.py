@@ -8,24 +8,28 @@ from accelerate.utils import DistributedType
 from torch.distributed.checkpoint.state_dict import StateDictOptions, get_model_state_dict
 
 from . import TASK
-from .modeling_supreme import SupremeModel
+from .modeling_supreme import SupremeForEcgClassification, SupremeModel
 from .pipeline_zero_shot_ecg import ZeroShotEcgClassificationPipeline
-from .processing_supreme import SupremeProcessor
 
 
-def save_checkpoint(model: SupremeModel, processor: SupremeProcessor, output_dir: str | Path) -> None:
+def save_checkpoint(model: SupremeModel | SupremeForEcgClassification, processor: Any, output_dir: str | Path) -> None:
     """Write weights, configuration, processor and the code that reads them.
 
-    `AutoModel` and `pipeline` load the folder with `trust_remote_code=True` where this package is not installed.
+    `AutoModel` and `pipeline`, or of a classifier `AutoModelForSequenceClassification`, load the folder with
+    `trust_remote_code=True` where this package is not installed.
 
     Args:
-        model (`SupremeModel`):
+        model (`SupremeModel` or `SupremeForEcgClassification`):
             What to save; weights become safetensors.
-        processor (`SupremeProcessor`):
+        processor (`SupremeProcessor` or `ClassifierProcessor`):
             Its processor.
         output_dir (`str` or `Path`):
             Folder to write.
     """
+    if isinstance(model, SupremeForEcgClassification):
+        model.save_pretrained(output_dir)
+        processor.save_pretrained(output_dir)
+        return
     pipeline = ZeroShotEcgClassificationPipeline(
         model=model, feature_extractor=processor.feature_extractor, tokenizer=processor.tokenizer, task=TASK
     )
@@ -33,7 +37,7 @@ def save_checkpoint(model: SupremeModel, processor: SupremeProcessor, output_dir
     processor.save_pretrained(output_dir)
 
 
-def collect_model(accelerator: Accelerator, model: Any) -> SupremeModel:
+def collect_model(accelerator: Accelerator, model: Any) -> Any:
     """The model without what `accelerator.prepare` put around it; of a sharded one a copy, on the main process."""
     unwrapped = accelerator.unwrap_model(model, keep_torch_compile=False)
     if accelerator.distributed_type != DistributedType.FSDP:
@@ -41,6 +45,6 @@ def collect_model(accelerator: Accelerator, model: Any) -> SupremeModel:
     weights = get_model_state_dict(model, options=StateDictOptions(full_state_dict=True, cpu_offload=True))
     if not accelerator.is_main_process:
         return unwrapped
-    copy = SupremeModel(unwrapped.config)
+    copy = type(unwrapped)(unwrapped.config)
     copy.load_state_dict(cast(Any, weights))
     return copy

@@ -6,6 +6,8 @@ from typing import Any
 
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
+from . import TASK
+
 
 def write_model_card(
     output_dir: str | Path, *, settings: dict[str, Any], results: dict[str, Any], template_path: str | Path
@@ -28,15 +30,17 @@ def write_model_card(
     model_path = settings["hub_model_id"] or Path(output_dir).name
     model_name = model_path.split("/")[-1]
     corpus = describe_corpus(settings)
+    is_classifier = settings.get("objective") == "classification"
+    task = "multi-label-classification" if is_classifier else "zero-shot-classification"
     card = ModelCard.from_template(
         card_data=ModelCardData(
             language="en",
             license="apache-2.0",
             library_name="transformers",
-            pipeline_tag="zero-shot-classification",
-            tags=["ecg", "electrocardiogram", "zero-shot-ecg-classification", "supreme", "custom_code"],
+            pipeline_tag=None if is_classifier else task,
+            tags=["ecg", "electrocardiogram", "supreme", "custom_code", *([] if is_classifier else [TASK])],
             model_name=model_name,
-            eval_results=_eval_results(settings, results),
+            eval_results=_eval_results(settings, results, task),
         ),
         template_path=str(template_path),
         model_name=model_name,
@@ -47,6 +51,7 @@ def write_model_card(
         ecg_encoder=describe_source(settings["model_name_or_path"] or settings["ecg_encoder"]),
         text_encoder=describe_source(settings["model_name_or_path"] or settings["text_model_name_or_path"]),
         validation_auroc=_format(results["validation_auroc_macro"]),
+        test_auroc=_format(results.get("test_auroc_macro")),
         validation_loss=_format(results["validation_loss"]),
         settings=settings,
         results=results,
@@ -88,19 +93,20 @@ def describe_source(name_or_path: str) -> str:
     return path.name if path.is_absolute() or path.is_dir() else name_or_path
 
 
-def _eval_results(settings: dict[str, Any], results: dict[str, Any]) -> list[EvalResult] | None:
-    """The validation figure in the form the Hub reads; none where it is undefined."""
-    if results["validation_auroc_macro"] is None:
+def _eval_results(settings: dict[str, Any], results: dict[str, Any], task: str) -> list[EvalResult] | None:
+    """The figure of the test records, or else of validation, in the form the Hub reads; none where undefined."""
+    split = "test" if results.get("test_auroc_macro") is not None else "validation"
+    if results[f"{split}_auroc_macro"] is None:
         return None
     return [
         EvalResult(
-            task_type="zero-shot-classification",
+            task_type=task,
             dataset_type="+".join(describe_source(name) for name in settings["dataset_name"]),
             dataset_name=describe_corpus(settings),
-            dataset_split="validation",
+            dataset_split=split,
             metric_type="roc_auc",
             metric_name="macro AUROC",
-            metric_value=round(results["validation_auroc_macro"], 4),
+            metric_value=round(results[f"{split}_auroc_macro"], 4),
         )
     ]
 

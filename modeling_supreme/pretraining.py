@@ -29,7 +29,6 @@ from .augmentation import Augmentation, StripDraws, make_noise_bank
 from .checkpoints import collect_model, save_checkpoint
 from .losses import MultilabelObjective, multilabel_loss
 from .metrics import mean_or_none, score_conditions
-from .processing_supreme import SupremeProcessor
 from .queries import QueryWordings
 from .states import RunState, find_state
 from .stop_signal import StopSignal
@@ -112,14 +111,15 @@ class Pretraining:
     Args:
         accelerator (`Accelerator`):
             Device, precision and processes. It accumulates nothing by itself.
-        model (`SupremeModel`), optimizer (`torch.optim.Optimizer`), scheduler (learning rate scheduler):
-            Prepared by the accelerator; the scheduler as it is.
-        processor (`SupremeProcessor`):
+        model (`torch.nn.Module`), optimizer (`torch.optim.Optimizer`), scheduler (learning rate scheduler):
+            A zero-shot model or a classifier, and what trains it, prepared by the accelerator; the scheduler as it is.
+        processor (`SupremeProcessor` or `ClassifierProcessor`):
             Saved with the model.
         source (`StepSource`):
             Where batches come from.
-        queries (`QueryWordings`):
+        queries (`QueryWordings`, *optional*):
             Wordings of every finding: embedded, or as tokens and their mask, `(num_wordings, 2, num_text_tokens)`.
+            None for a classifier, which is not asked in words.
         findings (`Sequence[str]`):
             Their names.
         objective (`MultilabelObjective`):
@@ -137,9 +137,9 @@ class Pretraining:
         model: Any,
         optimizer: Any,
         scheduler: Any,
-        processor: SupremeProcessor,
+        processor: Any,
         source: StepSource,
-        queries: QueryWordings,
+        queries: QueryWordings | None,
         findings: Sequence[str],
         objective: MultilabelObjective,
         num_steps: int,
@@ -254,14 +254,14 @@ class Pretraining:
             return {"validation_loss": None, "validation_auroc_macro": None, "auroc": {}}
         self.model.eval()
         logits, targets = [], []
-        queries = query_inputs(self.queries.names)
+        queries = query_inputs(self.queries.names if self.queries else None)
         with self.average.applied() if self.average else nullcontext():
             for batch in self.source.validation_batches():
                 batch = move_batch(batch, self.accelerator.device)
                 outputs = self.model(
                     signal=batch.signal, lead_mask=batch.lead_mask, sample_mask=batch.sample_mask, **queries
                 )
-                gathered = self._gather(outputs.logits_per_ecg.float(), batch.labels)
+                gathered = self._gather(read_logits(outputs).float(), batch.labels)
                 logits.append(gathered[0].cpu())
                 targets.append(gathered[1].cpu())
         self.model.train()
@@ -295,9 +295,9 @@ class Pretraining:
         seed = np.random.SeedSequence((self.arguments.seed, step)).generate_state(1)[0]
         generator = torch.Generator().manual_seed(int(seed))
         draws = self.augmentation.draw(self.source.step_size, generator)
-        queries = self.queries.sample(generator)
+        queries = self.queries.sample(generator) if self.queries else None
         asked = self._choose_queries(batches, generator)
-        if asked is not None:
+        if queries is not None and asked is not None:
             batches = [batch._replace(labels=batch.labels[:, asked]) for batch in batches]
             queries = queries[asked.to(queries.device)]
         counts = self._count(batches)
@@ -331,7 +331,7 @@ class Pretraining:
         )
 
     def _forward(
-        self, batch: TrainingBatch, draws: StripDraws, queries: torch.Tensor
+        self, batch: TrainingBatch, draws: StripDraws, queries: torch.Tensor | None
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Logits and labels of a batch whose strips were changed a little."""
         signal, lead_mask, sample_mask = self.augmentation.apply(
@@ -343,7 +343,7 @@ class Pretraining:
             noise_bank=self.noise_bank,
         )
         outputs = self.model(signal=signal, lead_mask=lead_mask, sample_mask=sample_mask, **query_inputs(queries))
-        return outputs.logits_per_ecg, batch.labels
+        return read_logits(outputs), batch.labels
 
     def _choose_queries(self, batches: Sequence[TrainingBatch], generator: torch.Generator) -> torch.Tensor | None:
         """Positions of the findings to ask for in this step; None for all of them."""
@@ -519,9 +519,9 @@ class Pretraining:
         return time.perf_counter() - started
 
 
-def make_augmentation(arguments: ObjectiveArguments, processor: SupremeProcessor) -> Augmentation:
+def make_augmentation(arguments: ObjectiveArguments, processor: Any) -> Augmentation:
     """How strips are changed, in the units of the processor's signals."""
-    extractor = cast(Any, processor).feature_extractor
+    extractor = processor.feature_extractor
     return Augmentation(
         extractor.leads,
         extractor.sampling_rate,
@@ -535,12 +535,19 @@ def make_augmentation(arguments: ObjectiveArguments, processor: SupremeProcessor
     )
 
 
-def query_inputs(queries: torch.Tensor) -> dict[str, torch.Tensor]:
+def query_inputs(queries: torch.Tensor | None) -> dict[str, torch.Tensor]:
     """Queries as the model takes them: embedded, or as tokens and their mask, cut to the longest."""
+    if queries is None:
+        return {}
     if queries.ndim == 2:
         return {"query_embeds": queries}
     length = int(queries[:, 1].sum(dim=1).max())
     return {"input_ids": queries[:, 0, :length], "attention_mask": queries[:, 1, :length]}
+
+
+def read_logits(outputs: Any) -> torch.Tensor:
+    """One logit per strip and finding, as zero-shot model or classifier give them."""
+    return outputs.logits if "logits" in outputs else outputs.logits_per_ecg
 
 
 def choose_queries(is_present: torch.Tensor, num_queries: int, generator: torch.Generator) -> torch.Tensor:
