@@ -81,9 +81,11 @@ class PretrainingData:
     def count_labels(self) -> tuple[np.ndarray, np.ndarray]:
         """Training records in which each finding is present, and of which it is known, both `(num_findings,)`.
 
-        A corpus counts by its share of a batch; of an endless one the first records stand for all.
+        With weights, a corpus counts as if it had its share of all records; of an endless one the first records stand
+        for all.
         """
         num_positive, num_known = np.zeros((2, len(self.findings)))
+        num_trained = sum(len(corpus.train) for corpus in self.corpora)
         for number, corpus in enumerate(self.corpora):
             columns = [self.findings.index(finding) for finding in corpus.labels.findings]
             num_records, weight = 0, 1.0
@@ -94,7 +96,7 @@ class PretrainingData:
                 known += (~np.isnan(targets)).sum(axis=0)
                 num_records += len(targets)
             if self.weights:
-                weight = self.weights[number] / num_records
+                weight = self.weights[number] / sum(self.weights) * num_trained / num_records
             num_positive[columns] += weight * present
             num_known[columns] += weight * known
         return num_positive, num_known

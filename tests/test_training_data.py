@@ -79,10 +79,9 @@ class TestCounts:
     def test_in_a_mixture_a_corpus_counts_by_its_weight(self, mixture):
         num_positive, num_known = mixture.count_labels()
 
-        # each corpus adds its share of a batch to what is known of a finding that it labels
-        position = mixture.findings.index("normal ecg")
-        assert num_known[position] == pytest.approx(1.0)
-        assert num_known.min() == pytest.approx(0.3) or num_known.min() == pytest.approx(0.7)
+        # of 32 + 14 records, 70 % count as simulated; both corpora label normal ECGs, one or the other most findings
+        assert num_known[mixture.findings.index("normal ecg")] == pytest.approx(46)
+        assert set(num_known.round(1)) <= {46.0, 32.2, 13.8}
         assert (num_positive <= num_known + 1e-9).all()
 
 
