@@ -6,7 +6,7 @@ from html import escape
 from pathlib import Path
 
 
-FIGURE = re.compile(r"[\d,.]+( %)?|-")
+FIGURE = re.compile(r"-?[\d,.]+( %)?|-")
 CSS = """
 body { margin: 0; background: #f4f6f8; color: #1d2733;
        font: 16px/1.5 "Helvetica Neue", "DejaVu Sans", Arial, sans-serif; }
