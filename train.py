@@ -62,10 +62,11 @@ from modeling_supreme.arguments import (
 from modeling_supreme.fine_tuning import build_classifier, check_classification, report_test
 from modeling_supreme.losses import OBJECTIVES, MultilabelObjective, weigh_positives
 from modeling_supreme.model_card import describe_source, write_model_card
-from modeling_supreme.pretraining import Pretraining, TerminatedError, format_figure
+from modeling_supreme.pretraining import Pretraining, TerminatedError
 from modeling_supreme.queries import QueryWordings, encode_queries
 from modeling_supreme.stop_signal import TERMINATED_EXIT_CODE
 from modeling_supreme.text_encoders import find_text_encoder
+from modeling_supreme.validation_figures import format_figure
 
 
 logger = logging.getLogger(__name__)

@@ -6,12 +6,10 @@ batches the strips are spread over: as many small batches learn what one large b
 
 from __future__ import annotations
 
-import json
 import logging
 import math
 import shutil
 import time
-from collections import deque
 from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
@@ -27,21 +25,19 @@ from tqdm.auto import tqdm
 from .arguments import ObjectiveArguments, TrainArguments
 from .augmentation import Augmentation, StripDraws, make_noise_bank
 from .checkpoints import collect_model, save_checkpoint
-from .losses import MultilabelObjective, multilabel_loss
-from .metrics import mean_or_none, score_conditions
+from .loss_watch import LossWatch
+from .losses import MultilabelObjective
 from .queries import QueryWordings
 from .states import RunState, find_state
 from .stop_signal import StopSignal
 from .training_batch import StepSource, TrainingBatch
 from .training_log import JsonLines, plot_curves, read_lines
+from .validation_figures import format_figure, is_better, score_validation, summarize_validation
 from .weight_average import WeightAverage
 
 
 logger = logging.getLogger(__name__)
 
-# Steps whose median loss is compared with, and how many of them are needed before anything is called an explosion
-LOSS_WINDOW, MIN_LOSS_WINDOW = 100, 20
-NUM_SHOWN_RECORDS = 8
 DRY_STEPS, WARM_STEPS = 10, 3
 
 
@@ -163,7 +159,8 @@ class Pretraining:
         )
         self.progress = Progress()
         self.stop = StopSignal()
-        self._recent_losses: deque[float] = deque(maxlen=LOSS_WINDOW)
+        name = f"failed_step_{accelerator.process_index:05d}.json"
+        self.watch = LossWatch(arguments.max_loss_ratio, self.output_dir / name)
 
     def resume(self) -> None:
         """Go on from a saved state, if one was asked for and exists."""
@@ -375,30 +372,9 @@ class Pretraining:
         Raises:
             FloatingPointError: If the loss is no number, or explodes.
         """
-        loss, grad_norm = float(figures.loss), float(figures.grad_norm)
-        typical = float(np.median(self._recent_losses)) if len(self._recent_losses) >= MIN_LOSS_WINDOW else math.inf
-        has_exploded = 0 < self.arguments.max_loss_ratio * typical < loss
-        if not math.isfinite(loss) or has_exploded:
-            raise FloatingPointError(self._describe_failure(figures, loss, typical if has_exploded else None))
-        self._recent_losses.append(loss)
-        return loss, grad_norm
-
-    def _describe_failure(self, figures: StepFigures, loss: float, typical: float | None) -> str:
-        """What happened, in which step, with which records; all of them are listed in a file."""
-        path = self.output_dir / f"failed_step_{self.accelerator.process_index:05d}.json"
-        if self.output_dir.is_dir():
-            content = {"step": figures.step, "loss": str(loss), "record_ids": list(figures.record_ids)}
-            path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-        shown = ", ".join(figures.record_ids[:NUM_SHOWN_RECORDS])
-        more = f" and {len(figures.record_ids) - NUM_SHOWN_RECORDS} more" * (
-            len(figures.record_ids) > NUM_SHOWN_RECORDS
-        )
-        usual = f", {loss / typical:.0f} times that of the steps before" if typical else ""
-        return (
-            f"The loss is {loss:g} at step {figures.step}{usual}. Its records are {shown}{more}, all in {path}. Lower"
-            " `--learning_rate`, look at the records, or resume from an earlier state; `--max_loss_ratio` says what is"
-            " too much."
-        )
+        loss = float(figures.loss)
+        self.watch.check(figures.step, loss, figures.record_ids)
+        return loss, float(figures.grad_norm)
 
     def _note_step(self, figures: StepFigures, pace: Pace, bar: tqdm) -> bool:
         """Log a step that has ended; returns whether the run was told to end."""
@@ -589,38 +565,6 @@ def check_order(saved: dict[str, Any], current: dict[str, Any]) -> None:
             f"The state was saved by a run with {', '.join(changed)}, which reads the records in another order."
             " Resume with the same setting, or start from its checkpoint with `--model_name_or_path`."
         )
-
-
-def score_validation(logits: torch.Tensor, targets: torch.Tensor, findings: Sequence[str]) -> dict[str, Any]:
-    """Loss, macro AUROC, and the AUROC of every finding that has records of both kinds."""
-    # Uncertain findings are neither positive nor negative: they take no part in the AUROC.
-    certain = torch.where((targets == 0) | (targets == 1), targets, torch.nan)
-    scores = score_conditions(logits.double().numpy(), certain.numpy(), num_bootstrap_samples=0)
-    return {
-        "validation_loss": multilabel_loss(logits, targets).item(),
-        "validation_auroc_macro": mean_or_none(scores.auroc),
-        "auroc": {
-            finding: float(auroc) for finding, auroc in zip(findings, scores.auroc, strict=True) if auroc == auroc
-        },
-    }
-
-
-def summarize_validation(figures: dict[str, Any]) -> dict[str, Any]:
-    """The figures of a validation without those of single findings."""
-    summary = {name: value for name, value in figures.items() if name != "auroc"}
-    return {**summary, "num_validated_findings": len(figures["auroc"])}
-
-
-def is_better(value: float | None, best: float | None, name: str) -> bool:
-    """Whether a figure is better than the best so far; a loss is better if it is lower."""
-    if value is None or best is None:
-        return value is not None
-    return value < best if name == "validation_loss" else value > best
-
-
-def format_figure(value: float | None) -> str:
-    """Three decimals, or a word where there is no figure."""
-    return "undefined" if value is None else f"{value:.3f}"
 
 
 def read_peak_memory(device: torch.device) -> int:

@@ -27,9 +27,10 @@ from test_train import (
 )
 
 from modeling_supreme import ECG_PRESETS
-from modeling_supreme.pretraining import Pretraining, choose_queries, is_better
+from modeling_supreme.pretraining import Pretraining, choose_queries
 from modeling_supreme.states import list_states
 from modeling_supreme.training_log import JsonLines, read_lines
+from modeling_supreme.validation_figures import is_better
 
 
 @pytest.fixture(scope="module")
