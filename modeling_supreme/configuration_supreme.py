@@ -201,7 +201,7 @@ class SupremeConfig(PreTrainedConfig):
         fusion_intermediate_size (`int`):
             Width of the feed-forward part of each fusion layer.
         fusion_dropout (`float`):
-            Dropout on the output of cross-attention and feed-forward parts.
+            Dropout on the weights and the output of cross-attention, and on the output of feed-forward parts.
         hidden_act (`str`):
             Activation of the feed-forward parts, by its transformers name.
         layer_norm_eps (`float`):
