@@ -3,6 +3,8 @@
 Every record here is clean and has one condition; what is measured uses the times of the events, not the labels.
 """
 
+import itertools
+
 import numpy as np
 import pytest
 from scipy.signal import find_peaks
@@ -346,3 +348,64 @@ def test_the_t_waves_of_a_normal_ecg_point_up_in_i_and_v4_to_v6():
     t_waves = [t_extreme(record) for record in clean_records("normal ecg")]
 
     assert all(t_mv[[ROW["I"], ROW["V4"], ROW["V5"], ROW["V6"]]].min() > 0 for t_mv in t_waves)
+
+
+def test_the_pause_after_a_ventricular_premature_beat_compensates():
+    for_each = [record.rhythm.seen_beats for record in clean_records("premature ventricular contraction")]
+    sinus = [60 / record.measurements["atrial_rate_per_min"] for record in clean_records("sinus rhythm")]
+    spans = [
+        later.time - earlier.time
+        for beats in for_each
+        for earlier, early, later in zip(beats, beats[1:], beats[2:], strict=False)
+        if early.is_early and not earlier.is_early and not later.is_early
+    ]
+
+    assert min(spans) > 1.8 * min(sinus)
+
+
+def test_every_second_beat_of_ventricular_bigeminy_is_early_and_wide():
+    patterns = [[beat.is_early for beat in r.rhythm.seen_beats] for r in clean_records("ventricular bigeminy")]
+
+    assert all(first != second for pattern in patterns for first, second in itertools.pairwise(pattern))
+
+
+def test_the_pr_interval_grows_until_a_beat_is_dropped_in_mobitz_i():
+    records = clean_records("mobitz type i second degree av block")
+    grows = [
+        second.time - second.p_time > first.time - first.p_time
+        for record in records
+        for first, second in itertools.pairwise(record.rhythm.seen_beats)
+        if second.p_time - first.p_time < 1.2
+    ]
+
+    assert np.mean(grows) > 0.95
+
+
+@pytest.mark.parametrize("condition", ["exchanged arm electrodes", "dextrocardia"])
+def test_a_mirrored_heart_or_exchanged_arms_turn_lead_i_over(condition):
+    beats = [cut_beat(record) for record in clean_records(condition)]
+
+    assert np.mean([beat[ROW["I"]].sum() < 0 for beat in beats]) > 0.8
+
+
+def test_only_a_mirrored_heart_turns_the_lateral_chest_leads_over():
+    exchanged = [cut_beat(record)[ROW["V6"]].sum() for record in clean_records("exchanged arm electrodes")]
+    mirrored = [cut_beat(record)[ROW["V6"]].sum() for record in clean_records("dextrocardia")]
+
+    assert np.median(exchanged) > 0 > np.median(mirrored)
+
+
+@pytest.mark.parametrize(
+    ("condition", "low", "high"),
+    [
+        ("ventricular tachycardia", 120, 220),
+        ("accelerated idioventricular rhythm", 50, 100),
+        ("junctional rhythm", 38, 92),
+        ("atrial tachycardia", 110, 195),
+    ],
+)
+def test_other_rhythms_keep_their_rates(condition, low, high):
+    rates = [record.measurements["rate_per_min"] for record in clean_records(condition)]
+
+    assert low <= min(rates)
+    assert max(rates) <= high

@@ -31,7 +31,7 @@ def _flutter(rng: np.random.Generator, rhythm: Rhythm) -> None:
 def _second_degree_block(rng: np.random.Generator, diagnosis: Diagnosis, rhythm: Rhythm, cycles: np.ndarray) -> None:
     """The last P waves of every group are not conducted; in Wenckebach's form the PR interval grows before that."""
     rhythm.av_block = diagnosis.av_block_type or pick(rng, priors.SECOND_DEGREE_BLOCK_WEIGHTS)
-    group = {"2:1": 2, "high degree": int(rng.integers(3, 5))}.get(rhythm.av_block, int(rng.integers(3, 6)))
+    group = {"2:1": 2, "high degree": 3}.get(rhythm.av_block, int(rng.integers(3, 6)))
     num_conducted = 1 if rhythm.av_block in ("2:1", "high degree") else group - 1
     first_pr_s = draw_number(rng, priors.DROPPED_BEAT_PR_MS) / 1000
     step_s = draw_number(rng, priors.WENCKEBACH_PR_STEP_MS) / 1000 if rhythm.av_block == "wenckebach" else 0.0

@@ -93,7 +93,7 @@ def draw_p_wave(rng: np.random.Generator, diagnosis: Diagnosis, *, pr_ms: float 
         left = np.array([0.09, 0.05, 0.08]) * rng.uniform(1.0, 1.5)
         delay, duration = rng.uniform(44, 60), draw_number(rng, priors.WIDE_P_MS)
     if diagnosis.has_right_atrial_enlargement:  # P over 0.25 mV in II
-        right = np.array([0.05, 0.23, -0.13]) * rng.uniform(1.0, 1.3)
+        right = np.array([0.08, 0.23, -0.13]) * rng.uniform(1.0, 1.3)
     recovery = rng.uniform(0.2, 0.35) if diagnosis.repolarization == "acute pericarditis" else 0.0
     if diagnosis.repolarization == "hyperkalemia":
         right, left = right * rng.uniform(0.3, 0.8), left * rng.uniform(0.3, 0.8)

@@ -16,6 +16,10 @@ EVERY_NTH_BEAT = {
 }
 
 
+# An impulse that reaches the AV node so soon after a wide beat is not conducted.
+REFRACTORY_S = 0.30
+
+
 class Conduction:
     """Lays beats on the time axis, one after the other.
 
@@ -108,8 +112,10 @@ class Conduction:
         last = onset + (length - 1) * interval
         if self.diagnosis.rhythm == "atrial fibrillation":
             return max(time + cycle * rng.uniform(0.7, 1.3), last + 0.45)
-        while time < last - self.pr_s + 0.30:
+        # The impulse due at `time` meets ventricles that have just beaten, and so may the next ones.
+        while True:
             if self.diagnosis.has_p_waves and rng.random() < priors.P_WAVE_SEEN_IN_ECTOPY_PROBABILITY:
                 self.rhythm.add_p_wave(time, self.p_kind, is_conducted=False)
             time += cycle
-        return time
+            if time >= last - self.pr_s + REFRACTORY_S:
+                return time

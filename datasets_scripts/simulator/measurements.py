@@ -6,7 +6,7 @@ from functools import lru_cache
 import numpy as np
 
 from datasets_scripts.schema import SAMPLING_RATE
-from datasets_scripts.simulator import criteria
+from datasets_scripts.simulator import criteria, priors
 from datasets_scripts.simulator.atria import P_WINDOW_MS, PTemplate
 from datasets_scripts.simulator.beat import BeatTemplate
 from datasets_scripts.simulator.body import limb_lead_matrix
@@ -60,6 +60,7 @@ def measure_beat(beat: BeatTemplate, *, rr_s: float, sex: str) -> dict[str, floa
     Returns:
         `dict[str, float]`: By name; what is measured in every lead has twelve entries, as in `"st_mv_V2"`.
     """
+    corrected_rr_s = float(np.clip(rr_s, *priors.QT_RR_LIMITS_S))
     from_onset = limb_lead_matrix() @ beat.waveform[:, beat.onset :]
     j = int(beat.qrs_duration_ms * PER_MS)
     qrs = from_onset[:, : j + 1]
@@ -74,8 +75,8 @@ def measure_beat(beat: BeatTemplate, *, rr_s: float, sex: str) -> dict[str, floa
     return {
         "qrs_ms": beat.qrs_duration_ms,
         "qt_ms": beat.qt_ms,
-        "qtc_ms": beat.qt_ms / float(np.sqrt(rr_s)),
-        "qtc_fridericia_ms": beat.qt_ms / float(np.cbrt(rr_s)),
+        "qtc_ms": beat.qt_ms / float(np.sqrt(corrected_rr_s)),
+        "qtc_fridericia_ms": beat.qt_ms / float(np.cbrt(corrected_rr_s)),
         "axis_deg": criteria.axis_deg(float(net[criteria.ROW["I"]]), float(net[criteria.ROW["II"]])),
         "limb_voltage_mv": criteria.limb_voltage_mv(qrs),
         "chest_voltage_mv": criteria.chest_voltage_mv(qrs),

@@ -225,7 +225,7 @@ RATE_PER_MIN = {
     "ventricular tachycardia": Range(122, 215),
     "accelerated idioventricular rhythm": Range(55, 98),
     "paced rhythm": Range(60, 92),
-    "second degree av block": Normal(76, 12, 61.5, 99),  # of the atria
+    "second degree av block": Normal(80, 10, 64, 99),  # of the atria
     "complete av block": Normal(78, 12, 62, 99),  # of the atria
 }
 EARLY_REPOLARIZATION_RATE_PER_MIN = Range(62, 78)
@@ -265,6 +265,7 @@ HYPOCALCEMIA_QTC_MS = Range(490, 560)
 HYPOKALEMIA_QTC_MS = Range(430, 475)
 DIGITALIS_QTC_SHORTENING_MS = Range(10, 40)
 QT_RATE_EXPONENT = 0.42  # between Bazett (1/2) and Fridericia (1/3)
+QT_RR_LIMITS_S = Range(0.3, 1.5)  # beyond them QT follows the rate no further, nor is it corrected further
 QT_PER_QRS = 0.75  # ms of QT per ms of QRS beyond normal
 NORMAL_QRS_MS = 92
 FEMALE_QRS_FACTOR = 0.95  # women 87 ms, men 94 ms in the mean (Rijnbeek et al. 2014, J Electrocardiol 47:914)

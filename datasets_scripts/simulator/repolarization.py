@@ -305,4 +305,4 @@ def draw_qt_ms(
     if diagnosis.repolarization == "digitalis effect":
         corrected -= draw_number(rng, priors.DIGITALIS_QTC_SHORTENING_MS)
     widening = max(qrs_duration_ms - priors.NORMAL_QRS_MS, 0.0) * priors.QT_PER_QRS
-    return corrected * float(np.clip(rr_s, 0.3, 1.5)) ** priors.QT_RATE_EXPONENT + widening
+    return corrected * float(np.clip(rr_s, *priors.QT_RR_LIMITS_S)) ** priors.QT_RATE_EXPONENT + widening
