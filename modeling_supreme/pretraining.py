@@ -159,6 +159,7 @@ class Pretraining:
         )
         self.progress = Progress()
         self.stop = StopSignal()
+        self._logs: dict[str, JsonLines] = {}
         name = f"failed_step_{accelerator.process_index:05d}.json"
         self.watch = LossWatch(arguments.max_loss_ratio, self.output_dir / name)
 
@@ -194,7 +195,8 @@ class Pretraining:
             figures = self.validate()
             self._note_validation(figures)
         finally:
-            self._close_logs()
+            self._write_logs()
+        self._draw_curves()
         return {
             "num_steps": self.progress.step,
             "num_strips": self.progress.num_strips - first_strips,
@@ -384,8 +386,7 @@ class Pretraining:
         pace.num_strips += num_strips
         pace.losses.append(loss)
         line = {"loss": loss, "grad_norm": grad_norm, "learning_rate": figures.learning_rate}
-        if self._step_log:
-            self._step_log.append({"step": figures.step, **line})
+        self._log("train", {"step": figures.step, **line})
         bar.update()
         if figures.step % self.arguments.logging_steps == 0:
             line["loss"] = float(np.mean(pace.losses[-self.arguments.logging_steps :]))
@@ -393,6 +394,7 @@ class Pretraining:
             speed = {"ecg_per_s": pace.strips_per_s, "loader_share": pace.loader_share}
             named = {f"train_{name}" if name == "loss" else name: value for name, value in line.items()}
             self.accelerator.log({**named, **speed}, step=figures.step)
+            self._write_logs()
         return num_told > 0
 
     def _is_due(self, step: int) -> bool:
@@ -417,23 +419,19 @@ class Pretraining:
             raise TerminatedError(f"Told to end at step {step}.")
 
     def save_state(self) -> None:
-        """Save all that the run needs to go on, after the log is on the disk."""
-        for log in (self._step_log, self._validation_log):
-            if log:
-                log.flush()
+        """Save all that the run needs to go on."""
         progress = {
             "progress": vars(self.progress),
             "scheduler": self.scheduler.state_dict(),
             "order": self.source.state_dict(),
         }
-        self.states.save(self.progress.step, progress, self.average)
+        self.states.save(self.progress.step, progress, self.average, logs=list(self._logs.values()))
 
     def _note_validation(self, figures: dict[str, Any]) -> None:
         """Log the figures of a validation, and keep the model if it is the best so far."""
         step, progress = self.progress.step, self.progress
         self.accelerator.log(summarize_validation(figures), step=step)
-        if self._validation_log:
-            self._validation_log.append({"step": step, **figures})
+        self._log("validation", {"step": step, **figures})
         if not self.arguments.eval_steps:
             return
         name = self.arguments.metric_for_best_model
@@ -472,20 +470,32 @@ class Pretraining:
         )
 
     def _open_logs(self) -> None:
-        """Go on with the logs of the run, from the step it has come to."""
-        self._step_log = self._validation_log = None
+        """Go on with the logs of the run, on the main process, from the step it has come to."""
         if self.accelerator.is_main_process:
-            self._step_log = JsonLines(self.output_dir / "train_log.jsonl", last_step=self.progress.step)
             # A finished run that is resumed validates once more.
-            last_step = min(self.progress.step, self.num_steps - 1)
-            self._validation_log = JsonLines(self.output_dir / "validation_log.jsonl", last_step=last_step)
+            last_steps = {"train": self.progress.step, "validation": min(self.progress.step, self.num_steps - 1)}
+            self._logs = {
+                name: JsonLines(self.output_dir / f"{name}_log.jsonl", last_step=step)
+                for name, step in last_steps.items()
+            }
 
-    def _close_logs(self) -> None:
-        """Close the logs, and draw them."""
-        if self._step_log and self._validation_log:
-            self._step_log.close()
-            self._validation_log.close()
-            steps, validations = read_lines(self._step_log.path), read_lines(self._validation_log.path)
+    def _log(self, name: str, line: dict[str, Any]) -> None:
+        """Add a line to a log of the main process."""
+        if name in self._logs:
+            self._logs[name].append(line)
+
+    def _write_logs(self) -> None:
+        """Show what was logged so far; what a full disk refuses is kept for the next time."""
+        try:
+            for log in self._logs.values():
+                log.write()
+        except OSError as error:
+            logger.error(f"The log was not written ({error}). Training goes on. Make room on the disk.")
+
+    def _draw_curves(self) -> None:
+        """Draw the logs beside the checkpoint."""
+        if self._logs:
+            steps, validations = (read_lines(log.path) for log in self._logs.values())
             plot_curves(steps, validations, self.output_dir / "training_curves.png")
 
     def _time_validation(self) -> float:

@@ -11,7 +11,7 @@ import os
 import random
 import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -22,6 +22,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch.distributed.checkpoint.state_dict import StateDictOptions, get_state_dict, set_state_dict
 from transformers.utils import logging
+
+from .training_log import JsonLines
 
 
 logger = logging.get_logger(__name__)
@@ -169,7 +171,9 @@ class RunState:
             full_state_dict=True, cpu_offload=True, ignore_frozen_params=True, strict=False
         )
 
-    def save(self, step: int, progress: dict[str, Any], average: Any = None) -> Path | None:
+    def save(
+        self, step: int, progress: dict[str, Any], average: Any = None, *, logs: Sequence[JsonLines] = ()
+    ) -> Path | None:
         """Save a state, and drop the oldest ones.
 
         Args:
@@ -179,6 +183,8 @@ class RunState:
                 What else must be known, as JSON holds it.
             average (`WeightAverage`, *optional*):
                 Average of the weights.
+            logs (`Sequence[JsonLines]`):
+                What has to be on the disk before, as a resumed run goes on with it.
 
         Returns:
             `Path` or `None`: The folder of this state; `None`, after a message, if it could not be written. States of
@@ -189,7 +195,7 @@ class RunState:
         tensors = self._gather(average)
         is_main = self.accelerator.is_main_process
         actions = (
-            lambda: self._begin(incomplete_dir) if is_main else None,
+            lambda: self._begin(incomplete_dir, logs) if is_main else None,
             lambda: self._write(incomplete_dir, tensors, progress),
             lambda: self._publish(incomplete_dir, state_dir) if is_main else None,
         )
@@ -253,8 +259,10 @@ class RunState:
         )
         return False
 
-    def _begin(self, folder: Path) -> None:
-        """An empty folder, whatever an earlier attempt left."""
+    def _begin(self, folder: Path, logs: Sequence[JsonLines]) -> None:
+        """Logs up to this step, and an empty folder, whatever an earlier attempt left."""
+        for log in logs:
+            log.flush()
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
 

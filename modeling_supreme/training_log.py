@@ -29,20 +29,33 @@ class JsonLines:
         incomplete = path.with_name(f"{path.name}.incomplete")
         incomplete.write_text("".join(json.dumps(line) + "\n" for line in kept), encoding="utf-8")
         incomplete.replace(path)
-        self._file = path.open("a", encoding="utf-8")
+        self._pending: list[str] = []
 
     def append(self, line: Mapping[str, Any]) -> None:
-        """Add a line; [`flush`] sees to it that it is in the file."""
-        self._file.write(json.dumps(line) + "\n")
+        """Add a line; it is in the file after the next [`write`]."""
+        self._pending.append(json.dumps(line) + "\n")
+
+    def write(self) -> None:
+        """Write what was added; of what a full disk refuses, nothing is lost and nothing is in the file.
+
+        Raises:
+            OSError: If the disk refuses it.
+        """
+        with self.path.open("ab", buffering=0) as file:
+            length, content = file.tell(), "".join(self._pending).encode()
+            try:
+                while content:  # the disk may take a part of it
+                    content = content[file.write(content) :]
+            except OSError:
+                file.truncate(length)
+                raise
+        self._pending = []
 
     def flush(self) -> None:
-        """Wait until all lines are on the disk."""
-        self._file.flush()
-        os.fsync(self._file.fileno())
-
-    def close(self) -> None:
-        """Flush and close the file."""
-        self._file.close()
+        """Write what was added, and wait until the file is on the disk."""
+        self.write()
+        with self.path.open("rb") as file:
+            os.fsync(file.fileno())
 
 
 def read_lines(path: Path) -> list[dict[str, Any]]:

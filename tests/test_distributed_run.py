@@ -13,12 +13,13 @@ import pandas as pd
 import pytest
 from test_train import ROOT, TINY_VIT, model_flags, read_weights  # noqa: F401
 
+from modeling_supreme.states import list_states
 from modeling_supreme.training_log import read_lines
 
 
 # One process imports torch; every run is forked from it, those of two processes as torchrun would start them.
 RUNNER = """
-import json, os, sys, traceback
+import json, os, signal, sys, time, traceback
 from pathlib import Path
 
 root, folder, settings = sys.argv[1], Path(sys.argv[2]), json.loads(sys.argv[3])
@@ -47,6 +48,8 @@ def start(rank, num_processes, task, *arguments):
         os.environ.update(MASTER_ADDR="127.0.0.1", MASTER_PORT=str(settings["port"]), ACCELERATE_USE_CPU="true")
     try:
         task(*arguments)
+    except SystemExit as ending:
+        os._exit(ending.code)
     except BaseException:
         traceback.print_exc()
         os._exit(1)
@@ -88,6 +91,15 @@ def take_sharded_steps(is_sharded, name, saved_step, last_step):
 
 for name, (num_processes, flags) in settings["runs"].items():
     run_together(num_processes, train.main, [*settings["flags"], *flags, "--output_dir", str(folder / name)])
+pids = [
+    start(rank, 2, train.main, [*settings["flags"], *settings["endless"], "--output_dir", str(folder / "told")])
+    for rank in (0, 1)
+]
+while not (folder / "told/train_log.jsonl").exists() or not (folder / "told/train_log.jsonl").stat().st_size:
+    time.sleep(0.01)
+os.kill(pids[1], signal.SIGTERM)
+codes = [os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for pid in pids]
+(folder / "told.json").write_text(json.dumps(codes))
 run_together(2, take_sharded_steps, True, "sharded_whole", 2, 4)
 run_together(2, take_sharded_steps, True, "sharded_resumed", None, 4)
 run_together(1, take_sharded_steps, False, "unsharded_resumed", None, 4)
@@ -122,6 +134,7 @@ def runs(model_flags, ptb_xl_dir, tmp_path_factory):
         "port": find_port(),
         "preset": {**TINY_VIT, "dropout": 0.0},
         "flags": flags,
+        "endless": [*five, "--max_train_steps", "100000", "--logging_steps", "1"],
         "runs": {
             "one": [1, ten],
             "two": [2, [*five, "--checkpointing_steps", "2", "--checkpoints_total_limit", "9"]],
@@ -191,3 +204,13 @@ def test_a_sharded_model_goes_on_from_its_state_with_or_without_shards(runs, nam
 
     # two more steps and the answer of the average
     assert resumed == pytest.approx(whole[2:], rel=1e-6)
+
+
+def test_both_processes_save_and_end_when_one_is_told_to(runs):
+    (state_dir,) = list_states(runs.folder / "told" / "checkpoints")
+
+    assert json.loads((runs.folder / "told.json").read_text()) == [143, 143]
+    assert {path.name for path in state_dir.glob("random_*")} == {
+        "random_00000.safetensors",
+        "random_00001.safetensors",
+    }

@@ -2,11 +2,14 @@
 
 # ruff: noqa: F811  fixtures are imported, and asked for by name
 
+import errno
+import io
 import json
 import logging
 import os
 import shutil
 import signal
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -95,9 +98,26 @@ class TestLogs:
 
         log = JsonLines(path, last_step=2)
         log.append({"step": 3, "loss": 0.1})
-        log.close()
+        log.flush()
 
         assert read_lines(path) == [{"step": 1}, {"step": 2}, {"step": 3, "loss": 0.1}]
+
+    def test_what_a_full_disk_refuses_is_written_when_there_is_room(self, tmp_path, monkeypatch):
+        class FullDisk(io.FileIO):
+            def write(self, content):
+                super().write(content[:4])
+                raise OSError(errno.ENOSPC, "No space left on device")
+
+        log = JsonLines(tmp_path / "log.jsonl", last_step=0)
+        log.append({"step": 1})
+        with monkeypatch.context() as patch:
+            patch.setattr(Path, "open", lambda path, *args, **kwargs: FullDisk(path, "ab"))
+            with pytest.raises(OSError, match="No space left"):
+                log.write()
+
+        log.append({"step": 2})
+        log.write()
+        assert read_lines(tmp_path / "log.jsonl") == [{"step": 1}, {"step": 2}]
 
 
 class TestDryRun:
