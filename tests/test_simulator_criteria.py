@@ -267,7 +267,7 @@ def test_the_p_wave_of_right_atrial_enlargement_is_high_in_the_inferior_leads():
 
 
 def test_low_voltage_stays_under_half_a_millivolt_in_the_limb_leads():
-    beats = [cut_beat(record) for record in clean_records("low qrs voltage")]
+    beats = [cut_beat(record) for record in clean_records("limb low qrs voltage")]
 
     assert all(np.ptp(beat[:6], axis=1).max() < 0.5 for beat in beats)
 

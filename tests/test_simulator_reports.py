@@ -22,7 +22,7 @@ EXACT = ReportStyle(omission_rate=0.0, explained_omission_rate=0.0, hedge_rate=0
 TEMPLATES = [(language, template) for language in JOINING_WORDS for template in load_templates(language)]
 RHYTHMS = {"en": "Sinus rhythm", "de": "sinusrhythmus"}
 # No wording of German readers that the rules could read is known.
-NOT_IN_GERMAN = {"hypercalcemia", "hypocalcemia", "exchanged arm electrodes"}
+NOT_IN_GERMAN = {"hypercalcemia", "hypocalcemia", "exchanged arm electrodes", "precordial low qrs voltage"}
 RECORDS = [simulate_record(index, seed=5) for index in range(150)]
 
 

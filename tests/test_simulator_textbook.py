@@ -79,7 +79,7 @@ CRITERIA = {
     "left axis deviation": lambda b: -92 < b.axis_deg < -28,
     "right axis deviation": lambda b: 88 < b.axis_deg < 182,
     "first degree av block": lambda b: b.pr_ms > 200,
-    "low qrs voltage": lambda b: np.ptp(b.qrs[:6], axis=1).max() < 0.52,
+    "limb low qrs voltage": lambda b: np.ptp(b.qrs[:6], axis=1).max() < 0.52,
     "left ventricular hypertrophy": lambda b: (
         max(b.high("V5"), b.high("V6")) + b.low("V1") > 3.4 or b.high("aVL") + b.low("V3") > 0.96 * cornell_limit(b)
     ),
@@ -91,7 +91,7 @@ EXCLUSIVE = {
     "left axis deviation": lambda b: -88 < b.axis_deg < -33,
     "right axis deviation": lambda b: 93 < b.axis_deg < 175,
     "first degree av block": lambda b: b.pr_ms is not None and b.pr_ms > 202 and "av block" not in b.record.conditions,
-    "low qrs voltage": lambda b: np.ptp(b.qrs[:6], axis=1).max() < 0.46,
+    "limb low qrs voltage": lambda b: np.ptp(b.qrs[:6], axis=1).max() < 0.46,
     "right bundle branch block": lambda b: (
         b.record.qrs_duration_ms >= 120
         and b.late("V1").max() > 0.25

@@ -6,6 +6,7 @@ import numpy as np
 
 from datasets_scripts.simulator import criteria, priors
 from datasets_scripts.simulator.body import INDEPENDENT_LEADS, NUM_INDEPENDENT, limb_lead_matrix, rotation_matrix
+from datasets_scripts.simulator.chance import draw_number
 from datasets_scripts.simulator.diagnosis import ABNORMAL_ACTIVATION, Diagnosis
 from datasets_scripts.simulator.kernels import VentricularActivity, bell
 
@@ -19,6 +20,7 @@ AXIS_STEPS = 4
 QRS_EDGE_SHARE = 0.035
 FIT_STEP_MS = 1.0
 U_VECTOR = np.array([0.5, 0.35, -0.8])
+NUM_LIMB = 2  # the independent limb leads come first
 V3_ROW = INDEPENDENT_LEADS.index("V3")
 
 
@@ -206,9 +208,19 @@ def voltage_factor(rng: np.random.Generator, twelve_lead_qrs: np.ndarray, diagno
     if diagnosis.hypertrophy == "left ventricular hypertrophy":
         return rng.uniform(1.05, 1.40) / hypertrophy if hypertrophy < 1.05 else 1.0
     has_large_voltage = diagnosis.hypertrophy == "none" and hypertrophy > 0.97
+    if diagnosis.has_high_voltage:
+        return draw_number(rng, priors.HIGH_VOLTAGE_RATIO) / hypertrophy
     if has_large_voltage and diagnosis.conduction not in ABNORMAL_ACTIVATION:
         return rng.uniform(0.70, 0.97) / hypertrophy
     return 1.0
+
+
+def lead_factors(rng: np.random.Generator, factor: float, diagnosis: Diagnosis) -> np.ndarray:
+    """Factors of the independent leads, shape `(8,)`: a low voltage of the limb leads may spare the chest leads."""
+    factors = np.full(NUM_INDEPENDENT, factor, dtype=np.float32)
+    if diagnosis.has_low_voltage and factor < 1:
+        factors[NUM_LIMB:] = factor ** max(draw_number(rng, priors.LOW_VOLTAGE_CHEST_SHARE), 0.0)
+    return factors
 
 
 def voltage_limit(twelve_lead_qrs: np.ndarray, *, is_large: bool) -> float:

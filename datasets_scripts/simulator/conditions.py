@@ -123,7 +123,8 @@ CONDITIONS = (
     "q waves",
     "abnormal qrs",
     "poor r wave progression",
-    "low qrs voltage",
+    "limb low qrs voltage",
+    "precordial low qrs voltage",
     "high qrs voltage",
     "left axis deviation",
     "right axis deviation",
@@ -141,6 +142,8 @@ NORMAL_VARIANTS = frozenset(
         "early repolarization",
         "tachycardia",
         "bradycardia",
+        "high qrs voltage",
+        "left ventricular hypertrophy by voltage",
     }
 )
 

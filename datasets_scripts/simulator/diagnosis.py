@@ -55,6 +55,8 @@ class Diagnosis:
             `"left"` or `"right"` where the heart's position alone turns the axis out of its normal range.
         av_block_type, pacing (`str`):
             Keys of `priors.SECOND_DEGREE_BLOCK_WEIGHTS` (empty: any) and `priors.PACING_WEIGHTS`.
+        has_high_voltage (`bool`):
+            Large QRS complexes without a thick wall, as in the young and lean.
         has_dextrocardia, has_exchanged_arms (`bool`):
             The heart lies on the right side; the arm electrodes are exchanged.
     """
@@ -71,6 +73,7 @@ class Diagnosis:
     has_left_atrial_enlargement: bool = False
     has_right_atrial_enlargement: bool = False
     has_low_voltage: bool = False
+    has_high_voltage: bool = False
     has_ventricular_escape: bool = False
     axis_deviation: str | None = None
     av_block_type: str = ""
@@ -136,6 +139,7 @@ def draw_healthy(rng: np.random.Generator, person: Person) -> Diagnosis:
     return Diagnosis(
         rhythm=pick(rng, weigh(priors.HEALTHY_RHYTHM_WEIGHTS, person)),
         repolarization=early if has_early_repolarization else "normal repolarization",
+        has_high_voltage=_occurs(rng, "high voltage", priors.HEALTHY_HIGH_VOLTAGE_PROBABILITY, person),
         is_healthy=True,
     )
 

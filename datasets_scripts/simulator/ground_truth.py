@@ -44,6 +44,7 @@ HIGH_LIMB_VOLTAGE_MV = 2.0
 HIGH_CHEST_VOLTAGE_MV = 4.0
 TALL_T_MV = 1.0
 PAUSE_CYCLES = 1.6
+INFARCT_LIKE_CONDUCTION = frozenset({"normal conduction", "left anterior fascicular block"})
 WALLS = ("inferior", "lateral", "anterior")
 
 
@@ -103,6 +104,8 @@ def unclaimed(diagnosis: Diagnosis, measurements: Mapping[str, float]) -> list[s
 def _unhealthy(diagnosis: Diagnosis, measurements: Mapping[str, float]) -> list[str]:
     """What a healthy heart must not show."""
     seen = _voltage_conditions(measurements, diagnosis)
+    if diagnosis.has_high_voltage:
+        seen -= {"high qrs voltage", "left ventricular hypertrophy by voltage"}
     seen |= _st_t_conditions(diagnosis, measurements)
     if diagnosis.repolarization != "early repolarization" and textbook.has_early_repolarization(measurements):
         seen.add("early repolarization")
@@ -245,7 +248,9 @@ def _voltage_conditions(measurements: Mapping[str, float], diagnosis: Diagnosis)
     if 90 < axis < 180:
         found.add("right axis deviation")
     if measurements["limb_voltage_mv"] < 0.5:
-        found.add("low qrs voltage")
+        found.add("limb low qrs voltage")
+    if measurements["chest_voltage_mv"] < 1.0:
+        found.add("precordial low qrs voltage")
     if diagnosis.conduction in ABNORMAL_ACTIVATION:
         return found
     if textbook.has_left_ventricular_voltage(measurements):
@@ -261,10 +266,10 @@ def _voltage_conditions(measurements: Mapping[str, float], diagnosis: Diagnosis)
     is_poor = measurements["r_mv_V3"] <= 0.3
     found |= {"q waves"} if has_q else set()
     found |= {"poor r wave progression"} if is_poor else set()
-    # Readers who name a bundle branch block do not add that QRS is abnormal.
-    is_narrow = "bundle" not in diagnosis.conduction and diagnosis.conduction != "bifascicular block"
+    # "QRS abnormal" is what readers write of an infarct's QRS that no block and no thick wall explains.
+    is_explained = diagnosis.conduction not in INFARCT_LIKE_CONDUCTION or diagnosis.hypertrophy != "none"
     has_infarct = diagnosis.repolarization in INFARCTIONS and (has_q or is_poor)
-    if is_narrow and (has_q or has_infarct or diagnosis.conduction == "intraventricular conduction delay"):
+    if not is_explained and (has_q or has_infarct):
         found.add("abnormal qrs")
     return found
 

@@ -57,6 +57,7 @@ AGE_LOG_WEIGHT_PER_DECADE = {
     "incomplete right bundle branch block": -0.35,
     "wolff-parkinson-white pattern": -0.4,
     "early repolarization": -0.4,
+    "high voltage": -0.35,
     "brugada pattern": -0.2,
     "acute pericarditis": -0.4,
     "digitalis effect": 0.3,
@@ -64,6 +65,7 @@ AGE_LOG_WEIGHT_PER_DECADE = {
 # Weight in men relative to women. Brugada: Priori et al. 2015, Eur Heart J 36:2793; early repolarisation: see above.
 MALE_FACTORS = {
     "early repolarization": 3.0,
+    "high voltage": 2.0,
     "brugada pattern": 6.0,
     "acute pericarditis": 2.0,
     "right bundle branch block": 1.5,
@@ -165,6 +167,10 @@ INJURY_TERRITORY_WEIGHTS = {
     "lateral": 0.1,
 }
 HEALTHY_EARLY_REPOLARIZATION_PROBABILITY = 0.02  # of women of 65; 6 % of all adults (Macfarlane et al. 2015)
+# Voltage criteria of hypertrophy in healthy persons of 65; more in young men (Macfarlane et al. 1994, J Electrocardiol
+# 27 Suppl:14; Hancock et al. 2009, J Am Coll Cardiol 53:992: not to be used under 35 years).
+HEALTHY_HIGH_VOLTAGE_PROBABILITY = 0.015
+HIGH_VOLTAGE_RATIO = Range(1.03, 1.30)  # of the criterion of Sokolow and Lyon or Cornell
 FIRST_DEGREE_BLOCK_PROBABILITY = 0.12
 LEFT_ATRIAL_PROBABILITY = 0.10
 RIGHT_ATRIAL_PROBABILITY = 0.05
@@ -300,6 +306,9 @@ RESPIRATORY_VOLTAGE_SHARE = Range(0.0, 0.10)
 LIMB_VOLTAGE_LIMIT_MV = {"usual": 1.95, "large": 3.2}
 CHEST_VOLTAGE_LIMIT_MV = {"usual": 4.0, "large": 5.5}
 LOW_VOLTAGE_LIMB_MV = Range(0.28, 0.47)  # largest peak-to-peak in a limb lead; the criterion is under 0.5 mV
+# How far the chest leads share in a low voltage of the limb leads: 0 not at all, 1 as much. Low voltage of the limb
+# leads alone is the more common (Chinitz et al. 2008, Clin Cardiol 31:577).
+LOW_VOLTAGE_CHEST_SHARE = Range(-0.1, 0.9)
 SERIAL_VOLTAGE_LOG_SD = 0.06  # between recordings of a patient: posture, breathing, electrodes
 SERIAL_T_LOG_SD = 0.12
 

@@ -19,6 +19,7 @@ from datasets_scripts.simulator.atria import (
 from datasets_scripts.simulator.beat import (
     BeatTemplate,
     axis_range,
+    lead_factors,
     render_beat,
     turn_axis,
     voltage_factor,
@@ -59,15 +60,15 @@ class Tracing:
             Early ventricular beats.
         p_waves (`dict[PWaveKind, PTemplate]`):
             P waves by where they come from.
-        voltage_factor (`float`):
-            Factor by which the voltage was brought to the diagnosis.
+        factors (`np.ndarray` of shape `(8,)`):
+            Factors by which the voltage was brought to the diagnosis.
     """
 
     leads: np.ndarray
     beat: BeatTemplate
     foci: list[BeatTemplate] = field(default_factory=list)
     p_waves: dict[PWaveKind, PTemplate] = field(default_factory=dict)
-    voltage_factor: float = 1.0
+    factors: np.ndarray = field(default_factory=lambda: np.ones(NUM_INDEPENDENT))
 
 
 @dataclass(frozen=True)
@@ -89,11 +90,11 @@ class Setting:
     variety: float = 1.0
 
 
-def draw_beat(rng: np.random.Generator, setting: Setting) -> tuple[BeatTemplate, float]:
+def draw_beat(rng: np.random.Generator, setting: Setting) -> tuple[BeatTemplate, np.ndarray]:
     """Draw the beat most of the strip is made of, with the axis and the voltage that the diagnosis demands.
 
     Returns:
-        `tuple`: The beat, and the factor by which its voltage was changed.
+        `tuple`: The beat, and the factors of shape `(8,)` by which its voltage was changed.
     """
     diagnosis, rhythm, patient = setting.diagnosis, setting.rhythm, setting.patient
     activity = _activate(rng, setting)
@@ -107,8 +108,10 @@ def draw_beat(rng: np.random.Generator, setting: Setting) -> tuple[BeatTemplate,
     template = render_beat(rng, activity, setting.field, SAMPLING_RATE)
     twelve = template.qrs(SAMPLING_RATE)
     factor = 1.0 if diagnosis.is_ventricular else voltage_factor(rng, twelve, diagnosis, patient.person.sex)
-    factor *= voltage_limit(twelve * factor, is_large=diagnosis.is_ventricular or diagnosis.hypertrophy != "none")
-    return replace(template, waveform=template.waveform * np.float32(factor)), factor
+    is_large = diagnosis.is_ventricular or diagnosis.hypertrophy != "none" or diagnosis.has_high_voltage
+    factor *= voltage_limit(twelve * factor, is_large=is_large)
+    factors = lead_factors(rng, factor, diagnosis)
+    return replace(template, waveform=template.waveform * factors[:, None]), factors
 
 
 def _activate(rng: np.random.Generator, setting: Setting) -> VentricularActivity:
@@ -189,11 +192,17 @@ def _add_beats(rng: np.random.Generator, tracing: Tracing, setting: Setting) -> 
                 _add_spike(tracing.leads, spike * np.float32(0.7), beat.time - 0.006 - BIVENTRICULAR_SPIKE_GAP_S)
 
 
-def draw_p_templates(rng: np.random.Generator, setting: Setting, factor: float) -> dict[PWaveKind, PTemplate]:
+def _atrial_field(setting: Setting, factors: np.ndarray) -> np.ndarray:
+    """Lead field of the atria: a voltage lowered by what lies between heart and skin is lowered in P too."""
+    if not setting.diagnosis.has_low_voltage:
+        return setting.field
+    return setting.field * np.minimum(factors, 1.0)[:, None]
+
+
+def draw_p_templates(rng: np.random.Generator, setting: Setting, factors: np.ndarray) -> dict[PWaveKind, PTemplate]:
     """Draw the P waves that the rhythm has, by where they come from."""
     diagnosis, rhythm = setting.diagnosis, setting.rhythm
-    # A voltage lowered by what lies between heart and skin is lowered in the P wave too.
-    lead_field = setting.field * min(factor, 1.0) if diagnosis.has_low_voltage else setting.field
+    lead_field = _atrial_field(setting, factors)
     kinds = {wave.kind for wave in rhythm.p_waves}
     intervals_ms = [(beat.time - beat.p_time) * 1000 for beat in rhythm.beats if beat.p_time is not None]
     templates: dict[PWaveKind, PTemplate] = {}
@@ -212,9 +221,7 @@ def draw_p_templates(rng: np.random.Generator, setting: Setting, factor: float) 
 def _add_atria(rng: np.random.Generator, tracing: Tracing, setting: Setting) -> None:
     """Lay P waves, flutter waves or fibrillation waves on the strip."""
     rhythm, leads = setting.rhythm, tracing.leads
-    lead_field = setting.field * min(tracing.voltage_factor, 1.0)
-    if not setting.diagnosis.has_low_voltage:
-        lead_field = setting.field
+    lead_field = _atrial_field(setting, tracing.factors)
     if rhythm.flutter_hz is not None:
         leads += draw_flutter_waves(rng, rhythm, lead_field, leads.shape[1])
     if rhythm.is_fibrillating:
@@ -233,7 +240,7 @@ def lay_out(
     setting: Setting,
     beat: BeatTemplate,
     *,
-    factor: float,
+    factors: np.ndarray,
     p_waves: dict[PWaveKind, PTemplate],
 ) -> Tracing:
     """Lay everything on the time axis.
@@ -245,8 +252,8 @@ def lay_out(
             The diagnosis with its rhythm.
         beat (`BeatTemplate`):
             As `draw_beat` returns it.
-        factor (`float`):
-            As `draw_beat` returns it.
+        factors (`np.ndarray` of shape `(8,)`):
+            As `draw_beat` returns them.
         p_waves (`dict[PWaveKind, PTemplate]`):
             As `draw_p_templates` returns them.
 
@@ -254,7 +261,7 @@ def lay_out(
         `Tracing`: Noiseless voltages and their parts.
     """
     leads = np.zeros((NUM_INDEPENDENT, NUM_SAMPLES), dtype=np.float32)
-    tracing = Tracing(leads, beat, draw_foci(rng, setting, beat), p_waves, factor)
+    tracing = Tracing(leads, beat, draw_foci(rng, setting, beat), p_waves, factors)
     _add_beats(rng, tracing, setting)
     _add_atria(rng, tracing, setting)
     return tracing
