@@ -6,7 +6,7 @@ import pytest
 from datasets_scripts.extraction.terminology import load_terminology
 from datasets_scripts.simulator import CONDITIONS, SimulatorSettings, condition_names, label_names, simulate_record
 from datasets_scripts.simulator.body import limb_lead_matrix, precordial_bump, rotation_matrix
-from datasets_scripts.simulator.criteria import CONTIGUOUS_LEADS, axis_deg, hypertrophy_ratio, territories
+from datasets_scripts.simulator.criteria import axis_deg, hypertrophy_ratio
 from datasets_scripts.simulator.kernels import bell
 from datasets_scripts.simulator.noise import draw_noise
 from modeling_supreme.leads import STANDARD_LEADS
@@ -225,12 +225,3 @@ def test_the_cornell_limit_depends_on_sex():
 
     assert hypertrophy_ratio(qrs, "female") == pytest.approx(1.4)
     assert hypertrophy_ratio(qrs, "male") == pytest.approx(1.0)
-
-
-def test_a_territory_needs_two_leads():
-    one, two = np.zeros(12, dtype=bool), np.zeros(12, dtype=bool)
-    one[ROW["II"]] = True
-    two[[ROW[lead] for lead in CONTIGUOUS_LEADS["lateral"][:2]]] = True
-
-    assert territories(one) == ()
-    assert territories(two) == ("lateral",)

@@ -14,21 +14,12 @@ FAST_ST_POINT_AFTER_J_MS = 30.0  # above 120 per minute T begins too early for t
 FAST_RR_S = 0.5
 ST_ELEVATION_MV = 0.1
 ST_ELEVATION_V2_V3_MV = {"male": 0.2, "female": 0.15}
-ST_DEPRESSION_MV = -0.05
-T_INVERSION_MV = -0.1
-LOW_LIMB_VOLTAGE_MV = 0.5
 SOKOLOW_LYON_MV = 3.5  # S in V1 + R in V5 or V6
 CORNELL_MV = {"male": 2.8, "female": 2.0}  # R in aVL + S in V3
 
 ROW = {lead: row for row, lead in enumerate(STANDARD_LEADS)}
 LIMB_ROWS = [ROW[lead] for lead in ("I", "II", "III", "aVR", "aVL", "aVF")]
 CHEST_ROWS = [ROW[lead] for lead in ("V1", "V2", "V3", "V4", "V5", "V6")]
-# Leads that look at the same wall; two of a group make a finding.
-CONTIGUOUS_LEADS = {
-    "inferior": ("II", "III", "aVF"),
-    "lateral": ("I", "aVL", "V5", "V6"),
-    "anterior": ("V2", "V3", "V4"),
-}
 
 
 def axis_deg(lead_i: float, lead_ii: float) -> float:
@@ -77,13 +68,6 @@ def hypertrophy_ratio(qrs: np.ndarray, sex: str) -> float:
     """
     sokolow_lyon, cornell = voltage_sums_mv(qrs)
     return max(sokolow_lyon / SOKOLOW_LYON_MV, cornell / CORNELL_MV[sex])
-
-
-def territories(is_met: np.ndarray) -> tuple[str, ...]:
-    """Groups of contiguous leads in which at least two leads meet a criterion; `is_met` has shape `(12,)`."""
-    return tuple(
-        name for name, leads in CONTIGUOUS_LEADS.items() if sum(bool(is_met[ROW[lead]]) for lead in leads) >= 2
-    )
 
 
 def st_elevation_limits_mv(sex: str) -> np.ndarray:

@@ -310,7 +310,6 @@ LOW_VOLTAGE_LIMB_MV = Range(0.28, 0.47)  # largest peak-to-peak in a limb lead; 
 # leads alone is the more common (Chinitz et al. 2008, Clin Cardiol 31:577).
 LOW_VOLTAGE_CHEST_SHARE = Range(-0.1, 0.9)
 SERIAL_VOLTAGE_LOG_SD = 0.06  # between recordings of a patient: posture, breathing, electrodes
-SERIAL_T_LOG_SD = 0.12
 
 # Heart's position.
 AXIS_TURN_RAD_PER_YEAR = (
