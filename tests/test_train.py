@@ -544,7 +544,7 @@ class TestOptions:
         train(tmp_path, [*flags, *report, "--max_train_steps", "2"])
 
         events = EventAccumulator(str(tmp_path / "modeling_supreme")).Reload()
-        assert {"train_loss", "learning_rate", "ecg_per_s", "validation_loss"} <= set(events.Tags()["scalars"])
+        assert {"train_loss", "grad_norm", "learning_rate", "ecg_per_s", "validation_loss"} <= set(events.Tags()["scalars"])
         assert [event.step for event in events.Scalars("train_loss")] == [1, 2]
 
     def test_gradient_checkpointing_changes_no_weight(self, flags, tmp_path):
