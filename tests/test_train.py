@@ -481,6 +481,17 @@ class TestData:
         targets = data.labels.targets([{"record_id": name} for name in "123"], [0, 0, 0])
         np.testing.assert_allclose(targets, [[1, 1], [0, 0.7], [np.nan, np.nan]], rtol=1e-6)
 
+    def test_what_a_report_does_not_mention_may_be_unknown(self, ptb_xl_dir, tmp_path):
+        path = tmp_path / "labels.parquet"
+        table = {"record_id": ["1", "2"], "positive": [["atrial flutter"], ["paced rhythm"]]}
+        pd.DataFrame({**table, "uncertain": [[], []], "negative": [["paced rhythm"], []]}).to_parquet(path)
+
+        data = load_ptb_xl(ptb_xl_dir, report_labels=[str(path)], unmentioned="unknown")
+
+        columns = [data.findings.index(name) for name in ("atrial flutter", "paced rhythm")]
+        targets = data.labels.targets([{"record_id": name} for name in "12"], [0, 0])[:, columns]
+        np.testing.assert_array_equal(targets, [[1, 0], [np.nan, 1]])
+
     def test_an_uncertain_record_of_a_held_out_finding_leaves_too(self, ptb_xl_dir, tmp_path):
         path = tmp_path / "labels.parquet"
         table = {"record_id": ["1", "2"], "positive": [["normal ecg"], ["sinus rhythm"]]}
@@ -544,7 +555,9 @@ class TestOptions:
         train(tmp_path, [*flags, *report, "--max_train_steps", "2"])
 
         events = EventAccumulator(str(tmp_path / "modeling_supreme")).Reload()
-        assert {"train_loss", "grad_norm", "learning_rate", "ecg_per_s", "validation_loss"} <= set(events.Tags()["scalars"])
+        assert {"train_loss", "grad_norm", "learning_rate", "ecg_per_s", "validation_loss"} <= set(
+            events.Tags()["scalars"]
+        )
         assert [event.step for event in events.Scalars("train_loss")] == [1, 2]
 
     def test_gradient_checkpointing_changes_no_weight(self, flags, tmp_path):
