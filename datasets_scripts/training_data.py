@@ -200,7 +200,9 @@ def _load_splits(corpus: CorpusArguments, arguments: DataArguments) -> Mapping[s
 def _load_labels(corpus: CorpusArguments, arguments: DataArguments, train: Records) -> LabelSource:
     """Labels from reports, where they are given, or those of the corpus."""
     if corpus.report_labels:
-        return ReportLabels.from_parquet(corpus.report_labels, uncertain_label=arguments.uncertain_label)
+        return ReportLabels.from_parquet(
+            corpus.report_labels, uncertain_label=arguments.uncertain_label, unmentioned=arguments.unmentioned
+        )
     if isinstance(train, RecordShards):
         train.check_columns(CorpusLabels.columns)
     return CorpusLabels.from_dataset(cast(Dataset, train), config_name=corpus.config_name)

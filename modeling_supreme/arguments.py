@@ -4,7 +4,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import yaml
 from transformers import HfArgumentParser
@@ -132,6 +132,9 @@ class DataArguments:
     )
     uncertain_label: float = field(
         default=0.5, metadata={"help": "Target, from 0 to 1, of findings a report calls uncertain."}
+    )
+    unmentioned: Literal["absent", "unknown"] = field(
+        default="absent", metadata={"help": "What it means that a report does not name a finding."}
     )
     min_positives: int = field(
         default=5, metadata={"help": "Findings with fewer positive or uncertain training records are not trained on."}

@@ -24,6 +24,12 @@ UNITS_PER_MV = 200
 # Two recordings a patient; the SHA-256 of the id puts 10000041 into validation and 10000030 into test.
 PATIENTS = (10000032, 10000031, 10000033, 10000034, 10000041, 10000030)
 STUDIES = tuple(range(40689238, 40689250))
+REPORTS = (
+    ("POSSIBLE ATRIAL FLUTTER", "LEFT AXIS DEVIATION", "ABNORMAL ECG"),
+    ("Sinus rhythm", "Possible left ventricular hypertrophy", "Borderline ECG"),
+    ("Atrial fibrillation with PVCs", "Abnormal ECG"),
+    ("Normal sinus rhythm", "Normal ECG"),
+)
 FIGURES = {
     "rr_interval": 659,
     "p_onset": 40,
@@ -54,7 +60,7 @@ def make_record(index):
     record = {**keys, "file_name": study_id, "ecg_time": f"2180-07-{index + 1:02d} 08:44:00", "path": path}
     report = dict.fromkeys(f"report_{number}" for number in range(18))
     # a cart leaves cells empty between filled ones
-    report |= {f"report_{2 * number}": text for number, text in enumerate(simulate_record(index).report)}
+    report |= {f"report_{2 * number}": text for number, text in enumerate(REPORTS[index % len(REPORTS)])}
     settings = {"bandwidth": "0.005-150 Hz", "filtering": "60 Hz notch Baseline filter"}
     return record, {**keys, "cart_id": 6848296, "ecg_time": record["ecg_time"], **report, **settings, **FIGURES}
 

@@ -113,7 +113,7 @@ def report_extraction(extraction: Extraction, output_dir: Path) -> None:
     """Say in numbers what was read."""
     statements = extraction.statements
     logger.info(
-        "%d records, %d distinct statements in %d spellings; of %d statements no word was known (`is_read` is false).",
+        "%d records, %d distinct statements in %d spellings, of which %d were not understood (`is_read` is false).",
         statements.num_records,
         len(statements.representatives),
         len(statements.spellings),
