@@ -95,11 +95,13 @@ if TYPE_CHECKING or __name__ != "evaluate":
     from tqdm.auto import tqdm
     from transformers import AutoModel, AutoProcessor, PreTrainedModel, ProcessorMixin, set_seed
 
-    import modeling_supreme  # noqa: F401 - registers the classes that AutoModel and AutoProcessor look for
     from datasets_scripts import load_corpus
     from datasets_scripts.batches import StripCollator
     from datasets_scripts.extraction.terminology import Finding, load_terminology, normalize_name
-    from modeling_supreme import metrics
+    from modeling_supreme import (
+        SupremeModel,
+        metrics,
+    )  # registers the classes that AutoModel and AutoProcessor look for
     from modeling_supreme.arguments import parse_arguments
     from modeling_supreme.composed_rules import Composition
     from modeling_supreme.evaluation import (
@@ -430,19 +432,33 @@ def predict_config(
     return name, conditions, Predictions(records, labels, scores, controls)
 
 
+def load_checkpoint(arguments: EvaluationArguments) -> tuple[Any, Any]:
+    """The model that answers queries, and its processor.
+
+    Raises:
+        ValueError: If the checkpoint is a classifier, which answers no queries.
+    """
+    model = AutoModel.from_pretrained(arguments.model_name_or_path, revision=arguments.revision)
+    if not isinstance(model, SupremeModel):
+        raise ValueError(
+            f"{arguments.model_name_or_path} holds a {type(model).__name__}, which answers no queries. Pass a"
+            " zero-shot checkpoint; the figures of a classifier are in the eval_results.json beside it."
+        )
+    if not model.config.trained_queries:
+        logger.warning(
+            f"{arguments.model_name_or_path} does not list the queries it was trained on, so that seen and unseen"
+            " conditions cannot be told apart. Set `config.trained_queries` and save the checkpoint again."
+        )
+    return model, AutoProcessor.from_pretrained(arguments.model_name_or_path, revision=arguments.revision)
+
+
 def main(argv: Sequence[str] | None = None) -> None:
     """Evaluate a checkpoint and write `eval_results.json` and `predictions.parquet`."""
     (arguments,) = parse_arguments([EvaluationArguments], argv, description=(__doc__ or "").partition("\n")[0])
     accelerator = Accelerator(mixed_precision=arguments.mixed_precision)
     logging.basicConfig(format="%(levelname)s %(name)s: %(message)s", level=logging.WARNING)
     set_seed(arguments.seed)
-    model = AutoModel.from_pretrained(arguments.model_name_or_path, revision=arguments.revision)
-    processor = AutoProcessor.from_pretrained(arguments.model_name_or_path, revision=arguments.revision)
-    if not model.config.trained_queries:
-        logger.warning(
-            f"{arguments.model_name_or_path} does not list the queries it was trained on, so that seen and unseen"
-            " conditions cannot be told apart. Set `config.trained_queries` and save the checkpoint again."
-        )
+    model, processor = load_checkpoint(arguments)
     model = cast("PreTrainedModel", accelerator.prepare_model(model.eval(), evaluation_mode=True))
     results, tables = {}, []
     for config_name in arguments.dataset_config_name or [None]:

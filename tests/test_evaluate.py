@@ -19,7 +19,12 @@ from transformers import AutoModel, AutoProcessor, pipeline
 from datasets_scripts import load_corpus
 from datasets_scripts.batches import StripCollator
 from datasets_scripts.extraction.terminology import load_terminology
-from modeling_supreme import STANDARD_LEADS, SupremeEcgFeatureExtractor
+from modeling_supreme import (
+    STANDARD_LEADS,
+    SupremeEcgConfig,
+    SupremeEcgFeatureExtractor,
+    SupremeForEcgClassification,
+)
 from modeling_supreme.queries import encode_query_wordings
 
 
@@ -261,6 +266,16 @@ def test_a_checkpoint_without_trained_queries_is_evaluated_with_a_warning(
     assert results["results"]["ptb_xl/superclass/test"]["seen"] is None
     assert results["results"]["ptb_xl/superclass/test"]["unseen"] is None
     assert "does not list the queries it was trained on" in caplog.text
+
+
+def test_a_classifier_is_refused_with_the_place_of_its_figures(ptb_xl_dir, tmp_path):
+    config = SupremeEcgConfig.from_preset("hybrid", id2label={0: "normal ecg"}, label2id={"normal ecg": 0})
+    SupremeForEcgClassification(config).save_pretrained(tmp_path / "classifier")
+
+    with pytest.raises(
+        ValueError, match=r"classifier holds a SupremeEcgModel, which answers no queries.*eval_results"
+    ):
+        evaluate_corpus(tmp_path / "classifier", ptb_xl_dir, tmp_path)
 
 
 def describe(label_names, trained_queries, *, config_name=None):

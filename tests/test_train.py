@@ -189,8 +189,8 @@ def interrupt_after_state(patch, step):
     """End the run as soon as the state of a step is saved."""
     save = RunState.save
 
-    def save_and_stop(states, saved_step, *args):
-        save(states, saved_step, *args)
+    def save_and_stop(states, saved_step, *args, **options):
+        save(states, saved_step, *args, **options)
         if saved_step == step:
             raise InterruptedRunError(f"after step {step}")
 
