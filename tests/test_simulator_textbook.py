@@ -77,7 +77,7 @@ CRITERIA = {
     "left anterior fascicular block": lambda b: -92 < b.axis_deg < -43 and b.low("III") > b.high("III") > 0.01,
     "left posterior fascicular block": lambda b: 88 < b.axis_deg < 182 and b.low("I") > b.high("I") > 0.01,
     "left axis deviation": lambda b: -92 < b.axis_deg < -28,
-    "right axis deviation": lambda b: 88 < b.axis_deg < 182,
+    "right axis deviation": lambda b: 88 < b.axis_deg % 360 < 182,
     "first degree av block": lambda b: b.pr_ms > 200,
     "limb low qrs voltage": lambda b: np.ptp(b.qrs[:6], axis=1).max() < 0.52,
     "left ventricular hypertrophy": lambda b: (

@@ -18,7 +18,7 @@ U_WAVE_PROBABILITY = 0.3
 AXIS_STEPS = 4
 # Share of the peak of the spatial voltage at which QRS starts and ends, about 0.03 mV where a reader sees it.
 QRS_EDGE_SHARE = 0.035
-FIT_STEP_MS = 1.0
+FIT_STEP_MS = 2.0
 U_VECTOR = np.array([0.5, 0.35, -0.8])
 NUM_LIMB = 2  # the independent limb leads come first
 V3_ROW = INDEPENDENT_LEADS.index("V3")

@@ -61,7 +61,7 @@ class Draft:
 def draw_normal(rng: np.random.Generator, *, is_healthy: bool = True, variety: float = 1.0) -> Draft:
     """Draw the activation and the repolarisation of a heart without block or thick walls."""
     # R wave progression: how far the early forces point to the front.
-    progression = float(np.clip(rng.normal(1, 0.35 * variety), 0.6 if is_healthy else 0.2, 1.8))
+    progression = float(np.clip(rng.normal(1, 0.35 * variety), 0.75 if is_healthy else 0.2, 1.8))
     phases = np.array(
         [
             [-0.15 * progression, -0.05, -0.17 * progression],
@@ -71,8 +71,10 @@ def draw_normal(rng: np.random.Generator, *, is_healthy: bool = True, variety: f
             [-0.18, -0.18, 0.22],
         ]
     )
-    t_vector = np.array([0.36, 0.16, -0.20]) * np.exp(rng.normal(0, 0.25)) + rng.normal(0, 0.04, 3)
-    t_vector[2] += rng.normal(0, 0.05)
+    spread = 0.7 if is_healthy else 1.0
+    t_vector = np.array([0.36, 0.17, -0.19]) * np.exp(rng.normal(0, 0.25 * spread))
+    t_vector = t_vector + rng.normal(0, 0.04 * spread, 3)
+    t_vector[2] += rng.normal(0, 0.05 * spread)
     return Draft(
         phases=phases,
         time_scale=float(np.exp(rng.normal(0, 0.05)) * rng.uniform(0.94, 1.06)),

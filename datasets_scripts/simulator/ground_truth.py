@@ -43,6 +43,7 @@ INFARCT_AGE_NAMES = {
 HIGH_LIMB_VOLTAGE_MV = 2.0
 HIGH_CHEST_VOLTAGE_MV = 4.0
 TALL_T_MV = 1.0
+UPRIGHT_T_MV = 0.03
 PAUSE_CYCLES = 1.6
 INFARCT_LIKE_CONDUCTION = frozenset({"normal conduction", "left anterior fascicular block"})
 WALLS = ("inferior", "lateral", "anterior")
@@ -79,7 +80,8 @@ def missing_claims(diagnosis: Diagnosis, measurements: Mapping[str, float]) -> l
 
 def unclaimed(diagnosis: Diagnosis, measurements: Mapping[str, float]) -> list[str]:
     """Conditions that a reader would see in the beat although nobody drew them."""
-    if diagnosis.is_ventricular or diagnosis.is_mirrored:
+    has_other_start = diagnosis.conduction == "wolff-parkinson-white pattern"  # looks like anything, and is known to
+    if diagnosis.is_ventricular or diagnosis.is_mirrored or has_other_start:
         return []
     seen = [
         name
@@ -107,6 +109,8 @@ def _unhealthy(diagnosis: Diagnosis, measurements: Mapping[str, float]) -> list[
     if diagnosis.has_high_voltage:
         seen -= {"high qrs voltage", "left ventricular hypertrophy by voltage"}
     seen |= _st_t_conditions(diagnosis, measurements)
+    if textbook.count(measurements, "t_mv", ("I", "II", "V4", "V5", "V6"), at_least=UPRIGHT_T_MV) < 5:
+        seen.add("t wave changes")
     if diagnosis.repolarization != "early repolarization" and textbook.has_early_repolarization(measurements):
         seen.add("early repolarization")
     return sorted(seen)

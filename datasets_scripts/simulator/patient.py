@@ -1,6 +1,7 @@
 """Who is recorded: age, sex, diseases and an anatomy that all recordings of a patient share."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -62,6 +63,8 @@ def draw_person(rng: np.random.Generator, *, has_priors: bool = True) -> Person:
     return Person(age=float(age), sex=sex, is_healthy=is_healthy, diseases=frozenset(diseases))
 
 
+# The recordings of a patient follow each other: nobody is drawn again for the second one.
+@lru_cache(maxsize=4)
 def draw_patient(
     patient_index: int,
     seed: int,

@@ -292,8 +292,8 @@ MIN_RR_S = 0.28
 
 # Carts. 0: no such filter, or steps too fine to be seen. Source of the corners: Kligfield et al. 2007, J Am Coll
 # Cardiol 49:1109 (0.05 Hz and 150 Hz for diagnosis; 0.5 Hz and 40 Hz are common in practice).
-LOW_PASS_WEIGHTS_HZ = {0.0: 0.60, 150.0: 0.22, 100.0: 0.08, 40.0: 0.10}
-HIGH_PASS_WEIGHTS_HZ = {0.0: 0.60, 0.05: 0.25, 0.5: 0.15}
+LOW_PASS_WEIGHTS_HZ = {0.0: 0.80, 150.0: 0.08, 100.0: 0.02, 40.0: 0.10}
+HIGH_PASS_WEIGHTS_HZ = {0.0: 0.79, 0.05: 0.06, 0.5: 0.15}
 CONVERTER_STEP_WEIGHTS_MV = {0.0: 0.6, 0.0025: 0.15, 0.00488: 0.20, 0.01: 0.05}
 AMPLIFIER_LIMIT_WEIGHTS_MV = {5.0: 0.94, 3.2: 0.05, 2.5: 0.01}
 LOOSE_ELECTRODE_PROBABILITY = 0.008

@@ -32,7 +32,7 @@ from datasets_scripts.simulator.rhythm import Rhythm
 
 
 # Raise it with every change of a simulated voltage, label or report: it is part of the key of cached corpora.
-SIMULATOR_VERSION = "2.2.0"
+SIMULATOR_VERSION = "2.3.0"
 RECORD_STREAM = 2
 MAX_ATTEMPTS = 100
 MAX_BEAT_DRAWS = 12

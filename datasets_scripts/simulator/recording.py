@@ -37,6 +37,18 @@ from datasets_scripts.simulator.rhythm import STRIP_DURATION_S, PWaveKind, Rhyth
 
 FASCICULAR = frozenset({"left anterior fascicular block", "left posterior fascicular block", "bifascicular block"})
 BEAT_VOLTAGE_SD = 0.015
+HEALTHY_VARIETY = 0.8  # no scars, no fibrosis: fewer notches
+HEALTHY_VARIETY = 0.8  # no scars, no fibrosis: fewer notches
+HEALTHY_VARIETY = 0.8  # no scars, no fibrosis: fewer notches
+HEALTHY_VARIETY = 0.8  # no scars, no fibrosis: fewer notches
+HEALTHY_VARIETY = 0.8  # no scars, no fibrosis: fewer notches
+HEALTHY_VARIETY = 0.8  # no scars, no fibrosis: fewer notches
+HEALTHY_VARIETY = 0.8  # no scars, no fibrosis: fewer notches
+HEALTHY_VARIETY = 0.8  # no scars, no fibrosis: fewer notches
+HEALTHY_VARIETY = 0.8  # no scars, no fibrosis: fewer notches
+HEALTHY_VARIETY = 0.8  # no scars, no fibrosis: fewer notches
+HEALTHY_VARIETY = 0.8  # no scars, no fibrosis: fewer notches
+HEALTHY_VARIETY = 0.8  # no scars, no fibrosis: fewer notches
 P_VOLTAGE_SD = 0.06
 SPIKE_SAMPLES = 2
 VENTRICULAR_SPIKE_MV = (0.5, 2.0)  # in the lead that shows it best
@@ -122,7 +134,8 @@ def _activate(rng: np.random.Generator, setting: Setting) -> VentricularActivity
     if diagnosis.is_ventricular:
         return activate_from_ventricle(rng)
     # All recordings of a heart start from the same numbers: equal diagnoses give equal beats.
-    activity = activate(rng, diagnosis, variety=setting.variety)
+    variety = setting.variety * (HEALTHY_VARIETY if diagnosis.is_healthy else 1.0)
+    activity = activate(rng, diagnosis, variety=variety)
     if patient.person.sex == "female":
         activity.qrs_duration_ms = max(activity.qrs_duration_ms * priors.FEMALE_QRS_FACTOR, 78.0)
     keep_wide(activity, diagnosis)

@@ -99,7 +99,7 @@ def _draw_infarct(rng: np.random.Generator, age: str) -> Infarct:
         return Infarct(rng.uniform(0.0, 0.8), rng.uniform(0.14, 0.36), rng.uniform(-0.15, 0.45))
     if age == "recent infarction":
         return Infarct(rng.uniform(0.45, 1.3), rng.uniform(0.02, 0.10), rng.uniform(-0.50, -0.22))
-    return Infarct(rng.uniform(0.50, 1.4), max(0.0, rng.normal(0.015, 0.025)), rng.uniform(-0.30, 0.20))
+    return Infarct(rng.uniform(0.60, 1.4), max(0.0, rng.normal(0.015, 0.025)), rng.uniform(-0.30, 0.20))
 
 
 def _infarct(rng: np.random.Generator, activity: VentricularActivity, diagnosis: Diagnosis) -> None:
@@ -166,7 +166,7 @@ def _nonspecific_st_change(rng: np.random.Generator, activity: VentricularActivi
 
 def _early_repolarization(rng: np.random.Generator, activity: VentricularActivity) -> None:
     """Raised J point, tall T waves and often a notch at the end of QRS."""
-    size = rng.uniform(0.5, 1.2)
+    size = rng.uniform(0.7, 1.3)
     activity.st_vector = activity.st_vector + np.array([0.05, 0.05, -0.09]) * size
     activity.t_vector = activity.t_vector * rng.uniform(1.2, 1.9)
     notch = np.array([0.12, 0.12, -0.03]) * size * rng.uniform(0.3, 1.5)
@@ -224,7 +224,7 @@ def _pericarditis(rng: np.random.Generator, activity: VentricularActivity) -> No
 def _brugada(rng: np.random.Generator, activity: VentricularActivity) -> None:
     """J point of 0.2 mV or more in V1 and V2 that falls into a negative T. Source: Wilde et al. 2002, EHJ 23:1648."""
     bump = precordial_bump(rng.uniform(1.2, 1.8), rng.uniform(0.45, 0.65))
-    height = rng.uniform(0.38, 0.65)
+    height = rng.uniform(0.42, 0.65)
     activity.coved_near = bump * height
     activity.t_near = activity.t_near - bump * rng.uniform(0.25, 0.45)
 
