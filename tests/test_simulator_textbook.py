@@ -18,7 +18,7 @@ ATRIAL_WAVES = {
     "atrial flutter",
     "paced rhythm",
     "complete av block",
-    "ventricular tachycardia",
+    "junctional rhythm",
 }
 NUM_RECORDS = 700
 
