@@ -38,17 +38,6 @@ from datasets_scripts.simulator.rhythm import STRIP_DURATION_S, PWaveKind, Rhyth
 FASCICULAR = frozenset({"left anterior fascicular block", "left posterior fascicular block", "bifascicular block"})
 BEAT_VOLTAGE_SD = 0.015
 HEALTHY_VARIETY = 0.8  # no scars, no fibrosis: fewer notches
-HEALTHY_VARIETY = 0.8  # no scars, no fibrosis: fewer notches
-HEALTHY_VARIETY = 0.8  # no scars, no fibrosis: fewer notches
-HEALTHY_VARIETY = 0.8  # no scars, no fibrosis: fewer notches
-HEALTHY_VARIETY = 0.8  # no scars, no fibrosis: fewer notches
-HEALTHY_VARIETY = 0.8  # no scars, no fibrosis: fewer notches
-HEALTHY_VARIETY = 0.8  # no scars, no fibrosis: fewer notches
-HEALTHY_VARIETY = 0.8  # no scars, no fibrosis: fewer notches
-HEALTHY_VARIETY = 0.8  # no scars, no fibrosis: fewer notches
-HEALTHY_VARIETY = 0.8  # no scars, no fibrosis: fewer notches
-HEALTHY_VARIETY = 0.8  # no scars, no fibrosis: fewer notches
-HEALTHY_VARIETY = 0.8  # no scars, no fibrosis: fewer notches
 P_VOLTAGE_SD = 0.06
 SPIKE_SAMPLES = 2
 VENTRICULAR_SPIKE_MV = (0.5, 2.0)  # in the lead that shows it best
