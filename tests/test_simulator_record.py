@@ -9,6 +9,7 @@ from datasets_scripts.simulator.body import limb_lead_matrix, precordial_bump, r
 from datasets_scripts.simulator.criteria import axis_deg, hypertrophy_ratio
 from datasets_scripts.simulator.kernels import bell
 from datasets_scripts.simulator.noise import draw_noise
+from datasets_scripts.simulator.patient import draw_patient
 from modeling_supreme.leads import STANDARD_LEADS
 
 
@@ -81,6 +82,12 @@ def test_every_label_can_be_asked_for(condition):
 
     assert condition in record.conditions
     assert record.strip.shape == (12, 5000)
+
+
+def test_a_condition_can_be_asked_for_where_other_recordings_of_the_patient_exclude_it():
+    assert draw_patient(1, 1).background.repolarization == "brugada pattern"  # of records 2 and 3
+
+    assert "left bundle branch block" in simulate_record(3, seed=1, condition="left bundle branch block").conditions
 
 
 @pytest.mark.parametrize("condition", CONDITIONS)

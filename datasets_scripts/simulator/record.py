@@ -176,9 +176,9 @@ def simulate_record(
     for attempt in range(MAX_ATTEMPTS):
         rng = np.random.default_rng([RECORD_STREAM, seed, record_index, attempt])
         cause = meant[int(rng.integers(len(meant)))]
-        diagnosis = diagnose(
-            rng, cause, patient.person, background=background, has_comorbidity=settings.has_comorbidity
-        )
+        # What the patient has elsewhere may exclude the condition: every other attempt is made without it.
+        company = background if attempt % 2 == 0 else None
+        diagnosis = diagnose(rng, cause, patient.person, background=company, has_comorbidity=settings.has_comorbidity)
         another = replace(patient, heart_seed=(*patient.heart_seed, attempt))
         record = _simulate(rng, diagnosis, another, record_id=record_id, settings=settings)
         if condition in record.conditions:
