@@ -35,6 +35,7 @@ LAUNCH_OPTIONS = (
     *("--num_cpu_threads_per_process", str(os.cpu_count() or 1)),
 )
 NUM_PLOTTED_SCORES = 9
+MIN_POSITIVES = 5  # positive test records without which an AUROC says little
 MAX_MICROVOLTS = 2500  # taller beats are drawn at half the usual gain
 
 
@@ -56,8 +57,8 @@ def make_labels(corpus_dir: Path, labels_dir: Path, *, num_records: int) -> None
     """Simulate records with reports, and read the findings out of the reports."""
     run_step(
         f"1. Simulate {num_records} ECGs with reports. No patient is involved.",
-        *("-m", "datasets_scripts.prepare", "simulated", "--num_records", str(num_records), "--num_proc", "2"),
-        *("--output_dir", str(corpus_dir)),
+        *("-m", "datasets_scripts.prepare", "simulated", "--config_name", "conditions"),
+        *("--num_records", str(num_records), "--num_proc", "2", "--output_dir", str(corpus_dir)),
     )
     run_step(
         "2. Read every distinct statement of the reports once, and turn it into standard findings.",
@@ -78,7 +79,8 @@ def train_and_evaluate(corpus_dir: Path, labels_dir: Path, output_dir: Path, *, 
     run_step(
         "4. Evaluate zero-shot on patients that training never saw, the secret conditions among the questions.",
         *(*LAUNCH, *LAUNCH_OPTIONS, "evaluate.py", "--model_name_or_path", str(checkpoint_dir)),
-        *("--dataset_name", str(corpus_dir), "--split", "test", "--output_dir", str(output_dir)),
+        *("--dataset_name", str(corpus_dir), "--split", "test", "--min_positives", str(MIN_POSITIVES)),
+        *("--output_dir", str(output_dir)),
     )
 
 
@@ -121,7 +123,11 @@ def describe(
 ) -> str:
     """README.md of the demo: what was done and what came out."""
     best = [(score["label"], f"{score['score']:.2f}") for score in scores[:NUM_PLOTTED_SCORES]]
-    defined = [entry for entry in result["conditions"] if entry["auroc"] is not None]
+    defined = [
+        entry
+        for entry in result["conditions"]
+        if entry["auroc"] is not None and entry["num_positives"] >= MIN_POSITIVES
+    ]
     seen = [
         (entry["query"], entry["num_positives"], format_auroc(entry["auroc"])) for entry in defined if entry["seen"]
     ]
@@ -151,10 +157,10 @@ Its report: {report}
 
 ## Conditions that training never named
 
-AUROC on {result["num_records"]} test records. Records whose reports name one of the three secret conditions were left
-out of training. The two controls do not know what is asked for: "normal ecg" ranks records by how little they look
-normal, the random queries by vectors without meaning. A condition is recognised by its name only where its AUROC beats
-both.
+AUROC on {result["num_records"]} test records, of conditions with at least {MIN_POSITIVES} positive ones. Records whose
+reports name one of the three secret conditions were left out of training. The two controls do not know what is asked
+for: "normal ecg" ranks records by how little they look normal, the random queries by vectors without meaning. A
+condition is recognised by its name only where its AUROC beats both.
 
 {format_table(("condition", "positives", "AUROC", "normal ecg", "random queries"), secret)}
 
