@@ -6,6 +6,7 @@ Limits: Thygesen et al. 2018, Circulation 138:e618 (ST, T, infarction); Hancock 
 
 import numpy as np
 
+from datasets_scripts.simulator.findings import load_measured_findings
 from modeling_supreme.leads import STANDARD_LEADS
 
 
@@ -14,7 +15,7 @@ FAST_ST_POINT_AFTER_J_MS = 30.0  # above 120 per minute T begins too early for t
 FAST_RR_S = 0.5
 ST_ELEVATION_MV = 0.1
 ST_ELEVATION_V2_V3_MV = {"male": 0.2, "female": 0.15}
-SOKOLOW_LYON_MV = 3.5  # S in V1 + R in V5 or V6
+SOKOLOW_LYON_MV = load_measured_findings()["sokolow-lyon sum above 3.5 mV"].above  # S in V1 + R in V5 or V6
 CORNELL_MV = {"male": 2.8, "female": 2.0}  # R in aVL + S in V3
 
 ROW = {lead: row for row, lead in enumerate(STANDARD_LEADS)}

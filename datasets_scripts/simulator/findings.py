@@ -81,6 +81,11 @@ def _read_row(row: Mapping[str, str]) -> MeasuredFinding:
     )
 
 
+def is_measured(name: str, measurements: Mapping[str, float]) -> bool:
+    """Whether one measured finding, by its name in the table, is true."""
+    return load_measured_findings()[name].is_met(measurements)
+
+
 def find_measured(measurements: Mapping[str, float]) -> frozenset[str]:
     """Names of the measured findings that are true.
 

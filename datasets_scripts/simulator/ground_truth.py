@@ -8,7 +8,7 @@ from datasets_scripts.extraction.terminology import load_terminology
 from datasets_scripts.simulator import priors, textbook
 from datasets_scripts.simulator.conditions import NORMAL_VARIANTS
 from datasets_scripts.simulator.diagnosis import ABNORMAL_ACTIVATION, INFARCTIONS, Diagnosis
-from datasets_scripts.simulator.findings import load_measured_findings
+from datasets_scripts.simulator.findings import is_measured
 from datasets_scripts.simulator.rhythm import Rhythm
 
 
@@ -39,8 +39,7 @@ INFARCT_AGE_NAMES = {
     "recent infarction": "recent myocardial infarction",
     "acute infarction": "acute myocardial infarction",
 }
-# Voltages of a limb or chest lead that readers call high. Source: Hancock et al. 2009, J Am Coll Cardiol 53:992.
-HIGH_LIMB_VOLTAGE_MV = 2.0
+# Voltage of a chest lead that readers call high. Source: Hancock et al. 2009, J Am Coll Cardiol 53:992.
 HIGH_CHEST_VOLTAGE_MV = 4.0
 TALL_T_MV = 1.0
 UPRIGHT_T_MV = 0.03
@@ -251,16 +250,16 @@ def _voltage_conditions(measurements: Mapping[str, float], diagnosis: Diagnosis)
         found.add("left axis deviation")
     if 90 < axis < 180:
         found.add("right axis deviation")
-    if measurements["limb_voltage_mv"] < 0.5:
+    if is_measured("qrs below 0.5 mV in all limb leads", measurements):
         found.add("limb low qrs voltage")
-    if measurements["chest_voltage_mv"] < 1.0:
+    if is_measured("qrs below 1 mV in all chest leads", measurements):
         found.add("precordial low qrs voltage")
     if diagnosis.conduction in ABNORMAL_ACTIVATION:
         return found
     if textbook.has_left_ventricular_voltage(measurements):
         found.add("left ventricular hypertrophy by voltage")
     if (
-        measurements["limb_voltage_mv"] > HIGH_LIMB_VOLTAGE_MV
+        is_measured("qrs above 2 mV in a limb lead", measurements)
         or measurements["chest_voltage_mv"] > HIGH_CHEST_VOLTAGE_MV
     ):
         found.add("high qrs voltage")
@@ -292,8 +291,7 @@ def _st_t_conditions(diagnosis: Diagnosis, measurements: Mapping[str, float]) ->
 
 def _is_met(finding: str, walls: Sequence[str], measurements: Mapping[str, float]) -> bool:
     """Whether a measured finding is true of one of several walls."""
-    table = load_measured_findings()
-    return any(table[finding.format(wall)].is_met(measurements) for wall in walls)
+    return any(is_measured(finding.format(wall), measurements) for wall in walls)
 
 
 def _is_explained(diagnosis: Diagnosis) -> bool:

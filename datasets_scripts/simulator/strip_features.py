@@ -10,7 +10,7 @@ from scipy.ndimage import uniform_filter1d
 from scipy.signal import find_peaks, welch
 
 from datasets_scripts.schema import SAMPLING_RATE
-from datasets_scripts.simulator.criteria import axis_deg
+from datasets_scripts.simulator.criteria import ROW, ST_POINT_AFTER_J_MS, axis_deg
 from modeling_supreme.leads import STANDARD_LEADS
 
 
@@ -28,7 +28,7 @@ QUIET_SAMPLES = 5
 QRS_CORE = 8  # samples on either side of the steepest moment that belong to any QRS
 MAX_HALF_QRS_S = 0.14
 BASELINE_S = 0.02  # before QRS, the zero of the beat
-ST_AFTER_J_S = 0.06
+ST_AFTER_J_S = ST_POINT_AFTER_J_MS / 1000
 T_AFTER_J_S = 0.09
 P_BEFORE_QRS_S = (0.24, 0.03)
 SPECTRUM_WINDOW_S = 5.0  # 0.2 Hz apart: at least one line in the lowest band
@@ -38,7 +38,6 @@ WANDER_WINDOW_S = 1  # a moving average that takes all beats away, but not what 
 
 REAL, SIMULATED = "real", "simulated"
 SIDES = (REAL, SIMULATED)  # of a pair
-ROW = {lead: row for row, lead in enumerate(STANDARD_LEADS)}
 LEAD_FIGURES = ("p_mv", "r_mv", "s_mv", "st_mv", "t_mv")
 
 

@@ -13,6 +13,7 @@ A record claims such a condition only where the noiseless strip meets its criter
 
 from collections.abc import Callable, Mapping, Sequence
 
+from datasets_scripts.simulator.findings import is_measured
 from datasets_scripts.simulator.measurements import key_of
 
 
@@ -95,7 +96,7 @@ def has_pre_excitation(m: Measurements) -> bool:
 
 def has_left_ventricular_voltage(m: Measurements) -> bool:
     """Sokolow-Lyon or Cornell."""
-    return m["sokolow_lyon_mv"] > 3.5 or m["cornell_ratio"] > 1
+    return is_measured("sokolow-lyon sum above 3.5 mV", m) or is_measured("cornell sum above its limit", m)
 
 
 def has_right_ventricular_hypertrophy(m: Measurements) -> bool:
