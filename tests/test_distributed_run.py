@@ -3,15 +3,12 @@
 # ruff: noqa: F811  fixtures are imported, and asked for by name
 
 import json
-import os
 import socket
-import subprocess
-import sys
 from types import SimpleNamespace
 
 import pandas as pd
 import pytest
-from test_train import ROOT, TINY_VIT, model_flags, read_weights  # noqa: F401
+from test_train import ROOT, TINY_VIT, model_flags, read_weights, run_python  # noqa: F401
 
 from modeling_supreme.states import list_states
 from modeling_supreme.training_log import read_lines
@@ -146,16 +143,8 @@ def runs(model_flags, ptb_xl_dir, tmp_path_factory):
             "two_asked": [2, [*five, *asked]],
         },
     }
-    run = subprocess.run(
-        [sys.executable, "-c", RUNNER, str(ROOT), str(folder), json.dumps(settings)],
-        env={**os.environ, "HF_HOME": str(folder / "home")},
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-    assert run.returncode == 0, run.stderr
-    return SimpleNamespace(folder=folder, said=run.stderr)
+    said = run_python(folder, "-c", RUNNER, ROOT, folder, json.dumps(settings))
+    return SimpleNamespace(folder=folder, said=said)
 
 
 def read_losses(runs, name):

@@ -6,8 +6,6 @@ import json
 import os
 import re
 import signal
-import subprocess
-import sys
 from types import SimpleNamespace
 
 import pytest
@@ -17,6 +15,7 @@ from test_train import (
     are_equal,
     model_flags,  # noqa: F401
     read_weights,
+    run_python,
     voltage_dir,  # noqa: F401
 )
 
@@ -93,17 +92,9 @@ def runs(model_flags, voltage_dir, tmp_path_factory):
     flags += ["--max_train_steps", str(NUM_STEPS), "--per_device_train_batch_size", "3", "--checkpointing_steps", "2"]
     flags += ["--gradient_accumulation_steps", "2", "--ema_decay", "0.9", "--gain", "0.2", "--rate_jitter", "0.05"]
     settings = {"preset": TINY_VIT, "flags": flags, "num_kills": NUM_KILLS}
-    run = subprocess.run(
-        [sys.executable, "-c", RUNNER, str(ROOT), str(folder), json.dumps(settings)],
-        env={**os.environ, "HF_HOME": str(folder / "home")},
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-    assert run.returncode == 0, run.stderr
+    said = run_python(folder, "-c", RUNNER, ROOT, folder, json.dumps(settings))
     codes = json.loads((folder / "codes.json").read_text(encoding="utf-8"))
-    return SimpleNamespace(folder=folder, said=run.stderr, **codes)
+    return SimpleNamespace(folder=folder, said=said, **codes)
 
 
 class TestKilled:

@@ -71,6 +71,21 @@ def train(output_dir, flags):
     return json.loads((output_dir / "train_results.json").read_text(encoding="utf-8"))
 
 
+def run_python(folder, *words, cwd=ROOT):
+    """Run Python in a process of its own, whose cache is in the folder; returns what it said."""
+    run = subprocess.run(
+        [sys.executable, *map(str, words)],
+        cwd=cwd,
+        env={**os.environ, "HF_HOME": str(folder / "home")},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert run.returncode == 0, run.stderr
+    return run.stderr
+
+
 def read_weights(checkpoint_dir):
     return load_file(checkpoint_dir / "model.safetensors")
 
@@ -606,15 +621,6 @@ class TestCommandLine:
         launch = ["-m", "accelerate.commands.launch", "--cpu", "--num_processes", "1", str(ROOT / "train.py")]
         preset = ["--ecg_encoder", "hybrid", "--output_dir", str(tmp_path / "run")]
 
-        run = subprocess.run(
-            [sys.executable, *launch, *flags, *preset],
-            cwd=tmp_path,
-            env={**os.environ, "HF_HOME": str(tmp_path / "home")},
-            capture_output=True,
-            text=True,
-            timeout=300,
-            check=False,
-        )
+        run_python(tmp_path, *launch, *flags, *preset, cwd=tmp_path)
 
-        assert run.returncode == 0, run.stderr
         assert json.loads((tmp_path / "run" / "train_results.json").read_text(encoding="utf-8"))["num_steps"] == 1
