@@ -18,6 +18,8 @@ U_WAVE_PROBABILITY = 0.3
 AXIS_STEPS = 4
 # Share of the peak of the spatial voltage at which QRS starts and ends, about 0.03 mV where a reader sees it.
 QRS_EDGE_SHARE = 0.035
+# Activation starts and ends at a moment; bell curves do not. QRS rises from zero to its full voltage within this time.
+QRS_EDGE_MS = 8.0
 FIT_STEP_MS = 2.0
 U_VECTOR = np.array([0.5, 0.35, -0.8])
 NUM_LIMB = 2  # the independent limb leads come first
@@ -93,7 +95,8 @@ def render_beat(
     times = np.arange(-BEFORE_QRS_MS, activity.qt_ms + AFTER_T_MS, step_ms, dtype=np.float32)
     waveform, t_peak_ms = _render_repolarization(rng, activity, field, times)
     num_qrs = int((BEFORE_QRS_MS + activity.qrs_duration_ms + AFTER_QRS_MS) / step_ms)
-    waveform[:, :num_qrs] += _render_qrs(activity, field, times[:num_qrs])
+    within_qrs = _window_qrs(times[:num_qrs], activity.qrs_duration_ms)
+    waveform[:, :num_qrs] += _render_qrs(activity, field, times[:num_qrs]) * within_qrs
     first, last = round(BEFORE_QRS_MS / step_ms), int((BEFORE_QRS_MS + activity.qrs_duration_ms) / step_ms)
     r_peak = np.square(waveform[:, first : last + 1]).sum(axis=0).argmax()
     return BeatTemplate(
@@ -116,6 +119,13 @@ def _render_qrs(activity: VentricularActivity, field: np.ndarray, times: np.ndar
         np.concatenate(pair).astype(np.float32)[:, None] for pair in zip(dipole[1:], near[1:], strict=True)
     )
     return weights @ bell(times, centres, rises, falls)
+
+
+def _window_qrs(times: np.ndarray, duration_ms: float) -> np.ndarray:
+    """Share of the voltage of QRS that is seen at each time: 1 within, 0 outside, a half at onset and end."""
+    inside_ms = np.minimum(times, duration_ms - times)  # how far from the nearer edge
+    rise = np.clip(inside_ms / QRS_EDGE_MS + 0.5, 0.0, 1.0)
+    return rise * rise * (3 - 2 * rise)
 
 
 def _render_repolarization(
