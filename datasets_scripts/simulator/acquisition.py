@@ -21,13 +21,12 @@ LOOSE_MAINS_MV = 0.05
 
 
 @lru_cache(maxsize=8)
-def _design(kind: str, corner_hz: float) -> tuple[np.ndarray, np.ndarray]:
-    """Numerator and denominator of a first-order high-pass or low-pass filter with the given corner."""
+def _design(kind: str, corner_hz: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Numerator, denominator and settled state of a first-order high-pass or low-pass filter with the given corner."""
     slope = float(np.tan(np.pi * corner_hz / SAMPLING_RATE))
     denominator = np.array([1.0, (slope - 1) / (slope + 1)], dtype=np.float32)
-    if kind == "high":
-        return np.array([1.0, -1.0], dtype=np.float32) / np.float32(1 + slope), denominator
-    return np.array([slope, slope], dtype=np.float32) / np.float32(1 + slope), denominator
+    numerator = np.array([1.0, -1.0] if kind == "high" else [slope, slope], dtype=np.float32) / np.float32(1 + slope)
+    return numerator, denominator, np.asarray(lfilter_zi(numerator, denominator), dtype=np.float32)
 
 
 def apply_filter(leads: np.ndarray, kind: str, corner_hz: float) -> np.ndarray:
@@ -44,9 +43,8 @@ def apply_filter(leads: np.ndarray, kind: str, corner_hz: float) -> np.ndarray:
     Returns:
         `np.ndarray` of the same shape: Millivolts.
     """
-    numerator, denominator = _design(kind, corner_hz)
-    state = np.asarray(lfilter_zi(numerator, denominator), dtype=np.float32)[None] * leads[:, :1]
-    return np.asarray(lfilter(numerator, denominator, leads, axis=1, zi=state)[0], dtype=np.float32)
+    numerator, denominator, settled = _design(kind, corner_hz)
+    return np.asarray(lfilter(numerator, denominator, leads, axis=1, zi=settled * leads[:, :1])[0], dtype=np.float32)
 
 
 def _loosen_electrode(rng: np.random.Generator, leads: np.ndarray) -> None:

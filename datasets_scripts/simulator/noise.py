@@ -3,6 +3,7 @@
 from functools import lru_cache
 
 import numpy as np
+from scipy.special import ndtri
 
 from datasets_scripts.simulator.body import NUM_INDEPENDENT
 from datasets_scripts.simulator.rhythm import STRIP_DURATION_S
@@ -17,6 +18,8 @@ MAINS_FREQUENCIES_HZ = (50, 60)
 BURST_PROBABILITY = 0.2
 ELECTRODE_MOTION_PROBABILITY = 0.12
 ELECTRODE_MOTION_SD_MV = 0.6
+NUM_QUANTILES = 1 << 16  # one for each number of two bytes
+NUMBERS_PER_WORD = 4  # numbers of two bytes in 64 random bits
 
 
 def draw_noise(rng: np.random.Generator, num_samples: int, scale: float) -> np.ndarray:
@@ -35,8 +38,8 @@ def draw_noise(rng: np.random.Generator, num_samples: int, scale: float) -> np.n
     """
     times = np.arange(num_samples, dtype=np.float32) * np.float32(STRIP_DURATION_S / num_samples)
     level = np.exp(np.clip(rng.normal(0, 0.7), -2, 1.1))
-    noise = rng.standard_normal((NUM_INDEPENDENT, num_samples), dtype=np.float32)
-    noise[:, 1:] -= np.float32(rng.uniform(-0.6, 0.6)) * noise[:, :-1].copy()  # colours the muscle noise
+    noise = _draw_muscle(rng, num_samples)
+    noise[:, 1:] -= np.float32(rng.uniform(-0.6, 0.6)) * noise[:, :-1]  # colours the muscle noise
     noise *= (MUSCLE_SD_MV * level * np.exp(rng.normal(0, 0.4, (NUM_INDEPENDENT, 1)))).astype(np.float32)
     if rng.random() < BURST_PROBABILITY:
         centre, width, size = rng.uniform(0, STRIP_DURATION_S), rng.uniform(0.3, 2), rng.uniform(1, 3)
@@ -48,7 +51,25 @@ def draw_noise(rng: np.random.Generator, num_samples: int, scale: float) -> np.n
         noise += sizes[:, None] * np.sin(np.float32(2 * np.pi * frequency) * times + np.float32(rng.uniform(0, 6.3)))
     if rng.random() < ELECTRODE_MOTION_PROBABILITY:
         _move_electrode(rng, noise, times)
-    return noise * np.float32(scale)
+    noise *= np.float32(scale)
+    return noise
+
+
+@lru_cache(maxsize=1)
+def _normal_quantiles() -> np.ndarray:
+    """The standard normal distribution in equally probable steps; shape `(65536,)`, from -4.3 to 4.3."""
+    return ndtri((np.arange(NUM_QUANTILES) + 0.5) / NUM_QUANTILES).astype(np.float32)
+
+
+def _draw_muscle(rng: np.random.Generator, num_samples: int) -> np.ndarray:
+    """White noise of all leads with a standard deviation of 1; shape `(8, num_samples)`.
+
+    Looked up by random numbers of two bytes, which takes a fifth of the time of `standard_normal`.
+    """
+    num_words = -(-NUM_INDEPENDENT * num_samples // NUMBERS_PER_WORD)
+    words = rng.integers(1 << 64, size=num_words, dtype=np.uint64)
+    numbers = words.view(np.uint16)[: NUM_INDEPENDENT * num_samples]
+    return _normal_quantiles().take(numbers).reshape(NUM_INDEPENDENT, num_samples)
 
 
 @lru_cache(maxsize=16)
