@@ -4,7 +4,8 @@ Unless an entry names another source, the numbers come from the feasibility stud
 textbook criteria, then adjusted by eye to class-mean beats of PTB-XL (the mean axis, the T axis and lead V1 have seen
 that population, its test folds included). A model trained on this corpus alone is therefore zero-shot in labels and
 weights, not in the population's averages. Findings are far more common than in any clinic, on purpose: a corpus of a
-few thousand records must show each of them.
+few thousand records must show each of them. Where a cited figure and the number beside it differ, the number is our
+choice.
 """
 
 from datasets_scripts.simulator.chance import Normal, Range
@@ -21,13 +22,13 @@ RECORDS_PER_PATIENT = 2
 # weights of what they cause, below.
 DISEASE_PROBABILITY = {
     "hypertension": 0.45,  # Fryar et al. 2017, NCHS Data Brief 289: 63 % above 60 years; many without trace on the ECG
-    "coronary disease": 0.40,  # far above the 8 % of Virani et al. 2021, Circulation 143:e254: cardiological patients
-    "lung disease": 0.10,  # Adeloye et al. 2015, J Glob Health 5:020415: 10 % of those above 40 years
+    "coronary disease": 0.40,  # far above the 7 % of Virani et al. 2021, Circulation 143:e254: cardiological patients
+    "lung disease": 0.10,  # Adeloye et al. 2015, J Glob Health 5:020415: 11.7 % of those from 30 years
 }
 DISEASE_LOG_ODDS_PER_DECADE = {"hypertension": 0.35, "coronary disease": 0.30, "lung disease": 0.25}
 MALE_DISEASE_LOG_ODDS = {"hypertension": 0.0, "coronary disease": 0.5, "lung disease": 0.2}
-# Weight of a finding with and without its cause; odds ratios rounded from Levy et al. 1988, Ann Intern Med 108:7
-# (hypertrophy and hypertension), Lilly et al. 2005, and the text of Surawicz & Knilans, Chou's Electrocardiography.
+# Weight of a finding with and without its cause: our choice. What causes what: Levy et al. 1988, Ann Intern Med 108:7
+# (hypertrophy and hypertension); Surawicz & Knilans 2008, Chou's Electrocardiography in Clinical Practice, 6th ed.
 CAUSE_FACTORS = {
     "left ventricular hypertrophy": ("hypertension", 2.2, 0.5),
     "left atrial enlargement": ("hypertension", 1.6, 0.7),
@@ -39,9 +40,9 @@ CAUSE_FACTORS = {
     "ischemia": ("coronary disease", 1.8, 0.5),
     "injury": ("coronary disease", 2.0, 0.4),
 }
-# Growth of the weight per decade beyond 65 years. Atrial fibrillation: Go et al. 2001, JAMA 285:2370 (from 0.1 % under
-# 55 to 9 % above 80 years); conduction: Eriksson et al. 1998, Circulation 98:2494; early repolarisation and sinus
-# arrhythmia of the young: Macfarlane et al. 2015, J Am Coll Cardiol 66:470.
+# Growth of the weight per decade beyond 65 years: directions from the literature, sizes smaller by our choice. Atrial
+# fibrillation: Go et al. 2001, JAMA 285:2370 (from 0.1 % under 55 to 9 % from 80 years); bundle branch block: Eriksson
+# et al. 1998, Circulation 98:2494 (from 1 % at 50 to 17 % at 80 years, of men); the rest: Surawicz & Knilans 2008.
 AGE_LOG_WEIGHT_PER_DECADE = {
     "atrial fibrillation": 0.5,
     "atrial flutter": 0.3,
@@ -62,7 +63,7 @@ AGE_LOG_WEIGHT_PER_DECADE = {
     "acute pericarditis": -0.4,
     "digitalis effect": 0.3,
 }
-# Weight in men relative to women. Brugada: Priori et al. 2015, Eur Heart J 36:2793; early repolarisation: see above.
+# Weight in men relative to women: our choice. Brugada: eight times in Priori et al. 2015, Eur Heart J 36:2793.
 MALE_FACTORS = {
     "early repolarization": 3.0,
     "high voltage": 2.0,
@@ -136,8 +137,8 @@ REPOLARIZATION_WEIGHTS = {
     "acute pericarditis": 0.010,
     "brugada pattern": 0.007,
 }
-# Shares of the sites. Source: diagnostic statements of PTB-XL, scp_statements.csv, of MI about half inferior and half
-# anterior or anteroseptal, a tenth lateral or posterior (Wagner et al. 2020, Sci Data 7:154, Table 6).
+# Shares of the sites: our choice. Of the infarcts of PTB-XL (Wagner et al. 2020, Sci Data 7:154, ptbxl_database.csv)
+# about half are inferior, half anterior to anterolateral, and a few in a hundred lateral or posterior alone.
 INFARCT_TERRITORY_WEIGHTS = {
     "anterior": 0.14,
     "anteroseptal": 0.26,
@@ -166,9 +167,10 @@ INJURY_TERRITORY_WEIGHTS = {
     "inferolateral": 0.1,
     "lateral": 0.1,
 }
-HEALTHY_EARLY_REPOLARIZATION_PROBABILITY = 0.02  # of women of 65; 6 % of all adults (Macfarlane et al. 2015)
-# Voltage criteria of hypertrophy in healthy persons of 65; more in young men (Macfarlane et al. 1994, J Electrocardiol
-# 27 Suppl:14; Hancock et al. 2009, J Am Coll Cardiol 53:992: not to be used under 35 years).
+# Of women of 65; 5.8 % of all adults of middle age (Tikkanen et al. 2009, N Engl J Med 361:2529).
+HEALTHY_EARLY_REPOLARIZATION_PROBABILITY = 0.02
+# Voltage criteria of hypertrophy in healthy persons of 65; more in young men: under 35 years voltage alone says little
+# (Hancock et al. 2009, J Am Coll Cardiol 53:992).
 HEALTHY_HIGH_VOLTAGE_PROBABILITY = 0.015
 HIGH_VOLTAGE_RATIO = Range(1.03, 1.30)  # of the criterion of Sokolow and Lyon or Cornell
 FIRST_DEGREE_BLOCK_PROBABILITY = 0.12
@@ -190,7 +192,8 @@ ECTOPY_WEIGHTS = {
     "atrial trigeminy": 0.010,
 }
 ECTOPY_SHARE_OF_BEATS = Range(0.08, 0.30)
-# Time from the beat before, relative to the usual interval. Source: Wellens 2001, Heart 86:579, and own choice.
+# Time from the beat before, relative to the usual interval. Ventricular: on average 0.49 to 0.60 in Park et al. 2015,
+# Korean Circ J 45:294; atrial: our choice.
 VENTRICULAR_COUPLING = Range(0.45, 0.72)
 ATRIAL_COUPLING = Range(0.45, 0.76)
 VENTRICULAR_RUN_CYCLE_S = Range(0.33, 0.52)
@@ -200,8 +203,9 @@ PAUSE_WEIGHTS = {"none": 0.97, "sinus pause": 0.02, "sinoatrial block": 0.01}
 SECOND_DEGREE_BLOCK_WEIGHTS = {"wenckebach": 0.42, "mobitz ii": 0.20, "2:1": 0.28, "high degree": 0.10}
 PACING_WEIGHTS = {"ventricular": 0.5, "dual": 0.25, "atrial": 0.12, "biventricular": 0.13}
 PACED_P_WAVE_PROBABILITY = 0.6
-DEXTROCARDIA_PROBABILITY = 0.003  # 1 in 12,000 births (Bohun et al. 2007, Cardiol Young 17:567)
-EXCHANGED_ARMS_PROBABILITY = 0.006  # 0.4-4 % of recordings (Rudiger et al. 2007, Am J Emerg Med 25:174)
+DEXTROCARDIA_PROBABILITY = 0.003  # 1 in 12,019 pregnancies (Bohun et al. 2007, Am J Cardiol 100:305)
+# Any switched electrodes: 0.4 % in a clinic, 4 % in intensive care (Rudiger et al. 2007, Am J Emerg Med 25:174).
+EXCHANGED_ARMS_PROBABILITY = 0.006
 # An infarct or ischaemia is read in spite of left bundle branch block, pre-excitation or a thick wall.
 REPOLARIZATION_KEPT_PROBABILITY = 0.2
 # What changes from one recording of a patient to the next.
@@ -216,7 +220,8 @@ CLOCKWORK_RHYTHMS = frozenset(
 ECTOPIC_ATRIAL_RHYTHMS = frozenset({"atrial tachycardia", "ectopic atrial rhythm"})
 VENTRICULAR_RHYTHMS = frozenset({"ventricular tachycardia", "accelerated idioventricular rhythm"})
 
-# Rates, per minute. Limits: Page et al. 2016, Circulation 133:e506; Al-Khatib et al. 2018, ibid. 138:e272.
+# Rates, per minute: our choice, with tachycardia above 100 (Page et al. 2016, Circulation 133:e506; Al-Khatib et al.
+# 2018, ibid. 138:e272) and bradycardia below 60 as most readers have it (50 in Kusumoto et al. 2019, ibid. 140:e382).
 RATE_PER_MIN = {
     "sinus rhythm": Normal(73, 12, 61.5, 97),
     "sinus arrhythmia": Normal(68, 9, 48, 92),
@@ -235,7 +240,7 @@ RATE_PER_MIN = {
     "complete av block": Normal(78, 12, 62, 99),  # of the atria
 }
 EARLY_REPOLARIZATION_RATE_PER_MIN = Range(62, 78)
-RESPIRATORY_ARRHYTHMIA_SHARE = Range(0.11, 0.24)  # of the mean interval; a criterion is 120 ms or 10 %
+RESPIRATORY_ARRHYTHMIA_SHARE = Range(0.11, 0.24)  # of the mean interval; usual criteria: 120 ms or 10 %
 USUAL_RESPIRATORY_SHARE_SD = 0.025
 USUAL_RESPIRATORY_SHARE_LIMIT = 0.06
 FIBRILLATION_RR_LOG_SD = Range(0.13, 0.28)
@@ -260,10 +265,11 @@ JUNCTIONAL_PR_MS = Range(70, 112)
 JUNCTIONAL_RP_MS = Range(90, 150)
 WENCKEBACH_PR_STEP_MS = Range(45, 90)
 DROPPED_BEAT_PR_MS = Range(150, 220)
-P_MS = Normal(103, 9, 82, 118)  # Magnani et al. 2010, Heart Rhythm 7:1407
+# Means of 96 to 112 ms in the studies that Magnani et al. 2010, Ann Noninvasive Electrocardiol 15:344, cite.
+P_MS = Normal(103, 9, 82, 118)
 WIDE_P_MS = Range(123, 152)
 QTC_MS = Normal(403, 17, 365, 438)
-QTC_FEMALE_EXTRA_MS = 10  # women 10-20 ms longer (Rautaharju et al. 2009, Circulation 119:e241)
+QTC_FEMALE_EXTRA_MS = 10  # 12-15 ms in the young, 6-10 ms later (Rautaharju et al. 2009, J Am Coll Cardiol 53:982)
 PROLONGED_QTC_MS = Range(490, 565)
 SHORT_QTC_MS = Range(300, 338)  # Priori et al. 2015, Eur Heart J 36:2793: short at 340 ms and below
 HYPERCALCEMIA_QTC_MS = Range(315, 345)
@@ -274,8 +280,9 @@ QT_RATE_EXPONENT = 0.42  # between Bazett (1/2) and Fridericia (1/3)
 QT_RR_LIMITS_S = Range(0.3, 1.5)  # beyond them QT follows the rate no further, nor is it corrected further
 QT_PER_QRS = 0.75  # ms of QT per ms of QRS beyond normal
 NORMAL_QRS_MS = 92
-FEMALE_QRS_FACTOR = 0.95  # women 87 ms, men 94 ms in the mean (Rijnbeek et al. 2014, J Electrocardiol 47:914)
-# Limits of QRS, in milliseconds. Source: Surawicz et al. 2009, J Am Coll Cardiol 53:976.
+FEMALE_QRS_FACTOR = 0.95  # men 8 ms longer in the mean (Yang & Macfarlane 1994, Br Heart J 72:197)
+# Limits of QRS, in milliseconds. Source: Surawicz et al. 2009, J Am Coll Cardiol 53:976 (up to 110 ms normal, 110 to
+# 119 ms incomplete block, from 120 ms block); incomplete right bundle branch block and pre-excitation start earlier.
 QRS_LIMITS_MS = {
     "normal conduction": (74, 112),
     "left anterior fascicular block": (80, 118),
@@ -290,8 +297,8 @@ QRS_LIMITS_MS = {
 }
 MIN_RR_S = 0.28
 
-# Carts. 0: no such filter, or steps too fine to be seen. Source of the corners: Kligfield et al. 2007, J Am Coll
-# Cardiol 49:1109 (0.05 Hz and 150 Hz for diagnosis; 0.5 Hz and 40 Hz are common in practice).
+# Carts. 0: no such filter, or steps too fine to be seen. Corners of 0.05 and 150 Hz are for diagnosis (Kligfield et
+# al. 2007, J Am Coll Cardiol 49:1109); the others are common settings.
 LOW_PASS_WEIGHTS_HZ = {0.0: 0.80, 150.0: 0.08, 100.0: 0.02, 40.0: 0.10}
 HIGH_PASS_WEIGHTS_HZ = {0.0: 0.79, 0.05: 0.06, 0.5: 0.15}
 CONVERTER_STEP_WEIGHTS_MV = {0.0: 0.6, 0.0025: 0.15, 0.00488: 0.20, 0.01: 0.05}
@@ -307,19 +314,20 @@ LIMB_VOLTAGE_LIMIT_MV = {"usual": 1.95, "large": 3.2}
 CHEST_VOLTAGE_LIMIT_MV = {"usual": 4.0, "large": 5.5}
 LOW_VOLTAGE_LIMB_MV = Range(0.28, 0.47)  # largest peak-to-peak in a limb lead; the criterion is under 0.5 mV
 # How far the chest leads share in a low voltage of the limb leads: 0 not at all, 1 as much. Low voltage of the limb
-# leads alone is the more common (Chinitz et al. 2008, Clin Cardiol 31:577).
+# leads alone is the more common (Gwag et al. 2021, Int J Environ Res Public Health 18:12867, Figure 1).
 LOW_VOLTAGE_CHEST_SHARE = Range(-0.1, 0.9)
 SERIAL_VOLTAGE_LOG_SD = 0.06  # between recordings of a patient: posture, breathing, electrodes
 
 # Heart's position.
-AXIS_TURN_RAD_PER_YEAR = (
-    -0.011
-)  # -0.6 degrees per year: 65 degrees at 20, 30 at 80; trend after Rijnbeek et al. 2014, J Electrocardiol 47:914
+# -0.6 degrees per year, 65 degrees at 20 and 30 at 80: our choice; that it turns with age: Rijnbeek et al. 2014,
+# J Electrocardiol 47:914.
+AXIS_TURN_RAD_PER_YEAR = -0.011
 AXIS_REFERENCE_AGE_YEARS = 42.0
 FRONTAL_TURN_SD_RAD = 0.32
 HORIZONTAL_TURN_SD_RAD = 0.30
 SAGITTAL_TURN_SD_RAD = 0.22
-# Range that the electrical axis must fall in, degrees. Source: Surawicz et al. 2009, J Am Coll Cardiol 53:976.
+# Range that the electrical axis must fall in, degrees. Limits of blocks and deviations: Surawicz et al. 2009, J Am
+# Coll Cardiol 53:976; the rest is our choice.
 AXIS_RANGE_DEG = {
     "healthy": Range(-22, 85),
     "left anterior fascicular block": Range(-80, -46),
