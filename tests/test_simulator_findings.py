@@ -1,10 +1,12 @@
 """Measured findings are decided by numbers of one table; annotations and patients agree with the strips."""
 
+import re
+
 import numpy as np
 import pytest
 
 from datasets_scripts.extraction.terminology import load_terminology
-from datasets_scripts.simulator import SimulatorSettings, label_names, simulate_record
+from datasets_scripts.simulator import SimulatorSettings, findings, label_names, simulate_record
 from datasets_scripts.simulator.annotations import P_WAVE, QRS_COMPLEX, T_WAVE
 from datasets_scripts.simulator.findings import find_measured, load_measured_findings
 from datasets_scripts.simulator.waves import measure_qrs
@@ -28,6 +30,15 @@ def test_a_finding_is_measured_and_has_a_unit_a_source_and_other_wordings(record
     assert finding.unit
     assert finding.source
     assert len(finding.wordings) >= 2
+
+
+@pytest.mark.parametrize("name", TABLE)
+def test_a_source_is_a_work_that_the_module_lists_or_says_whose_choice_it_is(name):
+    works = re.findall(r"[A-Z][\w-]+ (?:et al\.|& [A-Z]\w+) \d{4}", TABLE[name].source)
+    listed = " ".join(str(findings.__doc__).split())
+
+    assert works or TABLE[name].source.startswith(("Own choice", "By definition"))
+    assert [work for work in works if work not in listed] == []
 
 
 def test_findings_share_no_wording_and_no_name_with_the_terminology():

@@ -2,11 +2,15 @@
 
 The one table is `measured_findings.csv`. A row names a measurement of `measurements.measure_tracing`, the leads it is
 looked at in (`min_leads` of them must agree), and the limits, which are exclusive. Composed rules refer to the names.
-Sources, by author and year: Surawicz et al. 2009, J Am Coll Cardiol 53:976; Rautaharju et al. 2009, ibid. 53:982;
-Hancock et al. 2009, ibid. 53:992; Wagner et al. 2009, ibid. 53:1003; Kusumoto et al. 2019, Circulation 140:e382; Page
-et al. 2016, ibid. 133:e506; January et al. 2014, ibid. 130:e199; Al-Khatib et al. 2018, ibid. 138:e272; Thygesen et
-al. 2018, ibid. 138:e618; Zema & Kligfield 1982, Arch Intern Med 142:1145; Macfarlane et al. 2015, J Am Coll Cardiol
-66:470; Lake & Moorman 2011, Am J Physiol Heart Circ Physiol 300:H319.
+
+A source behind "Own choice" or after a semicolon has another limit, or one for a part of the finding only. The works:
+Surawicz et al. 2009, J Am Coll Cardiol 53:976; Rautaharju et al. 2009, ibid. 53:982; Hancock et al. 2009, ibid.
+53:992; Gollob et al. 2011, ibid. 57:802; Macfarlane et al. 2015, ibid. 66:470; Weaver & Burchell 1960, Circulation
+21:505; Morris et al. 1964, ibid. 29:242; Drew et al. 2010, ibid. 121:1047; Page et al. 2016, ibid. 133:e506; Al-Khatib
+et al. 2018, ibid. 138:e272; Thygesen et al. 2018, ibid. 138:e618; Kusumoto et al. 2019, ibid. 140:e382; Priori et al.
+2015, Eur Heart J 36:2793; Romhilt & Estes 1968, Am Heart J 75:752; Zema & Kligfield 1982, Arch Intern Med 142:1145;
+Chinitz et al. 2008, J Electrocardiol 41:281; Surawicz & Knilans 2008, Chou's Electrocardiography in Clinical Practice,
+6th ed.
 """
 
 import csv
