@@ -1,5 +1,7 @@
 """Composed rules: conditions as cited rules over findings that the checkpoint was trained on."""
 
+import re
+
 import pytest
 import torch
 
@@ -100,6 +102,15 @@ def test_every_rule_uses_measured_findings_only_and_is_cited():
 
     assert findings <= set(load_measured_findings())
     assert all(any(character.isdigit() for character in source) for source in sources)
+
+
+def test_a_work_is_cited_alike_by_all_rules():
+    sources = [alternative["source"] for rule in load_composed_rules() for alternative in rule["alternatives"]]
+    citations = [re.findall(r"([A-Z][\w-]+ (?:et al\.|& [A-Z]\w+) \d{4}), ([^,;]+)", source) for source in sources]
+    works = {citation for found in citations for citation in found}
+
+    assert [source for source, found in zip(sources, citations, strict=True) if not found] == []
+    assert len({name for name, _ in works}) == len(works)
 
 
 def test_every_rule_answers_for_a_finding_of_the_terminology():
