@@ -12,7 +12,6 @@ should be 1 % or less of 800,000. Memory should not grow with the number of repo
 first should be 1.2 or less.
 """
 
-import argparse
 import json
 import logging
 import os
@@ -26,6 +25,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.csv
+from command_line import make_parser
 
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
@@ -126,7 +126,7 @@ def run_extraction(table: Path, output_dir: Path) -> dict:
 
 def main() -> None:
     """Measure each size and print the figures."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = make_parser(__doc__)
     parser.add_argument("--statements", type=Path, help="Text file with one statement a line.")
     parser.add_argument("--num_records", type=int, nargs="+", default=[80_000, 800_000], help="Reports of each table.")
     arguments = parser.parse_args()

@@ -9,7 +9,6 @@ more than `--time_limit_s`. MATLAB files without a header are left out: `scipy.i
 damaged ones.
 """
 
-import argparse
 import faulthandler
 import logging
 import shutil
@@ -24,6 +23,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 import wfdb
+from command_line import make_parser, start_logging
 
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
@@ -95,13 +95,12 @@ def damage(content: bytes, generator: np.random.Generator) -> bytes:
 
 def main() -> None:
     """Read damaged files until the time is over."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser = make_parser(__doc__)
     parser.add_argument("--seconds", type=float, default=60, help="How long to go on.")
     parser.add_argument("--seed", type=int, default=0, help="Another seed damages in other ways.")
     parser.add_argument("--time_limit_s", type=float, default=10, help="Longest time one file may take.")
     arguments = parser.parse_args()
-    logging.basicConfig(format="%(message)s")
-    logger.setLevel(logging.INFO)
+    start_logging(logger)
     warnings.simplefilter("ignore")  # NumPy's about odd numbers in damaged samples
     folder = Path(tempfile.mkdtemp(prefix="fuzz_"))
     generator, outcomes, ends = np.random.default_rng(arguments.seed), Counter(), time.monotonic() + arguments.seconds

@@ -34,7 +34,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import torch
 import yaml
-from datasets import disable_progress_bars
+from command_line import make_parser, start_logging, write_report
 from flops import count_flops, find_peak_tflops
 from loading import iterate_strips, simulate_corpus
 from steps import Batch, make_batch, make_model, make_query_step
@@ -202,7 +202,7 @@ def pretraining_flags(num_steps: int, output_dir: Path, arguments: argparse.Name
 def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     """Flags of the command line."""
     num_workers = max(1, (os.cpu_count() or 1) - 2)
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = make_parser(__doc__)
     parser.add_argument("--encoders", nargs="+", default=list(ENCODERS), help="Presets to measure.")
     parser.add_argument(
         "--batch_sizes", nargs="+", type=int, default=[1024, 512, 256], help="Strips of a step, one for each encoder."
@@ -228,9 +228,7 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
 
 def main(argv: list[str] | None = None) -> None:
     """Measure, print, pretrain, write."""
-    logging.basicConfig(level=logging.WARNING, format="%(message)s")
-    logger.setLevel(logging.INFO)
-    disable_progress_bars()
+    start_logging(logger)
     arguments = parse_arguments(argv)
     if arguments.device == "cuda" and not torch.cuda.is_available():
         raise SystemExit("There is no GPU here. Start this on a machine that has one, or try it with `--device cpu`.")
@@ -238,19 +236,12 @@ def main(argv: list[str] | None = None) -> None:
     device = describe_device(torch.device(arguments.device))
     logger.info(f"{device}, PyTorch {torch.__version__}")
     arguments.output_dir.mkdir(parents=True, exist_ok=True)
-    figures = measure_encoders(arguments)
-    settings = {name: str(value) for name, value in vars(arguments).items()}
-    report: dict[str, Any] = {"device": device, "torch": torch.__version__, "settings": settings}
-    report["steps"] = [asdict(line) for line in figures]
-    write_report(report, arguments.output_dir)
+    steps = measure_encoders(arguments)
+    figures: dict[str, Any] = {"device": device, "steps": [asdict(line) for line in steps]}
+    write_report(arguments.output_dir / "gpu_results.json", arguments, **figures)
     if arguments.pretraining_minutes:
-        report["pretraining"] = pretrain(figures[0].loaded_step_s, arguments)
-        write_report(report, arguments.output_dir)
-
-
-def write_report(report: dict[str, Any], output_dir: Path) -> None:
-    """Write gpu_results.json."""
-    (output_dir / "gpu_results.json").write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+        figures["pretraining"] = pretrain(steps[0].loaded_step_s, arguments)
+        write_report(arguments.output_dir / "gpu_results.json", arguments, **figures)
 
 
 if __name__ == "__main__":

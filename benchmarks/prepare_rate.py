@@ -9,7 +9,6 @@ counts, the report at the end does not. The records are simulated, in the layout
 cache. Each figure is the best of `--num_repeats` turns.
 """
 
-import argparse
 import logging
 import shutil
 import sys
@@ -23,7 +22,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import wfdb
-from datasets import disable_progress_bars
+from command_line import make_parser, start_logging
 
 from datasets_scripts import BUILDERS
 from datasets_scripts.prepare import prepare_corpus
@@ -78,10 +77,8 @@ def measure(source: Path, output_dir: Path, paths: list[Path]) -> dict[str, floa
 
 def main() -> None:
     """Write the records, measure, print."""
-    logging.basicConfig(level=logging.WARNING, format="%(message)s")
-    logger.setLevel(logging.INFO)
-    disable_progress_bars()
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    start_logging(logger)
+    parser = make_parser(__doc__)
     parser.add_argument("--num_records", type=int, default=2000, help="Records to write and read.")
     parser.add_argument("--num_repeats", type=int, default=3, help="Turns of which the best counts.")
     arguments = parser.parse_args()

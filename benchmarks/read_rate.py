@@ -31,7 +31,8 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 import numpy as np
 import pyarrow as pa
 import wfdb
-from datasets import Dataset, disable_progress_bars
+from command_line import make_parser, start_logging
+from datasets import Dataset
 
 from datasets_scripts import load_corpus
 from datasets_scripts.prepare import prepare_corpus
@@ -110,10 +111,8 @@ def measure_memory_elsewhere(task: str, folder: Path) -> float:
 
 def main() -> None:
     """Write the records, measure, print."""
-    logging.basicConfig(level=logging.WARNING, format="%(message)s")
-    logger.setLevel(logging.INFO)
-    disable_progress_bars()
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    start_logging(logger)
+    parser = make_parser(__doc__)
     parser.add_argument("--num_records", type=int, default=1000, help="Records of the smaller of the two corpora.")
     parser.add_argument("--num_repeats", type=int, default=5, help="Turns of which the best counts.")
     parser.add_argument("--measure_memory", nargs=2, help=argparse.SUPPRESS)

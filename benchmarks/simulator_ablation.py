@@ -22,6 +22,7 @@ from typing import Any
 
 import numpy as np
 import yaml
+from command_line import make_parser
 from datasets import Dataset
 
 from datasets_scripts.schema import corpus_features
@@ -46,7 +47,7 @@ VARIANTS = {
 
 def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     """The command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = make_parser(__doc__)
     parser.add_argument("--data_dir", required=True, help="Folder of PTB-XL, with its tables.")
     parser.add_argument("--output_dir", type=Path, required=True, help="Folder for the table and what it is made of.")
     parser.add_argument("--num_records", type=int, default=8000, help="Simulated records to train on.")

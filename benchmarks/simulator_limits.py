@@ -6,13 +6,13 @@ Writes as JSON the records per second of processor time, the highest voltage, an
 not finite or beyond 20 mV, of which there must be none.
 """
 
-import argparse
 import json
 import sys
 import time
 from collections.abc import Sequence
 
 import numpy as np
+from command_line import make_parser
 
 from datasets_scripts.simulator import SIMULATOR_VERSION, simulate_record
 
@@ -42,7 +42,7 @@ def measure(num_records: int, *, first: int, seed: int) -> dict[str, object]:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Measure and write the figures."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = make_parser(__doc__)
     parser.add_argument("--num_records", type=int, default=2000, help="Records to simulate.")
     parser.add_argument("--first", type=int, default=0, help="Number of the first record.")
     parser.add_argument("--seed", type=int, default=0, help="Seed of the corpus.")

@@ -18,7 +18,6 @@ clock all the same, because its workers are other processes. `--output_file` rec
 """
 
 import argparse
-import json
 import logging
 import sys
 import tempfile
@@ -30,7 +29,7 @@ from typing import NamedTuple
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import torch
-from datasets import disable_progress_bars
+from command_line import add_timing_flags, make_parser, start_logging, write_report
 from loading import iterate_strips, simulate_corpus
 from steps import (
     Batch,
@@ -151,27 +150,22 @@ def pass_through(module: nn.Module, embeds: torch.Tensor) -> None:
 
 def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     """Flags of the command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = make_parser(__doc__)
     parts = ("queries", "reports", "loader", "layers")
     parser.add_argument("--parts", nargs="+", choices=parts, default=parts, help="What to measure.")
     parser.add_argument("--encoders", nargs="+", default=ENCODERS, help="Encoders of the part on queries.")
     parser.add_argument("--batch_size", type=int, default=32, help="Strips of a step.")
     parser.add_argument("--report_batch_size", type=int, default=8, help="Strips of a step in the part on reports.")
-    parser.add_argument("--num_turns", type=int, default=10, help="Turns over which the median is taken.")
     parser.add_argument("--num_records", type=int, default=320, help="Records to simulate for the part on the loader.")
     parser.add_argument("--num_loaded_steps", type=int, default=5, help="Steps of a turn in the part on the loader.")
     parser.add_argument("--num_workers", type=int, default=1, help="Processes that read and prepare strips.")
-    parser.add_argument("--num_threads", type=int, default=2, help="Threads of PyTorch.")
-    parser.add_argument("--clock", choices=CLOCKS, default="wall", help="What a second is.")
-    parser.add_argument("--output_file", type=Path, help="JSON file that receives the figures.")
+    add_timing_flags(parser, num_turns=10)
     return parser.parse_args(argv)
 
 
 def main(argv: list[str] | None = None) -> None:
     """Measure, print, write."""
-    logging.basicConfig(level=logging.WARNING, format="%(message)s")
-    logger.setLevel(logging.INFO)
-    disable_progress_bars()
+    start_logging(logger)
     arguments = parse_arguments(argv)
     torch.set_num_threads(arguments.num_threads)
     torch.manual_seed(0)
@@ -190,9 +184,7 @@ def main(argv: list[str] | None = None) -> None:
             name, rate, base, ratio, aim = comparison
             logger.info(f"{name:<36}{rate:>8.1f}{base:>9.1f}{ratio:>7.2f}  {aim}")
     if arguments.output_file:
-        settings = {name: str(value) for name, value in vars(arguments).items()}
-        report = {"torch": torch.__version__, "settings": settings, "comparisons": comparisons}
-        arguments.output_file.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+        write_report(arguments.output_file, arguments, comparisons=comparisons)
 
 
 if __name__ == "__main__":

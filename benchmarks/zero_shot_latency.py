@@ -9,7 +9,6 @@ a machine that is busy otherwise, `--clock processor --num_threads 1` gives stea
 """
 
 import argparse
-import json
 import logging
 import statistics
 import sys
@@ -21,6 +20,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import torch
+from command_line import add_timing_flags, make_parser, start_logging, write_report
 from steps import make_batch, make_model
 from turns import CLOCKS, compare, take_turns
 
@@ -64,15 +64,11 @@ def repeat(run: Callable[[], Any], num_calls: int) -> Callable[[], None]:
 
 def main(argv: list[str] | None = None) -> None:
     """Measure, print, write."""
-    logging.basicConfig(level=logging.WARNING, format="%(message)s")
-    logger.setLevel(logging.INFO)
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    start_logging(logger)
+    parser = make_parser(__doc__)
     parser.add_argument("--encoders", nargs="+", default=ENCODERS, help="Presets to measure.")
-    parser.add_argument("--num_turns", type=int, default=40, help="Turns over which the median is taken.")
     parser.add_argument("--num_calls", type=int, default=5, help="Calls of each way in a turn.")
-    parser.add_argument("--num_threads", type=int, default=2, help="Threads of PyTorch.")
-    parser.add_argument("--clock", choices=CLOCKS, default="wall", help="What a second is.")
-    parser.add_argument("--output_file", type=Path, help="JSON file that receives the figures.")
+    add_timing_flags(parser, num_turns=40)
     arguments = parser.parse_args(argv)
     torch.set_num_threads(arguments.num_threads)
     torch.manual_seed(0)
@@ -85,9 +81,7 @@ def main(argv: list[str] | None = None) -> None:
         alone, few, many, by_queries, by_more = figure.values()
         logger.info(f"{encoder:<12}{alone:>9.2f}{few:>13.2f}{many:>13.2f}  {by_queries:.2f} {by_more:.2f}")
     if arguments.output_file:
-        settings = {name: str(value) for name, value in vars(arguments).items()}
-        report = {"torch": torch.__version__, "settings": settings, "encoders": figures}
-        arguments.output_file.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+        write_report(arguments.output_file, arguments, encoders=figures)
 
 
 if __name__ == "__main__":
