@@ -19,6 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from datasets import DatasetBuilder, DownloadManager, Features
 from datasets.arrow_writer import TypedSequence
+from threadpoolctl import threadpool_limits
 
 from .corpus_builder import SKIPPED_FILENAME, is_unchanged
 from .signal_quality import measure_quality, stack_measurements
@@ -203,6 +204,7 @@ _worker_builder: list[DatasetBuilder] = []
 def start_worker(builder: DatasetBuilder) -> None:
     """Keep the builder for all shards of this process, and end with the process that started this one."""
     _worker_builder[:] = [builder]
+    threadpool_limits(1, user_api="blas")  # every worker has a core; more threads would only wait, and wait busily
     parent = multiprocessing.parent_process()
     if parent is not None:
         threading.Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()

@@ -9,6 +9,7 @@ from typing import Any, cast
 import numpy as np
 import torch
 from datasets import Dataset
+from threadpoolctl import threadpool_limits
 from torch.utils.data import DataLoader
 
 from modeling_supreme.training_batch import TrainingBatch
@@ -44,13 +45,17 @@ class LoaderSettings:
         """Keywords of a `DataLoader`."""
         options: dict[str, Any] = {"num_workers": self.num_workers, "pin_memory": self.do_pin_memory}
         if self.num_workers:
-            options |= {"prefetch_factor": self.prefetch_factor, "worker_init_fn": ignore_termination}
+            options |= {"prefetch_factor": self.prefetch_factor, "worker_init_fn": start_loader}
         return options
 
 
-def ignore_termination(worker_id: int) -> None:
-    """Leave it to the run, which saves its state first, to end its workers: a SIGTERM often goes to all processes."""
+def start_loader(worker_id: int) -> None:
+    """Leave it to the run, which saves its state first, to end its workers: a SIGTERM often goes to all processes.
+
+    A worker computes on one core, as PyTorch sees to for itself: the threads of BLAS would only wait, and wait busily.
+    """
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    threadpool_limits(1, user_api="blas")
 
 
 class TrainingCollator:

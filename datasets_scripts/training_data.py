@@ -144,7 +144,8 @@ def load_data(arguments: DataArguments, *, seed: int = 0) -> PretrainingData:
     corpora, counts = [], {}
     for corpus_arguments in arguments.corpora:
         corpus = _load_corpus(corpus_arguments, arguments)
-        hidden = [is_hidden(finding, held_out) for finding in corpus.labels.findings]
+        does_remove = arguments.held_out_records == "remove"
+        hidden = [does_remove and is_hidden(finding, held_out) for finding in corpus.labels.findings]
         train, found = drop_hidden(cast(Any, corpus.train), corpus.labels, hidden)
         validation, _ = drop_hidden(cast(Any, corpus.validation), corpus.labels, hidden)
         corpora.append(replace(corpus, train=train, validation=validation))

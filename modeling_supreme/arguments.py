@@ -141,7 +141,14 @@ class DataArguments:
     )
     held_out_findings: list[str] = field(
         default_factory=list,
-        metadata={"help": "Findings hidden from training: their names, wordings and positive records are left out."},
+        metadata={"help": "Findings hidden from training: no query is worded like them, no record has them."},
+    )
+    held_out_records: Literal["remove", "keep"] = field(
+        default="remove",
+        metadata={
+            "help": "Whether records that have a held-out finding are left out too (remove), or stay, labelled with"
+            " everything but its name (keep)."
+        },
     )
     train_fraction: float = field(
         default=1.0,

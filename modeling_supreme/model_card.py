@@ -47,7 +47,7 @@ def write_model_card(
         model_path=model_path,
         corpus=corpus,
         label_source=describe_labels(settings["report_labels"]),
-        held_out=", ".join(results["held_out_findings"]) or "nothing",
+        held_out=describe_held_out(results["held_out_findings"], settings["held_out_records"]),
         ecg_encoder=describe_source(settings["model_name_or_path"] or settings["ecg_encoder"]),
         text_encoder=describe_source(settings["model_name_or_path"] or settings["text_model_name_or_path"]),
         validation_auroc=_format(results["validation_auroc_macro"]),
@@ -58,6 +58,18 @@ def write_model_card(
     )
     card.save(Path(output_dir) / "README.md")
     return card
+
+
+def describe_held_out(findings: list[str], records: str) -> str:
+    """Findings that training never named, and what happened to the records that have them.
+
+    Example:
+        >>> describe_held_out(["pause"], "remove"), describe_held_out(["pause"], "keep")
+        ('pause', 'pause (by name alone: their records stayed)')
+    """
+    if not findings:
+        return "nothing"
+    return ", ".join(findings) + (" (by name alone: their records stayed)" if records == "keep" else "")
 
 
 def describe_corpus(settings: dict[str, Any]) -> str:
