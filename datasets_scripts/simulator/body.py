@@ -29,8 +29,8 @@ DOWER_MATRIX = np.array(
 )
 
 # Spread of the lead field between people and recordings. Relative numbers have no unit.
-# Source: chosen in the feasibility study of this corpus; 0.3 intercostal steps of shared and 0.2 of individual
-# misplacement agree with the 2-3 cm errors reported by Wenger & Kligfield 1996, J Electrocardiol 29:179.
+# Source: chosen in the feasibility study of this corpus. Misplacement is in steps from one chest electrode to the
+# next, of about 5 cm: 2 cm in all, less than the mean of 2.9 cm in Wenger & Kligfield 1996, J Electrocardiol 29:179.
 FIELD_RELATIVE_SD = 0.12
 FIELD_ABSOLUTE_SD = 0.05
 LEAD_GAIN_LOG_SD = 0.08

@@ -1,7 +1,7 @@
 """Textbook criteria, measured on the noiseless dominant beat, so that a label says what the strip shows.
 
-Limits: Thygesen et al. 2018, Circulation 138:e618 (ST, T, infarction); Hancock et al. 2009, J Am Coll Cardiol 53:992
-(voltage); Surawicz et al. 2009, ibid. 53:976 (axis).
+Limits: Thygesen et al. 2018, Circulation 138:e618, Table 2 (ST elevation); Hancock et al. 2009, J Am Coll Cardiol
+53:992 (voltage).
 """
 
 import numpy as np
@@ -10,6 +10,7 @@ from datasets_scripts.simulator.findings import load_measured_findings
 from modeling_supreme.leads import STANDARD_LEADS
 
 
+# Our choice, a usual point of measurement: Thygesen et al. measure at the J point, where a notch or slur counts too.
 ST_POINT_AFTER_J_MS = 60.0
 FAST_ST_POINT_AFTER_J_MS = 30.0  # above 120 per minute T begins too early for the usual point
 FAST_RR_S = 0.5

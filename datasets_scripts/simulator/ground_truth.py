@@ -39,7 +39,7 @@ INFARCT_AGE_NAMES = {
     "recent infarction": "recent myocardial infarction",
     "acute infarction": "acute myocardial infarction",
 }
-# Voltage of a chest lead that readers call high. Source: Hancock et al. 2009, J Am Coll Cardiol 53:992.
+# Voltage of a chest lead, from peak to peak, that counts as high: our choice.
 HIGH_CHEST_VOLTAGE_MV = 4.0
 TALL_T_MV = 1.0
 UPRIGHT_T_MV = 0.03
@@ -230,7 +230,7 @@ def _structural_conditions(diagnosis: Diagnosis, measurements: Mapping[str, floa
 
 
 def _strain_conditions(diagnosis: Diagnosis, measurements: Mapping[str, float]) -> set[str]:
-    """ST-T of thick walls; where it is marked, nobody can tell it from ischaemia (Okin et al. 2001, JACC 38:514)."""
+    """ST-T of thick walls; marked, it counts as ischaemia, which often comes too (Okin et al. 2001, JACC 38:514)."""
     if diagnosis.hypertrophy == "right ventricular hypertrophy":
         has_strain = textbook.has_right_ventricular_strain(measurements)
         return {"right ventricular strain", "secondary st-t changes"} if has_strain else set()

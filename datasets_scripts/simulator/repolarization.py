@@ -1,7 +1,8 @@
 """ST segment and T wave: infarcts, ischaemia, drugs and the many small changes that have no name.
 
 Walls are directions of the heart vector plus a bump on the chest leads above them. Vectors in millivolts.
-Criteria: Thygesen et al. 2018, Circulation 138:e618 (infarction); Rautaharju et al. 2009, ibid. 119:e241 (ST-T, QT).
+Criteria: Thygesen et al. 2018, Circulation 138:e618 (infarction); Rautaharju et al. 2009, J Am Coll Cardiol 53:982
+(ST-T, QT); the sizes are our choice.
 """
 
 from typing import NamedTuple
@@ -180,7 +181,7 @@ def _digitalis(rng: np.random.Generator, activity: VentricularActivity) -> None:
 
 
 def _hyperkalemia(rng: np.random.Generator, activity: VentricularActivity) -> None:
-    """Tall, narrow, pointed T waves; QRS widens when severe. Source: Surawicz & Knilans, Chou's ECG, chapter 22."""
+    """Tall, narrow, pointed T waves; QRS widens when severe. Source: Surawicz & Knilans 2008, Chou's ECG, 6th ed."""
     size = rng.uniform(2.4, 3.6)
     length = max(float(np.linalg.norm(activity.t_vector)), 0.30)
     activity.t_vector = np.array([0.75, 0.45, -0.50]) * length * size / 1.3 + rng.normal(0, 0.05, 3)
@@ -191,7 +192,7 @@ def _hyperkalemia(rng: np.random.Generator, activity: VentricularActivity) -> No
 
 
 def _hypokalemia(rng: np.random.Generator, activity: VentricularActivity) -> None:
-    """Low T, sagging ST and a U wave higher than T. Source: Surawicz & Knilans, Chou's ECG, chapter 22."""
+    """Low T, sagging ST and a U wave higher than T. Source: Weaver & Burchell 1960, Circulation 21:505."""
     activity.t_vector = activity.t_vector * rng.uniform(0.10, 0.45)
     activity.t_near = activity.t_near * 0.3
     activity.st_vector = activity.st_vector - np.array([0.07, 0.05, -0.05]) * rng.uniform(0.7, 1.4)

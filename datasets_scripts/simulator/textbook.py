@@ -1,14 +1,21 @@
 """The textbook criterion of every condition that the shape of the waves decides, in terms of the measurements.
 
-A record claims such a condition only where the noiseless strip meets its criterion. Sources:
+A record claims such a condition only where the noiseless strip meets its criterion. The patterns are those of the
+sources; voltages and durations that these do not state, such as how small a q is none, are our choice. Sources:
 
-- conduction, axis: Surawicz et al. 2009, J Am Coll Cardiol 53:976
-- hypertrophy: Hancock et al. 2009, ibid. 53:992; of the septum: Surawicz & Knilans, Chou's Electrocardiography, ch. 8
-- ST, T, U, QT: Rautaharju et al. 2009, J Am Coll Cardiol 53:982
-- infarction, ischaemia: Thygesen et al. 2018, Circulation 138:e618
-- early repolarisation: Macfarlane et al. 2015, J Am Coll Cardiol 66:470
-- Brugada pattern: Wilde et al. 2002, Eur Heart J 23:1648; pericarditis: Imazio & Gaita 2015, Heart 101:1159
-- digitalis, electrolytes: Surawicz & Knilans, ch. 19 and 22
+- conduction, axis: Surawicz et al. 2009, J Am Coll Cardiol 53:976; incomplete right bundle branch block counts from
+  100 ms (110 ms there), pre-excitation from 110 ms (120 ms there)
+- hypertrophy: Hancock et al. 2009, ibid. 53:992; of the septum: Surawicz & Knilans 2008
+- T, U, QT: Rautaharju et al. 2009, J Am Coll Cardiol 53:982 (QTc from 460 ms in women, 450 ms in men; 460 ms here)
+- short QT: Gollob et al. 2011, J Am Coll Cardiol 57:802
+- infarction, ischaemia: Thygesen et al. 2018, Circulation 138:e618, Tables 2 and 3; loss of R: Zema & Kligfield 1982,
+  Arch Intern Med 142:1145
+- early repolarisation: Macfarlane et al. 2015, J Am Coll Cardiol 66:470; with the raised ST in V2 to V4 that they no
+  longer count, but readers do
+- Brugada pattern: Wilde et al. 2002, Eur Heart J 23:1648 (one lead is enough here)
+- pericarditis: Imazio & Gaita 2015, Heart 101:1159
+- hypokalemia: Weaver & Burchell 1960, Circulation 21:505
+- digitalis, other electrolytes: Surawicz & Knilans 2008, Chou's Electrocardiography in Clinical Practice, 6th ed.
 """
 
 from collections.abc import Callable, Mapping, Sequence

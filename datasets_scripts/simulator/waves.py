@@ -6,11 +6,11 @@ from datasets_scripts.simulator import criteria
 from modeling_supreme.leads import STANDARD_LEADS
 
 
-# Smallest deflection that counts as a wave. Source: CSE Working Party 1985, Eur Heart J 6:815.
+# Smallest deflection that counts as a wave. Source: IEC 60601-2-51:2003, Annex GG.5 (there for 6 ms at least).
 WAVE_MV = 0.03
 LATE_QRS_SHARE = 0.55
-# Q waves that count as pathological. Source: Thygesen et al. 2018, Circulation 138:e618, Table 2 (30 ms and 0.1 mV; in
-# V2 and V3 20 ms or QS); a depth of a quarter of R is the older criterion of the Minnesota code.
+# Q waves that count as pathological. Source: Thygesen et al. 2018, Circulation 138:e618, Table 3 (30 ms and 0.1 mV; in
+# V2 and V3 20 ms or QS); a quarter of R, below which septal q waves count as normal there, is asked for everywhere.
 Q_MS = 30.0
 Q_SEPTAL_LEADS_MS = 20.0
 Q_MV = 0.1
