@@ -8,7 +8,7 @@ from datasets_scripts.simulator import criteria, priors
 from datasets_scripts.simulator.body import INDEPENDENT_LEADS, NUM_INDEPENDENT, limb_lead_matrix, rotation_matrix
 from datasets_scripts.simulator.chance import draw_number
 from datasets_scripts.simulator.diagnosis import ABNORMAL_ACTIVATION, Diagnosis
-from datasets_scripts.simulator.kernels import VentricularActivity, bell
+from datasets_scripts.simulator.kernels import Kernels, VentricularActivity, bell
 
 
 BEFORE_QRS_MS = 60.0
@@ -58,18 +58,19 @@ class BeatTemplate:
         return limb_lead_matrix() @ self.waveform[:, self.onset : end]
 
 
-def fit_duration(activity: VentricularActivity, field: np.ndarray) -> None:
-    """Shift and stretch the kernels of QRS in time until the complex starts at 0 and lasts as long as it says.
+def project_qrs(activity: VentricularActivity, field: np.ndarray) -> Kernels:
+    """Kernels of QRS as the independent leads see them, with the duration that the activity says.
 
-    QRS lasts for as long as the voltage over all leads is above a share of its peak, in place.
+    They are shifted and stretched in time until the complex starts at 0 and the voltage over all leads is above a
+    share of its peak for that long.
     """
+    dipole = activity.dipole
+    seen = Kernels(dipole.weights @ field.T, dipole.centres, dipole.rises, dipole.falls).joined(activity.near_field)
     times = np.arange(-BEFORE_QRS_MS, activity.qrs_duration_ms + AFTER_QRS_MS, FIT_STEP_MS, dtype=np.float32)
-    size = np.sqrt(np.square(_render_qrs(activity, field, times)).sum(axis=0))
-    within = np.flatnonzero(size > QRS_EDGE_SHARE * size.max())
-    onset, offset = times[within[0]], times[within[-1]]
-    stretch = activity.qrs_duration_ms / max(float(offset - onset), FIT_STEP_MS)
-    activity.dipole = activity.dipole.shifted(float(onset), stretch)
-    activity.near_field = activity.near_field.shifted(float(onset), stretch)
+    size = np.square(_render(seen, times)).sum(axis=0)
+    within = np.flatnonzero(size > QRS_EDGE_SHARE**2 * size.max())
+    onset, offset = float(times[within[0]]), float(times[within[-1]])
+    return seen.shifted(onset, activity.qrs_duration_ms / max(offset - onset, FIT_STEP_MS))
 
 
 def render_beat(
@@ -90,18 +91,19 @@ def render_beat(
     Returns:
         `BeatTemplate`: From 60 ms before QRS to 260 ms after T.
     """
-    fit_duration(activity, field)
     step_ms = 1000 / sampling_rate
     times = np.arange(-BEFORE_QRS_MS, activity.qt_ms + AFTER_T_MS, step_ms, dtype=np.float32)
-    waveform, t_peak_ms = _render_repolarization(rng, activity, field, times)
-    num_qrs = int((BEFORE_QRS_MS + activity.qrs_duration_ms + AFTER_QRS_MS) / step_ms)
-    within_qrs = _window_qrs(times[:num_qrs], activity.qrs_duration_ms)
-    waveform[:, :num_qrs] += _render_qrs(activity, field, times[:num_qrs]) * within_qrs
+    repolarization, t_peak_ms = _project_repolarization(rng, activity, field)
+    waveform = _render(repolarization, times)
     first, last = round(BEFORE_QRS_MS / step_ms), int((BEFORE_QRS_MS + activity.qrs_duration_ms) / step_ms)
+    margin = int(QRS_EDGE_MS / step_ms)
+    qrs = slice(first - margin, last + margin)
+    within_qrs = _window_qrs(times[qrs], activity.qrs_duration_ms)
+    waveform[:, qrs] += _render(project_qrs(activity, field), times[qrs]) * within_qrs
     r_peak = np.square(waveform[:, first : last + 1]).sum(axis=0).argmax()
     return BeatTemplate(
         waveform=waveform,
-        onset=round(BEFORE_QRS_MS / step_ms),
+        onset=first,
         qrs_duration_ms=activity.qrs_duration_ms,
         qt_ms=activity.qt_ms,
         t_peak_ms=t_peak_ms,
@@ -111,14 +113,10 @@ def render_beat(
     )
 
 
-def _render_qrs(activity: VentricularActivity, field: np.ndarray, times: np.ndarray) -> np.ndarray:
-    """QRS of the independent leads; shape `(8, num_samples)`, millivolts."""
-    dipole, near = activity.dipole, activity.near_field
-    weights = np.concatenate([field @ dipole.weights.T, near.weights.T], axis=1).astype(np.float32)
-    centres, rises, falls = (
-        np.concatenate(pair).astype(np.float32)[:, None] for pair in zip(dipole[1:], near[1:], strict=True)
-    )
-    return weights @ bell(times, centres, rises, falls)
+def _render(kernels: Kernels, times: np.ndarray) -> np.ndarray:
+    """Voltages of kernels of the independent leads; shape `(8, num_samples)`, millivolts, `float32`."""
+    centres, rises, falls = np.array(kernels[1:], dtype=np.float32)[:, :, None]
+    return kernels.weights.T.astype(np.float32) @ bell(times, centres, rises, falls)
 
 
 def _window_qrs(times: np.ndarray, duration_ms: float) -> np.ndarray:
@@ -128,38 +126,44 @@ def _window_qrs(times: np.ndarray, duration_ms: float) -> np.ndarray:
     return rise * rise * (3 - 2 * rise)
 
 
-def _render_repolarization(
-    rng: np.random.Generator, activity: VentricularActivity, field: np.ndarray, times: np.ndarray
-) -> tuple[np.ndarray, float]:
-    """ST, T and U of the independent leads, shape `(8, num_samples)`, millivolts, and the time of the peak of T."""
+def _project_repolarization(
+    rng: np.random.Generator, activity: VentricularActivity, field: np.ndarray
+) -> tuple[Kernels, float]:
+    """Kernels of ST, T and U as the independent leads see them, and the time of the peak of T."""
     qt, qrs = activity.qt_ms, activity.qrs_duration_ms
     shortness = min(1.0, qt / 400)
     fall = (rng.uniform(26, 40) * shortness + 4) * activity.t_width
     rise = rng.uniform(50, 82) * qt / 400 * activity.t_width
     peak = qt - 2 * fall  # the tangent at the steepest point meets the baseline two standard deviations after the peak
     st_fall = max(30.0, (peak - qrs) * 0.5)
-    waves = [
-        bell(times, qrs + rng.uniform(8, 28) * shortness, rng.uniform(9, 15), st_fall),
-        bell(times, peak, rise, fall),
-        bell(times, peak + 1.6 * fall, fall, fall),
-        bell(times, qt + rng.uniform(50, 75), 24.0, 32.0),
-        bell(times, qrs + 4, 12.0, max(30.0, (peak - qrs) * 0.30)),
-    ]
+    times_ms = np.array(
+        [
+            (qrs + rng.uniform(8, 28) * shortness, rng.uniform(9, 15), st_fall),
+            (peak, rise, fall),
+            (peak + 1.6 * fall, fall, fall),
+            (qt + rng.uniform(50, 75), 24.0, 32.0),
+            (qrs + 4, 12.0, max(30.0, (peak - qrs) * 0.30)),
+        ]
+    )
     t_mv = field @ activity.t_vector + activity.t_near
     u_mv = t_mv * rng.uniform(0.03, 0.15) if rng.random() < U_WAVE_PROBABILITY else t_mv * 0.0
     if activity.u_mv:
         upright = field @ U_VECTOR
         u_mv = upright / upright[V3_ROW] * activity.u_mv
     weights = [field @ activity.st_vector + activity.st_near, t_mv, activity.biphasic_near, u_mv, activity.coved_near]
-    return np.stack(weights, axis=1).astype(np.float32) @ np.stack(waves).astype(np.float32), peak
+    return Kernels(np.array(weights), *times_ms.T), peak
 
 
-def frontal_axis_deg(activity: VentricularActivity, field: np.ndarray) -> float:
-    """Electrical axis of the QRS in the frontal plane, from the areas of leads I and II; degrees, 90 is downwards."""
-    areas = np.zeros(NUM_INDEPENDENT)
-    for kernels, projection in ((activity.dipole, field.T), (activity.near_field, np.eye(NUM_INDEPENDENT))):
-        areas += ((kernels.rises + kernels.falls) @ kernels.weights) @ projection
-    return criteria.axis_deg(float(areas[0]), float(areas[1]))
+def _qrs_areas(activity: VentricularActivity) -> tuple[np.ndarray, np.ndarray]:
+    """Areas under QRS but for a factor: of the heart vector, shape `(3,)`, and of the near field in I and II."""
+    dipole, near = activity.dipole, activity.near_field
+    return (dipole.rises + dipole.falls) @ dipole.weights, (near.rises + near.falls) @ near.weights[:, :NUM_LIMB]
+
+
+def _frontal_axis_deg(area: np.ndarray, near_area: np.ndarray, field: np.ndarray) -> float:
+    """Electrical axis of QRS in the frontal plane from its areas in leads I and II; degrees, 90 is downwards."""
+    lead_i, lead_ii = (field[:NUM_LIMB] @ area + near_area).tolist()
+    return criteria.axis_deg(lead_i, lead_ii)
 
 
 def axis_range(diagnosis: Diagnosis) -> priors.Range | None:
@@ -182,14 +186,16 @@ def turn_axis(
     The leads are not exactly perpendicular, so that a turn by the missing angle is repeated a few times. Where the
     heart's position is the cause, T follows half the way.
     """
-    axis = frontal_axis_deg(activity, field)
+    area, near_area = _qrs_areas(activity)
+    axis = _frontal_axis_deg(area, near_area, field)
     if wanted.low <= axis <= wanted.high:
         return
     target = rng.uniform(wanted.low, wanted.high)
+    turn = np.eye(3)
     for _ in range(AXIS_STEPS):
-        missing = np.radians((target - frontal_axis_deg(activity, field) + 180) % 360 - 180)
-        turn = rotation_matrix(missing, 0.0, 0.0).T
-        activity.dipole = activity.dipole._replace(weights=activity.dipole.weights @ turn)
+        missing = np.radians((target - _frontal_axis_deg(area @ turn, near_area, field) + 180) % 360 - 180)
+        turn = turn @ rotation_matrix(missing, 0.0, 0.0).T
+    activity.dipole = activity.dipole._replace(weights=activity.dipole.weights @ turn)
     if turns_t:
         half_turn = rotation_matrix(np.radians((target - axis + 180) % 360 - 180) / 2, 0.0, 0.0).T
         activity.t_vector = activity.t_vector @ half_turn

@@ -3,6 +3,7 @@
 Axes of the heart vector: x to the patient's left, y to the feet, z to the back (Frank's convention).
 """
 
+import math
 from functools import lru_cache
 
 import numpy as np
@@ -59,9 +60,9 @@ def precordial_bump(centre: float, width: float) -> np.ndarray:
 
 def rotation_matrix(frontal: float, horizontal: float, sagittal: float) -> np.ndarray:
     """Rotation of the heart in the chest, angles in radians about the z, y and x axes; shape `(3, 3)`."""
-    cos_f, sin_f = np.cos(frontal), np.sin(frontal)
-    cos_h, sin_h = np.cos(horizontal), np.sin(horizontal)
-    cos_s, sin_s = np.cos(sagittal), np.sin(sagittal)
+    cos_f, sin_f = math.cos(frontal), math.sin(frontal)
+    cos_h, sin_h = math.cos(horizontal), math.sin(horizontal)
+    cos_s, sin_s = math.cos(sagittal), math.sin(sagittal)
     about_z = np.array([[cos_f, -sin_f, 0.0], [sin_f, cos_f, 0.0], [0.0, 0.0, 1.0]])
     about_y = np.array([[cos_h, 0.0, sin_h], [0.0, 1.0, 0.0], [-sin_h, 0.0, cos_h]])
     about_x = np.array([[1.0, 0.0, 0.0], [0.0, cos_s, -sin_s], [0.0, sin_s, cos_s]])

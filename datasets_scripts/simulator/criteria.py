@@ -4,6 +4,9 @@ Limits: Thygesen et al. 2018, Circulation 138:e618, Table 2 (ST elevation); Hanc
 53:992 (voltage).
 """
 
+import math
+from functools import lru_cache
+
 import numpy as np
 
 from datasets_scripts.simulator.findings import load_measured_findings
@@ -20,8 +23,7 @@ SOKOLOW_LYON_MV = load_measured_findings()["sokolow-lyon sum above 3.5 mV"].abov
 CORNELL_MV = {"male": 2.8, "female": 2.0}  # R in aVL + S in V3
 
 ROW = {lead: row for row, lead in enumerate(STANDARD_LEADS)}
-LIMB_ROWS = [ROW[lead] for lead in ("I", "II", "III", "aVR", "aVL", "aVF")]
-CHEST_ROWS = [ROW[lead] for lead in ("V1", "V2", "V3", "V4", "V5", "V6")]
+LIMB_ROWS, CHEST_ROWS = slice(0, ROW["V1"]), slice(ROW["V1"], None)
 
 
 def axis_deg(lead_i: float, lead_ii: float) -> float:
@@ -31,7 +33,7 @@ def axis_deg(lead_i: float, lead_ii: float) -> float:
         >>> round(axis_deg(1.0, 1.0)), round(axis_deg(1.0, 0.5)), round(axis_deg(0.0, 1.0))
         (30, 0, 90)
     """
-    return float(np.degrees(np.arctan2((2 * lead_ii - lead_i) / np.sqrt(3), lead_i)))
+    return math.degrees(math.atan2((2 * lead_ii - lead_i) / math.sqrt(3), lead_i))
 
 
 def limb_voltage_mv(qrs: np.ndarray) -> float:
@@ -72,10 +74,12 @@ def hypertrophy_ratio(qrs: np.ndarray, sex: str) -> float:
     return max(sokolow_lyon / SOKOLOW_LYON_MV, cornell / CORNELL_MV[sex])
 
 
+@lru_cache(maxsize=2)
 def st_elevation_limits_mv(sex: str) -> np.ndarray:
     """What counts as ST elevation in each lead, in millivolts; shape `(12,)`."""
     limits = np.full(len(STANDARD_LEADS), ST_ELEVATION_MV)
     limits[[ROW["V2"], ROW["V3"]]] = ST_ELEVATION_V2_V3_MV[sex]
+    limits.setflags(write=False)
     return limits
 
 

@@ -29,7 +29,7 @@ class Kernels(NamedTuple):
 
     def joined(self, other: "Kernels") -> "Kernels":
         """These kernels followed by `other`."""
-        return Kernels(*(np.concatenate(pair) for pair in zip(self, other, strict=True)))
+        return Kernels(*map(np.concatenate, zip(self, other, strict=True))) if len(other.centres) else self
 
 
 def one_kernel(weights: np.ndarray, centre: float, width: float, fall: float | None = None) -> Kernels:
@@ -57,7 +57,8 @@ def bell(
         [0.607, 1.0, 0.607]
     """
     distance = times - centre
-    return np.exp(-0.5 * (distance / np.where(distance < 0, rise, fall)) ** 2)
+    widths = distance / np.where(distance < 0, rise, fall)
+    return np.exp(-0.5 * widths * widths)
 
 
 @dataclass

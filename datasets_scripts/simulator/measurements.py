@@ -1,5 +1,7 @@
 """Exact measurements of a noiseless strip: intervals, axis, and the voltages of every wave in every lead."""
 
+import itertools
+import math
 from collections.abc import Sequence
 from functools import lru_cache
 
@@ -18,6 +20,7 @@ from modeling_supreme.leads import STANDARD_LEADS
 PER_MS = SAMPLING_RATE / 1000
 STEP_MS = 1000 / SAMPLING_RATE
 WIDE_QRS_MS = 120.0
+NET_ROWS = [criteria.ROW["I"], criteria.ROW["II"]]  # of which the electrical axis is made
 # Where T is looked for and how far beyond its end; the U wave lies behind it.
 T_SEARCH_AFTER_J_MS = 95.0
 T_SEARCH_SHARE = 0.45
@@ -60,7 +63,8 @@ def measure_beat(beat: BeatTemplate, *, rr_s: float, sex: str) -> dict[str, floa
     Returns:
         `dict[str, float]`: By name; what is measured in every lead has twelve entries, as in `"st_mv_V2"`.
     """
-    corrected_rr_s = float(np.clip(rr_s, *priors.QT_RR_LIMITS_S))
+    shortest_s, longest_s = priors.QT_RR_LIMITS_S
+    corrected_rr_s = min(max(rr_s, shortest_s), longest_s)
     from_onset = limb_lead_matrix() @ beat.waveform[:, beat.onset :]
     j = int(beat.qrs_duration_ms * PER_MS)
     qrs = from_onset[:, : j + 1]
@@ -70,14 +74,14 @@ def measure_beat(beat: BeatTemplate, *, rr_s: float, sex: str) -> dict[str, floa
     waves["st_mv"] = from_onset[:, j + int(st_after_ms * PER_MS)]
     waves["st_elevation_ratio"] = waves["st_mv"] / criteria.st_elevation_limits_mv(sex)
     waves |= _measure_t(beat, from_onset)
-    net = qrs.sum(axis=1)
+    net_i, net_ii = qrs[NET_ROWS].sum(axis=1).tolist()
     sokolow_lyon_mv, cornell_mv = criteria.voltage_sums_mv(qrs)
     return {
         "qrs_ms": beat.qrs_duration_ms,
         "qt_ms": beat.qt_ms,
-        "qtc_ms": beat.qt_ms / float(np.sqrt(corrected_rr_s)),
-        "qtc_fridericia_ms": beat.qt_ms / float(np.cbrt(corrected_rr_s)),
-        "axis_deg": criteria.axis_deg(float(net[criteria.ROW["I"]]), float(net[criteria.ROW["II"]])),
+        "qtc_ms": beat.qt_ms / math.sqrt(corrected_rr_s),
+        "qtc_fridericia_ms": beat.qt_ms / corrected_rr_s ** (1 / 3),
+        "axis_deg": criteria.axis_deg(net_i, net_ii),
         "limb_voltage_mv": criteria.limb_voltage_mv(qrs),
         "chest_voltage_mv": criteria.chest_voltage_mv(qrs),
         "sokolow_lyon_mv": sokolow_lyon_mv,
@@ -94,12 +98,13 @@ def _measure_t(beat: BeatTemplate, from_onset: np.ndarray) -> dict[str, np.ndarr
     start = int((beat.qrs_duration_ms + after_j_ms) * PER_MS)
     t_wave = from_onset[:, start : int((beat.qt_ms + T_TAIL_MS) * PER_MS)]
     u_first, u_last = (int((beat.qt_ms + ms) * PER_MS) for ms in U_WINDOW_MS)
-    t_mv = criteria.extreme_of_t(t_wave)
+    high, low = t_wave.max(axis=1), t_wave.min(axis=1)
+    t_size_mv = np.maximum(high, -low)
     return {
-        "t_mv": t_mv,
-        "t_size_mv": np.abs(t_mv),
-        "t_high_mv": t_wave.max(axis=1),
-        "t_low_mv": t_wave.min(axis=1),
+        "t_mv": np.where(t_size_mv == high, high, low),
+        "t_size_mv": t_size_mv,
+        "t_high_mv": high,
+        "t_low_mv": low,
         "u_mv": from_onset[:, u_first:u_last].max(axis=1),
     }
 
@@ -116,7 +121,7 @@ def measure_p_wave(template: PTemplate) -> dict[str, float]:
 
 def measure_rhythm(rhythm: Rhythm, *, qrs_ms: float) -> dict[str, float]:
     """Measure rates, intervals between events, and count events; `qrs_ms` is the width of the usual beat."""
-    intervals = rhythm.rr_s
+    beats, intervals = rhythm.seen_beats, rhythm.rr_s
     p_waves = [wave for wave in rhythm.p_waves if 0 <= wave.time < STRIP_DURATION_S]
     early_wide, early_narrow = _count_early(rhythm.early_beats, is_wide=qrs_ms >= WIDE_QRS_MS)
     measured = {
@@ -128,27 +133,28 @@ def measure_rhythm(rhythm: Rhythm, *, qrs_ms: float) -> dict[str, float]:
         "flutter_per_min": 60.0 * (rhythm.flutter_hz or 0.0),
         "num_early_wide": float(early_wide),
         "num_early_narrow": float(early_narrow),
-        "longest_wide_run": float(_longest_wide_run(rhythm.seen_beats, is_wide=qrs_ms >= WIDE_QRS_MS)),
-        "num_ventricular_spikes": float(len(rhythm.seen_beats) * rhythm.is_ventricular_paced),
+        "longest_wide_run": float(_longest_wide_run(beats, is_wide=qrs_ms >= WIDE_QRS_MS)),
+        "num_ventricular_spikes": float(len(beats) * rhythm.is_ventricular_paced),
         "num_atrial_spikes": float(len(p_waves) * rhythm.is_atrial_paced),
     }
     if len(intervals) > 2:
         measured["rr_variation"] = float(intervals.std() / intervals.mean())
         measured["longest_rr_s"] = float(intervals.max())
-    period = _period_of_early_beats(rhythm.seen_beats)
-    return measured | ({"early_period": period} if period else {}) | _measure_pr(rhythm, p_waves)
+    period = _period_of_early_beats(beats)
+    return measured | ({"early_period": period} if period else {}) | _measure_pr(beats, p_waves)
 
 
-def _measure_pr(rhythm: Rhythm, p_waves: Sequence[PWaveEvent]) -> dict[str, float]:
+def _measure_pr(beats: Sequence[Beat], p_waves: Sequence[PWaveEvent]) -> dict[str, float]:
     """PR interval of the beats in their turn, and its range; rate of the atria."""
-    usual = [beat for beat in rhythm.seen_beats if not beat.is_early and beat.p_time is not None]
-    intervals_ms = [(beat.time - beat.p_time) * 1000 for beat in usual if beat.p_time is not None]
+    intervals_ms = [
+        (beat.time - beat.p_time) * 1000 for beat in beats if beat.p_time is not None and not beat.is_early
+    ]
     measured: dict[str, float] = {}
     if intervals_ms:
-        measured["pr_ms"] = float(np.mean(intervals_ms))
-        measured["pr_range_ms"] = float(np.ptp(intervals_ms))
+        measured["pr_ms"] = sum(intervals_ms) / len(intervals_ms)
+        measured["pr_range_ms"] = max(intervals_ms) - min(intervals_ms)
     if len(p_waves) > 2:
-        measured["atrial_rate_per_min"] = float(60.0 / np.diff([wave.time for wave in p_waves]).mean())
+        measured["atrial_rate_per_min"] = 60.0 * (len(p_waves) - 1) / (p_waves[-1].time - p_waves[0].time)
     return measured
 
 
@@ -156,9 +162,9 @@ def _count_blocked(p_waves: Sequence[PWaveEvent], rhythm: Rhythm) -> int:
     """P waves that a QRS complex should have followed but did not; those of early wide beats do not count."""
     if rhythm.is_dissociated:
         return len(p_waves)
-    wide_times = np.array([beat.time for beat in rhythm.beats if beat.kind == "ventricular"])
+    wide_times = [beat.time for beat in rhythm.beats if beat.kind == "ventricular"]
     blocked = [wave.time for wave in p_waves if not wave.is_conducted and wave.time < STRIP_DURATION_S - 0.4]
-    return sum(not (np.abs(wide_times - time) < 0.7).any() for time in blocked)
+    return sum(all(abs(wide - time) >= 0.7 for wide in wide_times) for time in blocked)
 
 
 def _count_early(early_beats: Sequence[Beat], *, is_wide: bool) -> tuple[int, int]:
@@ -178,6 +184,6 @@ def _longest_wide_run(beats: Sequence[Beat], *, is_wide: bool) -> int:
 
 def _period_of_early_beats(beats: Sequence[Beat]) -> float:
     """Beats from one early beat to the next, if always the same over three of them; else 0."""
-    places = np.flatnonzero([beat.is_early for beat in beats])
-    gaps = np.diff(places)
-    return float(gaps[0]) if len(gaps) >= 2 and (gaps == gaps[0]).all() else 0.0
+    places = [place for place, beat in enumerate(beats) if beat.is_early]
+    gaps = [second - first for first, second in itertools.pairwise(places)]
+    return float(gaps[0]) if len(gaps) >= 2 and len(set(gaps)) == 1 else 0.0

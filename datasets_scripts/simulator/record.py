@@ -227,11 +227,12 @@ def _simulate(
         measurements |= measure_p_wave(next(iter(p_waves.values())))
     findings = find_measured(measurements)
     conditions = find_conditions(diagnosis, rhythm, measurements)
-    noise = draw_noise(rng, tracing.leads.shape[1], settings.noise_scale)
+    strip = draw_noise(rng, tracing.leads.shape[1], settings.noise_scale)
+    strip += tracing.leads
     return SimulatedRecord(
         record_id=record_id,
         patient_id=patient.patient_id,
-        strip=to_standard_leads(acquire(rng, tracing.leads + noise, scale=settings.noise_scale)),
+        strip=to_standard_leads(acquire(rng, strip, scale=settings.noise_scale)),
         conditions=conditions,
         report=write_report(rng, conditions, findings=findings, style=settings.report),
         age=patient.person.age,

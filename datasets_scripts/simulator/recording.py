@@ -1,6 +1,6 @@
 """A whole strip without noise: beats, atrial waves and pacing spikes laid on the time axis."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -112,7 +112,8 @@ def draw_beat(rng: np.random.Generator, setting: Setting) -> tuple[BeatTemplate,
     is_large = diagnosis.is_ventricular or diagnosis.hypertrophy != "none" or diagnosis.has_high_voltage
     factor *= voltage_limit(twelve * factor, is_large=is_large)
     factors = lead_factors(rng, factor, diagnosis)
-    return replace(template, waveform=template.waveform * factors[:, None]), factors
+    np.multiply(template.waveform, factors[:, None], out=template.waveform)
+    return template, factors
 
 
 def _activate(rng: np.random.Generator, setting: Setting) -> VentricularActivity:
@@ -141,7 +142,7 @@ def _activate(rng: np.random.Generator, setting: Setting) -> VentricularActivity
 def keep_wide(activity: VentricularActivity, diagnosis: Diagnosis) -> None:
     """Bring the duration of QRS back into the limits that define the conduction disorder, in place."""
     low, high = priors.QRS_LIMITS_MS.get(diagnosis.conduction, priors.QRS_LIMITS_MS["normal conduction"])
-    activity.qrs_duration_ms = float(np.clip(activity.qrs_duration_ms, low, high))
+    activity.qrs_duration_ms = min(max(activity.qrs_duration_ms, low), high)
 
 
 def _add(leads: np.ndarray, waveform: np.ndarray, start: int, scale: float) -> None:
@@ -172,7 +173,8 @@ def draw_foci(rng: np.random.Generator, setting: Setting, beat: BeatTemplate) ->
         activity.qt_ms = beat.qt_ms * 1.05 + 25
         template = render_beat(rng, activity, setting.field, SAMPLING_RATE)
         factor = voltage_limit(limb_lead_matrix() @ template.waveform, is_large=True)
-        foci.append(replace(template, waveform=template.waveform * np.float32(factor)))
+        np.multiply(template.waveform, np.float32(factor), out=template.waveform)
+        foci.append(template)
     return foci
 
 
@@ -181,13 +183,14 @@ def _add_beats(rng: np.random.Generator, tracing: Tracing, setting: Setting) -> 
     rhythm = setting.rhythm
     swing = draw_number(rng, priors.RESPIRATORY_VOLTAGE_SHARE)
     spike = _draw_spike(rng, setting.field @ VENTRICULAR_SPIKE_VECTOR, VENTRICULAR_SPIKE_MV)
-    scales = 1 + rng.normal(0, BEAT_VOLTAGE_SD, len(rhythm.beats))
-    for beat, scale in zip(rhythm.beats, scales, strict=True):
-        breathing = np.sin(2 * np.pi * rhythm.respiration_hz * beat.time + rhythm.respiration_phase)
+    times_s = np.array([beat.time for beat in rhythm.beats])
+    breathing = np.sin(2 * np.pi * rhythm.respiration_hz * times_s + rhythm.respiration_phase)
+    scales = 1 + rng.normal(0, BEAT_VOLTAGE_SD, len(times_s)) + swing * breathing
+    for beat, scale in zip(rhythm.beats, scales.tolist(), strict=True):
         is_focus = beat.kind == "ventricular" and beat.is_early
         template = tracing.foci[beat.focus] if is_focus else tracing.beat
         start = round(beat.time * SAMPLING_RATE) - template.onset
-        _add(tracing.leads, template.waveform, start, float(scale + swing * breathing))
+        _add(tracing.leads, template.waveform, start, scale)
         if rhythm.is_ventricular_paced:
             _add_spike(tracing.leads, spike, beat.time - 0.006)
             if setting.diagnosis.pacing == "biventricular":
@@ -230,9 +233,10 @@ def _add_atria(rng: np.random.Generator, tracing: Tracing, setting: Setting) -> 
         leads += draw_fibrillation_waves(rng, lead_field, leads.shape[1])
     spike = _draw_spike(rng, setting.field @ ATRIAL_SPIKE_VECTOR, ATRIAL_SPIKE_MV)
     offset_s = P_WINDOW_MS[0] / 1000
-    for time, kind, _ in rhythm.p_waves:
+    scales = 1 + rng.normal(0, P_VOLTAGE_SD, len(rhythm.p_waves))
+    for (time, kind, _), scale in zip(rhythm.p_waves, scales.tolist(), strict=True):
         start = round((time + offset_s) * SAMPLING_RATE)
-        _add(leads, tracing.p_waves[kind].waveform, start, 1 + rng.normal(0, P_VOLTAGE_SD))
+        _add(leads, tracing.p_waves[kind].waveform, start, scale)
         if rhythm.is_atrial_paced:
             _add_spike(leads, spike, time - 0.004)
 
@@ -283,4 +287,6 @@ def to_standard_leads(independent: np.ndarray) -> np.ndarray:
     """
     scale = np.float32(MICROVOLTS_PER_MILLIVOLT)
     strip = limb_lead_matrix() @ np.rint(independent * scale)
-    return np.rint(strip, out=strip) / scale
+    np.rint(strip, out=strip)
+    strip /= scale
+    return strip

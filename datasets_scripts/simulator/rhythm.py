@@ -1,6 +1,8 @@
 """When things happen: P waves, conducted beats, early beats, blocks and pacing on one time axis."""
 
 from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import pairwise
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -57,6 +59,8 @@ class PWaveEvent(NamedTuple):
 class Rhythm:
     """All events of a recording, in seconds from its start.
 
+    What follows from the events is computed when it is first asked for: ask once all of them are there.
+
     Attributes:
         beats (`list[Beat]`):
             QRS complexes in the order of their onsets.
@@ -87,12 +91,12 @@ class Rhythm:
     respiration_hz: float = 0.25
     respiration_phase: float = 0.0
 
-    @property
+    @cached_property
     def seen_beats(self) -> list[Beat]:
         """Beats whose onset lies within the strip."""
         return [beat for beat in self.beats if 0 <= beat.time < STRIP_DURATION_S]
 
-    @property
+    @cached_property
     def early_beats(self) -> list[Beat]:
         """Premature beats that lie well within the strip."""
         low, high = SEEN_EDGE_S, STRIP_DURATION_S - SEEN_EDGE_S
@@ -103,7 +107,7 @@ class Rhythm:
         """Number of `early_beats`."""
         return len(self.early_beats)
 
-    @property
+    @cached_property
     def rr_s(self) -> np.ndarray:
         """Intervals between successive beats of the strip, in seconds."""
         return np.diff([beat.time for beat in self.seen_beats])
@@ -114,15 +118,15 @@ class Rhythm:
         intervals = self.rr_s
         return float(intervals.mean()) if len(intervals) else STRIP_DURATION_S
 
-    @property
+    @cached_property
     def usual_rr_s(self) -> float:
         """Interval that the QT interval follows: of the beats that are not early and follow none, in seconds."""
         usual = [
             second.time - first.time
-            for first, second in zip(self.beats, self.beats[1:], strict=False)
+            for first, second in pairwise(self.beats)
             if not first.is_early and not second.is_early
         ]
-        return float(np.mean(usual)) if usual else self.mean_rr_s
+        return sum(usual) / len(usual) if usual else self.mean_rr_s
 
     @property
     def ventricular_rate_per_min(self) -> float:

@@ -13,6 +13,7 @@ LATE_QRS_SHARE = 0.55
 # V2 and V3 20 ms or QS); a quarter of R, below which septal q waves count as normal there, is asked for everywhere.
 Q_MS = 30.0
 Q_SEPTAL_LEADS_MS = 20.0
+Q_LIMITS_MS = np.array([Q_SEPTAL_LEADS_MS if lead in ("V2", "V3") else Q_MS for lead in STANDARD_LEADS])
 Q_MV = 0.1
 Q_SHARE_OF_R = 0.25
 
@@ -31,32 +32,28 @@ def measure_qrs(qrs: np.ndarray, *, step_ms: float) -> dict[str, np.ndarray]:
         highest voltage in the last part of QRS), all positive and 0 where the wave is missing; `q_ms`, `s_ms`,
         `broad_r_ms`, `r_to_s` and `q_excess` (above 1 where Q is pathological).
     """
-    num_samples = qrs.shape[1]
-    order = np.arange(num_samples)
-    is_up, is_down = qrs > WAVE_MV, qrs < -WAVE_MV
-    has_up = is_up.any(axis=1)
-    first_up = np.where(has_up, is_up.argmax(axis=1), num_samples)
-    is_before_r = order < first_up[:, None]
-    q_mv = np.maximum(-np.where(is_before_r, qrs, 0.0).min(axis=1), 0.0)
-    q_ms = ((qrs < 0) & is_before_r & (q_mv > WAVE_MV)[:, None]).sum(axis=1) * step_ms
-    r_mv = np.where(has_up, qrs.max(axis=1), 0.0)
-    after_r = np.where((order > first_up[:, None]), qrs, 0.0)
-    s_at = after_r.argmin(axis=1)
+    order = np.arange(qrs.shape[1])
+    is_up = qrs > WAVE_MV
+    peak, has_up = qrs.max(axis=1), is_up.any(axis=1)
+    first_up = np.where(has_up, is_up.argmax(axis=1), len(order))
+    before_r = np.where(order < first_up[:, None], qrs, 0.0)
+    after_r = qrs - before_r
+    q_mv = np.maximum(-before_r.min(axis=1), 0.0)
+    q_ms = np.where(q_mv > WAVE_MV, (before_r < 0).sum(axis=1) * step_ms, 0.0)
+    r_mv = np.where(has_up, peak, 0.0)
     s_mv = np.maximum(-after_r.min(axis=1), 0.0)
-    is_s = (order > first_up[:, None]) & is_down
-    r_before_s = np.where(order < s_at[:, None], qrs, 0.0).max(axis=1)
-    after_s = np.where(order > s_at[:, None], qrs, 0.0).max(axis=1)
-    r_prime_mv = np.where((r_before_s > WAVE_MV) & (s_at > 0), np.maximum(after_s, 0.0), 0.0)
-    broad = np.where(has_up & ~is_down.any(axis=1), is_up.sum(axis=1) * step_ms, 0.0)
+    before_s = np.where(order < after_r.argmin(axis=1)[:, None], qrs, 0.0)
+    has_r_before_s = (before_s.max(axis=1) > WAVE_MV) & (s_mv > 0)
+    has_down = np.maximum(q_mv, s_mv) > WAVE_MV
     return {
         "q_mv": q_mv,
         "q_ms": q_ms,
         "r_mv": r_mv,
-        "s_mv": np.maximum(s_mv, np.where(has_up, 0.0, q_mv)),
-        "s_ms": is_s.sum(axis=1) * step_ms,
-        "r_prime_mv": r_prime_mv,
-        "late_r_mv": np.maximum(qrs[:, int(LATE_QRS_SHARE * num_samples) :].max(axis=1), 0.0),
-        "broad_r_ms": broad,
+        "s_mv": np.where(has_up, s_mv, q_mv),
+        "s_ms": (after_r < -WAVE_MV).sum(axis=1) * step_ms,
+        "r_prime_mv": np.where(has_r_before_s, (qrs - before_s).max(axis=1), 0.0),
+        "late_r_mv": np.maximum(qrs[:, int(LATE_QRS_SHARE * len(order)) :].max(axis=1), 0.0),
+        "broad_r_ms": np.where(has_down, 0.0, is_up.sum(axis=1) * step_ms),
         "r_to_s": r_mv / np.maximum(np.maximum(s_mv, q_mv), WAVE_MV),
         "q_excess": q_excess(q_mv, q_ms, r_mv),
     }
@@ -69,9 +66,6 @@ def q_excess(q_mv: np.ndarray, q_ms: np.ndarray, r_mv: np.ndarray) -> np.ndarray
         >>> q_excess(np.full(12, 0.2), np.full(12, 45.0), np.full(12, 0.4))[1].tolist()
         1.5
     """
-    limit_ms = np.full(len(STANDARD_LEADS), Q_MS)
-    limit_ms[[criteria.ROW["V2"], criteria.ROW["V3"]]] = Q_SEPTAL_LEADS_MS
-    depth = np.minimum(q_mv / Q_MV, q_mv / np.maximum(Q_SHARE_OF_R * r_mv, 1e-6))
-    excess = np.minimum(depth, q_ms / limit_ms)
+    excess = np.minimum(q_mv / np.maximum(Q_SHARE_OF_R * r_mv, Q_MV), q_ms / Q_LIMITS_MS)
     excess[criteria.ROW["aVR"]] = 0.0  # looks at the cavity: always negative
     return excess
