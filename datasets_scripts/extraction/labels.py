@@ -201,24 +201,6 @@ def iterate_labels(table: pa.Table) -> Iterator[tuple[str, tuple[tuple[str, ...]
             yield str(record_id), tuple(tuple(part or ()) for part in names)
 
 
-def load_labels(path: str | Path) -> pd.DataFrame:
-    """Read the labels that the extraction wrote.
-
-    Args:
-        path (`str` or `Path`):
-            The folder given with `--output_dir`, or the file `labels.parquet` in it.
-
-    Returns:
-        `pandas.DataFrame`: One row per record: `record_id` and the lists `positive`, `uncertain` and `negative`.
-
-    Raises:
-        FileNotFoundError: If the extraction has not written there.
-        ValueError: If the file is no Parquet file or lacks a column.
-    """
-    rows = [(record_id, *map(list, names)) for record_id, names in iterate_labels(load_labels_table(path))]
-    return pd.DataFrame(rows, columns=pd.Index(LABELS_SCHEMA.names))
-
-
 def count_by_finding(counts: LabelCounts, codes: Mapping[str, tuple[str, str]]) -> pd.DataFrame:
     """The vocabulary of a corpus with the number of records per finding and certainty, most frequent first.
 
