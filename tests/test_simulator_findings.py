@@ -116,6 +116,23 @@ def test_every_beat_of_the_strip_is_annotated_with_its_kind():
     assert {"NV" in "".join(symbols), "NN" in "".join(symbols)} == {True, False}
 
 
+@pytest.mark.parametrize(
+    ("condition", "note"),
+    [
+        ("ectopic atrial rhythm", "(EAR"),
+        ("atrial bigeminy", "(AB"),
+        ("ventricular bigeminy", "(B"),
+        ("complete av block", "(B3"),
+        ("ventricular tachycardia", "(VT"),
+        ("non-sustained ventricular tachycardia", "(N"),
+    ],
+)
+def test_the_rhythm_is_annotated_as_wfdb_writes_it(condition, note):
+    record = simulate_record(2, seed=1, condition=condition, settings=CLEAN)
+
+    assert [mark.aux_note for mark in record.annotations if mark.symbol == "+"] == [note]
+
+
 def test_recordings_of_a_patient_share_the_shape_of_the_beat():
     healthy = [index for index in range(0, 60, 2) if simulate_record(index, seed=8).diagnosis.is_healthy][:6]
     shapes = [

@@ -10,21 +10,25 @@ from datasets_scripts.simulator.rhythm import Beat, Rhythm
 # Which wave the brackets around it belong to. Source: ecgpuwave, field `num` of its annotations (PhysioNet).
 P_WAVE, QRS_COMPLEX, T_WAVE = 0, 1, 2
 BLOCK_SYMBOLS = {"left bundle branch block": "L", "right bundle branch block": "R"}
-# Source: MIT-BIH Arrhythmia Database Directory, rhythm annotations.
+# The first that is true of a strip names its rhythm. Source: MIT-BIH Arrhythmia Database Directory, rhythm
+# annotations; EAR and B3: dbnotes.c of its tools (Moody 1990).
 RHYTHM_NOTES = {
     "atrial fibrillation": "(AFIB",
     "atrial flutter": "(AFL",
     "ventricular bigeminy": "(B",
     "ventricular trigeminy": "(T",
-    "ventricular tachycardia": "(VT",
     "accelerated idioventricular rhythm": "(IVR",
     "supraventricular tachycardia": "(SVTA",
-    "ectopic atrial rhythm": "(AB",
+    "ectopic atrial rhythm": "(EAR",
+    "atrial bigeminy": "(AB",
     "junctional rhythm": "(NOD",
     "paced rhythm": "(P",
     "second degree av block": "(BII",
+    "complete av block": "(B3",
     "wolff-parkinson-white pattern": "(PREX",
     "sinus bradycardia": "(SBR",
+    "non-sustained ventricular tachycardia": "(N",  # a run in sinus rhythm, of the kind that comes next
+    "ventricular tachycardia": "(VT",
 }
 
 
