@@ -62,19 +62,20 @@ RHYTHM_CODES = (
     *("SVARR", "BIGU", "AFLT", "SVTAC", "PSVT", "TRIGU"),
 )
 
-_CLASSES_OF_CODE = {
+# Superclass and subclass of each diagnostic code.
+CLASSES_OF_CODE = {
     code: (superclass, subclass)
     for superclass, subclasses in DIAGNOSTIC_CODES.items()
     for subclass, codes in subclasses.items()
     for code in codes
 }
-ALL_CODES = tuple(dict.fromkeys((*_CLASSES_OF_CODE, *FORM_CODES, *RHYTHM_CODES)))
+ALL_CODES = tuple(dict.fromkeys((*CLASSES_OF_CODE, *FORM_CODES, *RHYTHM_CODES)))
 
 # Names of the labels of each configuration, in the order of their indices.
 LABEL_NAMES = {
     "superclass": tuple(DIAGNOSTIC_CODES),
     "subclass": tuple(subclass for subclasses in DIAGNOSTIC_CODES.values() for subclass in subclasses),
-    "diagnostic": tuple(_CLASSES_OF_CODE),
+    "diagnostic": tuple(CLASSES_OF_CODE),
     "form": FORM_CODES,
     "rhythm": RHYTHM_CODES,
     "all": ALL_CODES,
@@ -195,7 +196,7 @@ def labels_of(codes: list[str], config_name: str) -> list[str]:
         >>> labels_of(["1AVB"], "hierarchy")
         ['superclass:CD', 'subclass:_AVB', '1AVB']
     """
-    classes = [_CLASSES_OF_CODE[code] for code in codes if code in _CLASSES_OF_CODE]
+    classes = [CLASSES_OF_CODE[code] for code in codes if code in CLASSES_OF_CODE]
     carried = {
         "superclass": {superclass for superclass, _ in classes},
         "subclass": {subclass for _, subclass in classes},
@@ -221,7 +222,7 @@ def check_statements(path: Path) -> None:
         )
         for code, row in table.iterrows()
     }
-    expected = {code: (_CLASSES_OF_CODE.get(code), code in FORM_CODES, code in RHYTHM_CODES) for code in ALL_CODES}
+    expected = {code: (CLASSES_OF_CODE.get(code), code in FORM_CODES, code in RHYTHM_CODES) for code in ALL_CODES}
     differing = sorted(str(code) for code in read.keys() | expected.keys() if read.get(code) != expected.get(code))
     if differing:
         raise ValueError(

@@ -1,6 +1,8 @@
-"""Fixtures shared by all tests: caches in a temporary folder, real records, a small corpus and tiny models."""
+"""Shared by all tests: caches in a temporary folder, real records, a small corpus, tiny models and the scripts."""
 
+import importlib.util
 import os
+import sys
 import tempfile
 
 
@@ -20,9 +22,10 @@ import pandas as pd  # noqa: E402
 import pytest  # noqa: E402
 import wfdb  # noqa: E402
 
-from datasets_scripts.ptb_xl import ALL_CODES, DIAGNOSTIC_CODES, FORM_CODES, RHYTHM_CODES  # noqa: E402
+from datasets_scripts.ptb_xl import ALL_CODES, CLASSES_OF_CODE, FORM_CODES, RHYTHM_CODES  # noqa: E402
 
 
+ROOT = Path(__file__).resolve().parents[1]
 PTB_XL_LEADS = ["I", "II", "III", "AVR", "AVL", "AVF", "V1", "V2", "V3", "V4", "V5", "V6"]
 
 # One per record of `ptb_xl_dir`, twice in turn; record 6 and 16 have neither a diagnosis nor a form.
@@ -104,19 +107,13 @@ def make_ptb_xl_row(ecg_id):
 
 def write_scp_statements(path):
     """The columns of the official table that a reader needs; tests marked `data` read the real one."""
-    classes = {
-        code: (superclass, subclass)
-        for superclass, subclasses in DIAGNOSTIC_CODES.items()
-        for subclass, codes in subclasses.items()
-        for code in codes
-    }
     rows = {
         code: {
-            "diagnostic": 1.0 if code in classes else None,
+            "diagnostic": 1.0 if code in CLASSES_OF_CODE else None,
             "form": 1.0 if code in FORM_CODES else None,
             "rhythm": 1.0 if code in RHYTHM_CODES else None,
-            "diagnostic_class": classes.get(code, (None, None))[0],
-            "diagnostic_subclass": classes.get(code, (None, None))[1],
+            "diagnostic_class": CLASSES_OF_CODE.get(code, (None, None))[0],
+            "diagnostic_subclass": CLASSES_OF_CODE.get(code, (None, None))[1],
         }
         for code in ALL_CODES
     }
@@ -134,6 +131,40 @@ def forbidden_folder():
         os.seteuid(user)
 
 
+def make_corpus_row(record_id, signal, **columns):
+    """A row of a corpus: ten seconds of all leads at 500 Hz, without a label of the only one; or the columns given."""
+    return {
+        "record_id": record_id,
+        "patient_id": record_id,
+        "signal": signal,
+        "lead_mask": [True] * 12,
+        "num_samples": 5000,
+        "sampling_rate_original": 500,
+        "num_samples_original": 5000,
+        "window_start_s": 0.0,
+        "age": 50.0,
+        "sex": "female",
+        "report": "",
+        "statements": [],
+        "labels": [],
+        "label_mask": [True],
+        **columns,
+    }
+
+
+@pytest.fixture(scope="session")
+def load_mixture(ptb_xl_dir):
+    """A function that loads simulated records, made on the fly, beside those of PTB-XL, with every finding."""
+    from datasets_scripts.training_data import load_data
+    from modeling_supreme.arguments import DataArguments
+
+    def load(config_name, **options):
+        names, configs = ["simulated", "ptb_xl"], ["none", config_name]
+        return load_data(DataArguments(names, configs, [str(ptb_xl_dir)], on_the_fly=True, min_positives=1, **options))
+
+    return load
+
+
 def rows_by_id(corpus):
     """Rows of all splits by record id, with labels as names and signals as arrays."""
     names = corpus["train"].features["labels"].feature.names
@@ -143,6 +174,15 @@ def rows_by_id(corpus):
         for split, rows in corpus.items()
         for row in rows
     }
+
+
+def load_script(name):
+    """A script as a module, wherever pytest was started, and under another name than the library `evaluate` has."""
+    spec = importlib.util.spec_from_file_location(f"{name}_script", ROOT / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,5 @@
 """`evaluate.py`: scores are the model's, figures follow from `predictions.parquet`, and the library keeps its name."""
 
-import importlib.util
 import json
 import logging
 import os
@@ -13,6 +12,7 @@ import pandas as pd
 import pytest
 import torch
 from accelerate import Accelerator
+from conftest import ROOT, load_script
 from sklearn.metrics import roc_auc_score
 from transformers import AutoModel, AutoProcessor, pipeline
 
@@ -28,19 +28,7 @@ from modeling_supreme import (
 from modeling_supreme.queries import encode_query_wordings
 
 
-ROOT = Path(__file__).resolve().parents[1]
-
-
-def load_script():
-    """The script under another name than the library's."""
-    spec = importlib.util.spec_from_file_location("evaluate_script", ROOT / "evaluate.py")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["evaluate_script"] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-script = load_script()
+script = load_script("evaluate")
 
 
 def run_in_root(*command):

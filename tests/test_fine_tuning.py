@@ -1,21 +1,19 @@
 """`train.py --objective classification`: a probe or a fine-tuned model, chosen on validation, tested once."""
 
-import importlib.util
 import json
 import shutil
-import sys
-from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
-from accelerate.state import AcceleratorState, GradientState
 from datasets import Dataset
 from huggingface_hub import ModelCard
 from safetensors.torch import load_file
 from sklearn.metrics import roc_auc_score
+from test_train import script
+from test_train import train as train_for_results
 from transformers import AutoFeatureExtractor, AutoModelForSequenceClassification
 
 from datasets_scripts.training_data import draw_fraction, load_data
@@ -23,7 +21,6 @@ from modeling_supreme.arguments import DataArguments, ModelArguments, ObjectiveA
 from modeling_supreme.fine_tuning import build_classifier, check_classification
 
 
-ROOT = Path(__file__).resolve().parents[1]
 SUPERCLASSES = {
     "normal ecg",
     "myocardial infarction",
@@ -33,25 +30,9 @@ SUPERCLASSES = {
 }
 
 
-def load_script():
-    """The script as a module, wherever pytest was started."""
-    spec = importlib.util.spec_from_file_location("fine_tuning_script", ROOT / "train.py")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["fine_tuning_script"] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-script = load_script()
-
-
 def train(output_dir, flags):
     """Run the script in this process."""
-    # Accelerate keeps its settings for the life of a process
-    AcceleratorState._reset_state(reset_partial_state=True)
-    GradientState._reset_state()
-    script.main([*flags, "--output_dir", str(output_dir)])
-    return SimpleNamespace(dir=output_dir, results=read_json(output_dir / "train_results.json"))
+    return SimpleNamespace(dir=output_dir, results=train_for_results(output_dir, flags))
 
 
 def read_json(path):

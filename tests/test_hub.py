@@ -4,14 +4,12 @@ import json
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
-from conftest import make_microvolts
+from conftest import ROOT, make_microvolts
 from hub_server import run_hub
 
 
-ROOT = Path(__file__).parents[1]
 CORPUS, MODEL = "group/simulated-ecg", "group/supreme-tiny"
 
 

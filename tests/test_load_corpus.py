@@ -7,14 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import make_microvolts, write_ptb_xl_record
+from conftest import ROOT, make_microvolts, write_ptb_xl_record
 from datasets import Dataset, DatasetDict
 
 from datasets_scripts import BUILDERS, load_corpus
 from datasets_scripts.ptb_xl import PtbXl
 
 
-ROOT = Path(__file__).parents[1]
 RECORD_4 = "records500/00000/00004_hr"
 
 

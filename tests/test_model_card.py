@@ -1,14 +1,13 @@
 """`write_model_card`: a card whose every figure is that of the run, and whose metadata the Hub reads."""
 
-from pathlib import Path
-
 import pytest
+from conftest import ROOT
 from huggingface_hub import ModelCard
 
 from modeling_supreme.model_card import describe_corpus, write_model_card
 
 
-TEMPLATE = Path(__file__).resolve().parents[1] / "model_card.md"
+TEMPLATE = ROOT / "model_card.md"
 
 SETTINGS = {
     "model_name_or_path": None,
@@ -24,6 +23,7 @@ SETTINGS = {
     "lr_scheduler_type": "cosine",
     "seed": 7,
     "hub_model_id": None,
+    "held_out_records": "remove",
 }
 RESULTS = {
     "num_steps": 900,

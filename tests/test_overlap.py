@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+from conftest import make_corpus_row
 from datasets import Dataset
 
 from datasets_scripts.overlap import find_overlap, hash_strip, main
@@ -36,22 +37,9 @@ def make_signal(seed):
 
 def make_row(record_id, patient_id=None, *, seed=None, signal=None, lead_mask=ALL_LEADS, num_samples=5000):
     seed = int.from_bytes(record_id.encode(), "big") if seed is None else seed
-    return {
-        "record_id": record_id,
-        "patient_id": patient_id,
-        "signal": make_signal(seed) if signal is None else signal,
-        "lead_mask": lead_mask,
-        "num_samples": num_samples,
-        "sampling_rate_original": 500,
-        "num_samples_original": num_samples,
-        "window_start_s": 0.0,
-        "age": None,
-        "sex": None,
-        "report": None,
-        "statements": [],
-        "labels": [],
-        "label_mask": [True],
-    }
+    signal = make_signal(seed) if signal is None else signal
+    columns = {"lead_mask": lead_mask, "num_samples": num_samples, "num_samples_original": num_samples}
+    return make_corpus_row(record_id, signal, patient_id=patient_id, **columns)
 
 
 def summarise(overlap):

@@ -3,13 +3,12 @@
 import ast
 import configparser
 import sys
-from pathlib import Path
 
 import pytest
+from conftest import ROOT
 from setuptools import find_packages
 
 
-ROOT = Path(__file__).parents[1]
 REMOTE_CODE = sorted(
     path
     for pattern in ("modeling_*", "configuration_*", "feature_extraction_*", "processing_*", "pipeline_*", "leads")

@@ -15,14 +15,13 @@ import datasets
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from conftest import make_microvolts, write_ptb_xl_record
+from conftest import ROOT, make_microvolts, write_ptb_xl_record
 
 from datasets_scripts import BUILDERS, load_corpus, prepare
 from datasets_scripts.prepare import main, prepare_corpus
 from datasets_scripts.shards import plan_shards, start_worker, write_shard, write_shard_in_worker
 
 
-ROOT = Path(__file__).parents[1]
 RECORD_4 = "records500/00000/00004_hr"
 
 

@@ -1,9 +1,8 @@
 """Every recipe in configs/ is read by the script it is for, and names what exists."""
 
-from pathlib import Path
-
 import pytest
 import yaml
+from conftest import ROOT
 
 from datasets_scripts import BUILDERS
 from datasets_scripts.extraction.terminology import load_terminology
@@ -17,7 +16,6 @@ from modeling_supreme.arguments import (
 )
 
 
-ROOT = Path(__file__).resolve().parents[1]
 RECIPES = sorted((ROOT / "configs").glob("*.yaml"))
 
 

@@ -1,13 +1,11 @@
 """`train.py`: a recipe and a corpus in, a checkpoint that says what it learned out; no interruption leaves a trace."""
 
-import importlib.util
 import json
 import logging
 import os
 import subprocess
 import sys
 from itertools import chain
-from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -15,6 +13,7 @@ import pandas as pd
 import pytest
 import torch
 from accelerate.state import AcceleratorState, GradientState
+from conftest import ROOT, load_script, make_corpus_row
 from datasets import Dataset
 from huggingface_hub import ModelCard
 from safetensors.torch import load_file
@@ -29,8 +28,6 @@ from modeling_supreme.arguments import DataArguments
 from modeling_supreme.states import RunState
 
 
-ROOT = Path(__file__).resolve().parents[1]
-
 TINY_VIT = {
     "encoder_type": "vit",
     "patch_size": 250,
@@ -42,16 +39,7 @@ TINY_VIT = {
 }
 
 
-def load_script():
-    """The script as a module, wherever pytest was started."""
-    spec = importlib.util.spec_from_file_location("train_script", ROOT / "train.py")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["train_script"] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-script = load_script()
+script = load_script("train")
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -200,8 +188,8 @@ class InterruptedRunError(Exception):
     """Stands for whatever ends a run early."""
 
 
-def interrupt_after_state(patch, step):
-    """End the run as soon as the state of a step is saved."""
+def train_in_two_parts(output_dir, flags, step):
+    """Train until the state of a step is saved, then resume; returns train_results.json."""
     save = RunState.save
 
     def save_and_stop(states, saved_step, *args, **options):
@@ -209,7 +197,12 @@ def interrupt_after_state(patch, step):
         if saved_step == step:
             raise InterruptedRunError(f"after step {step}")
 
-    patch.setattr(RunState, "save", save_and_stop)
+    flags = [*flags, "--checkpointing_steps", str(step)]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(RunState, "save", save_and_stop)
+        with pytest.raises(InterruptedRunError, match=f"after step {step}"):
+            train(output_dir, flags)
+    return train(output_dir, [*flags, "--resume_from_checkpoint", "latest"])
 
 
 class TestResuming:
@@ -219,18 +212,14 @@ class TestResuming:
         ids=["in an epoch", "after an epoch", "accumulating", "accumulating unevenly"],
     )
     def test_a_resumed_run_ends_with_the_weights_of_an_uninterrupted_one(
-        self, flags, tmp_path, monkeypatch, batch_size, num_accumulated, step
+        self, flags, tmp_path, batch_size, num_accumulated, step
     ):
-        flags = [*flags, "--max_train_steps", "6", "--checkpointing_steps", str(step), "--eval_steps", "2"]
+        flags = [*flags, "--max_train_steps", "6", "--eval_steps", "2"]
         flags += ["--per_device_train_batch_size", str(batch_size)]
         flags += ["--gradient_accumulation_steps", str(num_accumulated)]
         train(tmp_path / "whole", flags)
-        with monkeypatch.context() as patch:
-            interrupt_after_state(patch, step)
-            with pytest.raises(InterruptedRunError, match=f"after step {step}"):
-                train(tmp_path / "resumed", flags)
 
-        results = train(tmp_path / "resumed", [*flags, "--resume_from_checkpoint", "latest"])
+        results = train_in_two_parts(tmp_path / "resumed", flags, step)
 
         assert results["num_steps"] == 6
         assert (tmp_path / "resumed" / "train_log.jsonl").read_text() == (
@@ -384,22 +373,12 @@ def voltage_dir(tmp_path_factory):
     names = ["left ventricular hypertrophy", "hypertrophy"]
     wave = np.sin(2 * np.pi * 1.2 * np.arange(5000) / 500) ** 2
     rows = [
-        {
-            "record_id": f"v{number}",
-            "patient_id": str(number),
-            "signal": np.tile(wave * (200, 2000)[number % 2] * (1 + number / 20), (12, 1)).astype(np.int16),
-            "lead_mask": [True] * 12,
-            "num_samples": 5000,
-            "sampling_rate_original": 500,
-            "num_samples_original": 5000,
-            "window_start_s": 0.0,
-            "age": 50.0,
-            "sex": "female",
-            "report": "",
-            "statements": [],
-            "labels": [0, 1] * (number % 2),
-            "label_mask": [True, True],
-        }
+        make_corpus_row(
+            f"v{number}",
+            np.tile(wave * (200, 2000)[number % 2] * (1 + number / 20), (12, 1)).astype(np.int16),
+            labels=[0, 1] * (number % 2),
+            label_mask=[True, True],
+        )
         for number in range(8)
     ]
     corpus = Dataset.from_list(rows, features=corpus_features(names))
@@ -480,6 +459,13 @@ class TestData:
 
         assert not {"2", "3", "12", "13"} & set(data.corpora[0].train["record_id"])
         assert not [finding for finding in data.findings if "infarction" in finding]
+
+    def test_records_of_a_held_out_finding_can_stay_without_its_name(self, ptb_xl_dir):
+        everything = load_ptb_xl(ptb_xl_dir)
+        data = load_ptb_xl(ptb_xl_dir, held_out_findings=["AF"], held_out_records="keep")
+
+        assert list(data.corpora[0].train["record_id"]) == list(everything.corpora[0].train["record_id"])
+        assert set(everything.findings) - set(data.findings) == {"atrial fibrillation"}
 
     def test_an_unknown_held_out_finding_is_an_error(self, ptb_xl_dir):
         with pytest.raises(ValueError, match=r"`--held_out_findings` names 'vapours'.*terminology\.csv"):

@@ -13,16 +13,15 @@ import pytest
 from datasets import Dataset
 from test_train import (
     ROOT,
-    InterruptedRunError,
     are_equal,
     flags,  # noqa: F401
-    interrupt_after_state,
     load_ptb_xl,
     model_flags,  # noqa: F401
     read_weights,
     record_batches,
     tiny_preset,  # noqa: F401
     train,
+    train_in_two_parts,
 )
 
 from datasets_scripts import load_corpus
@@ -57,18 +56,14 @@ def stream_flags(model_flags, shards_dir):
     ids=["in an epoch", "after an epoch", "accumulating", "accumulating unevenly", "unevenly with workers"],
 )
 def test_a_resumed_run_ends_with_the_weights_of_an_uninterrupted_one(
-    stream_flags, tmp_path, monkeypatch, batch_size, num_accumulated, num_workers, step
+    stream_flags, tmp_path, batch_size, num_accumulated, num_workers, step
 ):
-    flags = [*stream_flags, "--max_train_steps", "6", "--checkpointing_steps", str(step), "--eval_steps", "2"]
+    flags = [*stream_flags, "--max_train_steps", "6", "--eval_steps", "2"]
     flags += ["--per_device_train_batch_size", str(batch_size), "--dataloader_num_workers", str(num_workers)]
     flags += ["--gradient_accumulation_steps", str(num_accumulated)]
     train(tmp_path / "whole", flags)
-    with monkeypatch.context() as patch:
-        interrupt_after_state(patch, step)
-        with pytest.raises(InterruptedRunError, match=f"after step {step}"):
-            train(tmp_path / "resumed", flags)
 
-    train(tmp_path / "resumed", [*flags, "--resume_from_checkpoint", "latest"])
+    train_in_two_parts(tmp_path / "resumed", flags, step)
 
     assert are_equal(read_weights(tmp_path / "resumed"), read_weights(tmp_path / "whole"))
 

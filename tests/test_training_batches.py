@@ -4,6 +4,8 @@ from itertools import chain, islice
 
 import pytest
 import torch
+from threadpoolctl import threadpool_info, threadpool_limits
+from torch.utils.data import DataLoader
 
 from datasets_scripts import load_corpus
 from datasets_scripts.training_batches import LoaderSettings, StreamedSteps, make_steps
@@ -22,19 +24,9 @@ def data(ptb_xl_dir):
 
 
 @pytest.fixture(scope="module")
-def mixture(ptb_xl_dir):
+def mixture(load_mixture):
     """Half of a batch is simulated while training."""
-    return load_data(
-        DataArguments(
-            ["simulated", "ptb_xl"],
-            ["none", "superclass"],
-            [str(ptb_xl_dir)],
-            dataset_weights=[1, 1],
-            on_the_fly=True,
-            num_records=20,
-            min_positives=1,
-        )
-    )
+    return load_mixture("superclass", dataset_weights=[1, 1], num_records=20)
 
 
 @pytest.fixture(scope="module")
@@ -173,3 +165,19 @@ class TestStreamed:
         ids = [[batch.record_ids for batch in source.validation_batches()] for _ in range(2)]
 
         assert ids[0] == ids[1] == [("9", "19")]
+
+
+def test_a_worker_computes_on_one_core():
+    class Threads:
+        """A corpus whose rows say how many threads BLAS may use."""
+
+        def __len__(self):
+            return 1
+
+        def __getitem__(self, index):
+            return [pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"]
+
+    with threadpool_limits(2, user_api="blas"):
+        (threads,) = DataLoader(Threads(), batch_size=None, **LoaderSettings(1, 1, num_workers=1).worker_options())
+
+    assert set(threads) == {1}

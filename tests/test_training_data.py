@@ -9,19 +9,9 @@ from modeling_supreme.arguments import DataArguments
 
 
 @pytest.fixture
-def mixture(ptb_xl_dir):
-    """Simulated records made on the fly beside PTB-XL's superclasses."""
-    return load_data(
-        DataArguments(
-            ["simulated", "ptb_xl"],
-            ["none", "superclass"],
-            [str(ptb_xl_dir)],
-            dataset_weights=[0.7, 0.3],
-            on_the_fly=True,
-            num_records=40,
-            min_positives=1,
-        )
-    )
+def mixture(load_mixture):
+    """Simulated records beside PTB-XL's superclasses."""
+    return load_mixture("superclass", dataset_weights=[0.7, 0.3], num_records=40)
 
 
 class TestMixture:
@@ -46,22 +36,14 @@ class TestMixture:
         assert [(len(corpus.train), len(corpus.validation)) for corpus in mixture.corpora] == [(32, 4), (14, 2)]
         assert mixture.weights == (0.7, 0.3)
 
-    def test_a_held_out_finding_leaves_every_corpus(self, ptb_xl_dir):
-        data = load_data(
-            DataArguments(
-                ["simulated", "ptb_xl"],
-                ["none", "hierarchy"],
-                [str(ptb_xl_dir)],
-                on_the_fly=True,
-                num_records=20,
-                min_positives=1,
-                held_out_findings=["atrial fibrillation", "normal ecg"],
-            )
-        )
+    def test_a_held_out_finding_leaves_every_corpus(self, load_mixture):
+        held_out = ["atrial fibrillation", "normal ecg"]
+
+        data = load_mixture("hierarchy", num_records=20, held_out_findings=held_out)
 
         names = data.corpora[0].train.features["labels"].feature.names
         found = {names[label] for position in range(16) for label in data.corpora[0].train[position]["labels"]}
-        assert not {"atrial fibrillation", "normal ecg"} & {*found, *data.findings}
+        assert not set(held_out) & {*found, *data.findings}
         assert not {"1", "3", "11", "13"} & set(data.corpora[1].train["record_id"])
 
 

@@ -16,8 +16,8 @@ from datasets_scripts.ptb_xl import (
     AGE_CODE_OVER_89,
     AGE_OVER_89,
     ALL_CODES,
+    CLASSES_OF_CODE,
     DATABASE_FILENAME,
-    DIAGNOSTIC_CODES,
     FILENAME_COLUMN,
     FORM_CODES,
     LABEL_NAMES,
@@ -142,21 +142,15 @@ def _make_row(index: int, record: SimulatedRecord) -> dict[str, Any]:
 
 def _write_statements(path: Path) -> None:
     """scp_statements.csv with the columns by which the codes are grouped."""
-    classes = {
-        code: (superclass, subclass)
-        for superclass, subclasses in DIAGNOSTIC_CODES.items()
-        for subclass, codes in subclasses.items()
-        for code in codes
-    }
     terminology = load_terminology()
     rows = {
         code: {
             "description": terminology.find_label(code, config_name="all").name,
-            "diagnostic": 1.0 if code in classes else None,
+            "diagnostic": 1.0 if code in CLASSES_OF_CODE else None,
             "form": 1.0 if code in FORM_CODES else None,
             "rhythm": 1.0 if code in RHYTHM_CODES else None,
-            "diagnostic_class": classes.get(code, (None, None))[0],
-            "diagnostic_subclass": classes.get(code, (None, None))[1],
+            "diagnostic_class": CLASSES_OF_CODE.get(code, (None, None))[0],
+            "diagnostic_subclass": CLASSES_OF_CODE.get(code, (None, None))[1],
         }
         for code in ALL_CODES
     }
