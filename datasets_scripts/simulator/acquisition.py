@@ -21,10 +21,10 @@ FILTER_PRECISION = 1e-7  # of `float32`
 
 
 def apply_filter(leads: np.ndarray, kind: str, corner_hz: float) -> np.ndarray:
-    """Filter with a first-order high-pass or low-pass, as carts do: forwards in time, with the first voltage before it.
+    """Filter as carts do, with one pole, forwards in time, starting as if the first voltage had always been there.
 
     The recursion `y[n] = x[n] + pole * y[n - 1]` is unrolled, z standing for a delay by one sample, into the product
-    of (1 + pole z), (1 + pole^2 z^2), (1 + pole^4 z^4) ...: a few passes over all samples instead of one after another.
+    of (1 + pole z), (1 + pole^2 z^2), (1 + pole^4 z^4) ...: a few passes over the strip, not one sample at a time.
 
     Args:
         leads (`np.ndarray` of shape `(8, num_samples)`):
