@@ -93,7 +93,7 @@ def test_explanations_are_inherited_and_defaults_are_told(capsys):
 
 
 @pytest.mark.parametrize("corpus", list(BUILDERS))
-def test_every_option_of_every_corpus_is_explained(corpus, capsys):
+def test_every_option_of_every_corpus_is_explained(corpus):
     parser = argparse.ArgumentParser()
 
     add_options(parser, BUILDERS[corpus].BUILDER_CONFIG_CLASS)

@@ -248,8 +248,8 @@ class TestBrokenRecords:
         with pytest.raises(ValueError, match=rf'E00002 of challenge2021 cannot be read.*{message}.*on_error="skip"'):
             load(folder)
 
-    @pytest.mark.parametrize(("spoil", "message"), BROKEN.values(), ids=BROKEN)
-    def test_a_broken_record_can_be_left_out(self, folder, spoil, message):
+    @pytest.mark.parametrize("spoil", [spoil for spoil, _ in BROKEN.values()], ids=BROKEN)
+    def test_a_broken_record_can_be_left_out(self, folder, spoil):
         spoil(folder / "g1" / "E00002")
 
         assert set(load(folder, on_error="skip")) == {"E00001", "E00003"}

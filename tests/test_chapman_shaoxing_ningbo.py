@@ -217,8 +217,8 @@ class TestBrokenRecords:
         with pytest.raises(ValueError, match=rf"JS00002 of chapman_shaoxing_ningbo cannot be read.*({message})"):
             load(folder)
 
-    @pytest.mark.parametrize(("spoil", "message"), BROKEN.values(), ids=BROKEN)
-    def test_a_broken_record_can_be_left_out(self, folder, spoil, message):
+    @pytest.mark.parametrize("spoil", [spoil for spoil, _ in BROKEN.values()], ids=BROKEN)
+    def test_a_broken_record_can_be_left_out(self, folder, spoil):
         spoil(folder / "WFDBRecords" / "01" / "010" / "JS00002")
 
         assert set(load(folder, on_error="skip")) == {"JS00001", "JS00101"}

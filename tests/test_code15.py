@@ -239,8 +239,8 @@ def test_a_broken_file_stops_the_reading_with_its_name_and_a_remedy(folder, dama
         load_corpus("code15", data_dir=folder)
 
 
-@pytest.mark.parametrize(("damage", "message"), DAMAGE.values(), ids=DAMAGE)
-def test_a_broken_file_costs_only_its_own_exams(folder, damage, message):
+@pytest.mark.parametrize("damage", [damage for damage, _ in DAMAGE.values()], ids=DAMAGE)
+def test_a_broken_file_costs_only_its_own_exams(folder, damage):
     damage(folder)
 
     assert sorted(load_rows(folder, on_error="skip")) == ["101", "102"]

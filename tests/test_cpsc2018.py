@@ -280,8 +280,8 @@ class TestBrokenFiles:
         with pytest.raises(ValueError, match=rf'A0002 of cpsc2018 cannot be read.*{message}.*on_error="skip"'):
             load(original_dir)
 
-    @pytest.mark.parametrize(("spoil", "message"), BROKEN_RECORDS.values(), ids=BROKEN_RECORDS)
-    def test_a_broken_record_can_be_left_out(self, original_dir, spoil, message):
+    @pytest.mark.parametrize("spoil", [spoil for spoil, _ in BROKEN_RECORDS.values()], ids=BROKEN_RECORDS)
+    def test_a_broken_record_can_be_left_out(self, original_dir, spoil):
         spoil(original_dir / "TrainingSet1" / "A0002.mat")
 
         assert set(load(original_dir, on_error="skip")) == {"A0001", "A0003"}

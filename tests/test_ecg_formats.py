@@ -235,7 +235,7 @@ class TestFormats:
         with pytest.raises(ValueError, match=r"rec\.edf: none of its signals \(.*SpO2\) is a standard lead\. Pass"):
             read_ecg(tmp_path / "rec.edf")
 
-    def test_a_lead_without_a_voltage_is_refused(self, tmp_path, heard):
+    def test_a_lead_without_a_voltage_is_refused(self, tmp_path):
         write_edf(tmp_path / "rec.edf", make_microvolts(), STANDARD_LEADS, unit="mmHg")
 
         with pytest.raises(ValueError, match=r"rec\.edf: lead I is stored without a scale to mV \(mmHg\)\. Scale it"):

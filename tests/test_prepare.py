@@ -121,7 +121,7 @@ class TestFolder:
         assert "- name: train\n    num_bytes: " in card
         assert "num_examples: 14" in card
 
-    def test_a_shard_without_rows_leaves_no_gap_in_the_numbers(self, ptb_xl_dir, broken_dir, tmp_path):
+    def test_a_shard_without_rows_leaves_no_gap_in_the_numbers(self, broken_dir, tmp_path):
         options = {"data_dir": str(broken_dir), "records_per_shard": 3, "on_error": "skip"}
         (broken_dir / "records500/00000/00001_hr.dat").unlink()
         (broken_dir / "records500/00000/00002_hr.dat").unlink()
@@ -231,7 +231,7 @@ class TestInterruption:
         assert [record["record_id"] for record in report["skipped"]] == ["9", "19"]
         assert report["timing"]["num_records_kept_from_earlier_runs"] == 3
 
-    def test_a_shard_that_lacks_records_is_read_again_once_they_arrive(self, broken_dir, ptb_xl_dir, tmp_path):
+    def test_a_shard_that_lacks_records_is_read_again_once_they_arrive(self, broken_dir, tmp_path):
         builder = BUILDERS["ptb_xl"](data_dir=str(broken_dir), cache_dir=str(tmp_path), on_error="skip")
         shard = plan_shards(builder, tmp_path / "shards", records_per_shard=10)["train"][0]
         write_shard(builder, shard)

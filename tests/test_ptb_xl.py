@@ -333,8 +333,8 @@ class TestBrokenRecords:
         with pytest.raises(ValueError, match=rf'Record 4 of ptb_xl cannot be read.*{message}.*on_error="skip"'):
             load_corpus("ptb_xl", data_dir=changed_dir)
 
-    @pytest.mark.parametrize(("spoil", "message"), BROKEN.values(), ids=BROKEN)
-    def test_a_broken_record_can_be_left_out_and_is_listed(self, changed_dir, tmp_path, spoil, message):
+    @pytest.mark.parametrize("spoil", [spoil for spoil, _ in BROKEN.values()], ids=BROKEN)
+    def test_a_broken_record_can_be_left_out_and_is_listed(self, changed_dir, tmp_path, spoil):
         spoil(changed_dir / "records500/00000/00004_hr")
         builder = PtbXl(data_dir=str(changed_dir), on_error="skip", cache_dir=str(tmp_path / "cache"))
 

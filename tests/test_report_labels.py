@@ -216,7 +216,7 @@ class TestJoining:
         assert (joined[0]["labels"], joined[0]["label_mask"]) == ([], [False] * 4)
         assert "1 of 2 records have no report labels" in caplog.text
 
-    def test_labels_that_the_corpus_has_are_replaced_in_their_place(self, labels_path, ptb_xl_dir, tmp_path):
+    def test_labels_that_the_corpus_has_are_replaced_in_their_place(self, ptb_xl_dir, tmp_path):
         corpus = load_corpus("ptb_xl", "all", data_dir=ptb_xl_dir)
         path = write_labels(tmp_path / "own.parquet", {"1": (["sinus rhythm"], ["early repolarization"])})
 
@@ -250,7 +250,7 @@ class TestJoining:
         assert joined["test"].features == joined["train"].features
         assert len(joined["test"]) == 0
 
-    def test_the_signals_are_not_copied(self, labels_path, ptb_xl_dir, tmp_path):
+    def test_the_signals_are_not_copied(self, ptb_xl_dir, tmp_path):
         corpus = load_corpus("ptb_xl", "all", data_dir=ptb_xl_dir, split="train")
         path = write_labels(tmp_path / "own.parquet", {"1": (["sinus rhythm"], [])})
 

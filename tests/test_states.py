@@ -103,7 +103,7 @@ class TestGoingOn:
 
         assert drawn == (torch.rand(1).item(), np.random.rand(), random.random(), random.gauss(0, 1))  # noqa: NPY002
 
-    def test_a_state_of_another_model_is_refused(self, run, tmp_path):
+    def test_a_state_of_another_model_is_refused(self, run):
         state_dir = run.states.save(2, {})
 
         with pytest.raises(
