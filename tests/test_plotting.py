@@ -299,11 +299,13 @@ class TestScores:
 
 
 class TestFiles:
-    @pytest.mark.parametrize("suffix", [".png", ".pdf", ".svg"])
-    def test_the_suffix_chooses_the_format(self, tmp_path, suffix):
+    @pytest.mark.parametrize(("suffix", "start"), [(".png", b"\x89PNG"), (".pdf", b"%PDF"), (".svg", b"<?xml")])
+    def test_the_suffix_chooses_the_format(self, tmp_path, suffix, start):
         draw(title="Record s0001", scores=SCORES, path=tmp_path / f"strip{suffix}")
 
-        assert (tmp_path / f"strip{suffix}").stat().st_size > 10_000
+        content = (tmp_path / f"strip{suffix}").read_bytes()
+        assert content.startswith(start)
+        assert len(content) > 10_000
 
     def test_a_saved_image_has_the_size_of_the_page(self, tmp_path):
         figure = draw(path=tmp_path / "strip.png")
