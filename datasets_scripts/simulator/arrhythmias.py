@@ -3,10 +3,11 @@
 import numpy as np
 
 from datasets_scripts.simulator import priors
-from datasets_scripts.simulator.chance import draw_number, pick
+from datasets_scripts.simulator.chance import Normal, Range, draw_number, pick
 from datasets_scripts.simulator.diagnosis import Diagnosis
 from datasets_scripts.simulator.ectopy import Conduction
 from datasets_scripts.simulator.rhythm import (
+    STRIP_DURATION_S,
     TIMELINE_END_S,
     Beat,
     Rhythm,
@@ -15,6 +16,10 @@ from datasets_scripts.simulator.rhythm import (
     draw_rate,
     interrupt,
 )
+
+
+# By this much the PR interval changes within a strip at least where atria and ventricles are dissociated.
+MIN_DRIFT_S = 0.3
 
 
 def _flutter(rng: np.random.Generator, rhythm: Rhythm) -> None:
@@ -62,13 +67,22 @@ def _beat_regularly(rng: np.random.Generator, rhythm: Rhythm, cycle_s: float, be
         time += cycle_s * (1 + rng.normal(0, 0.005))
 
 
+def _draw_unrelated_rate(rng: np.random.Generator, prior: Normal | Range, other_cycle_s: float) -> float:
+    """Draw a rate per minute that keeps no step with another pacemaker: in step they would seem to conduct."""
+    while True:
+        rate = draw_number(rng, prior)
+        longer, shorter = max(60.0 / rate, other_cycle_s), min(60.0 / rate, other_cycle_s)
+        drift_s = abs(longer - shorter * round(longer / shorter))
+        if drift_s * (STRIP_DURATION_S / longer - 1) >= MIN_DRIFT_S:
+            return rate
+
+
 def _complete_block(rng: np.random.Generator, diagnosis: Diagnosis, rhythm: Rhythm, cycles: np.ndarray) -> None:
     """Atria and ventricles each keep their own time."""
     _add_own_atria(rng, rhythm, cycles)
     is_ventricular = diagnosis.has_ventricular_escape
-    rate = draw_number(
-        rng, priors.VENTRICULAR_ESCAPE_RATE_PER_MIN if is_ventricular else priors.JUNCTIONAL_ESCAPE_RATE_PER_MIN
-    )
+    prior = priors.VENTRICULAR_ESCAPE_RATE_PER_MIN if is_ventricular else priors.JUNCTIONAL_ESCAPE_RATE_PER_MIN
+    rate = _draw_unrelated_rate(rng, prior, float(cycles.mean()))
     beat = Beat(0.0, "ventricular", "E") if is_ventricular else Beat(0.0, "conducted", "j")
     _beat_regularly(rng, rhythm, 60.0 / rate, beat)
 
@@ -79,7 +93,7 @@ def _ventricular_rhythm(rng: np.random.Generator, diagnosis: Diagnosis, rhythm: 
     symbol = "V" if diagnosis.rhythm == "ventricular tachycardia" else "E"
     _beat_regularly(rng, rhythm, 60.0 / rate, Beat(0.0, "ventricular", symbol))
     if rng.random() < priors.VENTRICULAR_RHYTHM_DISSOCIATION_PROBABILITY:
-        atrial_rate = draw_number(rng, priors.RATE_PER_MIN["sinus rhythm"])
+        atrial_rate = _draw_unrelated_rate(rng, priors.RATE_PER_MIN["sinus rhythm"], 60.0 / rate)
         _add_own_atria(rng, rhythm, np.full(int(TIMELINE_END_S * atrial_rate / 60) + 3, 60.0 / atrial_rate))
 
 

@@ -47,10 +47,14 @@ class Conduction:
     def run(self, cycles: np.ndarray) -> None:
         """Conduct impulses at the given intervals, in seconds, until the strip is full."""
         time, count = -self.rng.uniform(0, cycles[0]), int(self.rng.integers(0, 3))
+        was_early = False
         for cycle in cycles:
             count += 1
             is_turn = self.every_nth > 0 and count % self.every_nth == 0
-            if is_turn or (self.probability > 0 and self.rng.random() < self.probability):
+            # A usual beat comes between: early beats in a row would be couplets or runs, which are drawn as such.
+            is_early = is_turn or (not was_early and self.probability > 0 and self.rng.random() < self.probability)
+            was_early = is_early
+            if is_early:
                 time = self._early_beat(time, float(cycle))
             else:
                 self._usual_beat(time)

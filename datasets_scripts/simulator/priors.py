@@ -334,6 +334,7 @@ AXIS_RANGE_DEG = {
     "left anterior fascicular block": Range(-80, -46),
     "bifascicular block": Range(-80, -46),
     "left posterior fascicular block": Range(96, 150),
+    "left bundle branch block": Range(-70, 75),  # R larger than S in lead I
     "left ventricular hypertrophy": Range(-28, 65),
     "right ventricular hypertrophy": Range(93, 150),
     "left axis deviation": Range(-75, -33),
@@ -342,5 +343,7 @@ AXIS_RANGE_DEG = {
 # Electrical axis of P. Source: Surawicz & Knilans 2008, Chou's Electrocardiography in Clinical Practice, 6th ed. (0 to
 # 75 degrees in sinus rhythm); an ectopic P wave lies clearly outside.
 SINUS_P_AXIS_DEG = Range(5, 75)
+MIRRORED_SINUS_P_AXIS_DEG = Range(105, 175)
 ECTOPIC_P_AXIS_DEG = Range(95, 340)
+MIRRORED_ECTOPIC_P_AXIS_DEG = Range(200, 340)
 AXIS_DEVIATION_PROBABILITY = {"left": 0.05, "right": 0.03}

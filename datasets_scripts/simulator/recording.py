@@ -15,6 +15,7 @@ from datasets_scripts.simulator.atria import (
     draw_p_wave,
     draw_retrograde_p_wave,
     heighten,
+    turn_p_axis,
 )
 from datasets_scripts.simulator.beat import (
     BeatTemplate,
@@ -36,6 +37,8 @@ from datasets_scripts.simulator.rhythm import STRIP_DURATION_S, PWaveKind, Rhyth
 
 
 FASCICULAR = frozenset({"left anterior fascicular block", "left posterior fascicular block", "bifascicular block"})
+# Lead V1 faces the large right ventricle and the thick septum, I and V6 the late left wall, however the heart lies.
+POSITION_BOUND = frozenset({"right ventricular hypertrophy", "septal hypertrophy", "left bundle branch block"})
 BEAT_VOLTAGE_SD = 0.015
 HEALTHY_VARIETY = 0.8  # no scars, no fibrosis: fewer notches
 P_VOLTAGE_SD = 0.06
@@ -129,8 +132,7 @@ def _activate(rng: np.random.Generator, setting: Setting) -> VentricularActivity
     if patient.person.sex == "female":
         activity.qrs_duration_ms = max(activity.qrs_duration_ms * priors.FEMALE_QRS_FACTOR, 78.0)
     keep_wide(activity, diagnosis)
-    if diagnosis.hypertrophy == "right ventricular hypertrophy":
-        # A large right ventricle lies behind the sternum, however the heart lay before.
+    if POSITION_BOUND & {diagnosis.hypertrophy, diagnosis.conduction}:
         activity.dipole = activity.dipole._replace(weights=activity.dipole.weights @ patient.position)
     repolarize(rng, activity, diagnosis)
     wanted = axis_range(diagnosis)
@@ -214,10 +216,13 @@ def draw_p_templates(rng: np.random.Generator, setting: Setting, factors: np.nda
     if "sinus" in kinds:
         wave = draw_p_wave(rng, diagnosis, pr_ms=min(intervals_ms, default=None))
         templates["sinus"] = wave.render(lead_field, SAMPLING_RATE)
+        axis = priors.MIRRORED_SINUS_P_AXIS_DEG if diagnosis.is_mirrored else priors.SINUS_P_AXIS_DEG
+        templates["sinus"] = turn_p_axis(rng, templates["sinus"], axis)
         if diagnosis.has_right_atrial_enlargement and not diagnosis.has_low_voltage:
             templates["sinus"] = heighten(rng, templates["sinus"])
     if "ectopic" in kinds:
-        templates["ectopic"] = draw_ectopic_p_wave(rng).render(lead_field, SAMPLING_RATE)
+        axis = priors.MIRRORED_ECTOPIC_P_AXIS_DEG if diagnosis.is_mirrored else priors.ECTOPIC_P_AXIS_DEG
+        templates["ectopic"] = turn_p_axis(rng, draw_ectopic_p_wave(rng).render(lead_field, SAMPLING_RATE), axis)
     if "retrograde" in kinds:
         templates["retrograde"] = draw_retrograde_p_wave(rng).render(lead_field, SAMPLING_RATE)
     return templates

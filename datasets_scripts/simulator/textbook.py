@@ -22,6 +22,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from datasets_scripts.simulator.findings import is_measured
 from datasets_scripts.simulator.measurements import key_of
+from datasets_scripts.simulator.waves import WAVE_MV
 
 
 Measurements = Mapping[str, float]
@@ -59,9 +60,10 @@ def count(
 
 
 def has_left_bundle_branch_block(m: Measurements) -> bool:
-    """QRS of 120 ms or more, V1 mainly negative, R without q in I and V6."""
-    is_left = m["r_to_s_V1"] < 0.5 and m["r_to_s_V6"] > 1.5 and m["r_to_s_I"] > 1
-    return m["qrs_ms"] >= 120 and is_left and m["q_mv_V6"] < 0.06 and m["q_mv_I"] < 0.06 and m["s_ms_V6"] < 40
+    """QRS of 120 ms or more, V1 mainly negative, R without q and without a broad S in I and V6."""
+    is_left = m["r_to_s_V1"] < 0.5 and m["r_to_s_V6"] > 1.5 and m["r_to_s_I"] > 1 and m["r_mv_I"] >= 0.1
+    is_positive = all(m[f"q_mv_{lead}"] < 0.06 and m[f"s_ms_{lead}"] < 40 for lead in ("I", "V6"))
+    return m["qrs_ms"] >= 120 and is_left and is_positive
 
 
 def has_right_bundle_branch_block(m: Measurements) -> bool:
@@ -118,9 +120,9 @@ def has_septal_hypertrophy(m: Measurements) -> bool:
 
 
 def has_left_ventricular_strain(m: Measurements) -> bool:
-    """ST below the line and T inverted or flat in two lateral leads."""
+    """ST depression of 0.05 mV and an inverted T in two lateral leads."""
     leads = ("I", "aVL", "V5", "V6")
-    return count(m, "st_mv", leads, at_most=-0.03) >= 2 and count(m, "t_mv", leads, at_most=0.05) >= 2
+    return count(m, "st_mv", leads, at_most=-0.05) >= 2 and count(m, "t_mv", leads, at_most=-WAVE_MV) >= 2
 
 
 def has_right_ventricular_strain(m: Measurements) -> bool:
