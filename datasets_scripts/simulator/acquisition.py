@@ -11,20 +11,17 @@ import numpy as np
 from datasets_scripts.schema import SAMPLING_RATE
 from datasets_scripts.simulator import priors
 from datasets_scripts.simulator.chance import pick
+from datasets_scripts.simulator.recursion import recur
 
 
 # Independent leads that lose their signal when an electrode comes off: a limb electrode takes part in I or II or both.
 LEADS_OF_ELECTRODE = {"RA": (0, 1), "LA": (0,), "LL": (1,), **{f"V{n}": (n + 1,) for n in range(1, 7)}}
 LOOSE_NOISE_SD_MV = 0.02
 LOOSE_MAINS_MV = 0.05
-FILTER_PRECISION = 1e-7  # of `float32`
 
 
 def apply_filter(leads: np.ndarray, kind: str, corner_hz: float) -> np.ndarray:
     """Filter as carts do, with one pole, forwards in time, starting as if the first voltage had always been there.
-
-    The recursion `y[n] = x[n] + pole * y[n - 1]` is unrolled, z standing for a delay by one sample, into the product
-    of (1 + pole z), (1 + pole^2 z^2), (1 + pole^4 z^4) ...: a few passes over the strip, not one sample at a time.
 
     Args:
         leads (`np.ndarray` of shape `(8, num_samples)`):
@@ -38,7 +35,6 @@ def apply_filter(leads: np.ndarray, kind: str, corner_hz: float) -> np.ndarray:
         `np.ndarray` of the same shape: Millivolts.
     """
     slope = math.tan(math.pi * corner_hz / SAMPLING_RATE)
-    pole = (1 - slope) / (1 + slope)
     filtered = leads - leads[:, :1]
     if kind == "high":
         filtered[:, 1:] -= filtered[:, :-1]
@@ -46,10 +42,7 @@ def apply_filter(leads: np.ndarray, kind: str, corner_hz: float) -> np.ndarray:
     else:
         filtered[:, 1:] += filtered[:, :-1]
         filtered *= np.float32(slope / (1 + slope))
-    delay = 1
-    while delay < leads.shape[1] and abs(pole) ** delay > FILTER_PRECISION:
-        filtered[:, delay:] += np.float32(pole**delay) * filtered[:, :-delay]
-        delay *= 2
+    recur(filtered, (1 - slope) / (1 + slope))
     return filtered if kind == "high" else filtered + leads[:, :1]
 
 

@@ -4,14 +4,15 @@ Noise arises at the nine electrodes, and the leads see differences between them:
 aVL far more than in the chest leads.
 """
 
+import math
 from functools import lru_cache
 
 import numpy as np
-from scipy.fft import irfft
 from scipy.special import ndtri
 
 from datasets_scripts.schema import SAMPLING_RATE
 from datasets_scripts.simulator.body import NUM_INDEPENDENT, NUM_PRECORDIAL
+from datasets_scripts.simulator.recursion import recur
 from datasets_scripts.simulator.rhythm import STRIP_DURATION_S
 
 
@@ -101,11 +102,13 @@ def _draw_muscle(rng: np.random.Generator, num_samples: int) -> np.ndarray:
     level = MUSCLE_SD_MV * np.exp(np.clip(rng.normal(0, MUSCLE_LOG_SD), -2, 1.5))
     levels = level * np.exp(rng.normal(0, ELECTRODE_LOG_SD, (NUM_ELECTRODES, 1)))
     levels[: NUM_LIMB_ELECTRODES - 1] *= ARM_NOISE_FACTOR
-    frequencies = np.arange(num_samples // 2 + 1) * (SAMPLING_RATE / num_samples)
-    amplitudes = 1 / np.sqrt(1 + (frequencies / rng.uniform(*MUSCLE_CORNER_HZ)) ** 2)
-    amplitudes *= num_samples / 2 / np.sqrt(np.square(amplitudes).sum())  # a standard deviation of 1 over time
-    spectrum = _draw_normal(rng, 2 * len(frequencies)).view(np.complex64) * amplitudes.astype(np.float32)
-    return irfft(spectrum, num_samples, axis=1) * levels.astype(np.float32)
+    pole = math.exp(-2 * math.pi * rng.uniform(*MUSCLE_CORNER_HZ) / SAMPLING_RATE)
+    usual = math.sqrt(1 - pole**2)  # makes the standard deviation over time 1
+    noise = _draw_normal(rng, num_samples)
+    noise[:, 0] /= usual  # as if it had gone on before
+    recur(noise, pole)
+    noise *= (usual * levels).astype(np.float32)
+    return noise
 
 
 @lru_cache(maxsize=16)

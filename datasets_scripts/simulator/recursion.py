@@ -1,0 +1,30 @@
+"""First-order recursion over whole strips, which filters and noise are made with."""
+
+import numpy as np
+
+
+PRECISION = 1e-7  # of `float32`
+
+
+def recur(rows: np.ndarray, pole: float) -> None:
+    """Add to each sample the result at the sample before, times `pole`; in place.
+
+    It is unrolled, z standing for a delay by one sample, into the product of (1 + pole z), (1 + pole^2 z^2),
+    (1 + pole^4 z^4) ...: a few passes over all samples instead of one sample at a time.
+
+    Args:
+        rows (`np.ndarray` of shape `(num_rows, num_samples)`):
+            Changed in place; zero is assumed before the first sample.
+        pole (`float`):
+            Between -1 and 1.
+
+    Example:
+        >>> rows = np.array([[1.0, 0.0, 0.0, 2.0]])
+        >>> recur(rows, 0.5)
+        >>> rows.tolist()
+        [[1.0, 0.5, 0.25, 2.125]]
+    """
+    delay = 1
+    while delay < rows.shape[1] and abs(pole) ** delay > PRECISION:
+        rows[:, delay:] += pole**delay * rows[:, :-delay]
+        delay *= 2
