@@ -176,6 +176,13 @@ def rows_by_id(corpus):
     }
 
 
+def write_report_labels(path, records):
+    """A labels.parquet as the extraction writes it; `{record_id: (positive, uncertain, negative)}`, or fewer lists."""
+    rows = [(record_id, *stated, *[[]] * (3 - len(stated))) for record_id, stated in records.items()]
+    pd.DataFrame(rows, columns=["record_id", "positive", "uncertain", "negative"]).to_parquet(path)
+    return path
+
+
 def load_script(name):
     """A script as a module, wherever pytest was started, and under another name than the library `evaluate` has."""
     spec = importlib.util.spec_from_file_location(f"{name}_script", ROOT / f"{name}.py")

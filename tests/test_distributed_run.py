@@ -6,8 +6,8 @@ import json
 import socket
 from types import SimpleNamespace
 
-import pandas as pd
 import pytest
+from conftest import write_report_labels
 from test_train import ROOT, TINY_VIT, model_flags, read_weights, run_python  # noqa: F401
 
 from modeling_supreme.states import list_states
@@ -114,12 +114,10 @@ def find_port():
 def runs(model_flags, ptb_xl_dir, tmp_path_factory):
     """Thirteen records, of some no label is known, in steps of ten: at last two processes have two and one."""
     folder = tmp_path_factory.mktemp("runs")
-    labels = folder / "labels.parquet"
     ids = [str(number) for number in (1, 2, 3, 5, 8, 11, 12, 9)]
     positive = [["sinus rhythm"], ["pause"], ["sinus rhythm", "pause"], [], ["pause"], ["sinus rhythm"], [], ["pause"]]
-    pd.DataFrame({"record_id": ids, "positive": positive, "uncertain": [[]] * 8, "negative": [[]] * 8}).to_parquet(
-        labels
-    )
+    records = {record_id: (findings,) for record_id, findings in zip(ids, positive, strict=True)}
+    labels = write_report_labels(folder / "labels.parquet", records)
     flags = [*model_flags, "--dataset_name", "ptb_xl", "--data_dir", str(ptb_xl_dir), "--min_positives", "1"]
     flags += ["--report_labels", str(labels), "--max_train_samples", "13", "--num_train_epochs", "3"]
     flags += ["--per_device_eval_batch_size", "1", "--gain", "0.2", "--baseline_wander_mv", "0.1", "--eval_steps", "2"]

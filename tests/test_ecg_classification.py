@@ -5,6 +5,7 @@ import math
 
 import pytest
 import torch
+from test_modeling_supreme import fit
 from transformers import AutoModel, AutoModelForSequenceClassification
 
 from modeling_supreme import SupremeEcgConfig, SupremeEcgModel, SupremeForEcgClassification
@@ -53,16 +54,8 @@ def make_labels(num_strips=4):
 
 def learn(model, num_steps=1, num_strips=4):
     """Some steps in training mode; returns the losses before each."""
-    optimizer = torch.optim.AdamW([each for each in model.parameters() if each.requires_grad], lr=5e-3)
-    model.train()
-    losses = []
-    for _ in range(num_steps):
-        loss = model(make_signal(num_strips), labels=make_labels(num_strips)).loss
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        losses.append(loss.item())
-    return losses
+    batch = {"signal": make_signal(num_strips), "labels": make_labels(num_strips)}
+    return fit(model.train(), num_steps=num_steps, learning_rate=5e-3, **batch)
 
 
 def copy_state(model):

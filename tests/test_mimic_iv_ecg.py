@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import wfdb
+from conftest import write_report_labels
 
 from datasets_scripts import load_corpus
 from datasets_scripts.extraction.terminology import load_terminology
@@ -117,18 +118,6 @@ def change_cells(folder, filename, **columns):
         for study_id, value in values.items():
             table.loc[str(study_id), column] = value
     table.to_csv(path, index=False)
-
-
-def write_labels(path, **records):
-    """A labels.parquet as the extraction writes it, from `study=(positive, uncertain)`."""
-    table = {
-        "record_id": [name.removeprefix("s") for name in records],
-        "positive": [positive for positive, _ in records.values()],
-        "uncertain": [uncertain for _, uncertain in records.values()],
-        "negative": [[] for _ in records],
-    }
-    pd.DataFrame(table).to_parquet(path)
-    return path
 
 
 def first_row(folder, **options):
@@ -335,10 +324,12 @@ class TestLabels:
         assert not np.any(corpus["train"]["label_mask"])
 
     def test_extracted_labels_are_joined_by_record(self, mimic_dir, tmp_path):
-        labels = write_labels(
+        labels = write_report_labels(
             tmp_path / "labels.parquet",
-            s40689239=([], []),
-            s40689238=(["inferior myocardial infarction"], ["left ventricular hypertrophy"]),
+            {
+                "40689239": (),
+                "40689238": (["inferior myocardial infarction"], ["left ventricular hypertrophy"]),
+            },
         )
 
         rows = load_corpus("mimic_iv_ecg", data_dir=mimic_dir, split="train", report_labels=str(labels))
@@ -356,9 +347,9 @@ class TestLabels:
         assert rows["label_mask"][:3] == [[False, True, False, True, False], [True] * 5, [False] * 5]
 
     def test_other_labels_are_not_served_from_the_cache(self, mimic_dir, tmp_path):
-        path = write_labels(tmp_path / "labels.parquet", s40689238=(["atrial flutter"], []))
+        path = write_report_labels(tmp_path / "labels.parquet", {"40689238": (["atrial flutter"],)})
         before = first_row(mimic_dir, report_labels=str(path), cache_dir=tmp_path / "cache")
-        write_labels(path, s40689238=([], ["atrial flutter"]))
+        write_report_labels(path, {"40689238": ([], ["atrial flutter"])})
 
         after = first_row(mimic_dir, report_labels=str(path), cache_dir=tmp_path / "cache")
 
@@ -366,7 +357,7 @@ class TestLabels:
         assert (after["labels"], any(after["label_mask"])) == ([], False)
 
     def test_labels_of_another_corpus_are_refused(self, mimic_dir, tmp_path):
-        labels = write_labels(tmp_path / "labels.parquet", s1=(["atrial flutter"], []))
+        labels = write_report_labels(tmp_path / "labels.parquet", {"1": (["atrial flutter"],)})
 
         with pytest.raises(ValueError, match=r"None of 12 records .* report labels\. Extract labels from the reports"):
             first_row(mimic_dir, report_labels=str(labels))

@@ -473,9 +473,9 @@ def assert_gradients_reach_all_but_the_text_encoder(model):
     assert [name for name in flat if not name.endswith("k_proj.bias")] == []
 
 
-def fit(model, *, num_steps, **inputs):
+def fit(model, *, num_steps, learning_rate=3e-3, **inputs):
     """The loss before each step of AdamW."""
-    optimizer = torch.optim.AdamW([each for each in model.parameters() if each.requires_grad], lr=3e-3)
+    optimizer = torch.optim.AdamW([each for each in model.parameters() if each.requires_grad], lr=learning_rate)
     losses = []
     for _ in range(num_steps):
         loss = model(**inputs).loss

@@ -7,6 +7,7 @@ import shutil
 import numpy as np
 import pandas as pd
 import pytest
+from conftest import write_report_labels
 from datasets import Array2D, Dataset, DatasetDict, Features, Value, load_dataset
 from test_mimic_iv_ecg import write_mimic_corpus
 from test_train import TINY_VIT, train
@@ -31,17 +32,8 @@ NAMES = ["early repolarization", "inferior myocardial infarction", "myocardial i
 
 
 def write_labels(path, records):
-    """A labels.parquet as the extraction writes it, from `{record_id: (positive, uncertain)}`."""
-    table = pd.DataFrame(
-        {
-            "record_id": list(records),
-            "positive": [positive for positive, _ in records.values()],
-            "uncertain": [uncertain for _, uncertain in records.values()],
-            "negative": [["atrial flutter"] for _ in records],
-        }
-    )
-    table.to_parquet(path)
-    return path
+    """A labels.parquet from `{record_id: (positive, uncertain)}`; every report denies atrial flutter."""
+    return write_report_labels(path, {name: (*stated, ["atrial flutter"]) for name, stated in records.items()})
 
 
 @pytest.fixture

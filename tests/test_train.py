@@ -9,11 +9,10 @@ from itertools import chain
 from types import SimpleNamespace
 
 import numpy as np
-import pandas as pd
 import pytest
 import torch
 from accelerate.state import AcceleratorState, GradientState
-from conftest import ROOT, load_script, make_corpus_row
+from conftest import ROOT, load_script, make_corpus_row, write_report_labels
 from datasets import Dataset
 from huggingface_hub import ModelCard
 from safetensors.torch import load_file
@@ -472,9 +471,8 @@ class TestData:
             load_ptb_xl(ptb_xl_dir, held_out_findings=["vapours"])
 
     def test_labels_from_reports_take_the_place_of_the_corpus_own(self, ptb_xl_dir, tmp_path):
-        path = tmp_path / "labels.parquet"
-        table = {"record_id": ["1", "2"], "positive": [["inferior myocardial infarction"], []]}
-        pd.DataFrame({**table, "uncertain": [[], ["myocardial infarction"]], "negative": [[], []]}).to_parquet(path)
+        records = {"1": (["inferior myocardial infarction"],), "2": ([], ["myocardial infarction"])}
+        path = write_report_labels(tmp_path / "labels.parquet", records)
 
         data = load_ptb_xl(ptb_xl_dir, report_labels=[str(path)], uncertain_label=0.7)
 
@@ -483,9 +481,8 @@ class TestData:
         np.testing.assert_allclose(targets, [[1, 1], [0, 0.7], [np.nan, np.nan]], rtol=1e-6)
 
     def test_what_a_report_does_not_mention_may_be_unknown(self, ptb_xl_dir, tmp_path):
-        path = tmp_path / "labels.parquet"
-        table = {"record_id": ["1", "2"], "positive": [["atrial flutter"], ["paced rhythm"]]}
-        pd.DataFrame({**table, "uncertain": [[], []], "negative": [["paced rhythm"], []]}).to_parquet(path)
+        records = {"1": (["atrial flutter"], [], ["paced rhythm"]), "2": (["paced rhythm"],)}
+        path = write_report_labels(tmp_path / "labels.parquet", records)
 
         data = load_ptb_xl(ptb_xl_dir, report_labels=[str(path)], unmentioned="unknown")
 
@@ -494,9 +491,8 @@ class TestData:
         np.testing.assert_array_equal(targets, [[1, 0], [np.nan, 1]])
 
     def test_an_uncertain_record_of_a_held_out_finding_leaves_too(self, ptb_xl_dir, tmp_path):
-        path = tmp_path / "labels.parquet"
-        table = {"record_id": ["1", "2"], "positive": [["normal ecg"], ["sinus rhythm"]]}
-        pd.DataFrame({**table, "uncertain": [[], ["atrial flutter"]], "negative": [[], []]}).to_parquet(path)
+        records = {"1": (["normal ecg"],), "2": (["sinus rhythm"], ["atrial flutter"])}
+        path = write_report_labels(tmp_path / "labels.parquet", records)
 
         data = load_ptb_xl(ptb_xl_dir, report_labels=[str(path)], held_out_findings=["atrial flutter"])
 

@@ -3,22 +3,19 @@
 # ruff: noqa: F811  fixtures are imported, and asked for by name
 
 import json
-import os
-import subprocess
-import sys
 from itertools import chain
 
-import pandas as pd
 import pytest
+from conftest import write_report_labels
 from datasets import Dataset
 from test_train import (
-    ROOT,
     are_equal,
     flags,  # noqa: F401
     load_ptb_xl,
     model_flags,  # noqa: F401
     read_weights,
     record_batches,
+    run_python,
     tiny_preset,  # noqa: F401
     train,
     train_in_two_parts,
@@ -125,9 +122,7 @@ def test_labels_from_reports_need_no_labels_in_the_shards(shards_dir, tmp_path):
     Dataset.from_parquet(str(shards_dir / "train-00000-of-00002.parquet"), cache_dir=str(tmp_path)).remove_columns(
         ["labels", "label_mask"]
     ).to_parquet(unlabelled / "train-00000-of-00001.parquet")
-    path = tmp_path / "labels.parquet"
-    table = {"record_id": ["1", "2"], "positive": [["sinus rhythm"], []], "uncertain": [[], []]}
-    pd.DataFrame({**table, "negative": [[], []]}).to_parquet(path)
+    path = write_report_labels(tmp_path / "labels.parquet", {"1": (["sinus rhythm"],), "2": ()})
 
     data = load_data(DataArguments([str(unlabelled)], streaming=True, report_labels=[str(path)], min_positives=1))
 
@@ -150,25 +145,18 @@ def test_options_of_builders_are_refused(option):
 
 
 @pytest.mark.slow
-def test_two_processes_find_the_validation_loss_of_one(stream_flags, ptb_xl_dir, tmp_path):
+def test_two_processes_find_the_validation_loss_of_one(stream_flags, ptb_xl_dir, tmp_path, monkeypatch):
+    monkeypatch.setenv("ACCELERATE_USE_CPU", "true")
     # five records to validate on: two for one process, three for the other
     train_split = load_corpus("ptb_xl", "hierarchy", data_dir=ptb_xl_dir)["train"]
     train_split.to_parquet(tmp_path / "train-00000-of-00001.parquet")
     train_split.select(range(3, 8)).flatten_indices().to_parquet(tmp_path / "validation-00000-of-00001.parquet")
     flags = [*stream_flags, "--dataset_name", str(tmp_path), "--ecg_encoder", "vit_tiny", "--learning_rate", "0"]
     flags += ["--max_train_steps", "2", "--dataloader_num_workers", "1"]
-    launch = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2", str(ROOT / "train.py")]
+    launch = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2", "train.py"]
 
-    run = subprocess.run(
-        [sys.executable, *launch, *flags, "--output_dir", str(tmp_path / "two")],
-        env={**os.environ, "ACCELERATE_USE_CPU": "true", "HF_HOME": str(tmp_path / "home")},
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
+    run_python(tmp_path, *launch, *flags, "--output_dir", tmp_path / "two")
 
-    assert run.returncode == 0, run.stderr
     results = json.loads((tmp_path / "two" / "train_results.json").read_text(encoding="utf-8"))
     expected = train(tmp_path / "one", flags)["validation_loss"]
     assert results["num_strips"] == 2 * 2 * 4

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from conftest import write_report_labels
 from datasets import Dataset
 
 from datasets_scripts.extraction.terminology import load_terminology, normalize_name
@@ -114,16 +115,9 @@ class TestCorpusLabels:
 
 
 def write_labels(folder, **records):
-    """labels.parquet with a pair of positive and uncertain findings per record."""
-    path = folder / "labels.parquet"
-    table = {
-        "record_id": list(records),
-        "positive": [positive for positive, _ in records.values()],
-        "uncertain": [uncertain for _, uncertain in records.values()],
-        "negative": [["atrial flutter"] for _ in records],
-    }
-    pd.DataFrame(table).to_parquet(path)
-    return path
+    """labels.parquet from `record_id=(positive, uncertain)`; every report denies atrial flutter."""
+    stated = {name: (*findings, ["atrial flutter"]) for name, findings in records.items()}
+    return write_report_labels(folder / "labels.parquet", stated)
 
 
 class TestReportLabels:
