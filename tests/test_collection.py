@@ -51,8 +51,10 @@ def test_no_test_of_this_file_is_hidden(path):
 
 
 @pytest.mark.parametrize("path", TEST_FILES, ids=lambda path: path.name)
-def test_the_file_is_named_so_that_pytest_collects_it(path):
-    assert re.fullmatch(r"test_\w+\.py|conftest\.py|\w+_server\.py", path.name)
+def test_a_file_of_tests_is_named_so_that_pytest_collects_it(path):
+    assert path.name.startswith("test_") or not re.search(
+        r"(?:def test_|class Test)", path.read_text(encoding="utf-8")
+    )
 
 
 @pytest.mark.parametrize("path", TEST_FILES, ids=lambda path: path.name)
