@@ -186,7 +186,7 @@ class Terminology:
 
     def ancestors(self, name: str) -> tuple[str, ...]:
         """Names of all findings of which this one is a kind, nearest first."""
-        return self._ancestors.get(self[name].name, ())
+        return self._ancestors[name] if name in self._ancestors else self._ancestors.get(self[name].name, ())
 
     def close_upward(self, names: Iterable[str]) -> set[str]:
         """The names together with all their ancestors."""

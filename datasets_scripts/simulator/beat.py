@@ -122,7 +122,7 @@ def _render(kernels: Kernels, times: np.ndarray) -> np.ndarray:
 def _window_qrs(times: np.ndarray, duration_ms: float) -> np.ndarray:
     """Share of the voltage of QRS that is seen at each time: 1 within, 0 outside, a half at onset and end."""
     inside_ms = np.minimum(times, duration_ms - times)  # how far from the nearer edge
-    rise = np.clip(inside_ms / QRS_EDGE_MS + 0.5, 0.0, 1.0)
+    rise = np.minimum(np.maximum(inside_ms / QRS_EDGE_MS + 0.5, 0.0), 1.0)
     return rise * rise * (3 - 2 * rise)
 
 
@@ -202,14 +202,14 @@ def turn_axis(
         activity.st_vector = activity.st_vector @ half_turn
 
 
-def voltage_factor(rng: np.random.Generator, twelve_lead_qrs: np.ndarray, diagnosis: Diagnosis, sex: str) -> float:
+def voltage_factor(rng: np.random.Generator, qrs: criteria.Extremes, diagnosis: Diagnosis, sex: str) -> float:
     """Factor that brings a beat to the voltage its diagnosis demands.
 
     Args:
         rng (`np.random.Generator`):
             Source of the distance from the criterion.
-        twelve_lead_qrs (`np.ndarray` of shape `(12, num_samples)`):
-            QRS in the standard leads, in millivolts.
+        qrs (`criteria.Extremes`):
+            Of QRS in the standard leads.
         diagnosis (`Diagnosis`):
             Low voltage, left ventricular hypertrophy, or neither.
         sex (`str`):
@@ -219,8 +219,8 @@ def voltage_factor(rng: np.random.Generator, twelve_lead_qrs: np.ndarray, diagno
         `float`: 1 where the voltage already fits.
     """
     if diagnosis.has_low_voltage:
-        return rng.uniform(*priors.LOW_VOLTAGE_LIMB_MV) / criteria.limb_voltage_mv(twelve_lead_qrs)
-    hypertrophy = criteria.hypertrophy_ratio(twelve_lead_qrs, sex)
+        return rng.uniform(*priors.LOW_VOLTAGE_LIMB_MV) / criteria.limb_voltage_mv(qrs)
+    hypertrophy = criteria.hypertrophy_ratio(qrs, sex)
     if diagnosis.hypertrophy == "left ventricular hypertrophy":
         return rng.uniform(1.05, 1.40) / hypertrophy if hypertrophy < 1.05 else 1.0
     has_large_voltage = diagnosis.hypertrophy == "none" and hypertrophy > 0.97
@@ -239,9 +239,9 @@ def lead_factors(rng: np.random.Generator, factor: float, diagnosis: Diagnosis) 
     return factors
 
 
-def voltage_limit(twelve_lead_qrs: np.ndarray, *, is_large: bool) -> float:
-    """Factor of at most 1 that keeps a QRS of shape `(12, num_samples)` within what human hearts reach."""
+def voltage_limit(qrs: criteria.Extremes, *, is_large: bool) -> float:
+    """Largest factor that keeps a QRS complex within what human hearts reach."""
     size = "large" if is_large else "usual"
-    limb = priors.LIMB_VOLTAGE_LIMIT_MV[size] / criteria.limb_voltage_mv(twelve_lead_qrs)
-    chest = priors.CHEST_VOLTAGE_LIMIT_MV[size] / criteria.chest_voltage_mv(twelve_lead_qrs)
-    return min(1.0, limb, chest)
+    limb = priors.LIMB_VOLTAGE_LIMIT_MV[size] / criteria.limb_voltage_mv(qrs)
+    chest = priors.CHEST_VOLTAGE_LIMIT_MV[size] / criteria.chest_voltage_mv(qrs)
+    return min(limb, chest)

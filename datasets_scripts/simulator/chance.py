@@ -28,7 +28,7 @@ class Range(NamedTuple):
 def draw_number(rng: np.random.Generator, prior: Normal | Range) -> float:
     """Draw from a uniform or a limited normal distribution; what falls outside the limits is drawn again."""
     if isinstance(prior, Range):
-        return float(rng.uniform(prior.low, prior.high))
+        return prior.low + (prior.high - prior.low) * rng.random()
     number = rng.normal(prior.mean, prior.sd)
     while not prior.low <= number <= prior.high:
         number = rng.normal(prior.mean, prior.sd)

@@ -6,6 +6,7 @@ Limits: Thygesen et al. 2018, Circulation 138:e618, Table 2 (ST elevation); Hanc
 
 import math
 from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 
@@ -36,34 +37,41 @@ def axis_deg(lead_i: float, lead_ii: float) -> float:
     return math.degrees(math.atan2((2 * lead_ii - lead_i) / math.sqrt(3), lead_i))
 
 
-def limb_voltage_mv(qrs: np.ndarray) -> float:
-    """Largest peak-to-peak voltage of a limb lead; `qrs` has shape `(12, num_samples)`, millivolts."""
-    return float(np.ptp(qrs[LIMB_ROWS], axis=1).max())
+class Extremes(NamedTuple):
+    """Highest and lowest voltage of a QRS complex in each lead; arrays of shape `(12,)`, millivolts."""
+
+    peak: np.ndarray
+    trough: np.ndarray
 
 
-def chest_voltage_mv(qrs: np.ndarray) -> float:
-    """Largest peak-to-peak voltage of a chest lead; `qrs` has shape `(12, num_samples)`, millivolts."""
-    return float(np.ptp(qrs[CHEST_ROWS], axis=1).max())
+def extremes_of(qrs: np.ndarray) -> Extremes:
+    """Extremes of a QRS complex of shape `(12, num_samples)`, in millivolts."""
+    return Extremes(qrs.max(axis=1), qrs.min(axis=1))
 
 
-def voltage_sums_mv(qrs: np.ndarray) -> tuple[float, float]:
-    """Sums of Sokolow and Lyon (S in V1, R in V5 or V6) and of Cornell (R in aVL, S in V3), in millivolts.
+def limb_voltage_mv(qrs: Extremes) -> float:
+    """Largest peak-to-peak voltage of a limb lead, in millivolts."""
+    return float((qrs.peak - qrs.trough)[LIMB_ROWS].max())
 
-    Args:
-        qrs (`np.ndarray` of shape `(12, num_samples)`):
-            QRS complex, in millivolts.
-    """
-    peak, trough = qrs.max(axis=1), qrs.min(axis=1)
+
+def chest_voltage_mv(qrs: Extremes) -> float:
+    """Largest peak-to-peak voltage of a chest lead, in millivolts."""
+    return float((qrs.peak - qrs.trough)[CHEST_ROWS].max())
+
+
+def voltage_sums_mv(qrs: Extremes) -> tuple[float, float]:
+    """Sums of Sokolow and Lyon (S in V1, R in V5 or V6) and of Cornell (R in aVL, S in V3), in millivolts."""
+    peak, trough = qrs
     sokolow_lyon = max(peak[ROW["V5"]], peak[ROW["V6"]]) - trough[ROW["V1"]]
     return float(sokolow_lyon), float(peak[ROW["aVL"]] - trough[ROW["V3"]])
 
 
-def hypertrophy_ratio(qrs: np.ndarray, sex: str) -> float:
+def hypertrophy_ratio(qrs: Extremes, sex: str) -> float:
     """How far the voltage reaches towards a criterion of left ventricular hypertrophy; above 1 it is met.
 
     Args:
-        qrs (`np.ndarray` of shape `(12, num_samples)`):
-            QRS complex, in millivolts.
+        qrs (`Extremes`):
+            Of the QRS complex.
         sex (`str`):
             `"male"` or `"female"`.
 

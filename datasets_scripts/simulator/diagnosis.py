@@ -1,5 +1,6 @@
 """What a simulated patient has: a set of diagnoses that can stand together, drawn before any voltage."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
@@ -104,7 +105,7 @@ def weigh(weights: Mapping[str, float], person: Person) -> dict[str, float]:
     decades = (person.age - priors.PATIENT_AGE_YEARS.mean) / 10
     weighed = {}
     for name, weight in weights.items():
-        factor = float(np.exp(priors.AGE_LOG_WEIGHT_PER_DECADE.get(name, 0.0) * decades))
+        factor = math.exp(priors.AGE_LOG_WEIGHT_PER_DECADE.get(name, 0.0) * decades)
         if person.sex == "male":
             factor *= priors.MALE_FACTORS.get(name, 1.0)
         if name in priors.CAUSE_FACTORS:

@@ -14,6 +14,7 @@ Chinitz et al. 2008, J Electrocardiol 41:281; Surawicz & Knilans 2008, Chou's El
 """
 
 import csv
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -56,11 +57,9 @@ class MeasuredFinding:
 
     def is_met(self, measurements: Mapping[str, float]) -> bool:
         """Whether the statement is true; what could not be measured does not count."""
-        num_met = 0
-        for key in self.keys:
-            value = measurements.get(key)
-            num_met += value is not None and self.above < value < self.below
-        return num_met >= self.min_keys
+        above, below = self.above, self.below
+        # A number that is not there lies within no limits: nothing is smaller or larger than "not a number".
+        return sum([above < measurements.get(key, math.nan) < below for key in self.keys]) >= self.min_keys
 
 
 @lru_cache(maxsize=1)

@@ -28,6 +28,7 @@ T_TAIL_MS = 20.0
 U_WINDOW_MS = (25.0, 130.0)
 
 
+@lru_cache(maxsize=1024)
 def key_of(name: str, lead: str) -> str:
     """Key of a measurement in one lead.
 
@@ -75,15 +76,16 @@ def measure_beat(beat: BeatTemplate, *, rr_s: float, sex: str) -> dict[str, floa
     waves["st_elevation_ratio"] = waves["st_mv"] / criteria.st_elevation_limits_mv(sex)
     waves |= _measure_t(beat, from_onset)
     net_i, net_ii = qrs[NET_ROWS].sum(axis=1).tolist()
-    sokolow_lyon_mv, cornell_mv = criteria.voltage_sums_mv(qrs)
+    extremes = criteria.extremes_of(qrs)
+    sokolow_lyon_mv, cornell_mv = criteria.voltage_sums_mv(extremes)
     return {
         "qrs_ms": beat.qrs_duration_ms,
         "qt_ms": beat.qt_ms,
         "qtc_ms": beat.qt_ms / math.sqrt(corrected_rr_s),
         "qtc_fridericia_ms": beat.qt_ms / corrected_rr_s ** (1 / 3),
         "axis_deg": criteria.axis_deg(net_i, net_ii),
-        "limb_voltage_mv": criteria.limb_voltage_mv(qrs),
-        "chest_voltage_mv": criteria.chest_voltage_mv(qrs),
+        "limb_voltage_mv": criteria.limb_voltage_mv(extremes),
+        "chest_voltage_mv": criteria.chest_voltage_mv(extremes),
         "sokolow_lyon_mv": sokolow_lyon_mv,
         "cornell_mv": cornell_mv,
         "cornell_ratio": cornell_mv / criteria.CORNELL_MV[sex],

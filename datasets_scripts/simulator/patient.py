@@ -1,5 +1,6 @@
 """Who is recorded: age, sex, diseases and an anatomy that all recordings of a patient share."""
 
+import math
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -55,10 +56,10 @@ def draw_person(rng: np.random.Generator, *, has_priors: bool = True) -> Person:
     sex = "female" if rng.random() < priors.FEMALE_PROBABILITY else "male"
     diseases = set()
     for name, probability in priors.DISEASE_PROBABILITY.items():
-        log_odds = np.log(probability / (1 - probability))
+        log_odds = math.log(probability / (1 - probability))
         log_odds += priors.DISEASE_LOG_ODDS_PER_DECADE[name] * (age - priors.PATIENT_AGE_YEARS.mean) / 10
         log_odds += priors.MALE_DISEASE_LOG_ODDS[name] * (0.5 if sex == "male" else -0.5)
-        if rng.random() < 1 / (1 + np.exp(-log_odds)) and not is_healthy:
+        if rng.random() < 1 / (1 + math.exp(-log_odds)) and not is_healthy:
             diseases.add(name)
     return Person(age=float(age), sex=sex, is_healthy=is_healthy, diseases=frozenset(diseases))
 

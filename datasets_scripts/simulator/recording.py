@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from datasets_scripts.schema import MICROVOLTS_PER_MILLIVOLT, SAMPLING_RATE
-from datasets_scripts.simulator import priors
+from datasets_scripts.simulator import criteria, priors
 from datasets_scripts.simulator.atria import (
     P_WINDOW_MS,
     PTemplate,
@@ -110,10 +110,10 @@ def draw_beat(rng: np.random.Generator, setting: Setting) -> tuple[BeatTemplate,
         sex=patient.person.sex,
     )
     template = render_beat(rng, activity, setting.field, SAMPLING_RATE)
-    twelve = template.qrs(SAMPLING_RATE)
-    factor = 1.0 if diagnosis.is_ventricular else voltage_factor(rng, twelve, diagnosis, patient.person.sex)
+    extremes = criteria.extremes_of(template.qrs(SAMPLING_RATE))
+    factor = 1.0 if diagnosis.is_ventricular else voltage_factor(rng, extremes, diagnosis, patient.person.sex)
     is_large = diagnosis.is_ventricular or diagnosis.hypertrophy != "none" or diagnosis.has_high_voltage
-    factor *= voltage_limit(twelve * factor, is_large=is_large)
+    factor = min(factor, voltage_limit(extremes, is_large=is_large))
     factors = lead_factors(rng, factor, diagnosis)
     np.multiply(template.waveform, factors[:, None], out=template.waveform)
     return template, factors
@@ -174,7 +174,7 @@ def draw_foci(rng: np.random.Generator, setting: Setting, beat: BeatTemplate) ->
         activity = activate_from_ventricle(rng)
         activity.qt_ms = beat.qt_ms * 1.05 + 25
         template = render_beat(rng, activity, setting.field, SAMPLING_RATE)
-        factor = voltage_limit(limb_lead_matrix() @ template.waveform, is_large=True)
+        factor = min(1.0, voltage_limit(criteria.extremes_of(limb_lead_matrix() @ template.waveform), is_large=True))
         np.multiply(template.waveform, np.float32(factor), out=template.waveform)
         foci.append(template)
     return foci
