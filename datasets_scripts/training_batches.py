@@ -41,9 +41,11 @@ class LoaderSettings:
         """Strips of a step, those of all processes together."""
         return self.batch_size * self.num_processes * self.num_accumulated
 
-    def worker_options(self) -> dict[str, Any]:
+    def loader_options(self) -> dict[str, Any]:
         """Keywords of a `DataLoader`."""
-        options: dict[str, Any] = {"num_workers": self.num_workers, "pin_memory": self.do_pin_memory}
+        # Its own source: a loader draws a number, which must not shift the dropout of a resumed run.
+        generator = torch.Generator().manual_seed(self.seed)
+        options = {"num_workers": self.num_workers, "pin_memory": self.do_pin_memory, "generator": generator}
         if self.num_workers:
             options |= {"prefetch_factor": self.prefetch_factor, "worker_init_fn": start_loader}
         return options
@@ -190,15 +192,8 @@ class MappedSteps:
 
     def _load(self, records: MixedRecords, sampler: Any) -> Iterator[TrainingBatch]:
         """Batches of the records of a sampler."""
-        loader = DataLoader(
-            cast(Any, records),
-            batch_sampler=sampler,
-            collate_fn=self.collator,
-            # Its own source: a loader draws a number, which must not shift the dropout of a resumed run.
-            generator=torch.Generator().manual_seed(self.settings.seed),
-            **self.settings.worker_options(),
-        )
-        return iter(loader)
+        options = self.settings.loader_options()
+        return iter(DataLoader(cast(Any, records), batch_sampler=sampler, collate_fn=self.collator, **options))
 
 
 class StreamedSteps:
@@ -279,14 +274,7 @@ class StreamedSteps:
 
     def _load(self, stream: RecordStream) -> Iterator[TrainingBatch]:
         """The batches of a stream; workers start anew with every pass: only so do they learn where it begins."""
-        loader = DataLoader(
-            stream,
-            batch_size=None,
-            collate_fn=self.collator,
-            generator=torch.Generator().manual_seed(self.settings.seed),
-            **self.settings.worker_options(),
-        )
-        return iter(loader)
+        return iter(DataLoader(stream, batch_size=None, collate_fn=self.collator, **self.settings.loader_options()))
 
 
 def place_batch(batch: TrainingBatch, positions: np.ndarray) -> TrainingBatch:

@@ -178,6 +178,6 @@ def test_a_worker_computes_on_one_core():
             return [pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"]
 
     with threadpool_limits(2, user_api="blas"):
-        (threads,) = DataLoader(Threads(), batch_size=None, **LoaderSettings(1, 1, num_workers=1).worker_options())
+        (threads,) = DataLoader(Threads(), batch_size=None, **LoaderSettings(1, 1, num_workers=1).loader_options())
 
     assert set(threads) == {1}
