@@ -6,7 +6,7 @@ import pytest
 from datasets_scripts.extraction.terminology import load_terminology
 from datasets_scripts.simulator import CONDITIONS, SimulatorSettings, condition_names, label_names, simulate_record
 from datasets_scripts.simulator.body import limb_lead_matrix, precordial_bump, rotation_matrix
-from datasets_scripts.simulator.criteria import axis_deg, hypertrophy_ratio
+from datasets_scripts.simulator.criteria import axis_deg, extremes_of, hypertrophy_ratio
 from datasets_scripts.simulator.kernels import bell
 from datasets_scripts.simulator.noise import draw_noise
 from datasets_scripts.simulator.patient import draw_patient
@@ -223,12 +223,12 @@ def test_the_sokolow_lyon_sum_counts_s_in_v1_and_r_in_v5():
     qrs = np.zeros((12, 2))
     qrs[ROW["V1"], 0], qrs[ROW["V5"], 1] = -1.5, 2.0
 
-    assert hypertrophy_ratio(qrs, "male") == pytest.approx(1.0)
+    assert hypertrophy_ratio(extremes_of(qrs), "male") == pytest.approx(1.0)
 
 
 def test_the_cornell_limit_depends_on_sex():
     qrs = np.zeros((12, 2))
     qrs[ROW["V3"], 0], qrs[ROW["aVL"], 1] = -1.4, 1.4
 
-    assert hypertrophy_ratio(qrs, "female") == pytest.approx(1.4)
-    assert hypertrophy_ratio(qrs, "male") == pytest.approx(1.0)
+    assert hypertrophy_ratio(extremes_of(qrs), "female") == pytest.approx(1.4)
+    assert hypertrophy_ratio(extremes_of(qrs), "male") == pytest.approx(1.0)
