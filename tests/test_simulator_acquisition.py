@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 
-from datasets_scripts.simulator import simulate_record
 from datasets_scripts.simulator.acquisition import LEADS_OF_ELECTRODE, acquire, apply_filter
 from datasets_scripts.simulator.recording import to_standard_leads
 
@@ -53,11 +52,11 @@ def test_a_limb_electrode_that_comes_off_takes_its_leads_with_it():
     assert LEADS_OF_ELECTRODE["V6"] == (7,)
 
 
-def test_some_strips_lose_a_lead():
-    swings = [np.ptp(simulate_record(index, seed=2).strip[:, 4500:], axis=1) for index in range(400)]
-    is_lost = [bool((swing < 0.12).any() and np.median(swing) > 0.5) for swing in swings]
+def test_about_one_strip_in_a_hundred_loses_a_lead():
+    strips = [acquire(np.random.default_rng(seed), sine(7.0), scale=1.0)[:, 4500:] for seed in range(1000)]
+    is_lost = [np.ptp(strip, axis=1).min() < 0.2 for strip in strips]
 
-    assert 1 <= sum(is_lost) <= 12
+    assert 1 <= sum(is_lost) <= 16
 
 
 def test_limb_leads_agree_after_the_cart():
