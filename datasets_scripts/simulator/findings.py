@@ -57,9 +57,14 @@ class MeasuredFinding:
 
     def is_met(self, measurements: Mapping[str, float]) -> bool:
         """Whether the statement is true; what could not be measured does not count."""
-        above, below = self.above, self.below
-        # A number that is not there lies within no limits: nothing is smaller or larger than "not a number".
-        return sum([above < measurements.get(key, math.nan) < below for key in self.keys]) >= self.min_keys
+        above, below, num_needed = self.above, self.below, self.min_keys
+        for key in self.keys:
+            # A number that is not there lies within no limits: nothing is smaller or larger than "not a number".
+            if above < measurements.get(key, math.nan) < below:
+                num_needed -= 1
+                if num_needed == 0:
+                    return True
+        return False
 
 
 @lru_cache(maxsize=1)
