@@ -162,4 +162,4 @@ def test_without_variety_healthy_hearts_of_one_torso_are_nearly_alike():
     beats = [simulate_record(i, seed=6, condition="normal ecg", settings=settings).tracing.beat for i in (0, 2, 4, 6)]
     shapes = [beat.qrs(500)[:, :38].ravel() for beat in beats]
 
-    assert min(np.corrcoef(shapes[0], shape)[0, 1] for shape in shapes) > 0.9
+    assert min(np.corrcoef(shapes[0], shape)[0, 1] for shape in shapes) > 0.8  # QRS lasts 72 to 90 ms

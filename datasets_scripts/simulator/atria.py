@@ -14,7 +14,7 @@ from datasets_scripts.simulator.rhythm import STRIP_DURATION_S, Rhythm
 
 
 RIGHT_ATRIAL_HEIGHT_MV = (0.27, 0.36)  # the criterion is 0.25 mV; P varies from beat to beat
-P_WINDOW_MS = (-20.0, 240.0)
+P_WINDOW_MS = (-20.0, 380.0)
 P_BEFORE_QRS_MS = 6.0
 P_EDGE_SHARE = 0.06
 FIT_STEP_MS = 2.0
@@ -22,6 +22,15 @@ RIGHT_ATRIAL_CENTRE_MS = 36.0
 RIGHT_ATRIAL_WIDTHS_MS = (15.0, 17.0)
 LEFT_ATRIAL_WIDTH_MS = 17.0
 LEFT_ATRIAL_DELAY_MS = 34.0
+# Atrial repolarisation goes against P, lowers the PR segment and reaches into ST (Holmqvist et al. 2009, Ann
+# Noninvasive Electrocardiol 14:13). Its size by eye, from the step between the PR and the TP segment.
+RECOVERY_SHARE = Range(0.05, 0.35)
+PERICARDITIC_RECOVERY_SHARE = Range(0.35, 0.55)
+RECOVERY_DELAY_MS = 45.0
+RECOVERY_WIDTHS_MS = (32.0, 80.0)
+# Voltage of P relative to what the lead field of the ventricles gives: the atria lie behind and above them, far from
+# V3 to V6. By eye, PTB-XL ids 1-500.
+ATRIAL_FIELD_SHARE = np.array([1.0, 1.0, 1.0, 0.75, 0.55, 0.45, 0.45, 0.5])
 
 
 @dataclass(frozen=True)
@@ -48,7 +57,8 @@ class PWave:
     def render(self, field: np.ndarray, sampling_rate: int) -> "PTemplate":
         """Voltages in the independent leads; P lasts while the spatial voltage is above a share of its peak."""
         fine = np.arange(-20.0, 220.0, FIT_STEP_MS)
-        halves = np.stack([field @ self.right, field @ self.left], axis=1)
+        atrial_field = field * ATRIAL_FIELD_SHARE[:, None]
+        halves = np.stack([atrial_field @ self.right, atrial_field @ self.left], axis=1)
         size = np.sqrt(np.square(halves @ self._bells(fine)).sum(axis=0))
         within = np.flatnonzero(size > P_EDGE_SHARE * size.max())
         onset, offset = fine[within[0]], fine[within[-1]]
@@ -56,7 +66,7 @@ class PWave:
         times = np.arange(*P_WINDOW_MS, 1000 / sampling_rate)
         waveform = halves @ self._bells(times / stretch + onset)
         if self.recovery:
-            recovery = bell(times, self.duration_ms + 25.0, 25.0, 60.0)
+            recovery = bell(times, self.duration_ms + RECOVERY_DELAY_MS, *RECOVERY_WIDTHS_MS)
             waveform = waveform - self.recovery * halves.mean(axis=1, keepdims=True) * recovery
         peak_ms = float(times[np.square(waveform).sum(axis=0).argmax()])
         return PTemplate(waveform.astype(np.float32), self.duration_ms, peak_ms)
@@ -87,15 +97,16 @@ class PTemplate:
 def draw_p_wave(rng: np.random.Generator, diagnosis: Diagnosis, *, pr_ms: float | None = None) -> PWave:
     """Draw the P wave of sinus beats, with the diagnosis' atrial enlargement; it ends before the shortest PR does."""
     size = 0.85 * np.exp(rng.normal(0, 0.25 if diagnosis.is_healthy else 0.4))
-    right = np.array([0.05, 0.095, -0.05]) * size + rng.normal(0, 0.012, 3)
-    left = np.array([0.075, 0.04, 0.035]) * size + rng.normal(0, 0.012, 3)
+    right = np.array([0.065, 0.095, -0.06]) * size + rng.normal(0, 0.012, 3)
+    left = np.array([0.095, 0.055, 0.035]) * size + rng.normal(0, 0.012, 3)
     delay, duration = LEFT_ATRIAL_DELAY_MS, draw_number(rng, priors.P_MS)
     if diagnosis.has_left_atrial_enlargement:  # P over 120 ms, notched, negative at its end in V1
         left = np.array([0.09, 0.05, 0.08]) * rng.uniform(1.0, 1.5)
         delay, duration = rng.uniform(44, 60), draw_number(rng, priors.WIDE_P_MS)
     if diagnosis.has_right_atrial_enlargement:  # P over 0.25 mV in II
         right = np.array([0.08, 0.23, -0.13]) * rng.uniform(1.0, 1.3)
-    recovery = rng.uniform(0.2, 0.35) if diagnosis.repolarization == "acute pericarditis" else 0.0
+    has_pericarditis = diagnosis.repolarization == "acute pericarditis"
+    recovery = draw_number(rng, PERICARDITIC_RECOVERY_SHARE if has_pericarditis else RECOVERY_SHARE)
     if diagnosis.repolarization == "hyperkalemia":
         right, left = right * rng.uniform(0.3, 0.8), left * rng.uniform(0.3, 0.8)
     if pr_ms is not None:

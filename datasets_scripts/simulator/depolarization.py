@@ -1,7 +1,8 @@
 """The QRS complex: five phases of activation, and what a block, a thick wall or an accessory pathway does to them.
 
 Vectors are millivolts along (x left, y feet, z back); times are milliseconds after QRS onset in a heart of average
-size. Criteria: Surawicz et al. 2009, J Am Coll Cardiol 53:976 (conduction); Hancock et al. 2009, ibid. 53:992
+size. Phases by eye, so that their sum is the mean vector loop of normal beats (PTB-XL ids 1-500, Dower's matrix
+inverted). Criteria: Surawicz et al. 2009, J Am Coll Cardiol 53:976 (conduction); Hancock et al. 2009, ibid. 53:992
 (hypertrophy). Amplitudes: feasibility study of this corpus, see `priors`.
 """
 
@@ -18,15 +19,16 @@ from datasets_scripts.simulator.kernels import Kernels, VentricularActivity, no_
 
 SEPTAL, EARLY, MAIN, LATE, TERMINAL = range(5)
 NUM_PHASES = 5
-PHASE_CENTRES_MS = np.array([15.0, 28.0, 42.0, 57.0, 70.0])
-PHASE_WIDTHS_MS = np.array([6.0, 8.5, 9.5, 9.0, 7.0])
+PHASE_CENTRES_MS = np.array([14.0, 27.0, 39.0, 53.0, 66.0])
+PHASE_WIDTHS_MS = np.array([5.5, 7.0, 7.0, 7.5, 6.5])
 
 # Variety between hearts: shares of the size of a vector, of its time and of its width.
 VECTOR_JITTER = 0.25
 DIRECTION_JITTER = 0.08
 TIME_JITTER = 0.04
 WIDTH_JITTER = 0.10
-NOTCH_SD_MV = 0.11
+NOTCH_SD_MV = 0.09
+HEALTHY_NOTCH_SD_MV = 0.05  # neither scars nor fibrosis
 NEAR_FIELD_SD_MV = 0.07
 
 
@@ -64,21 +66,21 @@ def draw_normal(rng: np.random.Generator, *, is_healthy: bool = True, variety: f
     progression = float(np.clip(rng.normal(1, 0.35 * variety), 0.75 if is_healthy else 0.2, 1.8))
     phases = np.array(
         [
-            [-0.15 * progression, -0.05, -0.17 * progression],
-            [0.50, 0.32, -0.31 * progression],
-            [1.10, 0.50, 0.50],
-            [0.02, -0.08, 0.60],
-            [-0.18, -0.18, 0.22],
+            [-0.13 * progression, -0.06, -0.17 * progression],
+            [0.42, 0.24, -0.30 * progression],
+            [1.22, 0.74, 0.46],
+            [0.04, 0.14, 0.80],
+            [-0.10, -0.03, 0.20],
         ]
     )
     spread = 0.7 if is_healthy else 1.0
-    t_vector = np.array([0.36, 0.17, -0.19]) * np.exp(rng.normal(0, 0.25 * spread))
+    t_vector = np.array([0.35, 0.20, -0.22]) * np.exp(rng.normal(0, 0.25 * spread))
     t_vector = t_vector + rng.normal(0, 0.04 * spread, 3)
     t_vector[2] += rng.normal(0, 0.05 * spread)
     return Draft(
         phases=phases,
         time_scale=float(np.exp(rng.normal(0, 0.05)) * rng.uniform(0.94, 1.06)),
-        st_vector=np.array([0.010, 0.012, -0.030]) * rng.uniform(-0.3, 1.6),
+        st_vector=np.array([0.012, 0.012, -0.045]) * rng.uniform(-0.2, 1.8),
         t_vector=t_vector,
         extra=no_kernels(3),
         near_field=no_kernels(NUM_INDEPENDENT),
@@ -127,15 +129,18 @@ def _left_posterior_fascicular_block(rng: np.random.Generator, draft: Draft) -> 
 def _right_bundle_branch_block(rng: np.random.Generator, draft: Draft) -> None:
     """The right ventricle follows late, to the right and the front: rsR' in V1, broad S in I and V6."""
     size = rng.uniform(0.75, 1.5)
-    centre = rng.uniform(92, 110)
-    _add(rng, draft, np.array([-0.60, -0.08, -0.55]) * size, centre, rng.uniform(13, 18))
+    centre = rng.uniform(88, 108)
+    # The late right ventricle opposes the end of the left one: V1 has a small S before R', or none.
+    draft.phases[[LATE, TERMINAL], 2] *= [rng.uniform(0.1, 0.8), 0.0]
+    _add(rng, draft, np.array([-0.60, -0.08, -0.55]) * size, centre, rng.uniform(14, 20))
     draft.duration_ms = max(centre + rng.uniform(26, 38), 122.0)
     draft.t_vector = np.array([0.26, 0.18, 0.16]) * np.exp(rng.normal(0, 0.25))
 
 
 def _incomplete_right_bundle_branch_block(rng: np.random.Generator, draft: Draft) -> None:
     """A small late R' in V1 with a QRS under 120 ms."""
-    size, centre, width = rng.uniform(0.55, 1.0), rng.uniform(76, 88), rng.uniform(8.5, 11.5)
+    size, centre, width = rng.uniform(0.55, 1.0), rng.uniform(76, 88), rng.uniform(8.0, 11.0)
+    draft.phases[[LATE, TERMINAL], 2] *= [rng.uniform(0.6, 1.0), 0.0]
     _add(rng, draft, np.array([-0.42, -0.05, -0.30]) * size, centre, width)
     near = precordial_bump(rng.uniform(0.7, 1.3), 0.5) * rng.uniform(0.2, 0.6) * size
     draft.near_field = draft.near_field.joined(one_kernel(near, centre, width))
@@ -152,25 +157,25 @@ def _left_bundle_branch_block(rng: np.random.Generator, draft: Draft) -> None:
     """Slow activation from right to left and back: broad notched R in I and V6, rS or QS in V1, discordant ST-T."""
     size = rng.uniform(0.75, 1.4)
     draft.phases = np.empty((0, 3))
-    _add(rng, draft, np.array([0.25, 0.15, 0.30]), 24, 10)
-    _add(rng, draft, np.array([0.85, 0.20, 0.75]) * size, rng.uniform(50, 60), 17)
-    _add(rng, draft, np.array([0.90, rng.uniform(-0.35, 0.30), 0.80]) * size, rng.uniform(92, 106), 17)
-    _add(rng, draft, np.array([0.35, -0.10, 0.35]), rng.uniform(120, 128), 11)
+    _add(rng, draft, np.array([0.20, 0.12, rng.uniform(-0.22, 0.20)]), 22, 9)  # rS or QS in V1
+    _add(rng, draft, np.array([0.75, 0.20, 0.95]) * size, rng.uniform(52, 62), 18)
+    _add(rng, draft, np.array([0.85, rng.uniform(-0.35, 0.30), 1.00]) * size, rng.uniform(90, 104), 18)
+    _add(rng, draft, np.array([0.30, -0.10, 0.35]), rng.uniform(120, 128), 11)
     draft.duration_ms = rng.uniform(140, 168)
-    draft.t_vector = np.array([-0.28, -0.06, -0.42]) * size * rng.uniform(0.7, 1.4) + rng.normal(0, 0.05, 3)
-    draft.st_vector = np.array([-0.07, 0.0, -0.16]) * size * rng.uniform(0.7, 1.4)
+    draft.t_vector = np.array([-0.30, -0.06, -0.52]) * size * rng.uniform(0.7, 1.4) + rng.normal(0, 0.05, 3)
+    draft.st_vector = np.array([-0.05, 0.0, -0.12]) * size * rng.uniform(0.6, 1.4)
 
 
 def _incomplete_left_bundle_branch_block(rng: np.random.Generator, draft: Draft) -> None:
     """Septal activation from the right with a QRS of 110 to 119 ms: no q wave in I, V5 and V6."""
     draft.phases[SEPTAL] = [0.12, 0.05, 0.10]
-    draft.time_scale = rng.uniform(1.20, 1.29)
+    draft.time_scale = rng.uniform(1.30, 1.39)
     draft.t_vector = draft.t_vector * rng.uniform(0.2, 0.8)
 
 
 def _intraventricular_conduction_delay(rng: np.random.Generator, draft: Draft) -> None:
     """A wide, slurred complex that fits neither bundle branch."""
-    draft.time_scale = rng.uniform(1.28, 1.55)
+    draft.time_scale = rng.uniform(1.38, 1.68)
     for _ in range(2):
         _add(rng, draft, rng.normal(0, 0.35, 3), rng.uniform(40, 95), rng.uniform(9, 16))
 
@@ -179,10 +184,13 @@ def _pre_excitation(rng: np.random.Generator, draft: Draft) -> None:
     """A slow start at the accessory pathway before the normal activation, and a T wave against it."""
     vector = rng.normal(0, 1, 3) * [0.6, 0.6, 0.8] + [0.6, 0.0, -0.1]
     vector /= np.linalg.norm(vector)
-    draft.delay_ms = rng.uniform(22, 34)
-    _add(rng, draft, vector * rng.uniform(0.35, 0.65), rng.uniform(24, 30), rng.uniform(13, 17))
+    draft.delay_ms = rng.uniform(27, 46)
+    # What the pathway has activated already is missing from the complex that follows.
+    draft.phases[[SEPTAL, EARLY]] *= 0.3
+    draft.phases[[MAIN, LATE]] += vector * rng.uniform(0.1, 0.4)
+    _add(rng, draft, vector * rng.uniform(0.40, 0.75), draft.delay_ms + rng.uniform(4, 14), rng.uniform(15, 19))
     draft.duration_ms = priors.NORMAL_QRS_MS * draft.time_scale + draft.delay_ms
-    draft.t_vector = draft.t_vector * 0.4 - vector * rng.uniform(0.1, 0.4)
+    draft.t_vector = draft.t_vector * 0.4 - vector * rng.uniform(0.15, 0.45)
 
 
 _CONDUCTION: dict[str, Callable[[np.random.Generator, Draft], None]] = {
@@ -203,7 +211,7 @@ def _thicken_left_ventricle(rng: np.random.Generator, draft: Draft) -> None:
     size = rng.uniform(1.35, 2.2)
     draft.phases[EARLY] *= [1.2, 1.0, 1.0]
     draft.phases[MAIN] = np.array([1.15, draft.phases[MAIN, 1] * 1.1, 0.75]) * size
-    draft.phases[LATE] = np.array([0.35, -0.15, 0.80]) * size
+    draft.phases[LATE] = np.array([0.25, 0.0, 0.75]) * size
     draft.time_scale *= rng.uniform(1.02, 1.14)
     strain = float(np.clip((size - 1.4) * 1.4 + rng.normal(0, 0.4), 0, 1.2))
     draft.strain = strain
@@ -254,18 +262,16 @@ def _phase_kernels(rng: np.random.Generator, draft: Draft) -> Kernels:
     return Kernels(vectors, centres, widths[0], widths[1])
 
 
-def _notches(rng: np.random.Generator, duration_ms: float) -> Kernels:
+def _notches(rng: np.random.Generator, duration_ms: float, sd_mv: float = NOTCH_SD_MV) -> Kernels:
     """One to three small notches anywhere in the complex."""
     count = int(rng.integers(1, 4))
-    widths = rng.uniform(4, 9, (2, count))
-    return Kernels(
-        rng.normal(0, NOTCH_SD_MV, (count, 3)), rng.uniform(10, duration_ms - 12, count), widths[0], widths[1]
-    )
+    widths = rng.uniform(3.5, 7, (2, count))
+    return Kernels(rng.normal(0, sd_mv, (count, 3)), rng.uniform(10, duration_ms - 12, count), widths[0], widths[1])
 
 
 def _near_field_variety(rng: np.random.Generator) -> Kernels:
     """Two small deflections that differ from lead to lead as no dipole would."""
-    widths = rng.uniform(7, 14, (2, 2))
+    widths = rng.uniform(5, 11, (2, 2))
     centres = rng.uniform(20, 70, 2)
     return Kernels(rng.normal(0, NEAR_FIELD_SD_MV, (2, NUM_INDEPENDENT)), centres, widths[0], widths[1])
 
@@ -293,7 +299,8 @@ def activate(rng: np.random.Generator, diagnosis: Diagnosis, *, variety: float =
     dipole = _phase_kernels(rng, draft).joined(draft.extra)
     near_field = draft.near_field
     if variety > 0:
-        dipole = dipole.joined(_notches(rng, duration))
+        sd_mv = HEALTHY_NOTCH_SD_MV if diagnosis.is_healthy else NOTCH_SD_MV
+        dipole = dipole.joined(_notches(rng, duration, sd_mv))
         near_field = near_field.joined(_near_field_variety(rng))
     return VentricularActivity(
         dipole=dipole,
@@ -312,7 +319,7 @@ def activate_from_ventricle(rng: np.random.Generator) -> VentricularActivity:
     direction, detour = rng.normal(0, 1, 3), rng.normal(0, 1, 3)
     direction /= np.linalg.norm(direction)
     detour /= np.linalg.norm(detour) * 1.5
-    size, duration = rng.uniform(0.8, 1.7), rng.uniform(130, 175)
+    size, duration = rng.uniform(0.9, 2.1), rng.uniform(130, 175)
     stretch = duration / 150
     vectors = np.array(
         [
@@ -339,9 +346,14 @@ def activate_from_pacemaker(rng: np.random.Generator, *, is_biventricular: bool 
     """
     size, tilt = rng.uniform(0.8, 1.4), rng.uniform(-1.1, 0.1)
     duration = rng.uniform(145, 180)
-    net = np.array([0.6, 0.9 * tilt, 0.7])
+    left = rng.uniform(0.0, 0.8)  # from the apex, activation leaves V5 and V6 too
+    net = np.array([left, 0.9 * tilt, 0.9])
     vectors = np.array(
-        [[0.2, 0.5 * tilt, 0.25], [0.7 * size, tilt * size, 0.7 * size], [0.5 * size, 0.8 * tilt * size, 0.7 * size]]
+        [
+            [0.3 * left, 0.5 * tilt, 0.25],
+            [left * size, tilt * size, 0.9 * size],
+            [0.8 * left * size, 0.8 * tilt * size, 0.9 * size],
+        ]
     )
     if is_biventricular:
         vectors, net, duration = vectors * [-0.6, 1.0, -0.5], net * [-0.6, 1.0, -0.5], rng.uniform(122, 150)

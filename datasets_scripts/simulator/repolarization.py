@@ -67,7 +67,7 @@ def _lose_tissue(
     weights = activity.dipole.weights.copy()
     phases = min(NUM_PHASES - 1, len(weights))
     along = weights[:phases] @ wall.direction / (wall.direction @ wall.direction)
-    share = np.where(activity.dipole.centres[:phases] < 38, 0.95, 0.65 if is_inferior else 0.50)
+    share = np.where(activity.dipole.centres[:phases] < 33, 0.95, 0.65 if is_inferior else 0.50)
     lost = np.minimum(loss * share, 1.0) * np.maximum(along, 0.0)
     weights[:phases] -= lost[:, None] * wall.direction
     q_wave = one_kernel(
@@ -246,10 +246,11 @@ _PATTERNS = {
 
 
 def _add_normal_variety(rng: np.random.Generator, activity: VentricularActivity, diagnosis: Diagnosis) -> None:
-    """Lead V1's own T wave, and the lower T waves of most people who are not healthy."""
+    """The T waves of V1 and V2 next to the heart, and the lower T waves of most people who are not healthy."""
     near = np.zeros(NUM_INDEPENDENT)
     near[2] -= rng.uniform(0, 0.10)
-    near[3] += rng.uniform(-0.02, 0.06)
+    near[3] += rng.uniform(0, 0.24)
+    near[5] -= rng.uniform(0, 0.12)
     if "right bundle" in diagnosis.conduction or diagnosis.conduction == "bifascicular block":
         near[2] -= rng.uniform(0.02, 0.16)
     activity.t_near = activity.t_near + near
