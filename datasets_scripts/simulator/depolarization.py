@@ -21,6 +21,7 @@ SEPTAL, EARLY, MAIN, LATE, TERMINAL = range(5)
 NUM_PHASES = 5
 PHASE_CENTRES_MS = np.array([14.0, 27.0, 39.0, 53.0, 66.0])
 PHASE_WIDTHS_MS = np.array([5.5, 7.0, 7.0, 7.5, 6.5])
+USUAL_T_VECTOR = np.array([0.35, 0.20, -0.22])
 
 # Variety between hearts: shares of the size of a vector, of its time and of its width.
 VECTOR_JITTER = 0.25
@@ -74,7 +75,7 @@ def draw_normal(rng: np.random.Generator, *, is_healthy: bool = True, variety: f
         ]
     )
     spread = 0.7 if is_healthy else 1.0
-    t_vector = np.array([0.35, 0.20, -0.22]) * np.exp(rng.normal(0, 0.25 * spread))
+    t_vector = USUAL_T_VECTOR * np.exp(rng.normal(0, 0.25 * spread))
     t_vector = t_vector + rng.normal(0, 0.04 * spread, 3)
     t_vector[2] += rng.normal(0, 0.05 * spread)
     return Draft(

@@ -7,14 +7,17 @@ from functools import lru_cache
 import numpy as np
 
 from datasets_scripts.simulator import priors
-from datasets_scripts.simulator.body import draw_torso, rotation_matrix
+from datasets_scripts.simulator.body import INDEPENDENT_LEADS, draw_torso, rotation_matrix
 from datasets_scripts.simulator.chance import draw_number
+from datasets_scripts.simulator.depolarization import USUAL_T_VECTOR
 from datasets_scripts.simulator.diagnosis import Diagnosis, Person, draw_diseased
 
 
 # First elements of seed sequences: keep the random numbers of patients, hearts and recordings apart.
 PATIENT_STREAM = 1
 HEART_STREAM = 3
+UPRIGHT_T_ROWS = [INDEPENDENT_LEADS.index(lead) for lead in ("I", "II", "V4", "V5", "V6")]
+USUAL_UPRIGHT_T_MV = 0.05  # somewhat above what a single normal beat must show
 
 
 @dataclass(frozen=True)
@@ -64,6 +67,26 @@ def draw_person(rng: np.random.Generator, *, has_priors: bool = True) -> Person:
     return Person(age=float(age), sex=sex, is_healthy=is_healthy, diseases=frozenset(diseases))
 
 
+def _draw_anatomy(
+    rng: np.random.Generator, person: Person, *, rotation: float, lead_field: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Draw the position of the heart, shape `(3, 3)`, and the lead field of the torso with it, shape `(8, 3)`.
+
+    Those of the healthy are drawn again until the usual T wave is upright where theirs are: few of the hearts in other
+    positions would show a normal beat, however often it was drawn.
+    """
+    turn = priors.AXIS_TURN_RAD_PER_YEAR * (person.age - priors.AXIS_REFERENCE_AGE_YEARS)
+    while True:
+        position = rotation_matrix(
+            turn + rotation * rng.normal(0, priors.FRONTAL_TURN_SD_RAD),
+            rotation * rng.normal(0, priors.HORIZONTAL_TURN_SD_RAD),
+            rotation * rng.normal(0, priors.SAGITTAL_TURN_SD_RAD),
+        )
+        torso = draw_torso(rng, variety=lead_field) @ position
+        if not person.is_healthy or (torso[UPRIGHT_T_ROWS] @ USUAL_T_VECTOR).min() > USUAL_UPRIGHT_T_MV:
+            return position, torso
+
+
 # The recordings of a patient follow each other: nobody is drawn again for the second one.
 @lru_cache(maxsize=4)
 def draw_patient(
@@ -93,20 +116,14 @@ def draw_patient(
     """
     rng = np.random.default_rng([PATIENT_STREAM, seed, patient_index])
     person = draw_person(rng, has_priors=has_priors)
-    turn = priors.AXIS_TURN_RAD_PER_YEAR * (person.age - priors.AXIS_REFERENCE_AGE_YEARS)
-    position = rotation_matrix(
-        turn + rotation * rng.normal(0, priors.FRONTAL_TURN_SD_RAD),
-        rotation * rng.normal(0, priors.HORIZONTAL_TURN_SD_RAD),
-        rotation * rng.normal(0, priors.SAGITTAL_TURN_SD_RAD),
-    )
-    torso = draw_torso(rng, variety=lead_field)
+    position, torso = _draw_anatomy(rng, person, rotation=rotation, lead_field=lead_field)
     background = None if person.is_healthy else draw_diseased(rng, person)
     return Patient(
         patient_id=f"sim{seed}-p{patient_index:07d}",
         person=person,
         background=background,
         heart_seed=(HEART_STREAM, seed, patient_index),
-        torso=torso @ position,
+        torso=torso,
         position=position,
         voltage=float(np.exp(rng.normal(0, priors.VOLTAGE_LOG_SD))),
     )
