@@ -13,6 +13,7 @@ from datasets_scripts.simulator.kernels import bell
 from datasets_scripts.simulator.rhythm import STRIP_DURATION_S, Rhythm
 
 
+USUAL_P_LIMIT_MV = 0.22  # in lead II
 RIGHT_ATRIAL_HEIGHT_MV = (0.27, 0.36)  # the criterion is 0.25 mV; P varies from beat to beat
 P_WINDOW_MS = (-20.0, 380.0)
 P_BEFORE_QRS_MS = 6.0
@@ -121,6 +122,14 @@ def heighten(rng: np.random.Generator, template: PTemplate) -> PTemplate:
     if not 0 < height < RIGHT_ATRIAL_HEIGHT_MV[0]:
         return template
     return replace(template, waveform=template.waveform * np.float32(wanted / height))
+
+
+def lower(template: PTemplate) -> PTemplate:
+    """Keep a P wave without right atrial enlargement below the criterion, 0.25 mV in lead II."""
+    height = float(template.waveform[INDEPENDENT_LEADS.index("II")].max())
+    if height <= USUAL_P_LIMIT_MV:
+        return template
+    return replace(template, waveform=template.waveform * np.float32(USUAL_P_LIMIT_MV / height))
 
 
 def turn_p_axis(rng: np.random.Generator, template: PTemplate, wanted: Range) -> PTemplate:

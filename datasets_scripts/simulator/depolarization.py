@@ -13,6 +13,7 @@ import numpy as np
 
 from datasets_scripts.simulator import priors
 from datasets_scripts.simulator.body import NUM_INDEPENDENT, precordial_bump
+from datasets_scripts.simulator.chance import limit
 from datasets_scripts.simulator.diagnosis import Diagnosis
 from datasets_scripts.simulator.kernels import Kernels, VentricularActivity, no_kernels, one_kernel
 
@@ -64,7 +65,7 @@ class Draft:
 def draw_normal(rng: np.random.Generator, *, is_healthy: bool = True, variety: float = 1.0) -> Draft:
     """Draw the activation and the repolarisation of a heart without block or thick walls."""
     # R wave progression: how far the early forces point to the front.
-    progression = float(np.clip(rng.normal(1, 0.35 * variety), 0.75 if is_healthy else 0.2, 1.8))
+    progression = limit(rng.normal(1, 0.35 * variety), 0.75 if is_healthy else 0.2, 1.8)
     phases = np.array(
         [
             [-0.13 * progression, -0.06, -0.17 * progression],
@@ -214,7 +215,7 @@ def _thicken_left_ventricle(rng: np.random.Generator, draft: Draft) -> None:
     draft.phases[MAIN] = np.array([1.15, draft.phases[MAIN, 1] * 1.1, 0.75]) * size
     draft.phases[LATE] = np.array([0.25, 0.0, 0.75]) * size
     draft.time_scale *= rng.uniform(1.02, 1.14)
-    strain = float(np.clip((size - 1.4) * 1.4 + rng.normal(0, 0.4), 0, 1.2))
+    strain = limit((size - 1.4) * 1.4 + rng.normal(0, 0.4), 0, 1.2)
     draft.strain = strain
     if strain > 0.25:
         opposed = np.array([-0.24, -0.07, -0.16]) * strain * rng.uniform(0.8, 1.5)

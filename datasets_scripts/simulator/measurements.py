@@ -12,6 +12,7 @@ from datasets_scripts.simulator import criteria, priors
 from datasets_scripts.simulator.atria import P_WINDOW_MS, PTemplate
 from datasets_scripts.simulator.beat import BeatTemplate
 from datasets_scripts.simulator.body import limb_lead_matrix
+from datasets_scripts.simulator.chance import limit
 from datasets_scripts.simulator.rhythm import STRIP_DURATION_S, Beat, PWaveEvent, Rhythm
 from datasets_scripts.simulator.waves import measure_qrs
 from modeling_supreme.leads import STANDARD_LEADS
@@ -64,8 +65,7 @@ def measure_beat(beat: BeatTemplate, *, rr_s: float, sex: str) -> dict[str, floa
     Returns:
         `dict[str, float]`: By name; what is measured in every lead has twelve entries, as in `"st_mv_V2"`.
     """
-    shortest_s, longest_s = priors.QT_RR_LIMITS_S
-    corrected_rr_s = min(max(rr_s, shortest_s), longest_s)
+    corrected_rr_s = limit(rr_s, *priors.QT_RR_LIMITS_S)
     from_onset = limb_lead_matrix() @ beat.waveform[:, beat.onset :]
     j = int(beat.qrs_duration_ms * PER_MS)
     qrs = from_onset[:, : j + 1]
@@ -123,7 +123,7 @@ def measure_p_wave(template: PTemplate) -> dict[str, float]:
 
 def measure_rhythm(rhythm: Rhythm, *, qrs_ms: float) -> dict[str, float]:
     """Measure rates, intervals between events, and count events; `qrs_ms` is the width of the usual beat."""
-    beats, intervals = rhythm.seen_beats, rhythm.rr_s
+    beats, intervals, mean_s = rhythm.seen_beats, rhythm.rr_s.tolist(), rhythm.mean_rr_s
     p_waves = [wave for wave in rhythm.p_waves if 0 <= wave.time < STRIP_DURATION_S]
     early_wide, early_narrow = _count_early(rhythm.early_beats, is_wide=qrs_ms >= WIDE_QRS_MS)
     measured = {
@@ -140,8 +140,8 @@ def measure_rhythm(rhythm: Rhythm, *, qrs_ms: float) -> dict[str, float]:
         "num_atrial_spikes": float(len(p_waves) * rhythm.is_atrial_paced),
     }
     if len(intervals) > 2:
-        measured["rr_variation"] = float(intervals.std() / intervals.mean())
-        measured["longest_rr_s"] = float(intervals.max())
+        measured["rr_variation"] = math.sqrt(sum((rr - mean_s) ** 2 for rr in intervals) / len(intervals)) / mean_s
+        measured["longest_rr_s"] = max(intervals)
     period = _period_of_early_beats(beats)
     return measured | ({"early_period": period} if period else {}) | _measure_pr(beats, p_waves)
 

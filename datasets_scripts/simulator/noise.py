@@ -12,6 +12,7 @@ from scipy.special import ndtri
 
 from datasets_scripts.schema import SAMPLING_RATE
 from datasets_scripts.simulator.body import NUM_INDEPENDENT, NUM_PRECORDIAL
+from datasets_scripts.simulator.chance import limit
 from datasets_scripts.simulator.recursion import recur
 from datasets_scripts.simulator.rhythm import STRIP_DURATION_S
 
@@ -99,7 +100,7 @@ def _draw_normal(rng: np.random.Generator, num_columns: int) -> np.ndarray:
 
 def _draw_muscle(rng: np.random.Generator, num_samples: int) -> np.ndarray:
     """Muscle noise of all electrodes, strongest at the arms; shape `(9, num_samples)`, millivolts."""
-    level = MUSCLE_SD_MV * np.exp(np.clip(rng.normal(0, MUSCLE_LOG_SD), -2, 1.5))
+    level = MUSCLE_SD_MV * math.exp(limit(rng.normal(0, MUSCLE_LOG_SD), -2, 1.5))
     levels = level * np.exp(rng.normal(0, ELECTRODE_LOG_SD, (NUM_ELECTRODES, 1)))
     levels[: NUM_LIMB_ELECTRODES - 1] *= ARM_NOISE_FACTOR
     pole = math.exp(-2 * math.pi * rng.uniform(*MUSCLE_CORNER_HZ) / SAMPLING_RATE)
@@ -133,4 +134,4 @@ def _move_electrode(rng: np.random.Generator, noise: np.ndarray, times: np.ndarr
     """A step at one electrode that decays as the skin potential settles, in place."""
     electrode, start = int(rng.integers(NUM_ELECTRODES)), int(rng.integers(0, len(times) - 50))
     decay = np.exp(-(times[start:] - times[start]) / np.float32(rng.uniform(0.1, 1.5)))
-    noise[electrode, start:] += np.float32(np.clip(rng.normal(0, ELECTRODE_MOTION_SD_MV), -2, 2)) * decay
+    noise[electrode, start:] += np.float32(limit(rng.normal(0, ELECTRODE_MOTION_SD_MV), -2, 2)) * decay

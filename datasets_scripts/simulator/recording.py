@@ -27,7 +27,7 @@ from datasets_scripts.simulator.beat import (
     voltage_limit,
 )
 from datasets_scripts.simulator.body import NUM_INDEPENDENT, limb_lead_matrix
-from datasets_scripts.simulator.chance import draw_number
+from datasets_scripts.simulator.chance import draw_number, limit
 from datasets_scripts.simulator.depolarization import activate, activate_from_pacemaker, activate_from_ventricle
 from datasets_scripts.simulator.diagnosis import Diagnosis
 from datasets_scripts.simulator.kernels import VentricularActivity
@@ -144,7 +144,7 @@ def _activate(rng: np.random.Generator, setting: Setting) -> VentricularActivity
 def keep_wide(activity: VentricularActivity, diagnosis: Diagnosis) -> None:
     """Bring the duration of QRS back into the limits that define the conduction disorder, in place."""
     low, high = priors.QRS_LIMITS_MS.get(diagnosis.conduction, priors.QRS_LIMITS_MS["normal conduction"])
-    activity.qrs_duration_ms = min(max(activity.qrs_duration_ms, low), high)
+    activity.qrs_duration_ms = limit(activity.qrs_duration_ms, low, high)
 
 
 def _add(leads: np.ndarray, waveform: np.ndarray, start: int, scale: float) -> None:
@@ -184,7 +184,8 @@ def _add_beats(rng: np.random.Generator, tracing: Tracing, setting: Setting) -> 
     """Lay the QRS-T complexes and the spikes before them on the strip."""
     rhythm = setting.rhythm
     swing = draw_number(rng, priors.RESPIRATORY_VOLTAGE_SHARE)
-    spike = _draw_spike(rng, setting.field @ VENTRICULAR_SPIKE_VECTOR, VENTRICULAR_SPIKE_MV)
+    is_paced = rhythm.is_ventricular_paced
+    spike = _draw_spike(rng, setting.field @ VENTRICULAR_SPIKE_VECTOR, VENTRICULAR_SPIKE_MV) if is_paced else None
     times_s = np.array([beat.time for beat in rhythm.beats])
     breathing = np.sin(2 * np.pi * rhythm.respiration_hz * times_s + rhythm.respiration_phase)
     scales = 1 + rng.normal(0, BEAT_VOLTAGE_SD, len(times_s)) + swing * breathing
@@ -193,7 +194,7 @@ def _add_beats(rng: np.random.Generator, tracing: Tracing, setting: Setting) -> 
         template = tracing.foci[beat.focus] if is_focus else tracing.beat
         start = round(beat.time * SAMPLING_RATE) - template.onset
         _add(tracing.leads, template.waveform, start, scale)
-        if rhythm.is_ventricular_paced:
+        if spike is not None:
             _add_spike(tracing.leads, spike, beat.time - 0.006)
             if setting.diagnosis.pacing == "biventricular":
                 _add_spike(tracing.leads, spike * np.float32(0.7), beat.time - 0.006 - BIVENTRICULAR_SPIKE_GAP_S)
@@ -236,13 +237,14 @@ def _add_atria(rng: np.random.Generator, tracing: Tracing, setting: Setting) -> 
         leads += draw_flutter_waves(rng, rhythm, lead_field, leads.shape[1])
     if rhythm.is_fibrillating:
         leads += draw_fibrillation_waves(rng, lead_field, leads.shape[1])
-    spike = _draw_spike(rng, setting.field @ ATRIAL_SPIKE_VECTOR, ATRIAL_SPIKE_MV)
+    is_paced = rhythm.is_atrial_paced
+    spike = _draw_spike(rng, setting.field @ ATRIAL_SPIKE_VECTOR, ATRIAL_SPIKE_MV) if is_paced else None
     offset_s = P_WINDOW_MS[0] / 1000
     scales = 1 + rng.normal(0, P_VOLTAGE_SD, len(rhythm.p_waves))
     for (time, kind, _), scale in zip(rhythm.p_waves, scales.tolist(), strict=True):
         start = round((time + offset_s) * SAMPLING_RATE)
         _add(leads, tracing.p_waves[kind].waveform, start, scale)
-        if rhythm.is_atrial_paced:
+        if spike is not None:
             _add_spike(leads, spike, time - 0.004)
 
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from datasets_scripts.simulator import priors
 from datasets_scripts.simulator.body import NUM_INDEPENDENT, precordial_bump
-from datasets_scripts.simulator.chance import draw_number
+from datasets_scripts.simulator.chance import draw_number, limit
 from datasets_scripts.simulator.depolarization import NUM_PHASES
 from datasets_scripts.simulator.diagnosis import ABNORMAL_ACTIVATION, INFARCTIONS, Diagnosis
 from datasets_scripts.simulator.kernels import VentricularActivity, one_kernel
@@ -40,8 +40,14 @@ WALLS_OF_SITE = {
 }
 
 
-def draw_wall(rng: np.random.Generator, name: str) -> Wall:
-    """Draw where exactly a named wall faces in this patient."""
+def draw_wall(rng: np.random.Generator, name: str, position: np.ndarray) -> Wall:
+    """Draw where exactly a named wall faces in this patient; it is named by its leads, however the heart is turned."""
+    wall = _draw_wall_of_chest(rng, name)
+    return wall._replace(direction=wall.direction @ position)
+
+
+def _draw_wall_of_chest(rng: np.random.Generator, name: str) -> Wall:
+    """A named wall, its direction in the chest."""
     if name == "anterior":
         return Wall(np.array([0.08, 0.0, -0.90]), precordial_bump(rng.uniform(2.3, 3.8), rng.uniform(0.9, 1.6)))
     if name == "anteroseptal":
@@ -103,13 +109,15 @@ def _draw_infarct(rng: np.random.Generator, age: str) -> Infarct:
     return Infarct(rng.uniform(0.60, 1.4), max(0.0, rng.normal(0.015, 0.025)), rng.uniform(-0.30, 0.20))
 
 
-def _infarct(rng: np.random.Generator, activity: VentricularActivity, diagnosis: Diagnosis) -> None:
+def _infarct(
+    rng: np.random.Generator, activity: VentricularActivity, diagnosis: Diagnosis, position: np.ndarray
+) -> None:
     """Q waves and loss of R over the wall; injury current (ST) when acute; T away from the wall later."""
     site = diagnosis.territories[0]
     infarct = _draw_infarct(rng, diagnosis.repolarization)
     activity.t_vector = activity.t_vector * [rng.uniform(0.1, 1.0), rng.uniform(0.3, 1.0), 1.0]
     for name in WALLS_OF_SITE[site]:
-        wall = draw_wall(rng, name)
+        wall = draw_wall(rng, name, position)
         _lose_tissue(rng, activity, wall, depth=infarct.depth, is_inferior=name == "inferior")
         activity.st_vector = activity.st_vector + wall.direction * infarct.injury_mv
         activity.st_near = activity.st_near + wall.near * infarct.injury_mv * 0.8
@@ -120,14 +128,16 @@ def _infarct(rng: np.random.Generator, activity: VentricularActivity, diagnosis:
         activity.biphasic_near = -0.12 * precordial_bump(3, 1.2)
 
 
-def _ischemia(rng: np.random.Generator, activity: VentricularActivity, diagnosis: Diagnosis) -> None:
+def _ischemia(
+    rng: np.random.Generator, activity: VentricularActivity, diagnosis: Diagnosis, position: np.ndarray
+) -> None:
     """ST depression (subendocardial), T inversion, or both, over the walls of the diagnosis."""
     kind = rng.random()
     has_st_depression, has_t_inversion = kind < 0.65, kind > 0.30
     severity = rng.uniform(0.7, 1.6)
     site = diagnosis.territories[0]
     for name in WALLS_OF_SITE[site]:
-        wall = draw_wall(rng, name)
+        wall = draw_wall(rng, name, position)
         if has_st_depression:
             activity.st_vector = activity.st_vector - wall.direction * 0.09 * severity
             activity.st_near = activity.st_near - wall.near * 0.07 * severity
@@ -142,11 +152,13 @@ def _ischemia(rng: np.random.Generator, activity: VentricularActivity, diagnosis
         activity.biphasic_near = -0.12 * precordial_bump(3, 1.2)
 
 
-def _injure(rng: np.random.Generator, activity: VentricularActivity, diagnosis: Diagnosis) -> None:
+def _injure(
+    rng: np.random.Generator, activity: VentricularActivity, diagnosis: Diagnosis, position: np.ndarray
+) -> None:
     """Deep ST depression of subendocardial injury over the walls of the diagnosis."""
     severity_mv = rng.uniform(0.16, 0.32)
     for name in WALLS_OF_SITE[diagnosis.territories[0]]:
-        wall = draw_wall(rng, name)
+        wall = draw_wall(rng, name, position)
         activity.st_vector = activity.st_vector - wall.direction * severity_mv * 0.7
         activity.st_near = activity.st_near - wall.near * severity_mv * 0.6
         activity.t_vector = activity.t_vector * rng.uniform(0.2, 0.8) - wall.direction * rng.uniform(-0.05, 0.20)
@@ -256,7 +268,7 @@ def _add_normal_variety(rng: np.random.Generator, activity: VentricularActivity,
     activity.t_near = activity.t_near + near
     if not diagnosis.is_healthy and diagnosis.conduction not in ABNORMAL_ACTIVATION:
         fast = diagnosis.rhythm in ("sinus tachycardia", "supraventricular tachycardia", "atrial fibrillation")
-        loss = float(np.clip(abs(rng.normal(0, 0.25)) + (0.15 if fast else 0.0), 0, 0.7))
+        loss = min(abs(rng.normal(0, 0.25)) + (0.15 if fast else 0.0), 0.7)
         activity.t_vector = activity.t_vector * [
             1 - loss,
             1 - loss * rng.uniform(0.5, 1),
@@ -264,7 +276,9 @@ def _add_normal_variety(rng: np.random.Generator, activity: VentricularActivity,
         ]
 
 
-def repolarize(rng: np.random.Generator, activity: VentricularActivity, diagnosis: Diagnosis) -> None:
+def repolarize(
+    rng: np.random.Generator, activity: VentricularActivity, diagnosis: Diagnosis, position: np.ndarray
+) -> None:
     """Work the diagnosis' ST-T pattern into a beat, in place.
 
     Args:
@@ -274,14 +288,16 @@ def repolarize(rng: np.random.Generator, activity: VentricularActivity, diagnosi
             The beat as `activate` returned it.
         diagnosis (`Diagnosis`):
             Its repolarisation and territories are used.
+        position (`np.ndarray` of shape `(3, 3)`):
+            Rotation of the heart in the chest.
     """
     _add_normal_variety(rng, activity, diagnosis)
     if diagnosis.repolarization in INFARCTIONS:
-        _infarct(rng, activity, diagnosis)
+        _infarct(rng, activity, diagnosis, position)
     elif diagnosis.repolarization == "ischemia":
-        _ischemia(rng, activity, diagnosis)
+        _ischemia(rng, activity, diagnosis, position)
     elif diagnosis.repolarization == "injury":
-        _injure(rng, activity, diagnosis)
+        _injure(rng, activity, diagnosis, position)
     elif diagnosis.repolarization in _PATTERNS:
         _PATTERNS[diagnosis.repolarization](rng, activity)
 
@@ -307,4 +323,4 @@ def draw_qt_ms(
     if diagnosis.repolarization == "digitalis effect":
         corrected -= draw_number(rng, priors.DIGITALIS_QTC_SHORTENING_MS)
     widening = max(qrs_duration_ms - priors.NORMAL_QRS_MS, 0.0) * priors.QT_PER_QRS
-    return corrected * float(np.clip(rr_s, *priors.QT_RR_LIMITS_S)) ** priors.QT_RATE_EXPONENT + widening
+    return corrected * limit(rr_s, *priors.QT_RR_LIMITS_S) ** priors.QT_RATE_EXPONENT + widening

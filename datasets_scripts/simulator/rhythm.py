@@ -115,8 +115,8 @@ class Rhythm:
     @property
     def mean_rr_s(self) -> float:
         """Mean interval between beats of the strip, in seconds."""
-        intervals = self.rr_s
-        return float(intervals.mean()) if len(intervals) else STRIP_DURATION_S
+        beats = self.seen_beats
+        return (beats[-1].time - beats[0].time) / (len(beats) - 1) if len(beats) > 1 else STRIP_DURATION_S
 
     @cached_property
     def usual_rr_s(self) -> float:
