@@ -56,6 +56,8 @@ class Diagnosis:
             `"left"` or `"right"` where the heart's position alone turns the axis out of its normal range.
         av_block_type, pacing (`str`):
             Keys of `priors.SECOND_DEGREE_BLOCK_WEIGHTS` (empty: any) and `priors.PACING_WEIGHTS`.
+        ventricular_response (`str`):
+            `"rapid"` or `"slow"` where atrial fibrillation must be, otherwise empty.
         has_high_voltage (`bool`):
             Large QRS complexes without a thick wall, as in the young and lean.
         has_dextrocardia, has_exchanged_arms (`bool`):
@@ -79,6 +81,7 @@ class Diagnosis:
     axis_deviation: str | None = None
     av_block_type: str = ""
     pacing: str = "ventricular"
+    ventricular_response: str = ""
     has_dextrocardia: bool = False
     has_exchanged_arms: bool = False
 

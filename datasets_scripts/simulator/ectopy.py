@@ -47,7 +47,7 @@ class Conduction:
     def run(self, cycles: np.ndarray) -> None:
         """Conduct impulses at the given intervals, in seconds, until the strip is full."""
         time, count = -self.rng.uniform(0, cycles[0]), int(self.rng.integers(0, 3))
-        was_early = False
+        was_early, previous = False, None
         for cycle in cycles:
             count += 1
             is_turn = self.every_nth > 0 and count % self.every_nth == 0
@@ -55,9 +55,11 @@ class Conduction:
             is_early = is_turn or (not was_early and self.probability > 0 and self.rng.random() < self.probability)
             was_early = is_early
             if is_early:
-                time = self._early_beat(time, float(cycle))
+                # Early is what comes early after the beat before, however far away the one after would be.
+                time = self._early_beat(time, float(cycle) if previous is None else time - previous)
             else:
                 self._usual_beat(time)
+                previous = time
                 time += cycle
             if time >= TIMELINE_END_S:
                 return

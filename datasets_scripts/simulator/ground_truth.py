@@ -41,7 +41,6 @@ INFARCT_AGE_NAMES = {
 }
 # Voltage of a chest lead, from peak to peak, that counts as high: our choice.
 HIGH_CHEST_VOLTAGE_MV = 4.0
-TALL_T_MV = 1.0
 UPRIGHT_T_MV = 0.03
 PAUSE_CYCLES = 1.6
 INFARCT_LIKE_CONDUCTION = frozenset({"normal conduction", "left anterior fascicular block"})
@@ -58,8 +57,10 @@ def missing_claims(diagnosis: Diagnosis, measurements: Mapping[str, float]) -> l
             Of the beat that was drawn.
 
     Returns:
-        `list[str]`: Among `"conduction"`, `"hypertrophy"` and `"repolarization"`.
+        `list[str]`: Among `"conduction"`, `"hypertrophy"`, `"repolarization"` and `"position"`.
     """
+    if diagnosis.has_dextrocardia and not textbook.has_dextrocardia(measurements):
+        return ["position"]
     if diagnosis.is_ventricular or diagnosis.is_mirrored:
         return []
     missing = []
@@ -88,10 +89,14 @@ def unclaimed(diagnosis: Diagnosis, measurements: Mapping[str, float]) -> list[s
         if diagnosis.conduction not in (name, "bifascicular block")
         and textbook.CONDUCTION_CRITERIA[name](measurements)
     ]
-    for name in ("left anterior fascicular block", "left posterior fascicular block"):
-        is_drawn = diagnosis.conduction in (name, "bifascicular block") or diagnosis.axis_deviation is not None
-        if not is_drawn and diagnosis.hypertrophy == "none" and textbook.CONDUCTION_CRITERIA[name](measurements):
-            seen.append(name)
+    if diagnosis.conduction not in ("left anterior fascicular block", "bifascicular block"):
+        is_blocked = textbook.has_left_anterior_fascicular_block(measurements)
+        seen += ["left anterior fascicular block"] if is_blocked else []
+    # An upright heart or a thick right ventricle looks like left posterior fascicular block.
+    is_upright = diagnosis.axis_deviation is not None or diagnosis.hypertrophy != "none"
+    if diagnosis.conduction != "left posterior fascicular block" and not is_upright:
+        is_blocked = textbook.has_left_posterior_fascicular_block(measurements)
+        seen += ["left posterior fascicular block"] if is_blocked else []
     has_usual_start = diagnosis.conduction in ("normal conduction", "right bundle branch block")
     if has_usual_start and diagnosis.hypertrophy == "none" and diagnosis.repolarization not in INFARCTIONS:
         sites = ("anteroseptal", "inferior", "lateral")
@@ -136,8 +141,8 @@ def find_conditions(diagnosis: Diagnosis, rhythm: Rhythm, measurements: Mapping[
         found |= _structural_conditions(diagnosis, measurements, missing=missing)
         found |= _voltage_conditions(measurements, diagnosis)
         found |= _st_t_conditions(diagnosis, measurements)
-    found |= _position_conditions(diagnosis)
-    if found <= NORMAL_VARIANTS:
+    found |= _position_conditions(diagnosis, measurements)
+    if found <= NORMAL_VARIANTS and not diagnosis.has_dextrocardia:
         found.add("normal ecg")
     return frozenset(load_terminology().close_upward(found))
 
@@ -245,10 +250,9 @@ def _strain_conditions(diagnosis: Diagnosis, measurements: Mapping[str, float]) 
 def _voltage_conditions(measurements: Mapping[str, float], diagnosis: Diagnosis) -> set[str]:
     """Axis, voltage, Q waves and R progression by their criteria, unless abnormal activation explains them."""
     found = set()
-    axis = measurements["axis_deg"]
-    if -90 <= axis < -30:
+    if is_measured("qrs axis left of -30 degrees", measurements):
         found.add("left axis deviation")
-    if 90 < axis < 180:
+    if is_measured("qrs axis right of 90 degrees", measurements):
         found.add("right axis deviation")
     if is_measured("qrs below 0.5 mV in all limb leads", measurements):
         found.add("limb low qrs voltage")
@@ -266,7 +270,7 @@ def _voltage_conditions(measurements: Mapping[str, float], diagnosis: Diagnosis)
     sites = ("anterior", "inferior", "lateral")
     leads = textbook.LEADS_OF_SITE
     has_q = any(textbook.count(measurements, "q_excess", leads[site], at_least=1.0) >= 2 for site in sites)
-    is_poor = measurements["r_mv_V3"] <= 0.3
+    is_poor = is_measured("r wave in v3 below 0.3 mV", measurements)
     found |= {"q waves"} if has_q else set()
     found |= {"poor r wave progression"} if is_poor else set()
     # "QRS abnormal" is what readers write of an infarct's QRS that no block and no thick wall explains.
@@ -321,7 +325,7 @@ def _t_conditions(diagnosis: Diagnosis, measurements: Mapping[str, float]) -> se
     upright = ("I", "II", "V3", "V4", "V5", "V6")
     if textbook.count(measurements, "t_mv", upright, at_least=-0.05, at_most=0.08) >= 2:
         found.add("low amplitude t waves")
-    if textbook.count(measurements, "t_mv", textbook.CHEST_LEADS, at_least=TALL_T_MV) >= 1:
+    if textbook.has_tall_t(measurements):
         found.add("tall t waves")
     if textbook.has_hypokalemia(measurements):
         found.add("u waves")
@@ -330,7 +334,8 @@ def _t_conditions(diagnosis: Diagnosis, measurements: Mapping[str, float]) -> se
     return found
 
 
-def _position_conditions(diagnosis: Diagnosis) -> set[str]:
+def _position_conditions(diagnosis: Diagnosis, measurements: Mapping[str, float]) -> set[str]:
     """A mirrored heart, exchanged electrodes."""
-    found = {"dextrocardia"} if diagnosis.has_dextrocardia else set()
+    is_mirrored = diagnosis.has_dextrocardia and textbook.has_dextrocardia(measurements)
+    found = {"dextrocardia"} if is_mirrored else set()
     return found | ({"exchanged arm electrodes"} if diagnosis.has_exchanged_arms else set())

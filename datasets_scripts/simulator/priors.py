@@ -239,11 +239,13 @@ RATE_PER_MIN = {
     "second degree av block": Normal(80, 10, 64, 99),  # of the atria
     "complete av block": Normal(78, 12, 62, 99),  # of the atria
 }
+RESPONSE_RATE_PER_MIN = {"rapid": Range(103, 170), "slow": Range(45, 57)}  # of atrial fibrillation, if asked for
 EARLY_REPOLARIZATION_RATE_PER_MIN = Range(62, 78)
 RESPIRATORY_ARRHYTHMIA_SHARE = Range(0.11, 0.24)  # of the mean interval; usual criteria: 120 ms or 10 %
 USUAL_RESPIRATORY_SHARE_SD = 0.025
 USUAL_RESPIRATORY_SHARE_LIMIT = 0.06
-FIBRILLATION_RR_LOG_SD = Range(0.13, 0.28)
+USUAL_CYCLE_RANGE_S = 0.11  # 120 ms between the longest and the shortest interval is sinus arrhythmia
+FIBRILLATION_RR_LOG_SD = Range(0.17, 0.28)
 FLUTTER_WAVE_RATE_HZ = Range(4.0, 5.6)  # 240-336 flutter waves per minute
 FLUTTER_RATIO_WEIGHTS = {2: 0.40, 3: 0.15, 4: 0.25, 0: 0.20}  # 0: the ratio varies from beat to beat
 FLUTTER_VARYING_RATIO_WEIGHTS = {2: 0.35, 3: 0.20, 4: 0.35, 5: 0.10}

@@ -15,6 +15,7 @@ from datasets_scripts.simulator.atria import (
     draw_p_wave,
     draw_retrograde_p_wave,
     heighten,
+    lower,
     turn_p_axis,
 )
 from datasets_scripts.simulator.beat import (
@@ -42,6 +43,10 @@ POSITION_BOUND = frozenset({"right ventricular hypertrophy", "septal hypertrophy
 BEAT_VOLTAGE_SD = 0.015
 HEALTHY_VARIETY = 0.8  # no scars, no fibrosis: fewer notches
 P_VOLTAGE_SD = 0.06
+# Two beats whose first 110 ms correlate so much over the leads look alike.
+QRS_SHAPE_SAMPLES = 55
+ALIKE = 0.7
+MAX_FOCUS_DRAWS = 20
 SPIKE_SAMPLES = 2
 VENTRICULAR_SPIKE_MV = (0.5, 2.0)  # in the lead that shows it best
 ATRIAL_SPIKE_MV = (0.4, 1.2)
@@ -134,7 +139,9 @@ def _activate(rng: np.random.Generator, setting: Setting) -> VentricularActivity
     keep_wide(activity, diagnosis)
     if POSITION_BOUND & {diagnosis.hypertrophy, diagnosis.conduction}:
         activity.dipole = activity.dipole._replace(weights=activity.dipole.weights @ patient.position)
-    repolarize(rng, activity, diagnosis)
+        activity.st_vector = activity.st_vector @ patient.position
+        activity.t_vector = activity.t_vector @ patient.position
+    repolarize(rng, activity, diagnosis, patient.position)
     wanted = axis_range(diagnosis)
     if wanted is not None:
         turn_axis(rng, activity, setting.field, wanted, turns_t=diagnosis.conduction not in FASCICULAR)
@@ -166,18 +173,38 @@ def _add_spike(leads: np.ndarray, voltages: np.ndarray, time_s: float) -> None:
         leads[:, sample : sample + SPIKE_SAMPLES] += voltages[:, None]
 
 
+def _looks_like(beat: BeatTemplate, other: BeatTemplate) -> bool:
+    """Whether two QRS complexes have one shape over all leads."""
+    first, second = (each.waveform[:, each.onset : each.onset + QRS_SHAPE_SAMPLES] for each in (beat, other))
+    similarity = (first * second).sum() / np.sqrt(np.square(first).sum() * np.square(second).sum())
+    return bool(similarity > ALIKE)
+
+
 def draw_foci(rng: np.random.Generator, setting: Setting, beat: BeatTemplate) -> list[BeatTemplate]:
-    """Draw the early beats of the ventricles, one for each focus of the rhythm; none too large for a human heart."""
+    """Draw the early beats of the ventricles, one for each focus of the rhythm; none too large for a human heart.
+
+    A beat that looks like the usual one or like that of another focus is drawn again.
+    """
     foci: list[BeatTemplate] = []
     early = [beat.focus for beat in setting.rhythm.beats if beat.kind == "ventricular" and beat.is_early]
     for _ in range(max(early, default=-1) + 1):
-        activity = activate_from_ventricle(rng)
-        activity.qt_ms = beat.qt_ms * 1.05 + 25
-        template = render_beat(rng, activity, setting.field, SAMPLING_RATE)
-        factor = min(1.0, voltage_limit(criteria.extremes_of(limb_lead_matrix() @ template.waveform), is_large=True))
-        np.multiply(template.waveform, np.float32(factor), out=template.waveform)
+        template = _draw_focus(rng, setting, beat)
+        for _ in range(MAX_FOCUS_DRAWS):
+            if not any(_looks_like(template, other) for other in (beat, *foci)):
+                break
+            template = _draw_focus(rng, setting, beat)
         foci.append(template)
     return foci
+
+
+def _draw_focus(rng: np.random.Generator, setting: Setting, beat: BeatTemplate) -> BeatTemplate:
+    """Draw an early beat of the ventricles beside a usual one."""
+    activity = activate_from_ventricle(rng)
+    activity.qt_ms = beat.qt_ms * 1.05 + 25
+    template = render_beat(rng, activity, setting.field, SAMPLING_RATE)
+    factor = min(1.0, voltage_limit(criteria.extremes_of(limb_lead_matrix() @ template.waveform), is_large=True))
+    np.multiply(template.waveform, np.float32(factor), out=template.waveform)
+    return template
 
 
 def _add_beats(rng: np.random.Generator, tracing: Tracing, setting: Setting) -> None:
@@ -219,7 +246,9 @@ def draw_p_templates(rng: np.random.Generator, setting: Setting, factors: np.nda
         templates["sinus"] = wave.render(lead_field, SAMPLING_RATE)
         axis = priors.MIRRORED_SINUS_P_AXIS_DEG if diagnosis.is_mirrored else priors.SINUS_P_AXIS_DEG
         templates["sinus"] = turn_p_axis(rng, templates["sinus"], axis)
-        if diagnosis.has_right_atrial_enlargement and not diagnosis.has_low_voltage:
+        if not diagnosis.has_right_atrial_enlargement:
+            templates["sinus"] = lower(templates["sinus"])
+        elif not diagnosis.has_low_voltage:
             templates["sinus"] = heighten(rng, templates["sinus"])
     if "ectopic" in kinds:
         axis = priors.MIRRORED_ECTOPIC_P_AXIS_DEG if diagnosis.is_mirrored else priors.ECTOPIC_P_AXIS_DEG

@@ -147,7 +147,8 @@ def draw_rate(rng: np.random.Generator, diagnosis: Diagnosis) -> float:
     """Draw the rate of the pacemaker in charge, per minute: of the atria where they have one."""
     if diagnosis.repolarization == "early repolarization" and diagnosis.rhythm == "sinus rhythm":
         return draw_number(rng, priors.EARLY_REPOLARIZATION_RATE_PER_MIN)
-    return draw_number(rng, priors.RATE_PER_MIN[diagnosis.rhythm])
+    response = priors.RESPONSE_RATE_PER_MIN.get(diagnosis.ventricular_response)
+    return draw_number(rng, response or priors.RATE_PER_MIN[diagnosis.rhythm])
 
 
 def draw_pr_s(rng: np.random.Generator, diagnosis: Diagnosis, rate_per_min: float) -> float:
@@ -180,6 +181,7 @@ def draw_cycles(rng: np.random.Generator, diagnosis: Diagnosis, rhythm: Rhythm, 
     else:
         share = min(abs(rng.normal(0, priors.USUAL_RESPIRATORY_SHARE_SD)), priors.USUAL_RESPIRATORY_SHARE_LIMIT)
         cycles = mean * (1 + share * breathing + 0.008 * noise)
+        cycles = mean + (cycles - mean) * min(1.0, priors.USUAL_CYCLE_RANGE_S / float(np.ptp(cycles)))
     return np.maximum(cycles, priors.MIN_RR_S)
 
 

@@ -20,7 +20,7 @@ sources; voltages and durations that these do not state, such as how small a q i
 
 from collections.abc import Callable, Mapping, Sequence
 
-from datasets_scripts.simulator.findings import is_measured
+from datasets_scripts.simulator.findings import is_measured, load_measured_findings
 from datasets_scripts.simulator.measurements import key_of
 from datasets_scripts.simulator.waves import WAVE_MV
 
@@ -28,20 +28,24 @@ from datasets_scripts.simulator.waves import WAVE_MV
 Measurements = Mapping[str, float]
 Criterion = Callable[[Measurements], bool]
 
+TALL_T_MV = load_measured_findings()["t waves above 1 mV in two chest leads"].above
+SMALL_Q_MV = 0.06  # a q below it counts as none
 # Leads that look at a site.
 LEADS_OF_SITE = {
     "": ("I", "II", "aVL", "aVF", "V3", "V4", "V5", "V6"),
     "anterior": ("V1", "V2", "V3", "V4"),
     "anteroseptal": ("V1", "V2", "V3"),
-    "anterolateral": ("V3", "V4", "V5", "V6", "I", "aVL"),
+    "anterolateral": ("V1", "V2", "V3", "V4"),
     "apical": ("V3", "V4", "V5", "V6"),
     "inferior": ("II", "III", "aVF"),
-    "inferolateral": ("II", "III", "aVF", "V5", "V6"),
+    "inferolateral": ("II", "III", "aVF"),
     "inferoposterior": ("II", "III", "aVF"),
     "lateral": ("I", "aVL", "V5", "V6"),
     "high lateral": ("I", "aVL"),
     "posterior": (),
 }
+# Sites that reach a second wall, one lead of which must agree.
+SECOND_WALL = {"anterolateral": ("I", "aVL", "V5", "V6"), "inferolateral": ("I", "aVL", "V5", "V6")}
 RIGHT_CHEST_LEADS = ("V1", "V2", "V3")
 INFERIOR_OR_LATERAL = ("I", "II", "aVL", "aVF", "V4", "V5", "V6")
 CHEST_LEADS = ("V1", "V2", "V3", "V4", "V5", "V6")
@@ -59,10 +63,27 @@ def count(
     return sum(at_least <= measurements[key_of(name, lead)] <= at_most for lead in leads)
 
 
+def is_seen_at(
+    measurements: Measurements,
+    name: str,
+    site: str,
+    *,
+    at_least: float = float("-inf"),
+    at_most: float = float("inf"),
+    needed: int = 2,
+) -> bool:
+    """Whether a measurement lies within limits in two leads of a site, and in one of the second wall it reaches."""
+    if count(measurements, name, LEADS_OF_SITE[site], at_least=at_least, at_most=at_most) < needed:
+        return False
+    return site not in SECOND_WALL or (
+        count(measurements, name, SECOND_WALL[site], at_least=at_least, at_most=at_most) >= 1
+    )
+
+
 def has_left_bundle_branch_block(m: Measurements) -> bool:
     """QRS of 120 ms or more, V1 mainly negative, R without q and without a broad S in I and V6."""
     is_left = m["r_to_s_V1"] < 0.5 and m["r_to_s_V6"] > 1.5 and m["r_to_s_I"] > 1 and m["r_mv_I"] >= 0.1
-    is_positive = all(m[f"q_mv_{lead}"] < 0.06 and m[f"s_ms_{lead}"] < 40 for lead in ("I", "V6"))
+    is_positive = all(m[f"q_mv_{lead}"] < SMALL_Q_MV and m[f"s_ms_{lead}"] < 20 for lead in ("I", "V6"))
     return m["qrs_ms"] >= 120 and is_left and is_positive
 
 
@@ -78,7 +99,11 @@ def has_incomplete_right_bundle_branch_block(m: Measurements) -> bool:
 
 def has_incomplete_left_bundle_branch_block(m: Measurements) -> bool:
     """QRS of 110 to 119 ms without q in I, V5 and V6."""
-    return 110 <= m["qrs_ms"] < 120 and count(m, "q_mv", ("I", "V5", "V6"), at_most=0.05) == 3 and m["r_to_s_V6"] > 1
+    return (
+        110 <= m["qrs_ms"] < 120
+        and all(m[f"q_mv_{lead}"] < SMALL_Q_MV for lead in ("I", "V5", "V6"))
+        and m["r_to_s_V6"] > 1
+    )
 
 
 def has_intraventricular_delay(m: Measurements) -> bool:
@@ -88,14 +113,20 @@ def has_intraventricular_delay(m: Measurements) -> bool:
 
 def has_left_anterior_fascicular_block(m: Measurements) -> bool:
     """Axis from -45 to -90 degrees, rS in III and aVF, and R larger than q in aVL."""
-    is_rs = all(m[f"r_mv_{lead}"] > 0.03 and m[f"s_mv_{lead}"] > m[f"r_mv_{lead}"] for lead in ("III", "aVF"))
-    return -90 <= m["axis_deg"] <= -45 and is_rs and m["r_mv_aVL"] > m["q_mv_aVL"]
+    is_rs = all(m[f"s_mv_{lead}"] > m[f"r_mv_{lead}"] > WAVE_MV for lead in ("III", "aVF"))
+    is_rs = is_rs and all(m[f"q_mv_{lead}"] < SMALL_Q_MV for lead in ("III", "aVF"))
+    return (
+        is_measured("qrs axis left of -30 degrees", m)
+        and m["axis_deg"] <= -45
+        and is_rs
+        and m["r_mv_aVL"] > m["q_mv_aVL"]
+    )
 
 
 def has_left_posterior_fascicular_block(m: Measurements) -> bool:
     """Axis from 90 to 180 degrees, rS in I and aVL, R larger than q in III and aVF."""
-    is_rs = all(m[f"r_mv_{lead}"] > 0.03 and m[f"s_mv_{lead}"] > m[f"r_mv_{lead}"] for lead in ("I", "aVL"))
-    return 90 <= m["axis_deg"] <= 180 and is_rs and m["r_mv_III"] > m["q_mv_III"]
+    is_rs = all(m[f"s_mv_{lead}"] > m[f"r_mv_{lead}"] > WAVE_MV for lead in ("I", "aVL"))
+    return is_measured("qrs axis right of 90 degrees", m) and is_rs and m["r_mv_III"] > m["q_mv_III"]
 
 
 def has_pre_excitation(m: Measurements) -> bool:
@@ -110,7 +141,7 @@ def has_left_ventricular_voltage(m: Measurements) -> bool:
 
 def has_right_ventricular_hypertrophy(m: Measurements) -> bool:
     """R larger than S in V1, S of more than 0.2 mV in V6, axis to the right."""
-    return m["r_to_s_V1"] > 1 and m["s_mv_V6"] > 0.2 and 90 < m["axis_deg"] < 180
+    return m["r_to_s_V1"] > 1 and m["s_mv_V6"] > 0.2 and is_measured("qrs axis right of 90 degrees", m)
 
 
 def has_septal_hypertrophy(m: Measurements) -> bool:
@@ -130,32 +161,37 @@ def has_right_ventricular_strain(m: Measurements) -> bool:
     return count(m, "t_mv", RIGHT_CHEST_LEADS, at_most=-0.1) >= 2
 
 
+def has_dextrocardia(m: Measurements) -> bool:
+    """QRS mainly negative in I and in V6."""
+    return m["r_to_s_I"] < 1 and m["r_to_s_V6"] < 1
+
+
 def has_infarct_qrs(m: Measurements, site: str) -> bool:
     """Pathological Q or QS in two leads of a site; over the front wall also R lost; over the back wall R in V1."""
     if site == "posterior":
         return m["r_to_s_V1"] >= 1 or (m["r_to_s_V2"] >= 1 and m["r_mv_V2"] >= 0.3)
-    has_q = count(m, "q_excess", LEADS_OF_SITE[site], at_least=1.0) >= 2
     if not site.startswith("ant"):
-        return has_q
-    return has_q or m["r_mv_V3"] <= 0.3 or (m["r_mv_V2"] < m["r_mv_V1"] - 0.03 and m["r_mv_V3"] < 0.5)
+        return is_seen_at(m, "q_excess", site, at_least=1.0)
+    is_poor = is_measured("r wave in v3 below 0.3 mV", m)
+    is_lost = is_poor or (m["r_mv_V2"] < m["r_mv_V1"] - 0.03 and m["r_mv_V3"] < 0.5)
+    return is_seen_at(m, "q_excess", site, at_least=1.0, needed=0 if is_lost else 2)
 
 
 def has_acute_infarct(m: Measurements, site: str) -> bool:
     """ST elevation in two leads of a site; ST depression in V1 to V3 for the back wall."""
     if site == "posterior":
         return count(m, "st_mv", RIGHT_CHEST_LEADS, at_most=-0.05) >= 2
-    return count(m, "st_elevation_ratio", LEADS_OF_SITE[site], at_least=1.0) >= 2
+    return is_seen_at(m, "st_elevation_ratio", site, at_least=1.0)
 
 
 def has_ischemia(m: Measurements, site: str) -> bool:
     """ST depression of 0.05 mV or T inversion of 0.1 mV in two leads of a site."""
-    leads = LEADS_OF_SITE[site]
-    return count(m, "st_mv", leads, at_most=-0.05) >= 2 or count(m, "t_mv", leads, at_most=-0.1) >= 2
+    return is_seen_at(m, "st_mv", site, at_most=-0.05) or is_seen_at(m, "t_mv", site, at_most=-0.1)
 
 
 def has_injury(m: Measurements, site: str) -> bool:
     """ST depression of 0.1 mV in two leads of a site."""
-    return count(m, "st_mv", LEADS_OF_SITE[site], at_most=-0.1) >= 2
+    return is_seen_at(m, "st_mv", site, at_most=-0.1)
 
 
 def has_early_repolarization(m: Measurements) -> bool:
@@ -175,10 +211,15 @@ def has_brugada_pattern(m: Measurements) -> bool:
     return any(m[f"j_mv_{lead}"] >= 0.2 and m[f"t_low_mv_{lead}"] < -0.05 for lead in ("V1", "V2"))
 
 
+def has_tall_t(m: Measurements) -> bool:
+    """T of more than 1 mV in a chest lead."""
+    return max(m[key_of("t_mv", lead)] for lead in CHEST_LEADS) > TALL_T_MV
+
+
 def has_hyperkalemia(m: Measurements) -> bool:
-    """T of 1 mV in a chest lead or 0.5 mV in two limb leads."""
+    """T of more than 1 mV in a chest lead or 0.5 mV in two limb leads."""
     limb = count(m, "t_mv", ("I", "II", "III", "aVL", "aVF"), at_least=0.5)
-    return limb >= 2 or count(m, "t_mv", CHEST_LEADS, at_least=1.0) >= 1
+    return limb >= 2 or has_tall_t(m)
 
 
 def has_hypokalemia(m: Measurements) -> bool:
@@ -204,7 +245,7 @@ def has_slight_st_change(m: Measurements) -> bool:
 CONDUCTION_CRITERIA: dict[str, Criterion] = {
     "left bundle branch block": has_left_bundle_branch_block,
     "right bundle branch block": has_right_bundle_branch_block,
-    "bifascicular block": lambda m: has_right_bundle_branch_block(m) and -90 <= m["axis_deg"] <= -45,
+    "bifascicular block": lambda m: has_right_bundle_branch_block(m) and has_left_anterior_fascicular_block(m),
     "incomplete left bundle branch block": has_incomplete_left_bundle_branch_block,
     "incomplete right bundle branch block": has_incomplete_right_bundle_branch_block,
     "intraventricular conduction delay": has_intraventricular_delay,

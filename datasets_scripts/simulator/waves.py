@@ -6,8 +6,9 @@ from datasets_scripts.simulator import criteria
 from modeling_supreme.leads import STANDARD_LEADS
 
 
-# Smallest deflection that counts as a wave. Source: IEC 60601-2-51:2003, Annex GG.5 (there for 6 ms at least).
+# Smallest deflection that counts as a wave, and how long it lasts at least. Source: IEC 60601-2-51:2003, Annex GG.5.
 WAVE_MV = 0.03
+WAVE_MS = 6.0
 LATE_QRS_SHARE = 0.55
 # Q waves that count as pathological. Source: Thygesen et al. 2018, Circulation 138:e618, Table 3 (30 ms and 0.1 mV; in
 # V2 and V3 20 ms or QS); a quarter of R, below which septal q waves count as normal there, is asked for everywhere.
@@ -44,7 +45,8 @@ def measure_qrs(qrs: np.ndarray, *, step_ms: float) -> dict[str, np.ndarray]:
     s_mv = np.maximum(-after_r.min(axis=1), 0.0)
     before_s = np.where(order < after_r.argmin(axis=1)[:, None], qrs, 0.0)
     has_r_before_s = (before_s.max(axis=1) > WAVE_MV) & (s_mv > 0)
-    has_down = np.maximum(q_mv, s_mv) > WAVE_MV
+    # What is negative for less is the ST segment, which may start below the line.
+    has_down = (qrs < -WAVE_MV).sum(axis=1) * step_ms >= WAVE_MS
     return {
         "q_mv": q_mv,
         "q_ms": q_ms,
