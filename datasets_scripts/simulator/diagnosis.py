@@ -15,6 +15,8 @@ NO_ATRIAL_CONTRACTION = frozenset({"atrial fibrillation", "atrial flutter", "sup
 ABNORMAL_ACTIVATION = frozenset({"left bundle branch block", "wolff-parkinson-white pattern"})
 INFARCTIONS = frozenset({"old infarction", "recent infarction", "acute infarction"})
 TERRITORY_DISEASES = INFARCTIONS | {"ischemia", "injury"}
+SCARS = frozenset({"old infarction", "recent infarction"})
+INFERIOR_BLOCKS = frozenset({"left anterior fascicular block", "bifascicular block"})
 LASTING_RHYTHMS = frozenset({"paced rhythm", "complete av block"})
 
 
@@ -207,11 +209,26 @@ def _muscle_conflicts(rng: np.random.Generator, diagnosis: Diagnosis) -> dict[st
         dropped.update(conduction="normal conduction", hypertrophy="none")
     if diagnosis.hypertrophy != "none":
         dropped.update(has_low_voltage=False)
+    if _has_hidden_block(diagnosis):
+        if diagnosis.conduction in INFERIOR_BLOCKS and rng.random() < 0.5:
+            dropped.update(repolarization="normal repolarization", territories=())
+        else:
+            dropped.update(conduction="normal conduction")
     if diagnosis.hypertrophy in ("right ventricular hypertrophy", "septal hypertrophy"):
         dropped.update(conduction="normal conduction", axis_deviation=None)
         if diagnosis.repolarization in TERRITORY_DISEASES:
             dropped.update(repolarization="normal repolarization", territories=())
     return dropped
+
+
+def _has_hidden_block(diagnosis: Diagnosis) -> bool:
+    """Whether a scar takes away what a block is known by: R of the inferior leads, R' in V1."""
+    if diagnosis.repolarization not in SCARS or not diagnosis.territories:
+        return False
+    site = diagnosis.territories[0]
+    if site.startswith("infer"):
+        return diagnosis.conduction in INFERIOR_BLOCKS
+    return site.startswith("ant") and diagnosis.conduction == "incomplete right bundle branch block"
 
 
 def _atrial_conflicts(diagnosis: Diagnosis) -> dict[str, object]:
