@@ -8,6 +8,7 @@ import pytest
 from datasets_scripts.extraction.terminology import load_terminology
 from datasets_scripts.simulator import SimulatorSettings, findings, label_names, simulate_record
 from datasets_scripts.simulator.annotations import P_WAVE, QRS_COMPLEX, T_WAVE
+from datasets_scripts.simulator.diagnosis import ABNORMAL_ACTIVATION
 from datasets_scripts.simulator.findings import find_measured, load_measured_findings
 from datasets_scripts.simulator.waves import measure_qrs
 from modeling_supreme.leads import STANDARD_LEADS
@@ -69,6 +70,28 @@ def test_a_finding_is_true_on_one_side_of_its_limit_only(name, key, limit):
 
     assert sorted(sides) == [False, False, True]
     assert sides[1] is False
+
+
+@pytest.mark.parametrize(
+    ("condition", "finding"),
+    [
+        ("left axis deviation", "qrs axis left of -30 degrees"),
+        ("right axis deviation", "qrs axis right of 90 degrees"),
+        ("poor r wave progression", "r wave in v3 below 0.3 mV"),
+        ("limb low qrs voltage", "qrs below 0.5 mV in all limb leads"),
+        ("precordial low qrs voltage", "qrs below 1 mV in all chest leads"),
+    ],
+)
+def test_a_condition_and_the_finding_that_decides_it_have_one_limit(records, condition, finding):
+    diagnoses = [record.diagnosis for record in records]
+    readable = [
+        record
+        for record, diagnosis in zip(records, diagnoses, strict=True)
+        if not diagnosis.is_ventricular | diagnosis.is_mirrored and diagnosis.conduction not in ABNORMAL_ACTIVATION
+    ]
+
+    assert any(condition in record.conditions for record in readable)
+    assert all((condition in record.conditions) == (finding in record.findings) for record in readable)
 
 
 def test_two_leads_of_a_wall_are_needed():

@@ -83,7 +83,7 @@ def is_seen_at(
 def has_left_bundle_branch_block(m: Measurements) -> bool:
     """QRS of 120 ms or more, V1 mainly negative, R without q and without a broad S in I and V6."""
     is_left = m["r_to_s_V1"] < 0.5 and m["r_to_s_V6"] > 1.5 and m["r_to_s_I"] > 1 and m["r_mv_I"] >= 0.1
-    is_positive = all(m[f"q_mv_{lead}"] < SMALL_Q_MV and m[f"s_ms_{lead}"] < 20 for lead in ("I", "V6"))
+    is_positive = all(m[f"q_mv_{lead}"] < SMALL_Q_MV and m[f"s_ms_{lead}"] < 40 for lead in ("I", "V6"))
     return m["qrs_ms"] >= 120 and is_left and is_positive
 
 
