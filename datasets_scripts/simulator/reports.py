@@ -133,17 +133,18 @@ class Template(NamedTuple):
             Findings that it states, each with whether it is certain.
         text (`str`):
             The wording.
+        names (`frozenset[str]`):
+            The findings of `says`.
+        is_hedged (`bool`):
+            Whether it leaves any of them open.
     """
 
     place: str
     condition: str
     says: tuple[tuple[str, bool], ...]
     text: str
-
-    @property
-    def is_hedged(self) -> bool:
-        """Whether it leaves anything open."""
-        return not all(is_certain for _, is_certain in self.says)
+    names: frozenset[str]
+    is_hedged: bool
 
 
 @lru_cache(maxsize=2)
@@ -156,7 +157,7 @@ def load_templates(language: Language) -> tuple[Template, ...]:
     for row in rows:
         territories = REPORTED_TERRITORIES if "{" in row["text"] else ("",)
         filled = [_fill_template(row, territory) for territory in territories]
-        templates += [template for template in filled if all(name in terminology for name, _ in template.says)]
+        templates += [template for template in filled if all(name in terminology for name in template.names)]
     return tuple(templates)
 
 
@@ -167,7 +168,14 @@ def _fill_template(row: Mapping[str, str], territory: str) -> Template:
     worded = {**places, "territory": GERMAN_STEMS.get(territory, territory) if row["language"] == "de" else territory}
     names = [name for name in (row["says"] or row["condition"]).format(**places).split(LIST_SEPARATOR) if name]
     says = tuple((name.rstrip(UNCERTAIN_MARK), not name.endswith(UNCERTAIN_MARK)) for name in names)
-    return Template(row["place"], condition, says, row["text"].format(**worded))
+    return Template(
+        place=row["place"],
+        condition=condition,
+        says=says,
+        text=row["text"].format(**worded),
+        names=frozenset(name for name, _ in says),
+        is_hedged=not all(is_certain for _, is_certain in says),
+    )
 
 
 @lru_cache(maxsize=2)
@@ -286,13 +294,13 @@ def _choose_wordings(
         is_omitted = rng.random() < (style.explained_omission_rate if is_explained else style.omission_rate)
         if condition in stated or (is_omitted and worded[condition][0].place != "rhythm"):
             continue
-        fitting = [template for template in worded[condition] if true.issuperset(name for name, _ in template.says)]
+        fitting = [template for template in worded[condition] if template.names <= true]
         is_hedged = bool(rng.random() < style.hedge_rate)
         fitting = [template for template in fitting if template.is_hedged == is_hedged] or fitting
         place = "statement" if layout == "separate" else "added"
         fitting = [template for template in fitting if template.place in ("rhythm", place)] or fitting
         template = fitting[int(rng.integers(len(fitting)))]
-        stated.update(name for name, _ in template.says)
+        stated |= template.names
         chosen.append(template)
     return [_list_below(template) if layout == "listed" else template for template in chosen]
 
@@ -310,7 +318,7 @@ def _choose_false_wording(rng: np.random.Generator, true: set[str], style: Repor
     false = [
         template
         for template in _templates_by_place(style.language)["statement"]
-        if not template.is_hedged and true.isdisjoint(terminology.close_upward(name for name, _ in template.says))
+        if not template.is_hedged and true.isdisjoint(terminology.close_upward(template.names))
     ]
     return [false[int(rng.integers(len(false)))]]
 
