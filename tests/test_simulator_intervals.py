@@ -1,8 +1,8 @@
 """What a clean simulated strip says of its intervals, `neurokit2` measures: on 95 % of beats within 10 ms.
 
 Every mark is taken from the method of neurokit2 0.2 that is unbiased for it: onset of QRS from `prominence`, all
-others from `dwt`, which puts the onset of QRS 11 ms early because its wavelets look ahead. QRS starts in the lead that
-shows it first (CSE Working Party 1985, Eur Heart J 6:815); of the other marks the median of a few leads counts.
+others from `dwt`, which puts the onset of QRS 11 ms early because its wavelets look ahead. The median of a few leads
+counts: in single ones the slope of the PR segment is taken for a part of QRS.
 """
 
 import neurokit2 as nk
@@ -17,8 +17,8 @@ SAMPLING_RATE = 500
 CLEAN = SimulatorSettings(noise_scale=0.0, has_comorbidity=False)
 # Of each mark: the method, the leads, what counts of them, and where it is looked for, in seconds after QRS onset.
 MARKS = {
-    "ECG_P_Onsets": ("dwt", ("II", "aVF"), np.nanmedian, (-0.44, -0.04)),
-    "ECG_R_Onsets": ("prominence", ("I", "II", "V5", "V6"), np.nanmin, (-0.08, 0.05)),
+    "ECG_P_Onsets": ("dwt", ("I", "II", "aVF"), np.nanmedian, (-0.44, -0.04)),
+    "ECG_R_Onsets": ("prominence", ("I", "II", "V5", "V6"), np.nanmedian, (-0.08, 0.05)),
     "ECG_R_Offsets": ("dwt", ("II", "V4", "V5", "V6"), np.nanmedian, (0.02, 0.2)),
     "ECG_T_Offsets": ("dwt", ("II", "V4", "V5", "V6"), np.nanmedian, (0.16, 0.6)),
 }

@@ -25,13 +25,13 @@ LEFT_ATRIAL_WIDTH_MS = 17.0
 LEFT_ATRIAL_DELAY_MS = 34.0
 # Atrial repolarisation goes against P, lowers the PR segment and reaches into ST (Holmqvist et al. 2009, Ann
 # Noninvasive Electrocardiol 14:13). Its size by eye, from the step between the PR and the TP segment.
-RECOVERY_SHARE = Range(0.05, 0.35)
-PERICARDITIC_RECOVERY_SHARE = Range(0.35, 0.55)
+RECOVERY_SHARE = Range(0.05, 0.30)
+PERICARDITIC_RECOVERY_SHARE = Range(0.3, 0.5)
 RECOVERY_DELAY_MS = 45.0
 RECOVERY_WIDTHS_MS = (32.0, 80.0)
 # Voltage of P relative to what the lead field of the ventricles gives: the atria lie behind and above them, far from
 # V3 to V6. By eye, PTB-XL ids 1-500.
-ATRIAL_FIELD_SHARE = np.array([1.0, 1.0, 1.0, 0.75, 0.55, 0.45, 0.45, 0.5])
+ATRIAL_FIELD_SHARE = np.array([1.0, 1.0, 1.0, 0.70, 0.50, 0.42, 0.42, 0.47])
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,7 @@ def draw_p_wave(rng: np.random.Generator, diagnosis: Diagnosis, *, pr_ms: float 
     """Draw the P wave of sinus beats, with the diagnosis' atrial enlargement; it ends before the shortest PR does."""
     size = 0.85 * np.exp(rng.normal(0, 0.25 if diagnosis.is_healthy else 0.4))
     right = np.array([0.065, 0.095, -0.06]) * size + rng.normal(0, 0.012, 3)
-    left = np.array([0.095, 0.055, 0.035]) * size + rng.normal(0, 0.012, 3)
+    left = np.array([0.095, 0.055, 0.025]) * size + rng.normal(0, 0.012, 3)
     delay, duration = LEFT_ATRIAL_DELAY_MS, draw_number(rng, priors.P_MS)
     if diagnosis.has_left_atrial_enlargement:  # P over 120 ms, notched, negative at its end in V1
         left = np.array([0.09, 0.05, 0.08]) * rng.uniform(1.0, 1.5)

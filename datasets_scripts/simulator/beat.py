@@ -21,6 +21,7 @@ QRS_EDGE_SHARE = 0.035
 # Activation starts and ends at a moment; bell curves do not. QRS rises from zero to its full voltage within this time.
 QRS_EDGE_MS = 8.0
 FIT_STEP_MS = 2.0
+WIDE_QRS_MS = 110.0
 U_VECTOR = np.array([0.5, 0.35, -0.8])
 NUM_LIMB = 2  # the independent limb leads come first
 V3_ROW = INDEPENDENT_LEADS.index("V3")
@@ -132,13 +133,16 @@ def _project_repolarization(
     """Kernels of ST, T and U as the independent leads see them, and the time of the peak of T."""
     qt, qrs = activity.qt_ms, activity.qrs_duration_ms
     shortness = min(1.0, qt / 400)
-    fall = (rng.uniform(26, 40) * shortness + 4) * activity.t_width
-    rise = rng.uniform(50, 82) * qt / 400 * activity.t_width
+    fall = (rng.uniform(28, 43) * shortness + 4) * activity.t_width
+    # Where the ventricles are activated late they recover late: after a wide QRS, ST slopes straight into T.
+    asynchrony = min(max(qrs - WIDE_QRS_MS, 0.0) / WIDE_QRS_MS, 0.35)
+    rise = rng.uniform(50, 82) * qt / 400 * activity.t_width * (1 + asynchrony)
     peak = qt - 2 * fall  # the tangent at the steepest point meets the baseline two standard deviations after the peak
     st_fall = max(30.0, (peak - qrs) * 0.5)
+    dome = activity.st_dome_ms * shortness
     times_ms = np.array(
         [
-            (qrs + rng.uniform(8, 28) * shortness, rng.uniform(9, 15), st_fall),
+            (qrs + rng.uniform(8, 28) * shortness + dome, rng.uniform(9, 15) + 0.8 * dome, st_fall),
             (peak, rise, fall),
             (peak + 1.6 * fall, fall, fall),
             (qt + rng.uniform(50, 75), 24.0, 32.0),

@@ -22,7 +22,7 @@ SEPTAL, EARLY, MAIN, LATE, TERMINAL = range(5)
 NUM_PHASES = 5
 PHASE_CENTRES_MS = np.array([14.0, 27.0, 39.0, 53.0, 66.0])
 PHASE_WIDTHS_MS = np.array([5.5, 7.0, 7.0, 7.5, 6.5])
-USUAL_T_VECTOR = np.array([0.35, 0.20, -0.22])
+USUAL_T_VECTOR = np.array([0.37, 0.22, -0.22])
 
 # Variety between hearts: shares of the size of a vector, of its time and of its width.
 VECTOR_JITTER = 0.25
@@ -68,10 +68,10 @@ def draw_normal(rng: np.random.Generator, *, is_healthy: bool = True, variety: f
     progression = limit(rng.normal(1, 0.35 * variety), 0.75 if is_healthy else 0.2, 1.8)
     phases = np.array(
         [
-            [-0.13 * progression, -0.06, -0.17 * progression],
-            [0.42, 0.24, -0.30 * progression],
-            [1.22, 0.74, 0.46],
-            [0.04, 0.14, 0.80],
+            [-0.12 * progression, -0.06, -0.14 * progression],
+            [0.48, 0.26, -0.32 * progression],
+            [1.22, 0.74, 0.48],
+            [-0.02, 0.14, 0.84],
             [-0.10, -0.03, 0.20],
         ]
     )
@@ -160,12 +160,12 @@ def _left_bundle_branch_block(rng: np.random.Generator, draft: Draft) -> None:
     size = rng.uniform(0.75, 1.4)
     draft.phases = np.empty((0, 3))
     _add(rng, draft, np.array([0.20, 0.12, rng.uniform(-0.22, 0.20)]), 22, 9)  # rS or QS in V1
-    _add(rng, draft, np.array([0.75, 0.20, 0.95]) * size, rng.uniform(52, 62), 18)
-    _add(rng, draft, np.array([0.85, rng.uniform(-0.35, 0.30), 1.00]) * size, rng.uniform(90, 104), 18)
+    _add(rng, draft, np.array([0.75, 0.20, 0.95]) * size, rng.uniform(54, 64), 20)
+    _add(rng, draft, np.array([0.85, rng.uniform(-0.35, 0.30), 1.00]) * size, rng.uniform(90, 102), 19)
     _add(rng, draft, np.array([0.30, -0.10, 0.35]), rng.uniform(120, 128), 11)
     draft.duration_ms = rng.uniform(140, 168)
     draft.t_vector = np.array([-0.30, -0.06, -0.52]) * size * rng.uniform(0.7, 1.4) + rng.normal(0, 0.05, 3)
-    draft.st_vector = np.array([-0.05, 0.0, -0.12]) * size * rng.uniform(0.6, 1.4)
+    draft.st_vector = np.array([-0.03, 0.0, -0.06]) * size * rng.uniform(0.4, 1.4)
 
 
 def _incomplete_left_bundle_branch_block(rng: np.random.Generator, draft: Draft) -> None:
@@ -265,16 +265,16 @@ def _phase_kernels(rng: np.random.Generator, draft: Draft) -> Kernels:
 
 
 def _notches(rng: np.random.Generator, duration_ms: float, sd_mv: float = NOTCH_SD_MV) -> Kernels:
-    """One to three small notches anywhere in the complex."""
+    """One to three small notches, but in the last quarter, where they would hide the end of the complex."""
     count = int(rng.integers(1, 4))
     widths = rng.uniform(3.5, 7, (2, count))
-    return Kernels(rng.normal(0, sd_mv, (count, 3)), rng.uniform(10, duration_ms - 12, count), widths[0], widths[1])
+    return Kernels(rng.normal(0, sd_mv, (count, 3)), rng.uniform(10, 0.75 * duration_ms, count), widths[0], widths[1])
 
 
 def _near_field_variety(rng: np.random.Generator) -> Kernels:
     """Two small deflections that differ from lead to lead as no dipole would."""
     widths = rng.uniform(5, 11, (2, 2))
-    centres = rng.uniform(20, 70, 2)
+    centres = rng.uniform(18, 58, 2)
     return Kernels(rng.normal(0, NEAR_FIELD_SD_MV, (2, NUM_INDEPENDENT)), centres, widths[0], widths[1])
 
 
@@ -336,7 +336,7 @@ def activate_from_ventricle(rng: np.random.Generator) -> VentricularActivity:
     return VentricularActivity(
         dipole=Kernels(vectors, centres, rises, falls),
         qrs_duration_ms=duration,
-        st_vector=-direction * size * rng.uniform(0.04, 0.12),
+        st_vector=-direction * size * rng.uniform(0.02, 0.09),
         t_vector=-direction * size * rng.uniform(0.25, 0.50),
     )
 
@@ -364,6 +364,6 @@ def activate_from_pacemaker(rng: np.random.Generator, *, is_biventricular: bool 
     return VentricularActivity(
         dipole=Kernels(vectors, np.array([30.0, 65.0, 105.0]), widths, widths).joined(_notches(rng, duration)),
         qrs_duration_ms=duration,
-        st_vector=-net * rng.uniform(0.05, 0.14),
+        st_vector=-net * rng.uniform(0.02, 0.08),
         t_vector=-net * size * rng.uniform(0.30, 0.55),
     )

@@ -82,6 +82,8 @@ class VentricularActivity:
             Near-field wave that starts at the end of QRS and falls into T, in millivolts: a coved ST segment.
         t_width (`float`):
             Width of T relative to the usual one.
+        st_dome_ms (`float`):
+            How much later than usual ST reaches its voltage, in milliseconds: a convex ST segment.
         u_mv (`float`):
             U wave in lead V3 in millivolts, 0 for the small one that many people have.
         delay_ms (`float`):
@@ -102,6 +104,7 @@ class VentricularActivity:
     biphasic_near: np.ndarray = field(default_factory=lambda: np.zeros(NUM_INDEPENDENT))
     coved_near: np.ndarray = field(default_factory=lambda: np.zeros(NUM_INDEPENDENT))
     t_width: float = 1.0
+    st_dome_ms: float = 0.0
     u_mv: float = 0.0
     delay_ms: float = 0.0
     strain: float = 0.0

@@ -223,7 +223,7 @@ VENTRICULAR_RHYTHMS = frozenset({"ventricular tachycardia", "accelerated idioven
 # Rates, per minute: our choice, with tachycardia above 100 (Page et al. 2016, Circulation 133:e506; Al-Khatib et al.
 # 2018, ibid. 138:e272) and bradycardia below 60 as most readers have it (50 in Kusumoto et al. 2019, ibid. 140:e382).
 RATE_PER_MIN = {
-    "sinus rhythm": Normal(73, 12, 61.5, 97),
+    "sinus rhythm": Normal(70, 13, 61.5, 97),
     "sinus arrhythmia": Normal(68, 9, 48, 92),
     "sinus bradycardia": Range(39, 58),
     "sinus tachycardia": Range(102, 150),
@@ -242,7 +242,7 @@ RATE_PER_MIN = {
 RESPONSE_RATE_PER_MIN = {"rapid": Range(103, 170), "slow": Range(45, 57)}  # of atrial fibrillation, if asked for
 EARLY_REPOLARIZATION_RATE_PER_MIN = Range(62, 78)
 RESPIRATORY_ARRHYTHMIA_SHARE = Range(0.11, 0.24)  # of the mean interval; usual criteria: 120 ms or 10 %
-USUAL_RESPIRATORY_SHARE_SD = 0.025
+USUAL_RESPIRATORY_SHARE_SD = 0.035
 USUAL_RESPIRATORY_SHARE_LIMIT = 0.06
 USUAL_CYCLE_RANGE_S = 0.11  # 120 ms between the longest and the shortest interval is sinus arrhythmia
 FIBRILLATION_RR_LOG_SD = Range(0.17, 0.28)

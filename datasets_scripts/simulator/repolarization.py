@@ -17,6 +17,9 @@ from datasets_scripts.simulator.diagnosis import ABNORMAL_ACTIVATION, INFARCTION
 from datasets_scripts.simulator.kernels import VentricularActivity, one_kernel
 
 
+ST_DOME_MS = (0.0, 70.0)  # how long after the J point a raised ST of an acute infarct still rises: convex
+
+
 class Wall(NamedTuple):
     """A wall of the left ventricle: the direction it faces and its weight on the chest electrodes."""
 
@@ -121,6 +124,7 @@ def _infarct(
         _lose_tissue(rng, activity, wall, depth=infarct.depth, is_inferior=name == "inferior")
         activity.st_vector = activity.st_vector + wall.direction * infarct.injury_mv
         activity.st_near = activity.st_near + wall.near * infarct.injury_mv * 0.8
+        activity.st_dome_ms = rng.uniform(*ST_DOME_MS) if diagnosis.repolarization == "acute infarction" else 0.0
         kept = 1.0 if infarct.t_mv > 0 else 0.6
         activity.t_vector = activity.t_vector * kept + wall.direction * infarct.t_mv * 0.7
         activity.t_near = activity.t_near + wall.near * infarct.t_mv * 0.7
@@ -266,6 +270,10 @@ def _add_normal_variety(rng: np.random.Generator, activity: VentricularActivity,
     if "right bundle" in diagnosis.conduction or diagnosis.conduction == "bifascicular block":
         near[2] -= rng.uniform(0.02, 0.16)
     activity.t_near = activity.t_near + near
+    # ST rises from the J point on in V1 and V2: by eye, mean beats of PTB-XL ids 1-500.
+    st_near = np.zeros(NUM_INDEPENDENT)
+    st_near[2:4] = rng.uniform(0, 0.05), rng.uniform(0, 0.09)
+    activity.st_near = activity.st_near + st_near
     if not diagnosis.is_healthy and diagnosis.conduction not in ABNORMAL_ACTIVATION:
         fast = diagnosis.rhythm in ("sinus tachycardia", "supraventricular tachycardia", "atrial fibrillation")
         loss = min(abs(rng.normal(0, 0.25)) + (0.15 if fast else 0.0), 0.7)

@@ -195,10 +195,10 @@ def has_injury(m: Measurements, site: str) -> bool:
 
 
 def has_early_repolarization(m: Measurements) -> bool:
-    """J point of 0.1 mV in two inferior or lateral leads, or ST of 0.1 mV in two of V2 to V4 with tall T."""
+    """J point of 0.1 mV in two inferior or lateral leads, or ST of 0.15 mV in two of V2 to V4 with tall T."""
     has_j = count(m, "j_mv", INFERIOR_OR_LATERAL, at_least=0.1) >= 2
     front = ("V2", "V3", "V4")
-    return has_j or (count(m, "st_mv", front, at_least=0.1) >= 2 and count(m, "t_mv", front, at_least=0.3) >= 2)
+    return has_j or (count(m, "st_mv", front, at_least=0.15) >= 2 and count(m, "t_mv", front, at_least=0.3) >= 2)
 
 
 def has_pericarditis(m: Measurements) -> bool:
