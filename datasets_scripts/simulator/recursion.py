@@ -3,7 +3,7 @@
 import numpy as np
 
 
-PRECISION = 1e-7  # of `float32`
+PRECISION = 1e-6  # a nanovolt of a millivolt
 
 
 def recur(rows: np.ndarray, pole: float) -> None:
