@@ -418,6 +418,7 @@ ST_T_CRITERIA = {
     "acute pericarditis": proof(
         has_pericarditis,
         IMAZIO,
+        sharper=lambda r: has_pericarditis(r, mv=0.1),
         unless=WIDE_QRS | {"myocardial infarction", "early repolarization", "hypertrophy", "tachycardia"},
     ),
     "brugada pattern": proof(

@@ -105,7 +105,7 @@ def has_left_posterior_block(r):
 
 def has_pre_excitation(r):
     """PR under 120 ms, where there is a P wave, before a QRS of more than 110 ms."""
-    return r.qrs_ms > 110 and r.mean_pr_ms < 120
+    return r.qrs_ms > 110 and (not len(r.pr_ms) or r.pr_ms.min() < 120)
 
 
 def has_delay(r, *, above_ms=110):
@@ -175,8 +175,8 @@ def has_early_repolarization(r):
     return has_front or num(ALL_BUT_SEPTAL, lambda lead: r.j(lead) >= 0.1) >= 2
 
 
-def has_pericarditis(r):
-    return num(ALL_BUT_SEPTAL, lambda lead: r.st(lead) >= 0.05) >= 5 and r.st("aVR") < -0.03
+def has_pericarditis(r, *, mv=0.05):
+    return num(ALL_BUT_SEPTAL, lambda lead: r.st(lead) >= mv) >= 5 and r.st("aVR") < -0.03
 
 
 def has_hyperkalemia(r):
@@ -209,7 +209,7 @@ def has_flutter_waves(r):
 
 
 def has_fibrillation(r):
-    return r.is_irregular and not len(r.seen_p) and r.f_wave_mv > 0.003 and not has_flutter_waves(r)
+    return r.is_irregular and not len(r.seen_p) and r.f_wave_mv > 0.001 and not has_flutter_waves(r)
 
 
 def has_junctional_p(r):

@@ -13,6 +13,10 @@ from datasets_scripts.simulator.chance import pick
 SINUS_RHYTHMS = frozenset({"sinus rhythm", "sinus bradycardia", "sinus tachycardia", "sinus arrhythmia"})
 NO_ATRIAL_CONTRACTION = frozenset({"atrial fibrillation", "atrial flutter", "supraventricular tachycardia"})
 ABNORMAL_ACTIVATION = frozenset({"left bundle branch block", "wolff-parkinson-white pattern"})
+# Rhythms in which impulses of the atria reach the ventricles by an accessory pathway as well.
+PRE_EXCITED_RHYTHMS = SINUS_RHYTHMS | {
+    *("atrial fibrillation", "atrial flutter", "atrial tachycardia", "ectopic atrial rhythm"),
+}
 INFARCTIONS = frozenset({"old infarction", "recent infarction", "acute infarction"})
 TERRITORY_DISEASES = INFARCTIONS | {"ischemia", "injury"}
 SCARS = frozenset({"old infarction", "recent infarction"})
@@ -235,6 +239,8 @@ def _atrial_conflicts(diagnosis: Diagnosis) -> dict[str, object]:
     """Findings of P wave, PR interval, ectopy and pauses that the rhythm leaves no room for."""
     dropped: dict[str, object] = {}
     is_sinus = diagnosis.rhythm in SINUS_RHYTHMS
+    if diagnosis.conduction == "wolff-parkinson-white pattern" and diagnosis.rhythm not in PRE_EXCITED_RHYTHMS:
+        dropped.update(conduction="normal conduction")
     if not is_sinus or diagnosis.conduction == "wolff-parkinson-white pattern":
         dropped.update(has_first_degree_block=False)
     if not is_sinus and diagnosis.rhythm != "second degree av block":
@@ -242,7 +248,9 @@ def _atrial_conflicts(diagnosis: Diagnosis) -> dict[str, object]:
     has_atrial_ectopy = "atrial" in diagnosis.ectopy
     if not is_sinus and (has_atrial_ectopy or diagnosis.rhythm != "atrial fibrillation"):
         dropped.update(ectopy="none")
-    if not is_sinus or diagnosis.ectopy != "none" or diagnosis.rhythm == "sinus tachycardia":
+    # Nobody can tell that an interval is twice the others where these vary.
+    is_hidden = diagnosis.pause == "sinoatrial block" and diagnosis.rhythm == "sinus arrhythmia"
+    if not is_sinus or is_hidden or diagnosis.ectopy != "none" or diagnosis.rhythm == "sinus tachycardia":
         dropped.update(pause="none")
     return dropped
 

@@ -155,7 +155,7 @@ def _rhythm_conditions(diagnosis: Diagnosis, rhythm: Rhythm) -> set[str]:
         found |= {"sinus rhythm", BLOCK_NAMES[rhythm.av_block]}
     if diagnosis.rhythm == "paced rhythm":
         found.add(PACING_NAMES[diagnosis.pacing])
-    if diagnosis.rhythm == "sinus arrhythmia" and rate < 60:
+    if diagnosis.rhythm == "sinus arrhythmia" and rate < 60 and diagnosis.pause == "none":
         found.add("sinus bradycardia")
     if diagnosis.rhythm == "junctional rhythm" and rate > 60:
         found.add("accelerated junctional rhythm")

@@ -174,7 +174,8 @@ def draw_cycles(rng: np.random.Generator, diagnosis: Diagnosis, rhythm: Rhythm, 
     elif diagnosis.rhythm == "atrial fibrillation":
         spread = draw_number(rng, priors.FIBRILLATION_RR_LOG_SD)
         noise[1:] = noise[1:] - 0.15 * noise[:-1]
-        noise /= noise.std()  # few beats: else some strips would be regular by chance
+        # Few beats: else some strips would be regular by chance.
+        noise /= noise[: int(STRIP_DURATION_S / mean) + 1].std()
         cycles = mean * np.exp(spread * noise - 0.5 * spread**2)
     elif diagnosis.rhythm in priors.CLOCKWORK_RHYTHMS:
         cycles = mean * (1 + 0.004 * noise)
