@@ -9,7 +9,7 @@ from datasets_scripts.simulator.body import INDEPENDENT_LEADS
 from datasets_scripts.simulator.chance import Range, draw_number
 from datasets_scripts.simulator.criteria import axis_deg
 from datasets_scripts.simulator.diagnosis import Diagnosis
-from datasets_scripts.simulator.kernels import bell
+from datasets_scripts.simulator.kernels import Kernels, one_kernel
 from datasets_scripts.simulator.rhythm import STRIP_DURATION_S, Rhythm
 
 
@@ -18,10 +18,9 @@ RIGHT_ATRIAL_HEIGHT_MV = (0.27, 0.36)  # the criterion is 0.25 mV; P varies from
 P_WINDOW_MS = (-20.0, 380.0)
 P_BEFORE_QRS_MS = 6.0
 P_EDGE_SHARE = 0.06
-FIT_STEP_MS = 2.0
+P_SEARCH_MS = (-20.0, 220.0)
 RIGHT_ATRIAL_CENTRE_MS = 36.0
-RIGHT_ATRIAL_WIDTHS_MS = (15.0, 17.0)
-LEFT_ATRIAL_WIDTH_MS = 17.0
+ATRIAL_WIDTHS_MS = np.array([[15.0, 17.0], [17.0, 17.0]])  # rises, then falls, of the right and the left half
 LEFT_ATRIAL_DELAY_MS = 34.0
 # Atrial repolarisation goes against P, lowers the PR segment and reaches into ST (Holmqvist et al. 2009, Ann
 # Noninvasive Electrocardiol 14:13). Its size by eye, from the step between the PR and the TP segment.
@@ -57,26 +56,16 @@ class PWave:
 
     def render(self, field: np.ndarray, sampling_rate: int) -> "PTemplate":
         """Voltages in the independent leads; P lasts while the spatial voltage is above a share of its peak."""
-        fine = np.arange(-20.0, 220.0, FIT_STEP_MS)
-        atrial_field = field * ATRIAL_FIELD_SHARE[:, None]
-        halves = np.stack([atrial_field @ self.right, atrial_field @ self.left], axis=1)
-        size = np.sqrt(np.square(halves @ self._bells(fine)).sum(axis=0))
-        within = np.flatnonzero(size > P_EDGE_SHARE * size.max())
-        onset, offset = fine[within[0]], fine[within[-1]]
-        stretch = self.duration_ms / max(float(offset - onset), FIT_STEP_MS)
-        times = np.arange(*P_WINDOW_MS, 1000 / sampling_rate)
-        waveform = halves @ self._bells(times / stretch + onset)
-        if self.recovery:
-            recovery = bell(times, self.duration_ms + RECOVERY_DELAY_MS, *RECOVERY_WIDTHS_MS)
-            waveform = waveform - self.recovery * halves.mean(axis=1, keepdims=True) * recovery
+        weights = np.array([self.right, self.left]) @ (field * ATRIAL_FIELD_SHARE[:, None]).T
+        centres = RIGHT_ATRIAL_CENTRE_MS + np.array([0.0, self.left_delay_ms])
+        halves = Kernels(weights, centres, *ATRIAL_WIDTHS_MS)
+        halves = halves.lasting(self.duration_ms, edge_share=P_EDGE_SHARE, search_ms=P_SEARCH_MS)
+        recovery = -self.recovery * weights.mean(axis=0)
+        recovery = one_kernel(recovery, self.duration_ms + RECOVERY_DELAY_MS, *RECOVERY_WIDTHS_MS)
+        times = np.arange(*P_WINDOW_MS, 1000 / sampling_rate, dtype=np.float32)
+        waveform = halves.joined(recovery).render(times)
         peak_ms = float(times[np.square(waveform).sum(axis=0).argmax()])
-        return PTemplate(waveform.astype(np.float32), self.duration_ms, peak_ms)
-
-    def _bells(self, times: np.ndarray) -> np.ndarray:
-        """Both halves before they are fitted; shape `(2, num_samples)`."""
-        first = bell(times, RIGHT_ATRIAL_CENTRE_MS, *RIGHT_ATRIAL_WIDTHS_MS)
-        centre = RIGHT_ATRIAL_CENTRE_MS + self.left_delay_ms
-        return np.stack([first, bell(times, centre, LEFT_ATRIAL_WIDTH_MS, LEFT_ATRIAL_WIDTH_MS)])
+        return PTemplate(waveform, self.duration_ms, peak_ms)
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from datasets_scripts.simulator import criteria, priors
 from datasets_scripts.simulator.body import INDEPENDENT_LEADS, NUM_INDEPENDENT, limb_lead_matrix, rotation_matrix
 from datasets_scripts.simulator.chance import draw_number
 from datasets_scripts.simulator.diagnosis import ABNORMAL_ACTIVATION, Diagnosis
-from datasets_scripts.simulator.kernels import Kernels, VentricularActivity, bell
+from datasets_scripts.simulator.kernels import Kernels, VentricularActivity
 
 
 BEFORE_QRS_MS = 60.0
@@ -20,7 +20,6 @@ AXIS_STEPS = 4
 QRS_EDGE_SHARE = 0.035
 # Activation starts and ends at a moment; bell curves do not. QRS rises from zero to its full voltage within this time.
 QRS_EDGE_MS = 8.0
-FIT_STEP_MS = 2.0
 WIDE_QRS_MS = 110.0
 U_VECTOR = np.array([0.5, 0.35, -0.8])
 NUM_LIMB = 2  # the independent limb leads come first
@@ -60,18 +59,11 @@ class BeatTemplate:
 
 
 def project_qrs(activity: VentricularActivity, field: np.ndarray) -> Kernels:
-    """Kernels of QRS as the independent leads see them, with the duration that the activity says.
-
-    They are shifted and stretched in time until the complex starts at 0 and the voltage over all leads is above a
-    share of its peak for that long.
-    """
-    dipole = activity.dipole
+    """Kernels of QRS as the independent leads see them, from 0 for as long as the activity says."""
+    dipole, duration_ms = activity.dipole, activity.qrs_duration_ms
     seen = Kernels(dipole.weights @ field.T, dipole.centres, dipole.rises, dipole.falls).joined(activity.near_field)
-    times = np.arange(-BEFORE_QRS_MS, activity.qrs_duration_ms + AFTER_QRS_MS, FIT_STEP_MS, dtype=np.float32)
-    size = np.square(_render(seen, times)).sum(axis=0)
-    within = np.flatnonzero(size > QRS_EDGE_SHARE**2 * size.max())
-    onset, offset = float(times[within[0]]), float(times[within[-1]])
-    return seen.shifted(onset, activity.qrs_duration_ms / max(offset - onset, FIT_STEP_MS))
+    search_ms = (-BEFORE_QRS_MS, duration_ms + AFTER_QRS_MS)
+    return seen.lasting(duration_ms, edge_share=QRS_EDGE_SHARE, search_ms=search_ms)
 
 
 def render_beat(
@@ -95,12 +87,12 @@ def render_beat(
     step_ms = 1000 / sampling_rate
     times = np.arange(-BEFORE_QRS_MS, activity.qt_ms + AFTER_T_MS, step_ms, dtype=np.float32)
     repolarization, t_peak_ms = _project_repolarization(rng, activity, field)
-    waveform = _render(repolarization, times)
+    waveform = repolarization.render(times)
     first, last = round(BEFORE_QRS_MS / step_ms), int((BEFORE_QRS_MS + activity.qrs_duration_ms) / step_ms)
     margin = int(QRS_EDGE_MS / step_ms)
     qrs = slice(first - margin, last + margin)
     within_qrs = _window_qrs(times[qrs], activity.qrs_duration_ms)
-    waveform[:, qrs] += _render(project_qrs(activity, field), times[qrs]) * within_qrs
+    waveform[:, qrs] += project_qrs(activity, field).render(times[qrs]) * within_qrs
     r_peak = np.square(waveform[:, first : last + 1]).sum(axis=0).argmax()
     return BeatTemplate(
         waveform=waveform,
@@ -112,12 +104,6 @@ def render_beat(
         delay_ms=activity.delay_ms,
         strain=activity.strain,
     )
-
-
-def _render(kernels: Kernels, times: np.ndarray) -> np.ndarray:
-    """Voltages of kernels of the independent leads; shape `(8, num_samples)`, millivolts, `float32`."""
-    centres, rises, falls = np.array(kernels[1:], dtype=np.float32)[:, :, None]
-    return kernels.weights.T.astype(np.float32) @ bell(times, centres, rises, falls)
 
 
 def _window_qrs(times: np.ndarray, duration_ms: float) -> np.ndarray:

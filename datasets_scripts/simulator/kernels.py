@@ -8,6 +8,9 @@ import numpy as np
 from datasets_scripts.simulator.body import NUM_INDEPENDENT
 
 
+FIT_STEP_MS = 2.0
+
+
 class Kernels(NamedTuple):
     """Bell curves in time with a weight per direction.
 
@@ -30,6 +33,22 @@ class Kernels(NamedTuple):
     def joined(self, other: "Kernels") -> "Kernels":
         """These kernels followed by `other`."""
         return Kernels(*map(np.concatenate, zip(self, other, strict=True))) if len(other.centres) else self
+
+    def render(self, times: np.ndarray) -> np.ndarray:
+        """Sum of the curves at `times` in each direction; shape `(num_directions, num_samples)`, `float32`."""
+        centres, rises, falls = np.array(self[1:], dtype=np.float32)[:, :, None]
+        return self.weights.T.astype(np.float32) @ bell(times, centres, rises, falls)
+
+    def lasting(self, duration_ms: float, *, edge_share: float, search_ms: tuple[float, float]) -> "Kernels":
+        """These kernels, shifted and stretched in time until they start at 0 and last for a duration.
+
+        They last while the voltage over all directions, looked at within `search_ms`, is above a share of its peak.
+        """
+        times = np.arange(*search_ms, FIT_STEP_MS, dtype=np.float32)
+        size = np.square(self.render(times)).sum(axis=0)
+        within = np.flatnonzero(size > edge_share**2 * size.max())
+        onset, offset = float(times[within[0]]), float(times[within[-1]])
+        return self.shifted(onset, duration_ms / max(offset - onset, FIT_STEP_MS))
 
 
 def one_kernel(weights: np.ndarray, centre: float, width: float, fall: float | None = None) -> Kernels:
