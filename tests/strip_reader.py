@@ -58,7 +58,8 @@ class StripReader:
 
     def __init__(self, record):
         tracing, rhythm = record.tracing, record.rhythm
-        self.sex, self.qrs_ms, self.qt_ms = record.sex, record.qrs_duration_ms, record.qt_ms
+        self.age, self.sex = record.age, record.sex
+        self.qrs_ms, self.qt_ms = record.qrs_duration_ms, record.qt_ms
         self.strip = to_twelve(tracing.leads)
         self.onset = tracing.beat.onset
         self.beats = [to_twelve(beat.waveform) for beat in (tracing.beat, *tracing.foci)]

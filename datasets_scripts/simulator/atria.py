@@ -22,8 +22,8 @@ P_SEARCH_MS = (-20.0, 220.0)
 RIGHT_ATRIAL_CENTRE_MS = 36.0
 ATRIAL_WIDTHS_MS = np.array([[15.0, 17.0], [17.0, 17.0]])  # rises, then falls, of the right and the left half
 LEFT_ATRIAL_DELAY_MS = 34.0
-# Atrial repolarisation goes against P, lowers the PR segment and reaches into ST (Holmqvist et al. 2009, Ann
-# Noninvasive Electrocardiol 14:13). Its size by eye, from the step between the PR and the TP segment.
+# Atrial repolarisation goes against P, lowers the PR segment and reaches into ST (Surawicz & Knilans 2008, Chou's
+# Electrocardiography in Clinical Practice, 6th ed.). Its size by eye, from the step between the PR and the TP segment.
 RECOVERY_SHARE = Range(0.05, 0.30)
 PERICARDITIC_RECOVERY_SHARE = Range(0.3, 0.5)
 RECOVERY_DELAY_MS = 45.0
@@ -204,7 +204,7 @@ def draw_fibrillation_waves(rng: np.random.Generator, field: np.ndarray, num_sam
     times = np.arange(num_samples, dtype=np.float32) * np.float32(STRIP_DURATION_S / num_samples)
     knots = np.linspace(0, STRIP_DURATION_S, 25)
     waves = np.empty((num_waves, num_samples), dtype=np.float32)
-    vectors = np.array([0.25, 0.40, -0.75]) * size_mv / np.sqrt(num_waves) + rng.normal(
+    vectors = np.array([0.25, 0.40, -0.85]) * size_mv / np.sqrt(num_waves) + rng.normal(
         0, 0.35 * size_mv, (num_waves, 3)
     )
     for wave in waves:

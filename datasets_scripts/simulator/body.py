@@ -8,7 +8,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from modeling_supreme.leads import STANDARD_LEADS
+from modeling_supreme.leads import LIMB_LEADS, STANDARD_LEADS
 
 
 INDEPENDENT_LEADS = ("I", "II", "V1", "V2", "V3", "V4", "V5", "V6")
@@ -80,7 +80,7 @@ def draw_torso(rng: np.random.Generator, *, variety: float = 1.0) -> np.ndarray:
         rng (`np.random.Generator`):
             Source of what differs between people.
         variety (`float`):
-            How much they differ; 0 gives everybody Dower's torso.
+            How much they differ; 0 gives everybody the mean torso.
 
     Returns:
         `np.ndarray` of shape `(8, 3)`: Millivolts per millivolt of the heart vector.
@@ -157,16 +157,10 @@ def limb_lead_matrix() -> np.ndarray:
         >>> limb_lead_matrix()[STANDARD_LEADS.index("aVR"), :2].tolist()
         [-0.5, -0.5]
     """
-    in_terms_of_i_and_ii = {
-        "III": (-1.0, 1.0),
-        "aVR": (-0.5, -0.5),
-        "aVL": (1.0, -0.5),
-        "aVF": (-0.5, 1.0),
-    }
     matrix = np.zeros((len(STANDARD_LEADS), NUM_INDEPENDENT), dtype=np.float32)
     for row, lead in enumerate(STANDARD_LEADS):
-        if lead in in_terms_of_i_and_ii:
-            matrix[row, :2] = in_terms_of_i_and_ii[lead]
+        if lead in LIMB_LEADS:
+            matrix[row, :2] = LIMB_LEADS[lead]
         else:
             matrix[row, INDEPENDENT_LEADS.index(lead)] = 1.0
     matrix.setflags(write=False)

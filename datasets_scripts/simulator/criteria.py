@@ -19,7 +19,7 @@ ST_POINT_AFTER_J_MS = 60.0
 FAST_ST_POINT_AFTER_J_MS = 30.0  # above 120 per minute T begins too early for the usual point
 FAST_RR_S = 0.5
 ST_ELEVATION_MV = 0.1
-ST_ELEVATION_V2_V3_MV = {"male": 0.2, "female": 0.15}
+ST_ELEVATION_V2_V3_MV = {"female": 0.15, "male": 0.2, "male under 40": 0.25}
 SOKOLOW_LYON_MV = load_measured_findings()["sokolow-lyon sum above 3.5 mV"].above  # S in V1 + R in V5 or V6
 CORNELL_MV = {"male": 2.8, "female": 2.0}  # R in aVL + S in V3
 
@@ -82,11 +82,12 @@ def hypertrophy_ratio(qrs: Extremes, sex: str) -> float:
     return max(sokolow_lyon / SOKOLOW_LYON_MV, cornell / CORNELL_MV[sex])
 
 
-@lru_cache(maxsize=2)
-def st_elevation_limits_mv(sex: str) -> np.ndarray:
+@lru_cache(maxsize=3)
+def st_elevation_limits_mv(sex: str, *, is_under_40: bool) -> np.ndarray:
     """What counts as ST elevation in each lead, in millivolts; shape `(12,)`."""
     limits = np.full(len(STANDARD_LEADS), ST_ELEVATION_MV)
-    limits[[ROW["V2"], ROW["V3"]]] = ST_ELEVATION_V2_V3_MV[sex]
+    group = "male under 40" if is_under_40 and sex == "male" else sex
+    limits[[ROW["V2"], ROW["V3"]]] = ST_ELEVATION_V2_V3_MV[group]
     limits.setflags(write=False)
     return limits
 

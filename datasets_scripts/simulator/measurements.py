@@ -13,6 +13,7 @@ from datasets_scripts.simulator.atria import P_WINDOW_MS, PTemplate
 from datasets_scripts.simulator.beat import BeatTemplate
 from datasets_scripts.simulator.body import limb_lead_matrix
 from datasets_scripts.simulator.chance import limit
+from datasets_scripts.simulator.diagnosis import Person
 from datasets_scripts.simulator.rhythm import STRIP_DURATION_S, Beat, PWaveEvent, Rhythm
 from datasets_scripts.simulator.waves import measure_qrs
 from modeling_supreme.leads import STANDARD_LEADS
@@ -51,7 +52,7 @@ def _per_lead(values: dict[str, np.ndarray]) -> dict[str, float]:
     return dict(zip(_keys_of(tuple(values)), np.concatenate(list(values.values())).tolist(), strict=True))
 
 
-def measure_beat(beat: BeatTemplate, *, rr_s: float, sex: str) -> dict[str, float]:
+def measure_beat(beat: BeatTemplate, *, rr_s: float, person: Person) -> dict[str, float]:
     """Measure QRS, ST, T and U of the beat that most of the strip is made of.
 
     Args:
@@ -59,8 +60,8 @@ def measure_beat(beat: BeatTemplate, *, rr_s: float, sex: str) -> dict[str, floa
             The beat in the independent leads.
         rr_s (`float`):
             Interval between beats, in seconds, for the corrected QT interval.
-        sex (`str`):
-            Decides limits of ST elevation and of the Cornell sum.
+        person (`Person`):
+            Age and sex decide the limits of ST elevation and of the Cornell sum.
 
     Returns:
         `dict[str, float]`: By name; what is measured in every lead has twelve entries, as in `"st_mv_V2"`.
@@ -73,7 +74,8 @@ def measure_beat(beat: BeatTemplate, *, rr_s: float, sex: str) -> dict[str, floa
     st_after_ms = criteria.FAST_ST_POINT_AFTER_J_MS if rr_s < criteria.FAST_RR_S else criteria.ST_POINT_AFTER_J_MS
     waves["j_mv"] = from_onset[:, j]
     waves["st_mv"] = from_onset[:, j + int(st_after_ms * PER_MS)]
-    waves["st_elevation_ratio"] = waves["st_mv"] / criteria.st_elevation_limits_mv(sex)
+    limits_mv = criteria.st_elevation_limits_mv(person.sex, is_under_40=person.age < 40)
+    waves["st_elevation_ratio"] = waves["st_mv"] / limits_mv
     waves |= _measure_t(beat, from_onset)
     net_i, net_ii = qrs[NET_ROWS].sum(axis=1).tolist()
     extremes = criteria.extremes_of(qrs)
@@ -88,7 +90,7 @@ def measure_beat(beat: BeatTemplate, *, rr_s: float, sex: str) -> dict[str, floa
         "chest_voltage_mv": criteria.chest_voltage_mv(extremes),
         "sokolow_lyon_mv": sokolow_lyon_mv,
         "cornell_mv": cornell_mv,
-        "cornell_ratio": cornell_mv / criteria.CORNELL_MV[sex],
+        "cornell_ratio": cornell_mv / criteria.CORNELL_MV[person.sex],
         "delta_wave_ms": beat.delay_ms,
         **_per_lead(waves),
     }

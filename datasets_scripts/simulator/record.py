@@ -32,7 +32,7 @@ from datasets_scripts.simulator.rhythm import Rhythm
 
 
 # Raise it with every change of a simulated voltage, label or report: it is part of the key of cached corpora.
-SIMULATOR_VERSION = "2.3.0"
+SIMULATOR_VERSION = "2.4.0"
 RECORD_STREAM = 2
 MAX_ATTEMPTS = 100
 MAX_BEAT_DRAWS = 12
@@ -189,21 +189,18 @@ def simulate_record(
     )
 
 
-def _draw_credible_beat(
-    rng: np.random.Generator, setting: Setting
-) -> tuple[BeatTemplate, np.ndarray, dict[str, float]]:
+def _draw_credible_beat(setting: Setting) -> tuple[BeatTemplate, np.ndarray, dict[str, float]]:
     """Draw the usual beat; one that misses its criteria, or shows what nobody drew, is drawn again.
 
     Returns:
         `tuple`: The beat, the factors of its voltage, and its measurements.
     """
-    rr_s, sex = setting.rhythm.usual_rr_s, setting.patient.person.sex
     # The recordings of a heart start from the same numbers: the same diagnoses give the same beat.
     heart = np.random.default_rng(setting.patient.heart_seed)
     draws = []
     for _ in range(MAX_BEAT_DRAWS):
         beat, factors = draw_beat(heart, setting)
-        measurements = measure_beat(beat, rr_s=rr_s, sex=sex)
+        measurements = measure_beat(beat, rr_s=setting.rhythm.usual_rr_s, person=setting.patient.person)
         faults = 2 * len(missing_claims(setting.diagnosis, measurements))
         faults += len(unclaimed(setting.diagnosis, measurements))
         draws.append((faults, beat, factors, measurements))
@@ -219,7 +216,7 @@ def _simulate(
     """Simulate a record of a patient with a diagnosis."""
     rhythm = draw_rhythm(rng, diagnosis)
     setting = Setting(diagnosis, rhythm, patient, _lead_field(rng, diagnosis, patient, settings), settings.variety)
-    beat, factors, measurements = _draw_credible_beat(rng, setting)
+    beat, factors, measurements = _draw_credible_beat(setting)
     p_waves = draw_p_templates(rng, setting, factors)
     tracing = lay_out(rng, setting, beat, factors=factors, p_waves=p_waves)
     measurements |= measure_rhythm(rhythm, qrs_ms=beat.qrs_duration_ms)
