@@ -28,8 +28,8 @@ RECOVERY_SHARE = Range(0.05, 0.30)
 PERICARDITIC_RECOVERY_SHARE = Range(0.3, 0.5)
 RECOVERY_DELAY_MS = 45.0
 RECOVERY_WIDTHS_MS = (32.0, 80.0)
-# Voltage of P relative to what the lead field of the ventricles gives: the atria lie behind and above them, far from
-# V3 to V6. By eye, PTB-XL ids 1-500.
+# Voltage of the atria relative to what the lead field of the ventricles gives: the atria lie behind and above them, far
+# from V3 to V6. By eye, PTB-XL ids 1-500.
 ATRIAL_FIELD_SHARE = np.array([1.0, 1.0, 1.0, 0.70, 0.50, 0.42, 0.42, 0.47])
 
 
@@ -190,7 +190,7 @@ def draw_flutter_waves(rng: np.random.Generator, rhythm: Rhythm, field: np.ndarr
     is_typical = rng.random() < 0.75
     typical = np.array([rng.normal(0, 0.04), rng.uniform(-0.32, -0.12), rng.uniform(-0.20, 0.05)])
     vector = typical if is_typical else rng.normal(0, 0.15, 3)
-    return (field @ vector).astype(np.float32)[:, None] * tooth
+    return (ATRIAL_FIELD_SHARE * (field @ vector)).astype(np.float32)[:, None] * tooth
 
 
 def draw_fibrillation_waves(rng: np.random.Generator, field: np.ndarray, num_samples: int) -> np.ndarray:
@@ -212,4 +212,4 @@ def draw_fibrillation_waves(rng: np.random.Generator, field: np.ndarray, num_sam
         phase = (2 * np.pi * STRIP_DURATION_S / num_samples * np.cumsum(rate_hz)).astype(np.float32)
         swell = 1 + 0.6 * np.sin(2 * np.pi * rng.uniform(0.2, 0.9) * times + np.float32(rng.uniform(0, 6.3)))
         wave[:] = (np.sin(phase) + 0.3 * np.sin(2 * phase + 1)) * swell
-    return (field @ vectors.T).astype(np.float32) @ waves
+    return (ATRIAL_FIELD_SHARE[:, None] * (field @ vectors.T)).astype(np.float32) @ waves
