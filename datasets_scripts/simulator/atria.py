@@ -28,8 +28,8 @@ RECOVERY_SHARE = Range(0.05, 0.30)
 PERICARDITIC_RECOVERY_SHARE = Range(0.3, 0.5)
 RECOVERY_DELAY_MS = 45.0
 RECOVERY_WIDTHS_MS = (32.0, 80.0)
-# Voltage of the atria relative to what the lead field of the ventricles gives: the atria lie behind and above them, far
-# from V3 to V6. By eye, PTB-XL ids 1-500.
+# Voltage of the atria relative to what the lead field of the ventricles gives: the atria lie behind and above them,
+# far from V3 to V6. By eye, PTB-XL ids 1-500.
 ATRIAL_FIELD_SHARE = np.array([1.0, 1.0, 1.0, 0.70, 0.50, 0.42, 0.42, 0.47])
 
 
