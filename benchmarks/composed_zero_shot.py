@@ -18,6 +18,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from command_line import make_parser
 
 
@@ -94,13 +95,18 @@ def figures_of(by_rule: dict[str, Any], by_name: dict[str, Any]) -> list[float |
 def format_table(by_rule: dict[str, dict[str, Any]], by_name: dict[str, dict[str, Any]]) -> str:
     """A Markdown table of AUROCs: on all records, and after a stroke among those that are not normal."""
     lines = [f"| condition | positives | {' | '.join(COLUMNS)} |", "|---" * (len(COLUMNS) + 2) + "|"]
+    rows = []
     for name, entry in by_name.items():
         rule = by_rule[name]
-        everywhere = figures_of(rule, entry)
-        specific = figures_of(rule["among_non_normal"], entry["among_non_normal"])
-        cells = [" / ".join(map(format_figure, pair)) for pair in zip(everywhere, specific, strict=True)]
-        lines.append(f"| {name} | {entry['num_positives']} | {' | '.join(cells)} |")
-    return "\n".join(lines)
+        rows.append([figures_of(rule, entry), figures_of(rule["among_non_normal"], entry["among_non_normal"])])
+        lines.append(f"| {name} | {entry['num_positives']} | {format_cells(*rows[-1])} |")
+    means = np.nanmean(np.array(rows, dtype=float), axis=0).tolist()  # (2, number of columns)
+    return "\n".join([*lines, f"| mean | | {format_cells(*means)} |"])
+
+
+def format_cells(everywhere: Sequence[float | None], specific: Sequence[float | None]) -> str:
+    """Cells of a row, with two figures each."""
+    return " | ".join(f"{format_figure(a)} / {format_figure(b)}" for a, b in zip(everywhere, specific, strict=True))
 
 
 def format_figure(figure: float | None) -> str:
