@@ -20,7 +20,7 @@ AXIS_STEPS = 4
 QRS_EDGE_SHARE = 0.035
 # Activation starts and ends at a moment; bell curves do not. QRS rises from zero to its full voltage within this time.
 QRS_EDGE_MS = 8.0
-WIDE_QRS_MS = 110.0
+LATE_RECOVERY_QRS_MS = 110.0  # a longer QRS delays recovery
 U_VECTOR = np.array([0.5, 0.35, -0.8])
 NUM_LIMB = 2  # the independent limb leads come first
 V3_ROW = INDEPENDENT_LEADS.index("V3")
@@ -121,7 +121,7 @@ def _project_repolarization(
     shortness = min(1.0, qt / 400)
     fall = (rng.uniform(28, 43) * shortness + 4) * activity.t_width
     # Where the ventricles are activated late they recover late: after a wide QRS, ST slopes straight into T.
-    asynchrony = min(max(qrs - WIDE_QRS_MS, 0.0) / WIDE_QRS_MS, 0.35)
+    asynchrony = min(max(qrs - LATE_RECOVERY_QRS_MS, 0.0) / LATE_RECOVERY_QRS_MS, 0.35)
     rise = rng.uniform(50, 82) * qt / 400 * activity.t_width * (1 + asynchrony)
     peak = qt - 2 * fall  # the tangent at the steepest point meets the baseline two standard deviations after the peak
     st_fall = max(30.0, (peak - qrs) * 0.5)

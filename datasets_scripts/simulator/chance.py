@@ -36,7 +36,7 @@ def draw_number(rng: np.random.Generator, prior: Normal | Range) -> float:
 
 
 def limit(number: float, low: float, high: float) -> float:
-    """The number, or the limit that it exceeds; for single numbers ten times as fast as `np.clip`."""
+    """The number, or the limit that it exceeds; for single numbers, with which `np.clip` is slow."""
     return min(max(number, low), high)
 
 

@@ -92,7 +92,6 @@ def st_elevation_limits_mv(sex: str, *, is_under_40: bool) -> np.ndarray:
     return limits
 
 
-def extreme_of_t(t_segment: np.ndarray) -> np.ndarray:
-    """The most negative or most positive voltage of T in each lead, whichever is larger; shape `(12,)`."""
-    rows = np.arange(len(t_segment))
-    return t_segment[rows, np.abs(t_segment).argmax(axis=1)]
+def extreme_of_wave(wave: np.ndarray) -> np.ndarray:
+    """The most negative or most positive voltage of each lead, whichever is larger; shape `(12,)`."""
+    return wave[np.arange(len(wave)), np.abs(wave).argmax(axis=1)]

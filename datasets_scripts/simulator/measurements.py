@@ -119,7 +119,7 @@ def measure_p_wave(template: PTemplate) -> dict[str, float]:
     twelve = limb_lead_matrix() @ template.waveform[:, start : start + int(template.duration_ms * PER_MS)]
     terminal = np.minimum(twelve[criteria.ROW["V1"], twelve.shape[1] // 2 :], 0.0)
     force = float(-terminal.min() * (terminal < 0.1 * terminal.min()).sum() * STEP_MS)
-    waves = {"p_mv": twelve.max(axis=1), "p_net_mv": criteria.extreme_of_t(twelve)}
+    waves = {"p_mv": twelve.max(axis=1), "p_net_mv": criteria.extreme_of_wave(twelve)}
     return {"p_ms": template.duration_ms, key_of("p_terminal_force_mv_ms", "V1"): force, **_per_lead(waves)}
 
 

@@ -90,7 +90,7 @@ def _normal_quantiles() -> np.ndarray:
 def _draw_normal(rng: np.random.Generator, num_columns: int) -> np.ndarray:
     """Normal numbers for all electrodes with a standard deviation of 1; shape `(9, num_columns)`.
 
-    Looked up by random numbers of two bytes, which takes a fifth of the time of `standard_normal`.
+    Looked up by random numbers of two bytes, which takes less time than `standard_normal`.
     """
     num_words = -(-NUM_ELECTRODES * num_columns // NUMBERS_PER_WORD)
     words = rng.integers(1 << 64, size=num_words, dtype=np.uint64)

@@ -10,7 +10,7 @@ from scipy.ndimage import uniform_filter1d
 from scipy.signal import find_peaks, welch
 
 from datasets_scripts.schema import SAMPLING_RATE
-from datasets_scripts.simulator.criteria import ROW, ST_POINT_AFTER_J_MS, axis_deg
+from datasets_scripts.simulator.criteria import ROW, ST_POINT_AFTER_J_MS, axis_deg, extreme_of_wave
 from modeling_supreme.leads import STANDARD_LEADS
 
 
@@ -178,7 +178,7 @@ def measure_beat(beat: np.ndarray, rr_s: float) -> dict[str, float]:
         "p_size_mv": float(size.max()),
         "qrs_turns": float(np.median([_count_turns(row) for row in qrs])),
     }
-    values = (_extreme(p_wave), qrs.max(axis=1), qrs.min(axis=1), beat[:, st_sample], _extreme(t_wave))
+    values = (extreme_of_wave(p_wave), qrs.max(axis=1), qrs.min(axis=1), beat[:, st_sample], extreme_of_wave(t_wave))
     for name, of_leads in zip(LEAD_FIGURES, values, strict=True):
         figures |= {f"{lead}_{name}": float(value) for lead, value in zip(STANDARD_LEADS, of_leads, strict=True)}
     return figures
@@ -195,11 +195,6 @@ def _count_turns(lead: np.ndarray) -> int:
         elif (direction >= 0 and value > extreme) or (direction < 0 and value < extreme):
             extreme = value
     return turns
-
-
-def _extreme(wave: np.ndarray) -> np.ndarray:
-    """The most negative or most positive voltage of each lead, whichever is larger."""
-    return wave[np.arange(len(wave)), np.abs(wave).argmax(axis=1)]
 
 
 def _measure_noise(strip: np.ndarray, residual: np.ndarray) -> dict[str, float]:
