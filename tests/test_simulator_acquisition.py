@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.signal import butter, sosfilt, sosfilt_zi
 
 from datasets_scripts.simulator.acquisition import LEADS_OF_ELECTRODE, acquire, apply_filter
 from datasets_scripts.simulator.recording import to_standard_leads
@@ -32,6 +33,17 @@ def test_a_filter_starts_in_balance():
 
     assert np.allclose(apply_filter(level, "low", 40.0), 0.7, atol=1e-5)
     assert np.allclose(apply_filter(level, "high", 0.5), 0.0, atol=1e-5)
+
+
+@pytest.mark.parametrize(("kind", "corner_hz"), [("low", 40.0), ("low", 150.0), ("high", 0.05), ("high", 0.5)])
+def test_a_filter_is_the_butterworth_filter_of_scipy(kind, corner_hz):
+    leads = np.random.default_rng(0).normal(0, 0.5, (8, 5000)).astype(np.float32)
+    sections = butter(1, corner_hz, kind, fs=500, output="sos")
+    settled = sosfilt_zi(sections)[:, None] * leads[:, :1]
+
+    expected = sosfilt(sections, leads, axis=1, zi=settled)[0]
+
+    assert apply_filter(leads, kind, corner_hz) == pytest.approx(expected, abs=1e-4)  # 0.1 uV
 
 
 def test_an_ideal_cart_changes_nothing():
