@@ -96,15 +96,10 @@ if TYPE_CHECKING or __name__ != "evaluate":
     from transformers import AutoModel, AutoProcessor, PreTrainedModel, ProcessorMixin, set_seed
 
     from datasets_scripts import load_corpus
-    from datasets_scripts.batches import StripCollator
-    from datasets_scripts.extraction.terminology import Finding, load_terminology, normalize_name
-    from modeling_supreme import (
-        SupremeModel,
-        metrics,
-    )  # registers the classes that AutoModel and AutoProcessor look for
-    from modeling_supreme.arguments import parse_arguments
-    from modeling_supreme.composed_rules import Composition
-    from modeling_supreme.evaluation import (
+    from datasets_scripts.collator import StripCollator
+    from datasets_scripts.terminology.findings import Finding, load_terminology, normalize_name
+    from evaluation_scripts import metrics
+    from evaluation_scripts.results import (
         NORMAL_FINDING,
         Condition,
         Predictions,
@@ -112,7 +107,10 @@ if TYPE_CHECKING or __name__ != "evaluate":
         format_result,
         tabulate_predictions,
     )
+    from modeling_supreme import SupremeModel
+    from modeling_supreme.composed_rules import Composition
     from modeling_supreme.queries import encode_query_wordings
+    from training_scripts.arguments import parse_arguments
 
     logger = get_logger(__name__)
 

@@ -47,26 +47,26 @@ from accelerate.utils import DistributedType, ProjectConfiguration, set_seed
 from huggingface_hub import HfApi
 from transformers import AutoModel, AutoProcessor, AutoTokenizer, get_scheduler
 
-from datasets_scripts.extraction.composition import rules_for_checkpoint
-from datasets_scripts.training_batches import LoaderSettings, MappedSteps, StreamedSteps, make_steps
-from datasets_scripts.training_data import PretrainingData, load_data
-from datasets_scripts.training_labels import query_wordings
+from datasets_scripts.terminology.composed_rules import rules_for_checkpoint
 from modeling_supreme import SupremeEcgConfig, SupremeEcgFeatureExtractor, SupremeModel, SupremeProcessor
-from modeling_supreme.arguments import (
+from modeling_supreme.losses import OBJECTIVES, MultilabelObjective, weigh_positives
+from modeling_supreme.queries import QueryWordings, encode_queries
+from modeling_supreme.text_encoders import find_text_encoder
+from training_scripts.arguments import (
     DataArguments,
     ModelArguments,
     ObjectiveArguments,
     TrainArguments,
     parse_arguments,
 )
-from modeling_supreme.fine_tuning import build_classifier, check_classification, report_test
-from modeling_supreme.losses import OBJECTIVES, MultilabelObjective, weigh_positives
-from modeling_supreme.model_card import describe_source, write_model_card
-from modeling_supreme.pretraining import Pretraining, TerminatedError
-from modeling_supreme.queries import QueryWordings, encode_queries
-from modeling_supreme.stop_signal import TERMINATED_EXIT_CODE
-from modeling_supreme.text_encoders import find_text_encoder
-from modeling_supreme.validation_figures import format_figure
+from training_scripts.card import describe_source, write_model_card
+from training_scripts.data.batches import LoaderSettings, MappedSteps, StreamedSteps, make_steps
+from training_scripts.data.corpora import PretrainingData, load_data
+from training_scripts.data.labels import query_wordings
+from training_scripts.fine_tuning import build_classifier, check_classification, report_test
+from training_scripts.loop import Pretraining, TerminatedError
+from training_scripts.stop_signal import TERMINATED_EXIT_CODE
+from training_scripts.validation import format_figure
 
 
 logger = logging.getLogger(__name__)

@@ -30,7 +30,7 @@ from command_line import make_parser
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from datasets_scripts.extraction.statements import statement_key
+from datasets_scripts.extraction.readings.statements import statement_key
 from datasets_scripts.simulator.reports import load_templates
 
 

@@ -28,7 +28,7 @@ from command_line import make_parser, start_logging
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from datasets_scripts.wfdb_records import read_wfdb_record
+from datasets_scripts.readers.wfdb_reader import read_wfdb_record
 from modeling_supreme.ecg_files import read_ecg
 from modeling_supreme.leads import STANDARD_LEADS
 

@@ -8,10 +8,10 @@ import torch
 from datasets import DatasetDict
 
 from datasets_scripts import load_corpus
-from datasets_scripts.training_batches import LoaderSettings, make_steps
-from datasets_scripts.training_data import Corpus, PretrainingData
-from datasets_scripts.training_labels import CorpusLabels
 from modeling_supreme import SupremeEcgFeatureExtractor
+from training_scripts.data.batches import LoaderSettings, make_steps
+from training_scripts.data.corpora import Corpus, PretrainingData
+from training_scripts.data.labels import CorpusLabels
 
 
 def simulate_corpus(folder: Path, *, num_records: int, num_workers: int) -> PretrainingData:

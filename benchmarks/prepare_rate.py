@@ -25,9 +25,9 @@ import wfdb
 from command_line import make_parser, start_logging
 
 from datasets_scripts import BUILDERS
-from datasets_scripts.prepare import prepare_corpus
-from datasets_scripts.shards import plan_shards, write_shard
-from datasets_scripts.simulator.export_ptb_xl import export_ptb_xl
+from datasets_scripts.prepare.corpus import prepare_corpus
+from datasets_scripts.prepare.shards import plan_shards, write_shard
+from datasets_scripts.simulator.export.export_ptb_xl import export_ptb_xl
 
 
 NUM_SHARDS = 64  # of all records, so that two processes end at nearly the same time

@@ -35,8 +35,8 @@ from command_line import make_parser, start_logging
 from datasets import Dataset
 
 from datasets_scripts import load_corpus
-from datasets_scripts.prepare import prepare_corpus
-from datasets_scripts.simulator.export_ptb_xl import export_ptb_xl
+from datasets_scripts.prepare.corpus import prepare_corpus
+from datasets_scripts.simulator.export.export_ptb_xl import export_ptb_xl
 
 
 BATCH_SIZE = 64

@@ -7,9 +7,10 @@ from typing import Any
 
 from datasets import DatasetInfo, List, Value, Version
 
+from datasets_scripts.readers.wfdb_reader import read_wfdb_record
+
 from .challenge_corpus import HeaderCorpus, HeaderCorpusConfig
 from .schema import Recording, corpus_features
-from .wfdb_records import read_wfdb_record
 
 
 # Code -> the code that it counts as. Source: notes of dx_mapping_scored.csv, evaluation code of the Challenge 2021.

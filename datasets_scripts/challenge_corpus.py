@@ -10,7 +10,8 @@ from typing import Any
 from datasets import Features, SplitGenerator
 from datasets.utils import logging
 
-from .challenge_headers import find_headers, header_states, read_comments, signal_path
+from datasets_scripts.readers.challenge_headers import find_headers, header_states, read_comments, signal_path
+
 from .corpus_builder import CorpusBuilder, CorpusConfig
 from .splits import SPLIT_TABLE_ENDINGS, assign_split, read_split_tables
 

@@ -8,10 +8,11 @@ from typing import Any, Literal
 
 from datasets import DatasetInfo, Features, List, Value, Version
 
+from datasets_scripts.readers.chapman_csv_reader import find_diagnostics, read_csv_strip, read_diagnostics
+from datasets_scripts.readers.wfdb_reader import read_wfdb_record
+
 from .challenge_corpus import HeaderCorpus, HeaderCorpusConfig
-from .chapman_csv import find_diagnostics, read_csv_strip, read_diagnostics
 from .schema import Recording, corpus_features
-from .wfdb_records import read_wfdb_record
 
 
 SAMPLING_RATE = 500

@@ -13,13 +13,13 @@ import scipy.io
 from datasets import DatasetInfo, Features, List, Value, Version
 from scipy.io.matlab import MatReadError
 
+from datasets_scripts.readers.challenge_headers import parse_age, parse_sex
+from datasets_scripts.readers.wfdb_reader import read_wfdb_record
 from modeling_supreme.ecg_files import forbidden
 from modeling_supreme.leads import STANDARD_LEADS
 
 from .challenge_corpus import HeaderCorpus, HeaderCorpusConfig
-from .challenge_headers import parse_age, parse_sex
 from .schema import Recording, corpus_features, to_microvolts
-from .wfdb_records import read_wfdb_record
 
 
 SAMPLING_RATE = 500

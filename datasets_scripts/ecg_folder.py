@@ -12,11 +12,11 @@ import pandas as pd
 from datasets import DatasetInfo, Features, List, Split, SplitGenerator, Value, Version
 from datasets.utils import logging
 
+from datasets_scripts.extraction.readings.statements import split_report
 from modeling_supreme.ecg_files import WFDB_SUFFIXES, is_ecg_file, read_ecg
 from modeling_supreme.feature_extraction_supreme import MAX_PEAK_TO_PEAK_MV, MIN_PEAK_TO_PEAK_MV, check_sampling_rate
 
 from .corpus_builder import CorpusBuilder, CorpusConfig
-from .extraction.statements import split_report
 from .schema import Recording, corpus_features, to_microvolts
 from .splits import SplitName, assign_split
 

@@ -11,14 +11,15 @@ import pandas as pd
 from datasets import DatasetInfo, Features, Split, SplitGenerator, Value, Version
 from datasets.fingerprint import Hasher
 
+from datasets_scripts.extraction.labels import labels_file
+from datasets_scripts.extraction.reports import MIMIC_REPORT_COLUMN
+from datasets_scripts.readers.wfdb_reader import read_wfdb_record
+from datasets_scripts.terminology.findings import load_terminology
+
 from .corpus_builder import CorpusBuilder, CorpusConfig
-from .extraction.labels import labels_file
-from .extraction.reports import MIMIC_REPORT_COLUMN
-from .extraction.terminology import load_terminology
 from .report_labels import ReportFindings, label_columns, read_finding_names, read_report_findings, report_missing
 from .schema import SAMPLING_RATE, Recording, corpus_features
 from .splits import assign_split
-from .wfdb_records import read_wfdb_record
 
 
 RECORDS_FILENAME = "record_list.csv"

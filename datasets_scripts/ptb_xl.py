@@ -8,10 +8,11 @@ from typing import Any, ClassVar
 import pandas as pd
 from datasets import DatasetInfo, List, Split, SplitGenerator, Value, Version
 
+from datasets_scripts.extraction.readings.statements import split_report
+from datasets_scripts.readers.wfdb_reader import read_wfdb_record
+
 from .corpus_builder import CorpusBuilder, CorpusConfig
-from .extraction.statements import split_report
 from .schema import Recording, corpus_features
-from .wfdb_records import read_wfdb_record
 
 
 DATABASE_FILENAME = "ptbxl_database.csv"

@@ -25,11 +25,12 @@ from datasets import (
 from datasets.fingerprint import Hasher
 from datasets.utils import logging
 
+from datasets_scripts.extraction.labels import are_parents_added, iterate_labels, labels_file, load_labels_table
+from datasets_scripts.extraction.record_labels import NORMAL, known_ancestors, settle_findings
+from datasets_scripts.terminology.findings import load_terminology
+
 from . import BUILDERS
 from .corpus_builder import CorpusBuilder, CorpusConfig
-from .extraction.labels import are_parents_added, iterate_labels, labels_file, load_labels_table
-from .extraction.record_labels import NORMAL, known_ancestors, settle_findings
-from .extraction.terminology import load_terminology
 
 
 logger = logging.get_logger(__name__)

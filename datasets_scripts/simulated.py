@@ -17,19 +17,13 @@ from datasets import (
 )
 from datasets.fingerprint import Hasher
 
-from datasets_scripts.extraction.terminology import load_terminology
-from datasets_scripts.schema import NUM_SAMPLES, SAMPLING_RATE, corpus_features, to_microvolts
-from datasets_scripts.simulator import (
-    CONDITIONS,
-    SIMULATOR_VERSION,
-    SimulatedRecord,
-    SimulatorSettings,
-    label_names,
-    simulate_record,
-)
-from datasets_scripts.simulator.conditions import condition_names
 from datasets_scripts.simulator.priors import RECORDS_PER_PATIENT
 from datasets_scripts.simulator.reports import Language, ReportStyle
+from datasets_scripts.simulator.truth.conditions import condition_names
+from datasets_scripts.terminology.findings import load_terminology
+
+from .schema import NUM_SAMPLES, SAMPLING_RATE, corpus_features, to_microvolts
+from .simulator import CONDITIONS, SIMULATOR_VERSION, SimulatedRecord, SimulatorSettings, label_names, simulate_record
 
 
 # Of ten patients in a row eight are for training, one for validation and one for testing.

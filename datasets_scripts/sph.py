@@ -7,8 +7,9 @@ from typing import Any, ClassVar
 import pandas as pd
 from datasets import DatasetInfo, List, Split, SplitGenerator, Value, Version
 
+from datasets_scripts.readers.hdf5_reader import dataset_of, open_hdf5, recording_of
+
 from .corpus_builder import CorpusBuilder, CorpusConfig
-from .hdf5_records import dataset_of, open_hdf5, recording_of
 from .schema import Recording, corpus_features
 from .splits import assign_split
 

@@ -21,12 +21,13 @@ from tqdm import tqdm
 from tqdm.contrib.logging import logging_redirect_tqdm
 from transformers import HfArgumentParser
 
-from .audit import REPORT_FILE, write_audit
-from .backends import Backend, BackendArguments, BackendError, make_backend
+from datasets_scripts.extraction.backends.backend import Backend, BackendArguments, BackendError, make_backend
+from datasets_scripts.extraction.checks.audit import REPORT_FILE, write_audit
+from datasets_scripts.extraction.readings.standardise import StandardisationArguments
+
 from .extract import Extraction, LabelArguments, Records, count_statements, extract_labels
 from .labels import STATEMENTS_FILE
 from .reports import iterate_reports
-from .standardise import StandardisationArguments
 
 
 logger = logging.getLogger("datasets_scripts.extraction")

@@ -10,9 +10,13 @@ from typing import NamedTuple
 
 from tqdm import tqdm
 
+from datasets_scripts.extraction.backends.backend import Backend
+from datasets_scripts.extraction.backends.costs import Cost
+from datasets_scripts.extraction.readings.reading import Reading
+from datasets_scripts.extraction.readings.standardise import StandardisationArguments, Standardised, standardise
+from datasets_scripts.extraction.readings.statements import statement_key
+
 from .atomic_files import replace_when_complete
-from .backends import Backend
-from .costs import Cost
 from .labels import (
     FINDINGS_FILE,
     LABELS_FILE,
@@ -22,10 +26,7 @@ from .labels import (
     drop_findings,
     write_labels,
 )
-from .reading import Reading
 from .record_labels import RecordLabels, join_readings
-from .standardise import StandardisationArguments, Standardised, standardise
-from .statements import statement_key
 
 
 Records = Iterable[tuple[str, Sequence[str]]]

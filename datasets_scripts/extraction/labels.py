@@ -12,8 +12,9 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet
 
+from datasets_scripts.extraction.readings.reading import CERTAINTIES
+
 from .atomic_files import replace_when_complete
-from .reading import CERTAINTIES
 from .record_labels import NORMAL, RecordLabels
 
 

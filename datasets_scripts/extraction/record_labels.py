@@ -3,8 +3,8 @@
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
-from .reading import CERTAINTIES, Reading
-from .terminology import load_terminology
+from datasets_scripts.extraction.readings.reading import CERTAINTIES, Reading
+from datasets_scripts.terminology.findings import load_terminology
 
 
 NORMAL, ABNORMAL = "normal ecg", "abnormal ecg"

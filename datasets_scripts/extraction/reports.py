@@ -11,7 +11,7 @@ import pyarrow.compute
 import pyarrow.csv
 import pyarrow.dataset
 
-from .statements import split_report
+from datasets_scripts.extraction.readings.statements import split_report
 
 
 RECORD_ID_COLUMNS = ("record_id", "study_id", "ecg_id")

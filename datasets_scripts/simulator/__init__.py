@@ -1,7 +1,8 @@
 """A simulator of 12-lead ECG records with known conditions and reports: the corpus that ships with the package."""
 
-from datasets_scripts.simulator.conditions import CONDITIONS, condition_names, label_names
-from datasets_scripts.simulator.record import SIMULATOR_VERSION, SimulatedRecord, SimulatorSettings, simulate_record
+from datasets_scripts.simulator.truth.conditions import CONDITIONS, condition_names, label_names
+
+from .record import SIMULATOR_VERSION, SimulatedRecord, SimulatorSettings, simulate_record
 
 
 __all__ = [

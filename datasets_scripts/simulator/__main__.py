@@ -16,15 +16,16 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from datasets_scripts.schema import SAMPLING_RATE
-from datasets_scripts.simulator.conditions import CONDITIONS, condition_names
-from datasets_scripts.simulator.export_mimic_iv_ecg import export_mimic_iv_ecg
-from datasets_scripts.simulator.export_ptb_xl import export_ptb_xl
-from datasets_scripts.simulator.findings import load_measured_findings
-from datasets_scripts.simulator.realism import PAGE_FILENAME, compare_with_ptb_xl
-from datasets_scripts.simulator.record import SimulatedRecord, SimulatorSettings, simulate_record
-from datasets_scripts.simulator.reports import JOINING_WORDS, ReportStyle
+from datasets_scripts.simulator.export.export_mimic_iv_ecg import export_mimic_iv_ecg
+from datasets_scripts.simulator.export.export_ptb_xl import export_ptb_xl
+from datasets_scripts.simulator.realism.realism import PAGE_FILENAME, compare_with_ptb_xl
+from datasets_scripts.simulator.truth.conditions import CONDITIONS, condition_names
+from datasets_scripts.terminology.measured_findings import load_measured_findings
 from modeling_supreme.leads import STANDARD_LEADS
 from modeling_supreme.plotting import plot_strip
+
+from .record import SimulatedRecord, SimulatorSettings, simulate_record
+from .reports import JOINING_WORDS, ReportStyle
 
 
 EXPORTS = {"ptb_xl": export_ptb_xl, "mimic_iv_ecg": export_mimic_iv_ecg}

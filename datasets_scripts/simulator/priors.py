@@ -8,7 +8,7 @@ few thousand records must show each of them. Where a cited figure and the number
 choice.
 """
 
-from datasets_scripts.simulator.chance import Normal, Range
+from .chance import Normal, Range
 
 
 # Who is recorded.

@@ -5,20 +5,14 @@ from functools import cached_property
 
 import numpy as np
 
-from datasets_scripts.simulator import priors
-from datasets_scripts.simulator.acquisition import acquire
-from datasets_scripts.simulator.annotations import Annotation, annotate
-from datasets_scripts.simulator.arrhythmias import draw_rhythm
-from datasets_scripts.simulator.beat import BeatTemplate
-from datasets_scripts.simulator.body import exchange_arms, mirror_heart, place_electrodes
-from datasets_scripts.simulator.conditions import conditions_meant_by
-from datasets_scripts.simulator.diagnosis import Diagnosis, draw_diagnosis
-from datasets_scripts.simulator.findings import find_measured
-from datasets_scripts.simulator.ground_truth import find_conditions, missing_claims, unclaimed
-from datasets_scripts.simulator.measurements import measure_beat, measure_p_wave, measure_rhythm
-from datasets_scripts.simulator.noise import draw_noise
-from datasets_scripts.simulator.patient import Patient, draw_patient
-from datasets_scripts.simulator.recording import (
+from datasets_scripts.simulator.heart.beat import BeatTemplate
+from datasets_scripts.simulator.patient.body import exchange_arms, mirror_heart, place_electrodes
+from datasets_scripts.simulator.patient.diagnosis import Diagnosis, draw_diagnosis
+from datasets_scripts.simulator.patient.patient import Patient, draw_patient
+from datasets_scripts.simulator.patient.request import diagnose
+from datasets_scripts.simulator.recording.acquisition import acquire
+from datasets_scripts.simulator.recording.noise import draw_noise
+from datasets_scripts.simulator.recording.recording import (
     Setting,
     Tracing,
     draw_beat,
@@ -26,9 +20,16 @@ from datasets_scripts.simulator.recording import (
     lay_out,
     to_standard_leads,
 )
-from datasets_scripts.simulator.reports import ReportStyle, write_report
-from datasets_scripts.simulator.request import diagnose
-from datasets_scripts.simulator.rhythm import Rhythm
+from datasets_scripts.simulator.rhythm.arrhythmias import draw_rhythm
+from datasets_scripts.simulator.rhythm.rhythm import Rhythm
+from datasets_scripts.simulator.truth.annotations import Annotation, annotate
+from datasets_scripts.simulator.truth.conditions import conditions_meant_by
+from datasets_scripts.simulator.truth.ground_truth import find_conditions, missing_claims, unclaimed
+from datasets_scripts.simulator.truth.measurements import measure_beat, measure_p_wave, measure_rhythm
+from datasets_scripts.terminology.measured_findings import find_measured
+
+from . import priors
+from .reports import ReportStyle, write_report
 
 
 # Raise it with every change of a simulated voltage, label or report: it is part of the key of cached corpora.

@@ -14,7 +14,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from datasets_scripts.extraction.terminology import INFARCTION_AGES, LIST_SEPARATOR, TERRITORIES, load_terminology
+from datasets_scripts.terminology.findings import INFARCTION_AGES, LIST_SEPARATOR, TERRITORIES, load_terminology
 
 
 TEMPLATES_PATH = Path(__file__).with_name("report_templates.csv")

@@ -1,0 +1,1 @@
+"""Who reads statements: the rules, a server, or a local language model."""

@@ -1,0 +1,148 @@
+"""Readings of a language model, kept as they arrive: what was paid for once is never asked for again.
+
+`readings.jsonl` is only appended to, one line per reading, on disk before the next statement is asked about. A line
+that a killed run left unfinished is passed over.
+"""
+
+import json
+import logging
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from tqdm import tqdm
+
+from datasets_scripts.extraction.readings.reading import Entity, Reading
+from datasets_scripts.extraction.readings.rules import read_statement
+from datasets_scripts.extraction.readings.statements import statement_key
+
+from .backend import NOT_ASKED, Backend, fall_back
+from .costs import Cost
+
+
+logger = logging.getLogger(__name__)
+
+
+class CachedBackend:
+    """A backend that asks another one for what is not on file, and files each reading before handing it on.
+
+    Args:
+        backend (`Backend`):
+            Who is asked.
+        path (`Path`):
+            File of the readings; made if need be.
+        retry_failed (`bool`):
+            Whether to ask again for statements that were left to the rules.
+        show_progress (`bool`):
+            Whether to show a progress bar.
+    """
+
+    def __init__(
+        self, backend: Backend, path: Path, *, retry_failed: bool = False, show_progress: bool = False
+    ) -> None:
+        self.name, self.model, self.prompt_version = backend.name, backend.model, backend.prompt_version
+        self._backend = backend
+        self._path = path
+        self._retry_failed = retry_failed
+        self._show_progress = show_progress
+        self._readings = self._load()
+
+    @property
+    def cost(self) -> Cost:
+        """What was spent so far."""
+        return self._backend.cost
+
+    def estimate(self, statements: Sequence[str]) -> Cost:
+        """What it would cost to read the statements that are not on file."""
+        return self._backend.estimate([spellings[0] for spellings in self._group_missing(statements).values()])
+
+    def read(self, statements: Sequence[str]) -> Iterator[tuple[str, Reading]]:
+        """Each statement with its reading: those on file first, then the others as they are answered.
+
+        Spellings of one statement share a reading. A statement without a letter or digit is not asked about.
+        """
+        missing = self._group_missing(statements)
+        for statement in statements:
+            key = statement_key(statement)
+            if key not in missing:
+                yield statement, self._recall(statement, key)
+        if not missing:
+            return
+        asked = [spellings[0] for spellings in missing.values()]
+        with self._open() as file, tqdm(total=len(asked), unit=" statements", disable=not self._show_progress) as bar:
+            for statement, reading in self._backend.read(asked):
+                key = statement_key(statement)
+                self._file(file, key, reading)
+                bar.update()
+                for spelling in missing[key]:
+                    yield spelling, reading
+
+    def _recall(self, statement: str, key: str) -> Reading:
+        """The reading on file; where it was left to the rules, what they read today."""
+        if not key:
+            return read_statement(statement)
+        reading = self._readings[key]
+        return fall_back(statement, reading.problem) if reading.problem else reading
+
+    def _group_missing(self, statements: Sequence[str]) -> dict[str, list[str]]:
+        """Spellings of the statements that are to be asked about, by key."""
+        missing: dict[str, list[str]] = {}
+        for statement in statements:
+            key = statement_key(statement)
+            known = self._readings.get(key)
+            if key and (known is None or (known.problem and self._retry_failed)):
+                missing.setdefault(key, []).append(statement)
+        return missing
+
+    def _open(self) -> BinaryIO:
+        """The file, ready to append whole lines to."""
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        file = self._path.open("ab+")
+        if file.tell():
+            file.seek(-1, os.SEEK_END)
+            if file.read(1) != b"\n":
+                file.write(b"\n")  # ends the line that a killed run left unfinished
+        return file
+
+    def _file(self, file: BinaryIO, key: str, reading: Reading) -> None:
+        """Write one reading to disk, unless nobody was asked."""
+        if reading.problem.startswith(NOT_ASKED):
+            return
+        self._readings[key] = reading
+        line = {
+            "key": key,
+            "asked": [self.name, self.model, self.prompt_version],
+            **reading._asdict(),
+            "entities": [entity._asdict() for entity in reading.entities],
+        }
+        file.write(json.dumps(line, ensure_ascii=False).encode("utf-8") + b"\n")
+        file.flush()
+        os.fsync(file.fileno())
+
+    def _load(self) -> dict[str, Reading]:
+        """Readings on file that this backend, model and prompt gave; an answer is never replaced by a failure."""
+        if not self._path.exists():
+            return {}
+        readings: dict[str, Reading] = {}
+        num_broken = 0
+        with self._path.open("rb") as file:
+            for line in file:
+                try:
+                    content = json.loads(line)
+                    asked, key, reading = content["asked"], content["key"], _read_line(content)
+                except (ValueError, TypeError, KeyError):
+                    num_broken += bool(line.strip())
+                    continue
+                is_ours = asked == [self.name, self.model, self.prompt_version]
+                if is_ours and not (reading.problem and key in readings):
+                    readings[key] = reading
+        if num_broken:
+            logger.warning("%s: passed over %d lines that a killed run left unfinished.", self._path, num_broken)
+        return readings
+
+
+def _read_line(content: dict[str, Any]) -> Reading:
+    """One reading of the file."""
+    fields = {name: content[name] for name in Reading._fields}
+    return Reading(**{**fields, "entities": tuple(Entity(**entity) for entity in content["entities"])})

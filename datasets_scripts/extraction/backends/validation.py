@@ -1,0 +1,126 @@
+"""The answer of a language model: accepted if it has the form asked for and names nothing but what was said."""
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from datasets_scripts.extraction.readings.grounding import is_grounded
+from datasets_scripts.extraction.readings.reading import CERTAINTIES, Entity
+
+
+MAX_ENTITIES = 16
+MAX_NAME_LENGTH = 100  # characters
+MAX_QUOTE_LENGTH = 200  # characters
+REQUIRED_KEYS = ("entity", "certainty")
+ANSWER_SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "properties": {
+        "entities": {
+            "type": "array",
+            "maxItems": MAX_ENTITIES,
+            "items": {
+                "type": "object",
+                "properties": {
+                    "quote": {"type": "string", "maxLength": MAX_QUOTE_LENGTH},
+                    "entity": {"type": "string", "minLength": 1, "maxLength": MAX_NAME_LENGTH},
+                    "certainty": {"type": "string", "enum": list(CERTAINTIES)},
+                },
+                "required": ["quote", "entity", "certainty"],
+                "additionalProperties": False,
+            },
+        }
+    },
+    "required": ["entities"],
+    "additionalProperties": False,
+}
+_FENCED = re.compile(r"\s*```(?:json)?\s*(.*?)\s*```\s*", re.DOTALL)
+
+
+class AnswerRefused(ValueError):  # noqa: N818 (what happened, not a fault of this program)
+    """An answer that cannot be taken.
+
+    Args:
+        problem (`str`):
+            What is wrong, without any text of the statement or answer: fit for a log.
+        reason (`str`, *optional*):
+            What is wrong, in words for the model that gave the answer.
+    """
+
+    def __init__(self, problem: str, reason: str | None = None) -> None:
+        super().__init__(problem)
+        self.reason = reason or f"{problem[:1].upper()}{problem[1:]}."
+
+
+def parse_answer(answer: str, statement: str) -> tuple[Entity, ...]:
+    """Take the findings out of an answer.
+
+    Args:
+        answer (`str`):
+            What the model wrote, JSON of the form `ANSWER_SCHEMA`. The quote may be missing where a server does not
+            enforce the schema; then it cannot vouch for a finding.
+        statement (`str`):
+            The statement that was asked about.
+
+    Returns:
+        `tuple[Entity, ...]`: Findings in the order of the answer, each name once, with the strongest certainty; names
+        in lower case, as the model wrote them; no codes.
+
+    Raises:
+        AnswerRefused: If the form is wrong, or a finding is not in the statement.
+
+    Example:
+        >>> parse_answer('{"entities": [{"entity": "Sinus rhythm", "certainty": "positive"}]}', "Normal sinus rhythm")
+        (Entity(entity='sinus rhythm', certainty='positive', snomed_ct='', scp_code=''),)
+    """
+    certainties: dict[str, str] = {}
+    for entity in _read_entities(answer):
+        name, certainty = _check_entity(entity)
+        if not is_grounded(name, statement, quote=entity.get("quote", "")):
+            raise AnswerRefused(
+                "a finding of the answer is not in the statement",
+                f"The statement does not say {json.dumps(name, ensure_ascii=False)}. Name only what it says, in its"
+                " own words or their usual clinical name, and quote the words.",
+            )
+        certainties[name] = min(certainties.get(name, certainty), certainty, key=CERTAINTIES.index)
+    return tuple(Entity(name, certainty, "", "") for name, certainty in certainties.items())
+
+
+def _read_entities(answer: str) -> list[Any]:
+    """The list in an answer; refuses other JSON, and what is no JSON."""
+    fenced = _FENCED.fullmatch(answer)  # models that no server constrains like to wrap their JSON
+    try:
+        content = json.loads(fenced[1] if fenced else answer)
+    except (ValueError, RecursionError) as error:
+        raise AnswerRefused("the answer is not JSON, or was cut off") from error
+    if not isinstance(content, dict) or set(content) != {"entities"}:
+        raise AnswerRefused('the answer is not a JSON object with the one key "entities"')
+    entities = content["entities"]
+    if not isinstance(entities, list):
+        raise AnswerRefused('"entities" is not a list')
+    if len(entities) > MAX_ENTITIES:
+        raise AnswerRefused(f"the answer has {len(entities)} entities, more than {MAX_ENTITIES}")
+    return entities
+
+
+def _check_entity(entity: Any) -> tuple[str, str]:
+    """Name and certainty of one entity; refuses other keys, types, certainties and characters."""
+    if not isinstance(entity, Mapping):
+        raise AnswerRefused("an entity is not a JSON object")
+    missing = [key for key in REQUIRED_KEYS if key not in entity]
+    if missing:
+        raise AnswerRefused(f'an entity has no "{missing[0]}"')
+    if not set(entity) <= {"quote", *REQUIRED_KEYS}:
+        raise AnswerRefused('an entity has other keys than "quote", "entity" and "certainty"')
+    if not all(isinstance(value, str) for value in entity.values()):
+        raise AnswerRefused("a value of an entity is not a text")
+    if entity["certainty"] not in CERTAINTIES:
+        raise AnswerRefused(f"a certainty is none of {', '.join(CERTAINTIES)}")
+    name = " ".join(entity["entity"].lower().split())
+    if not 0 < len(name) <= MAX_NAME_LENGTH or len(entity.get("quote", "")) > MAX_QUOTE_LENGTH:
+        raise AnswerRefused(
+            f"an entity is empty or longer than {MAX_NAME_LENGTH} characters, or its quote than {MAX_QUOTE_LENGTH}"
+        )
+    if not name.isprintable():  # control characters, and surrogates that no file takes
+        raise AnswerRefused("an entity has characters that cannot be printed")
+    return name, entity["certainty"]

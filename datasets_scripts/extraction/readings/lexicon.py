@@ -1,0 +1,146 @@
+"""The words that the rules know, and a statement as a sequence of such words.
+
+The wordings come from the terminology and from `report_wordings.csv`, which adds how reports word findings,
+territories, hedges and negations, in English, German and Swedish.
+"""
+
+import csv
+import re
+from collections.abc import Iterator
+from functools import lru_cache
+from itertools import product
+from pathlib import Path
+from typing import NamedTuple
+
+from datasets_scripts.terminology.findings import INFARCTION_AGES, TERRITORIES, load_terminology, normalize_name
+
+
+WORDINGS_PATH = Path(__file__).with_name("report_wordings.csv")
+VOLTAGES = ("low qrs voltage", "high qrs voltage")
+# Shorthand that is right as the name of a column, but a common word or another thing in running text.
+NOT_IN_REPORTS = ("normal", "norm", "cd", "hyp", "el", "tab", "std", "ste", "mat", "pace", "sr", "lao", "rao", "laa")
+
+_WORD = re.compile(r"_?[a-z0-9'>]+(?::\d+)?(?:\.\d+)?|[,.;:/()+&?-]")
+_GERMAN_ADJECTIVE = re.compile(r"(?:(?<=aer)|(?<=ior)|(?<=[rtpcm]al)|(?<=[a-z]{2}sch))(?:e|er|es|en|em)$")
+_GERMAN_PLURALS = ("systolen", "wellen", "zacken", "strecken", "kardien", "cardien")
+
+
+class Token(NamedTuple):
+    """A stretch of a statement: its kind, its meaning (a finding, a territory, ...) and its words."""
+
+    kind: str
+    value: str = ""
+    text: str = ""
+
+
+def singular(word: str) -> str:
+    """The word without a plural or verbal "s", so that "PVCs" and "suggests" meet "PVC" and "suggest".
+
+    German nouns and adjectives lose their endings as well.
+
+    Example:
+        >>> [singular(word) for word in ("complexes", "abnormalities", "waves", "sinus", "is")]
+        ['complex', 'abnormality', 'wave', 'sinus', 'is']
+        >>> [singular(word) for word in ("extrasystolen", "hebungen", "lateraler", "anteriore")]
+        ['extrasystole', 'hebung', 'lateral', 'anterior']
+    """
+    word = _GERMAN_ADJECTIVE.sub("", word)
+    if word.endswith("ungen"):
+        return word[:-2]
+    if word.endswith(_GERMAN_PLURALS):
+        return word[:-1]
+    if word.endswith("xes"):
+        return word[:-2]
+    if word.endswith("ies") and len(word) > 4:
+        return word[:-3] + "y"
+    if len(word) > 3 and word.endswith("s") and not word.endswith(("ss", "us", "is", "'s")):
+        return word[:-1]
+    return word
+
+
+def split_words(text: str) -> list[str]:
+    """Words and punctuation marks of a normalised text, in the singular."""
+    return [singular(word) for word in _WORD.findall(text)]
+
+
+class Lexicon:
+    """Longest-match look-up of wordings.
+
+    Args:
+        wordings (`dict[tuple[str, ...], Token]`):
+            Sequences of words, as `split_words` returns them, and what they mean.
+    """
+
+    def __init__(self, wordings: dict[tuple[str, ...], Token]) -> None:
+        self._wordings = wordings
+        self._lengths: dict[str, list[int]] = {}
+        for words in wordings:
+            lengths = self._lengths.setdefault(words[0], [])
+            if len(words) not in lengths:
+                lengths.append(len(words))
+        for lengths in self._lengths.values():
+            lengths.sort(reverse=True)
+
+    def tokenize(self, text: str) -> list[Token]:
+        """Tokens of a normalised statement; words without a meaning of their own have the kind `"word"`."""
+        words = split_words(text)
+        tokens, position = [], 0
+        while position < len(words):
+            token, length = self._match(words, position)
+            tokens.append(token)
+            position += length
+        return tokens
+
+    def _match(self, words: list[str], position: int) -> tuple[Token, int]:
+        """The longest wording that starts here, and its number of words."""
+        for length in self._lengths.get(words[position], ()):
+            token = self._wordings.get(tuple(words[position : position + length]))
+            if token is not None:
+                return token, length
+        return Token("word", text=words[position]), 1
+
+
+@lru_cache(maxsize=1)
+def load_lexicon() -> Lexicon:
+    """The lexicon of the terminology and of `report_wordings.csv`; the table overrules the terminology."""
+    wordings = {words: token for words, token in _terminology_wordings() if words}
+    with WORDINGS_PATH.open(encoding="utf-8", newline="") as file:
+        for row in csv.DictReader(file):
+            kind = row["kind"]
+            if kind == "finding":
+                kind = "stem" if row["value"] in located_stems() else "finding"
+            for text in expand_wording(row["wording"]):
+                wordings[tuple(split_words(text))] = Token(kind, row["value"], text)
+    return Lexicon(wordings)
+
+
+@lru_cache(maxsize=1)
+def located_stems() -> frozenset[str]:
+    """Names of the findings that a territory may precede."""
+    terminology = load_terminology()
+    return frozenset(finding.name for finding in terminology if f"inferior {finding.name}" in terminology) | set(
+        VOLTAGES
+    )
+
+
+def _terminology_wordings() -> Iterator[tuple[tuple[str, ...], Token]]:
+    """Names and synonyms of all findings that are not composed of a stem with a territory or an age."""
+    stems = located_stems()
+    composed = {f"{territory} {stem}" for territory in TERRITORIES for stem in stems}
+    composed |= {f"{age} {located}" for age in INFARCTION_AGES for located in composed}
+    composed |= {f"{age} myocardial infarction" for age in INFARCTION_AGES}
+    for finding in load_terminology():
+        if finding.name in composed:
+            continue
+        kind = "stem" if finding.name in stems else "finding"
+        for wording in (finding.name, *finding.synonyms):
+            text = normalize_name(wording)
+            if text not in NOT_IN_REPORTS:
+                yield tuple(split_words(text)), Token(kind, finding.name, text)
+
+
+def expand_wording(wording: str) -> Iterator[str]:
+    """All texts of a wording with choices (`is|are`) and optional words (`now?`); `_` joins words of one choice."""
+    choices = [part.removesuffix("?").split("|") + [""] * part.endswith("?") for part in wording.split()]
+    for words in product(*choices):
+        yield " ".join(word if word.startswith("_") else word.replace("_", " ") for word in words if word)

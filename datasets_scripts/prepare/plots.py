@@ -1,0 +1,154 @@
+"""The plots of the build report, as SVG to be put into a page."""
+
+import base64
+import io
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+import pyarrow.parquet as pq
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from datasets_scripts.schema import MICROVOLTS_PER_MILLIVOLT, SAMPLING_RATE
+from modeling_supreme.leads import STANDARD_LEADS
+from modeling_supreme.plotting import plot_strip
+
+
+WIDE, NARROW = 10.4, 5.2  # inches, for the full width of the page and half of it
+BAR_HEIGHT = 0.3  # inches per label
+STRIP_DPI = 110
+INK, MUTED, GRID, SPAN, BAR = "#1d2733", "#66717d", "#edf0f2", "#b9c6d2", "#31587a"
+SPLIT_COLOURS = {"train": BAR, "validation": "#d08c3f", "test": "#7a9a5b"}
+DEFECT_COLOURS = {"missing": "#9aa4ad", "flat": "#d08c3f", "clipped": "#b5483a"}
+STYLE: dict[Any, Any] = {
+    "font.size": 10,
+    "text.color": INK,
+    "axes.labelcolor": MUTED,
+    "axes.edgecolor": "#c9d0d6",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.axisbelow": True,
+    "grid.color": GRID,
+    "xtick.color": MUTED,
+    "ytick.color": INK,
+    "svg.fonttype": "none",  # text stays text: it can be searched, and the page stays small
+    "svg.hashsalt": "build report",  # the same report gives the same page
+}
+
+
+def plot_labels(splits: Mapping[str, Mapping[str, Any]], labels: Sequence[str]) -> str:
+    """Prevalence of each label, in percent, one bar per split; `splits` holds the `labels` of each split's report."""
+    thickness = 0.8 / len(splits)
+
+    def draw(axes: Axes) -> None:
+        for index, (split, described) in enumerate(splits.items()):
+            positions = np.arange(len(labels)) + (index - (len(splits) - 1) / 2) * thickness
+            shares = [100 * (described[label]["prevalence"] or 0) for label in labels]
+            axes.barh(positions, shares, thickness, color=SPLIT_COLOURS.get(split, MUTED), label=split)
+        _name_rows(axes, labels)
+        axes.set_xlabel("% of rows")
+        axes.legend(frameon=False, loc="lower right")
+
+    return _to_svg(draw, width=WIDE, height=0.9 + BAR_HEIGHT * len(labels))
+
+
+def plot_voltages(leads: Mapping[str, Mapping[str, Any]]) -> str:
+    """Median and 5th to 95th percentile of the peak-to-peak voltage of each lead."""
+
+    def draw(axes: Axes) -> None:
+        for position, quantiles in enumerate(lead["peak_to_peak_mv"] for lead in leads.values()):
+            if quantiles["median"] is not None:
+                span = [quantiles["p5"], quantiles["p95"]]
+                axes.plot(span, [position, position], color=SPAN, linewidth=5, solid_capstyle="round")
+                axes.plot(quantiles["median"], position, "o", color=BAR, markersize=6)
+        _name_rows(axes, list(leads))
+        axes.set_xlim(left=0)
+        axes.set_xlabel("mV, peak to peak")
+
+    return _to_svg(draw, width=NARROW, height=3.6)
+
+
+def plot_defects(leads: Mapping[str, Mapping[str, Any]]) -> str:
+    """Share of the strips in which each lead is missing, flat or clipped."""
+    thickness = 0.8 / len(DEFECT_COLOURS)
+
+    def draw(axes: Axes) -> None:
+        for index, (defect, colour) in enumerate(DEFECT_COLOURS.items()):
+            shares = [100 * lead[f"share_{defect}"] for lead in leads.values()]
+            axes.barh(np.arange(len(leads)) + (index - 1) * thickness, shares, thickness, color=colour, label=defect)
+        _name_rows(axes, list(leads))
+        axes.set_xlabel("% of strips")
+        axes.legend(frameon=False)
+
+    return _to_svg(draw, width=NARROW, height=3.6)
+
+
+def plot_histogram(histogram: Mapping[str, Sequence[float]], *, unit: str, counted: str) -> str:
+    """Bars of equal width for bins of unequal width, without the empty ones at both ends."""
+    edges, counts = histogram["lower_edges"], histogram["counts"]
+    used = [index for index, count in enumerate(counts) if count] or [0]
+    shown = range(used[0], used[-1] + 1)
+    names = [f"{edges[i]:g} to {edges[i + 1]:g}" if i + 1 < len(edges) else f"{edges[i]:g} or more" for i in shown]
+
+    def draw(axes: Axes) -> None:
+        axes.bar(range(len(shown)), [counts[i] for i in shown], 0.86, color=BAR)
+        rotation = {"rotation": 35, "ha": "right", "rotation_mode": "anchor"} if len(shown) > 4 else {}
+        axes.set_xticks(range(len(shown)), names, **rotation)
+        axes.set_xlim(min(-0.6, len(shown) / 2 - 2.5), max(len(shown) - 0.4, len(shown) / 2 + 1.5))
+        axes.set_xlabel(unit)
+        axes.set_ylabel(counted)
+        axes.tick_params(axis="x", length=0)
+        axes.grid(axis="y")
+
+    return _to_svg(draw, width=NARROW, height=3.2)
+
+
+def draw_first_strip(file: Path) -> tuple[str, str] | None:
+    """The first row of a file as an ECG sheet: record and PNG in base64; `None` if no lead has a voltage."""
+    columns = ["record_id", "signal", "lead_mask", "num_samples"]
+    row = next(pq.ParquetFile(file).iter_batches(1, columns=columns)).to_pylist()[0]
+    strip = np.asarray(row["signal"], dtype=np.float32)[:, : row["num_samples"]] / MICROVOLTS_PER_MILLIVOLT
+    if not strip[row["lead_mask"]].any():
+        return None
+    figure = plot_strip(
+        strip,
+        sampling_rate=SAMPLING_RATE,
+        leads=STANDARD_LEADS,
+        lead_mask=row["lead_mask"],
+        title=f"Record {row['record_id']}",
+    )
+    return row["record_id"], encode_png(figure, dpi=STRIP_DPI)
+
+
+def encode_png(figure: Figure, *, dpi: int) -> str:
+    """A figure as PNG in base64, to be put into a page."""
+    image = io.BytesIO()
+    figure.savefig(image, format="png", dpi=dpi)
+    return base64.b64encode(image.getvalue()).decode()
+
+
+def _name_rows(axes: Axes, names: Sequence[str]) -> None:
+    """One row per name, from top to bottom."""
+    axes.set_yticks(range(len(names)), names)
+    axes.set_ylim(len(names) - 0.4, -0.6)
+    axes.tick_params(axis="y", length=0)
+    axes.grid(axis="x")
+
+
+def _to_svg(draw: Callable[[Axes], None], *, width: float, height: float) -> str:
+    """What `draw` draws, as an SVG element; sizes in inches."""
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(width, height), layout="constrained")
+        draw(figure.subplots())
+        return figure_to_svg(figure)
+
+
+def figure_to_svg(figure: Figure) -> str:
+    """A figure as an SVG element; call it within `STYLE`, under which the figure was made."""
+    text = io.StringIO()
+    figure.savefig(text, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
+    svg = text.getvalue()
+    return svg[svg.index("<svg") :]

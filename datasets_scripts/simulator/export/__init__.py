@@ -1,0 +1,1 @@
+"""Simulated records in the official layouts of real corpora."""

@@ -1,0 +1,1 @@
+"""Who is recorded: anatomy, diseases and diagnoses."""

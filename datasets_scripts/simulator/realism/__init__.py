@@ -1,0 +1,1 @@
+"""How far simulated strips are from real ones."""

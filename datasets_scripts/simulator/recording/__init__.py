@@ -1,0 +1,1 @@
+"""From beats to the strip on the paper: time axis, noise, the cart."""

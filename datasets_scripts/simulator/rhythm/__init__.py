@@ -1,0 +1,1 @@
+"""When things happen: sinus rhythm, arrhythmias, ectopy."""

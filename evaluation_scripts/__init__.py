@@ -1,0 +1,1 @@
+"""Road 4: scores of a checkpoint, with intervals and controls."""

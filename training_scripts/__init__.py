@@ -1,0 +1,1 @@
+"""Road 3: pretraining, from prepared corpora to a checkpoint."""

@@ -1,0 +1,128 @@
+"""The model card, filled from the files of a run."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from huggingface_hub import EvalResult, ModelCard, ModelCardData
+
+from modeling_supreme import TASK
+
+
+def write_model_card(
+    output_dir: str | Path, *, settings: dict[str, Any], results: dict[str, Any], template_path: str | Path
+) -> ModelCard:
+    """Fill the template and write it as README.md beside the checkpoint.
+
+    Args:
+        output_dir (`str` or `Path`):
+            Folder of the checkpoint.
+        settings (`dict`):
+            Arguments of the run, as in train_arguments.yaml.
+        results (`dict`):
+            What train_results.json holds.
+        template_path (`str` or `Path`):
+            The template, in Jinja.
+
+    Returns:
+        `ModelCard`: The card as written.
+    """
+    model_path = settings["hub_model_id"] or Path(output_dir).name
+    model_name = model_path.split("/")[-1]
+    corpus = describe_corpus(settings)
+    is_classifier = settings.get("objective") == "classification"
+    task = "multi-label-classification" if is_classifier else "zero-shot-classification"
+    card = ModelCard.from_template(
+        card_data=ModelCardData(
+            language="en",
+            license="apache-2.0",
+            library_name="transformers",
+            pipeline_tag=None if is_classifier else task,
+            tags=["ecg", "electrocardiogram", "supreme", "custom_code", *([] if is_classifier else [TASK])],
+            model_name=model_name,
+            eval_results=_eval_results(settings, results, task),
+        ),
+        template_path=str(template_path),
+        model_name=model_name,
+        model_path=model_path,
+        corpus=corpus,
+        label_source=describe_labels(settings["report_labels"]),
+        held_out=describe_held_out(results["held_out_findings"], settings["held_out_records"]),
+        ecg_encoder=describe_source(settings["model_name_or_path"] or settings["ecg_encoder"]),
+        text_encoder=describe_source(settings["model_name_or_path"] or settings["text_model_name_or_path"]),
+        validation_auroc=_format(results["validation_auroc_macro"]),
+        test_auroc=_format(results.get("test_auroc_macro")),
+        validation_loss=_format(results["validation_loss"]),
+        settings=settings,
+        results=results,
+    )
+    card.save(Path(output_dir) / "README.md")
+    return card
+
+
+def describe_held_out(findings: list[str], records: str) -> str:
+    """Findings that training never named, and what happened to the records that have them.
+
+    Example:
+        >>> describe_held_out(["pause"], "remove"), describe_held_out(["pause"], "keep")
+        ('pause', 'pause (by name alone: their records stayed)')
+    """
+    if not findings:
+        return "nothing"
+    return ", ".join(findings) + (" (by name alone: their records stayed)" if records == "keep" else "")
+
+
+def describe_corpus(settings: dict[str, Any]) -> str:
+    """Names of the corpora and their configurations, without the folders of this machine, and their shares.
+
+    Example:
+        >>> mixed = {"dataset_name": ["simulated", "ptb_xl"], "dataset_config_name": ["none", "hierarchy"]}
+        >>> describe_corpus({**mixed, "dataset_weights": [0.7, 0.3]})
+        '70 % simulated + 30 % ptb_xl (hierarchy)'
+    """
+    names = [describe_source(name) for name in settings["dataset_name"]]
+    configs, weights = settings["dataset_config_name"] or ["none"] * len(names), settings["dataset_weights"]
+    described = [
+        name if config == "none" else f"{name} ({config})" for name, config in zip(names, configs, strict=True)
+    ]
+    if weights:
+        described = [
+            f"{100 * weight / sum(weights):.0f} % {name}" for weight, name in zip(weights, described, strict=True)
+        ]
+    return " + ".join(described)
+
+
+def describe_labels(report_labels: Sequence[str]) -> str:
+    """Where the labels of the corpora come from."""
+    if not any(path != "none" for path in report_labels):
+        return "the corpus' own"
+    return "extracted from reports" if "none" not in report_labels else "extracted from reports, or the corpus' own"
+
+
+def describe_source(name_or_path: str) -> str:
+    """A name or Hub id as it is; of a folder of this machine, the last part."""
+    path = Path(name_or_path)
+    return path.name if path.is_absolute() or path.is_dir() else name_or_path
+
+
+def _eval_results(settings: dict[str, Any], results: dict[str, Any], task: str) -> list[EvalResult] | None:
+    """The figure of the test records, or else of validation, in the form the Hub reads; none where undefined."""
+    split = "test" if results.get("test_auroc_macro") is not None else "validation"
+    if results[f"{split}_auroc_macro"] is None:
+        return None
+    return [
+        EvalResult(
+            task_type=task,
+            dataset_type="+".join(describe_source(name) for name in settings["dataset_name"]),
+            dataset_name=describe_corpus(settings),
+            dataset_split=split,
+            metric_type="roc_auc",
+            metric_name="macro AUROC",
+            metric_value=round(results[f"{split}_auroc_macro"], 4),
+        )
+    ]
+
+
+def _format(value: float | None) -> str:
+    """Three decimals, or a word where there is no figure."""
+    return "undefined" if value is None else f"{value:.3f}"

@@ -1,0 +1,1 @@
+"""The way of a training row: choose corpora, load, label, filter, batch."""

@@ -1,0 +1,298 @@
+"""Batches of training and validation records, of one corpus or a mixture, made ahead of the model by workers."""
+
+import signal
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import count
+from typing import Any, cast
+
+import numpy as np
+import torch
+from datasets import Dataset
+from threadpoolctl import threadpool_limits
+from torch.utils.data import DataLoader
+
+from datasets_scripts.collator import StripCollator
+from training_scripts.training_batch import TrainingBatch
+
+from .corpora import MixedLabels, PretrainingData
+from .endless_records import SimulatedRecords
+from .record_order import ProcessBatches, RecordOrder, split_step
+from .streaming import RecordShards, RecordStream
+
+
+@dataclass(frozen=True)
+class LoaderSettings:
+    """How batches are made: `TrainArguments`, and which process of how many this is."""
+
+    batch_size: int
+    eval_batch_size: int
+    num_accumulated: int = 1
+    num_processes: int = 1
+    process_index: int = 0
+    num_workers: int = 0
+    prefetch_factor: int = 2
+    do_pin_memory: bool = False
+    shuffle_buffer_size: int = 2048
+    seed: int = 0
+
+    @property
+    def step_size(self) -> int:
+        """Strips of a step, those of all processes together."""
+        return self.batch_size * self.num_processes * self.num_accumulated
+
+    def loader_options(self) -> dict[str, Any]:
+        """Keywords of a `DataLoader`."""
+        # Its own source: a loader draws a number, which must not shift the dropout of a resumed run.
+        generator = torch.Generator().manual_seed(self.seed)
+        options = {"num_workers": self.num_workers, "pin_memory": self.do_pin_memory, "generator": generator}
+        if self.num_workers:
+            options |= {"prefetch_factor": self.prefetch_factor, "worker_init_fn": start_loader}
+        return options
+
+
+def start_loader(worker_id: int) -> None:
+    """Leave it to the run, which saves its state first, to end its workers: a SIGTERM often goes to all processes.
+
+    A worker computes on one core, as PyTorch sees to for itself: the threads of BLAS would only wait, and wait busily.
+    """
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    threadpool_limits(1, user_api="blas")
+
+
+class TrainingCollator:
+    """Turns rows into a batch with its targets.
+
+    Args:
+        feature_extractor (`SupremeEcgFeatureExtractor`):
+            The checkpoint's own.
+        labels (`MixedLabels`):
+            Targets of the rows of every corpus.
+    """
+
+    def __init__(self, feature_extractor: Any, labels: MixedLabels) -> None:
+        self.strips = StripCollator(feature_extractor)
+        self.labels = labels
+
+    def columns(self, corpus: int) -> list[str]:
+        """Columns of a corpus that a batch is made from."""
+        return list(dict.fromkeys([*self.strips.columns, *self.labels.sources[corpus].columns]))
+
+    def __call__(self, rows: Sequence[dict[str, Any]]) -> TrainingBatch:
+        """Rows with the number of their corpus under `corpus`, which is 0 where it is missing."""
+        targets = self.labels.targets(rows, [row.get("corpus", 0) for row in rows])
+        return TrainingBatch(
+            **self.strips(rows),
+            labels=torch.from_numpy(targets),
+            record_ids=tuple(str(row["record_id"]) for row in rows),
+            positions=torch.arange(len(rows)),
+        )
+
+
+class MixedRecords:
+    """Rows of several corpora, each asked for by the number of its corpus and its index there."""
+
+    def __init__(self, corpora: Sequence[Dataset | SimulatedRecords]) -> None:
+        self.corpora = list(corpora)
+
+    def __getitems__(self, keys: Sequence[tuple[int, int]]) -> list[dict[str, Any]]:
+        rows: list[dict[str, Any]] = [{}] * len(keys)
+        for corpus in sorted({corpus for corpus, _ in keys}):
+            places = [place for place, (other, _) in enumerate(keys) if other == corpus]
+            found = cast(Any, self.corpora[corpus]).__getitems__([keys[place][1] for place in places])
+            for place, row in zip(places, found, strict=True):
+                rows[place] = {**row, "corpus": corpus}
+        return rows
+
+
+class MappedSteps:
+    """Steps over corpora that give a record by its index.
+
+    Args:
+        data (`PretrainingData`):
+            The corpora.
+        feature_extractor (`SupremeEcgFeatureExtractor`):
+            The checkpoint's own.
+        settings (`LoaderSettings`):
+            How batches are made.
+    """
+
+    def __init__(self, data: PretrainingData, feature_extractor: Any, settings: LoaderSettings) -> None:
+        self.settings = settings
+        self.collator = TrainingCollator(feature_extractor, data.labels)
+        self.order = RecordOrder(
+            [len(corpus.train) for corpus in data.corpora],
+            step_size=settings.step_size,
+            weights=data.weights,
+            is_endless=[isinstance(corpus.train, SimulatedRecords) for corpus in data.corpora],
+            seed=settings.seed,
+        )
+        self._train = self._mix([corpus.train for corpus in data.corpora])
+        self._validation = self._mix([corpus.validation for corpus in data.corpora])
+        self._validation_keys = [
+            (number, index) for number, corpus in enumerate(data.corpora) for index in range(len(corpus.validation))
+        ]
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Steps that learn from as many records as all corpora have."""
+        return self.order.steps_per_epoch
+
+    @property
+    def step_size(self) -> int:
+        """Most strips of a step."""
+        return self.settings.step_size
+
+    @property
+    def num_validation_records(self) -> int:
+        """Validation records of all corpora."""
+        return len(self._validation_keys)
+
+    def state_dict(self) -> dict[str, Any]:
+        """What the order of the records depends on."""
+        return self.order.state_dict()
+
+    def steps(self, first_step: int) -> Iterator[list[TrainingBatch]]:
+        """The batches of every step from a step on, without end: workers never pause between epochs."""
+        settings = self.settings
+        sampler = ProcessBatches(
+            self.order,
+            first_step,
+            batch_size=settings.batch_size,
+            num_processes=settings.num_processes,
+            process_index=settings.process_index,
+        )
+        batches = self._load(self._train, sampler)
+        for step in count(first_step):
+            yield [place_batch(next(batches), positions) for positions in sampler.positions(step)]
+
+    def validation_batches(self) -> Iterator[TrainingBatch]:
+        """Every validation record once; each process has as many batches, perhaps one that counts for nothing."""
+        settings, keys = self.settings, self._validation_keys
+        shares = [
+            share[settings.process_index]
+            for share in split_step(
+                len(keys), batch_size=settings.eval_batch_size, num_processes=settings.num_processes
+            )
+        ]
+        sampler = [[keys[place] for place in (share if len(share) else [0])] for share in shares]
+        for batch, share in zip(self._load(self._validation, sampler), shares, strict=True):
+            yield place_batch(batch, share)
+
+    def _mix(self, records: Sequence[Any]) -> MixedRecords:
+        """The columns that batches are made from, as arrays; `int16` microvolts stay what they are."""
+        return MixedRecords(
+            [
+                split.select_columns(self.collator.columns(corpus)).with_format("numpy", dtype=np.int16)
+                if isinstance(split, Dataset)
+                else split
+                for corpus, split in enumerate(records)
+            ]
+        )
+
+    def _load(self, records: MixedRecords, sampler: Any) -> Iterator[TrainingBatch]:
+        """Batches of the records of a sampler."""
+        options = self.settings.loader_options()
+        return iter(DataLoader(cast(Any, records), batch_sampler=sampler, collate_fn=self.collator, **options))
+
+
+class StreamedSteps:
+    """Steps over Parquet shards that are read as they are needed.
+
+    Each process reads a stretch of its own: another number of processes gives other steps.
+
+    Args:
+        data (`PretrainingData`):
+            One corpus of `RecordShards`.
+        feature_extractor (`SupremeEcgFeatureExtractor`):
+            The checkpoint's own.
+        settings (`LoaderSettings`):
+            How batches are made.
+    """
+
+    def __init__(self, data: PretrainingData, feature_extractor: Any, settings: LoaderSettings) -> None:
+        self.settings = settings
+        self.collator = TrainingCollator(feature_extractor, data.labels)
+        (corpus,) = data.corpora
+        self._train = self._stream(corpus.train, settings.batch_size, settings.shuffle_buffer_size)
+        self._validation = self._stream(corpus.validation, settings.eval_batch_size, None)
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Steps of a pass over all records."""
+        return -(-len(self._train) // self.settings.num_accumulated)
+
+    @property
+    def step_size(self) -> int:
+        """Most strips of a step."""
+        return self.settings.step_size
+
+    @property
+    def num_validation_records(self) -> int:
+        """Validation records of all processes."""
+        return len(self._validation.records)
+
+    def state_dict(self) -> dict[str, Any]:
+        """What the order of the records depends on."""
+        return {**self._train.state_dict(), "num_accumulated": self.settings.num_accumulated}
+
+    def steps(self, first_step: int) -> Iterator[list[TrainingBatch]]:
+        """The batches of every step from a step on, without end."""
+        num_accumulated = self.settings.num_accumulated
+        epoch, step = divmod(first_step, self.steps_per_epoch)
+        while True:
+            self._train.start_at(epoch=epoch, batch=step * num_accumulated)
+            batches = self._load(self._train)
+            for first in range(step * num_accumulated, len(self._train), num_accumulated):
+                numbers = range(min(num_accumulated, len(self._train) - first))
+                yield [self._place(next(batches), number) for number in numbers]
+            epoch, step = epoch + 1, 0
+
+    def validation_batches(self) -> Iterator[TrainingBatch]:
+        """Every validation record once."""
+        self._validation.start_at(epoch=0, batch=0)
+        return self._load(self._validation)
+
+    def _place(self, batch: TrainingBatch, number: int) -> TrainingBatch:
+        """Positions no other batch of the step has."""
+        settings = self.settings
+        first = (number * settings.num_processes + settings.process_index) * settings.batch_size
+        return batch._replace(positions=first + torch.arange(len(batch.record_ids)))
+
+    def _stream(self, records: Any, batch_size: int, shuffle_buffer_size: int | None) -> RecordStream:
+        """This process' share of a split."""
+        return RecordStream(
+            records,
+            self.collator.columns(0),
+            batch_size=batch_size,
+            num_processes=self.settings.num_processes,
+            process_index=self.settings.process_index,
+            num_workers=self.settings.num_workers,
+            seed=self.settings.seed,
+            shuffle_buffer_size=shuffle_buffer_size,
+        )
+
+    def _load(self, stream: RecordStream) -> Iterator[TrainingBatch]:
+        """The batches of a stream; workers start anew with every pass: only so do they learn where it begins."""
+        return iter(DataLoader(stream, batch_size=None, collate_fn=self.collator, **self.settings.loader_options()))
+
+
+def place_batch(batch: TrainingBatch, positions: np.ndarray) -> TrainingBatch:
+    """Say where in its step a batch belongs; one without a place of its own counts for nothing.
+
+    Example:
+        >>> empty = torch.zeros(1, 1)
+        >>> batch = TrainingBatch(empty, empty, empty, torch.ones(1, 2), ("a",), torch.zeros(1))
+        >>> place_batch(batch, np.array([], dtype=int)).labels
+        tensor([[nan, nan]])
+    """
+    if not len(positions):
+        unknown = torch.full_like(batch.labels, torch.nan)
+        return batch._replace(labels=unknown, record_ids=(), positions=torch.zeros(1, dtype=torch.long))
+    return batch._replace(positions=torch.from_numpy(positions))
+
+
+def make_steps(data: PretrainingData, feature_extractor: Any, settings: LoaderSettings) -> MappedSteps | StreamedSteps:
+    """Steps over the corpora of a run."""
+    is_streamed = isinstance(data.corpora[0].train, RecordShards)
+    return (StreamedSteps if is_streamed else MappedSteps)(data, feature_extractor, settings)
