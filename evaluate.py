@@ -108,9 +108,9 @@ if TYPE_CHECKING or __name__ != "evaluate":
         tabulate_predictions,
     )
     from modeling_supreme import SupremeModel
+    from modeling_supreme.command_line import parse_arguments
     from modeling_supreme.composed_rules import Composition
     from modeling_supreme.queries import encode_query_wordings
-    from training_scripts.arguments import parse_arguments
 
     logger = get_logger(__name__)
 

@@ -49,16 +49,11 @@ from transformers import AutoModel, AutoProcessor, AutoTokenizer, get_scheduler
 
 from datasets_scripts.terminology.composed_rules import rules_for_checkpoint
 from modeling_supreme import SupremeEcgConfig, SupremeEcgFeatureExtractor, SupremeModel, SupremeProcessor
+from modeling_supreme.command_line import parse_arguments
 from modeling_supreme.losses import OBJECTIVES, MultilabelObjective, weigh_positives
 from modeling_supreme.queries import QueryWordings, encode_queries
 from modeling_supreme.text_encoders import find_text_encoder
-from training_scripts.arguments import (
-    DataArguments,
-    ModelArguments,
-    ObjectiveArguments,
-    TrainArguments,
-    parse_arguments,
-)
+from training_scripts.arguments import DataArguments, ModelArguments, ObjectiveArguments, TrainArguments
 from training_scripts.card import describe_source, write_model_card
 from training_scripts.data.batches import LoaderSettings, MappedSteps, StreamedSteps, make_steps
 from training_scripts.data.corpora import PretrainingData, load_data

@@ -20,13 +20,8 @@ import train_step
 import turns
 import zero_shot_latency
 
-from training_scripts.arguments import (
-    DataArguments,
-    ModelArguments,
-    ObjectiveArguments,
-    TrainArguments,
-    parse_arguments,
-)
+from modeling_supreme.command_line import parse_arguments
+from training_scripts.arguments import DataArguments, ModelArguments, ObjectiveArguments, TrainArguments
 
 
 TINY_BERT = {"vocab_size": 50, "hidden_size": 16, "num_attention_heads": 2, "intermediate_size": 16}

@@ -5,15 +5,8 @@ import dataclasses
 import pytest
 import yaml
 
-from training_scripts.arguments import (
-    DataArguments,
-    ModelArguments,
-    ObjectiveArguments,
-    TrainArguments,
-    parse_arguments,
-    read_recipe,
-    recipe_to_flags,
-)
+from modeling_supreme.command_line import parse_arguments, read_recipe, recipe_to_flags
+from training_scripts.arguments import DataArguments, ModelArguments, ObjectiveArguments, TrainArguments
 
 
 CLASSES = (ModelArguments, DataArguments, ObjectiveArguments, TrainArguments)

@@ -7,13 +7,8 @@ from conftest import ROOT
 from datasets_scripts import BUILDERS
 from datasets_scripts.terminology.findings import load_terminology
 from modeling_supreme import ECG_PRESETS
-from training_scripts.arguments import (
-    DataArguments,
-    ModelArguments,
-    ObjectiveArguments,
-    TrainArguments,
-    parse_arguments,
-)
+from modeling_supreme.command_line import parse_arguments
+from training_scripts.arguments import DataArguments, ModelArguments, ObjectiveArguments, TrainArguments
 
 
 RECIPES = sorted((ROOT / "configs").glob("*.yaml"))
