@@ -2,19 +2,19 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import torch
 from datasets import DatasetDict
 
 from datasets_scripts import load_corpus
 from modeling_supreme import SupremeEcgFeatureExtractor
-from training_scripts.data.batches import LoaderSettings, make_steps
-from training_scripts.data.corpora import Corpus, PretrainingData
-from training_scripts.data.labels import CorpusLabels
+from training_scripts.data.batches import LabelledStrips, LoaderSettings, make_steps
+from training_scripts.data.label import CorpusLabels
+from training_scripts.data.training_data import Corpus, TrainingData
 
 
-def simulate_corpus(folder: Path, *, num_records: int, num_workers: int) -> PretrainingData:
+def simulate_corpus(folder: Path, *, num_records: int, num_workers: int) -> TrainingData:
     """Simulate a corpus into a folder, in Arrow; all of its labels are trained on.
 
     Args:
@@ -29,18 +29,17 @@ def simulate_corpus(folder: Path, *, num_records: int, num_workers: int) -> Pret
     loaded = load_corpus("simulated", num_records=num_records, cache_dir=folder, num_proc=num_proc)
     splits = cast(DatasetDict, loaded)
     labels = CorpusLabels.from_dataset(splits["train"])
-    corpus = Corpus("simulated", splits["train"], splits["validation"], labels)
-    return PretrainingData((corpus,), None, labels.findings, ())
+    corpus = Corpus("simulated", splits["train"], splits["validation"], test=None, labels=labels)
+    return TrainingData((corpus,), None, labels.findings, ())
 
 
 def iterate_strips(
-    data: PretrainingData, *, batch_size: int, num_workers: int, device: torch.device | str = "cpu"
+    data: TrainingData, *, batch_size: int, num_workers: int, device: torch.device | str = "cpu"
 ) -> Iterator[dict[str, torch.Tensor]]:
     """Batches of the training strips on a device, without end, read and prepared by worker processes."""
     settings = LoaderSettings(
         batch_size, batch_size, num_workers=num_workers, do_pin_memory=torch.device(device).type == "cuda"
     )
-    extractor: Any = SupremeEcgFeatureExtractor()
-    for (batch,) in make_steps(data, extractor, settings).steps(0):
-        names = ("signal", "lead_mask", "sample_mask")
-        yield {name: getattr(batch, name).to(device, non_blocking=True) for name in names}
+    collator = LabelledStrips(SupremeEcgFeatureExtractor(), data.labels)
+    for (batch,) in make_steps(data, collator, settings).steps(0):
+        yield {name: value for name, value in batch.to(torch.device(device)).inputs.items() if name != "labels"}

@@ -7,9 +7,11 @@ them are repeated among the records that are not labelled normal.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -312,3 +314,18 @@ def tabulate_predictions(predictions: Predictions, conditions: Sequence[Conditio
         columns[f"score_{condition.label}"] = predictions.scores[:, index]
         columns[f"label_{condition.label}"] = pd.array(predictions.labels[:, index], dtype="Int8")
     return pd.concat([predictions.records, pd.DataFrame(columns)], axis=1)
+
+
+def write_results(
+    output_dir: Path,
+    *,
+    model: str,
+    protocol: dict[str, Any],
+    results: dict[str, dict[str, Any]],
+    tables: Sequence[pd.DataFrame],
+) -> None:
+    """Write `eval_results.json` and `predictions.parquet`."""
+    report = {"model": model, "protocol": protocol, "results": results}
+    text = json.dumps(report, indent=2, ensure_ascii=False, allow_nan=False)
+    (output_dir / "eval_results.json").write_text(text + "\n", encoding="utf-8")
+    pd.concat(tables, ignore_index=True).to_parquet(output_dir / "predictions.parquet", index=False)

@@ -101,37 +101,3 @@ def _average(embeds: torch.Tensor) -> torch.Tensor:
     lengths = embeds.norm(dim=-1, keepdim=True)
     direction = torch.nn.functional.normalize((embeds / lengths).mean(dim=0), dim=-1)
     return direction * lengths.mean()
-
-
-class QueryWordings:
-    """Embedded wordings of every finding, one of which is drawn for each training step.
-
-    A model trained on bare names alone does not recognise the same finding in other words.
-
-    Args:
-        embeds (`torch.Tensor` of shape `(num_wordings, text_hidden_size)`):
-            Embedded wordings, all wordings of a finding in a row, its name first.
-        counts (`Sequence[int]`):
-            Number of wordings of each finding.
-        name_probability (`float`):
-            How often the name is drawn rather than any other wording.
-    """
-
-    def __init__(self, embeds: torch.Tensor, counts: Sequence[int], *, name_probability: float = 0.5) -> None:
-        self.embeds = embeds
-        self.counts = torch.tensor(counts)
-        self.starts = torch.cumsum(self.counts, 0) - self.counts
-        self.name_probability = name_probability
-
-    @property
-    def names(self) -> torch.Tensor:
-        """Embedded names, `(num_findings, text_hidden_size)`."""
-        return self.embeds[self.starts]
-
-    def sample(self, generator: torch.Generator | None = None) -> torch.Tensor:
-        """Draw one wording of every finding, `(num_findings, text_hidden_size)`."""
-        draws = torch.rand(2, len(self.counts), generator=generator)
-        others = self.counts - 1
-        chosen = 1 + torch.minimum((draws[1] * others).long(), (others - 1).clamp(min=0))
-        uses_name = (draws[0] < self.name_probability) | (others == 0)
-        return self.embeds[self.starts + torch.where(uses_name, 0, chosen)]

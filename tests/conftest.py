@@ -156,7 +156,7 @@ def make_corpus_row(record_id, signal, **columns):
 def load_mixture(ptb_xl_dir):
     """A function that loads simulated records, made on the fly, beside those of PTB-XL, with every finding."""
     from training_scripts.arguments import DataArguments
-    from training_scripts.data.corpora import load_data
+    from training_scripts.data.training_data import load_data
 
     def load(config_name, **options):
         names, configs = ["simulated", "ptb_xl"], ["none", config_name]
@@ -298,11 +298,11 @@ def tiny_processor(text_encoder_dir):
 @pytest.fixture(scope="session")
 def make_checkpoint(make_tiny_model, tiny_processor, tmp_path_factory):
     """A function that saves a tiny model as a training run does and returns its folder: `make_checkpoint("vit")`."""
-    from training_scripts.checkpoints import save_checkpoint
+    from training_scripts.objectives.supervised import save_zero_shot_model
 
     def make(encoder_type="hybrid", **config_fields):
         folder = tmp_path_factory.mktemp("checkpoint")
-        save_checkpoint(make_tiny_model(encoder_type, **config_fields), tiny_processor, folder)
+        save_zero_shot_model(make_tiny_model(encoder_type, **config_fields), tiny_processor, folder)
         return folder
 
     return make

@@ -1,10 +1,15 @@
 """Arguments of the training script."""
 
-from collections.abc import Mapping, Sequence
+import types
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal, NamedTuple, get_args, get_origin, get_type_hints
 
 
+# Schedules of transformers that need no options of their own
+Schedule = Literal[
+    "linear", "cosine", "cosine_with_restarts", "polynomial", "constant", "constant_with_warmup", "inverse_sqrt"
+]
 POSITIVE_COUNTS = (
     "per_device_train_batch_size",
     "per_device_eval_batch_size",
@@ -29,16 +34,6 @@ HIGHEST_CHANGES = {
     "baseline_wander_mv": 2.0,
     "rate_jitter": 0.1,
 }
-OBJECTIVE_CHOICES = {
-    "objective": ("zero_shot", "classification"),
-    "loss_type": ("bce", "focal", "asymmetric"),
-    "positive_weighting": ("none", "sqrt", "balanced"),
-}
-TRAIN_CHOICES = {
-    "metric_for_best_model": ("validation_auroc_macro", "validation_loss"),
-    "mixed_precision": (None, "no", "fp16", "bf16"),
-    "report_to": (None, "tensorboard", "wandb", "trackio", "all"),
-}
 
 
 @dataclass
@@ -48,16 +43,15 @@ class ModelArguments:
     model_name_or_path: str | None = field(
         default=None, metadata={"help": "Checkpoint to go on from; by default a new model is made from the presets."}
     )
-    ecg_encoder: str = field(
-        default="vit_tiny",
-        metadata={"help": "ECG encoder of a new model: vit_tiny, vit_small, vit_base, resnet18 or hybrid."},
+    ecg_encoder: Literal["vit_tiny", "vit_small", "vit_base", "resnet18", "hybrid"] = field(
+        default="vit_tiny", metadata={"help": "ECG encoder of a new model, by the name of its preset."}
     )
     text_model_name_or_path: str = field(
         default="ncbi/MedCPT-Query-Encoder",
         metadata={"help": "Text encoder of a new model: a folder or a Hub id that AutoModel loads."},
     )
-    text_pooling: str = field(
-        default="cls", metadata={"help": "Hidden state that stands for a query: cls or mean, as the encoder needs."}
+    text_pooling: Literal["cls", "mean"] = field(
+        default="cls", metadata={"help": "Hidden state that stands for a query, as the text encoder needs."}
     )
     revision: str | None = field(
         default=None, metadata={"help": "Branch, tag or commit of the text encoder on the Hub."}
@@ -73,16 +67,8 @@ class ModelArguments:
     )
     do_bandpass: bool = field(default=False, metadata={"help": "Filter strips from 0.5 to 40 Hz."})
 
-
-@dataclass(frozen=True)
-class CorpusArguments:
-    """One of the corpora that are mixed; the fields are those of `DataArguments` for this corpus alone."""
-
-    name: str
-    config_name: str | None
-    data_dir: str | None
-    report_labels: str | None
-    is_on_the_fly: bool
+    def __post_init__(self) -> None:
+        check_choices(self)
 
 
 @dataclass
@@ -156,9 +142,12 @@ class DataArguments:
         default=None, metadata={"help": "Validate on the first records of each corpus only."}
     )
     preprocessing_num_workers: int | None = field(default=None, metadata={"help": "Processes that read a corpus."})
-    on_error: str = field(default="raise", metadata={"help": "At a record that cannot be read: raise or skip."})
+    on_error: Literal["raise", "skip"] = field(
+        default="raise", metadata={"help": "What to do with a record that cannot be read."}
+    )
 
     def __post_init__(self) -> None:
+        check_choices(self)
         if not self.dataset_name:
             raise ValueError("`--dataset_name` is missing. Name a corpus: ptb_xl, simulated, a folder or a Hub id.")
         if not 0 <= self.uncertain_label <= 1:
@@ -213,37 +202,12 @@ class DataArguments:
                 f"`--num_records` is for the corpus simulated, but `--dataset_name` is {' '.join(self.dataset_name)}."
                 " Use `--max_train_samples` to train on the first records."
             )
-        if any(corpus.is_on_the_fly and corpus.report_labels for corpus in self.corpora):
+        labelled = zip(self.dataset_name, self.report_labels, strict=False)
+        if self.on_the_fly and any(name == "simulated" and labels != "none" for name, labels in labelled):
             raise ValueError(
                 "`--report_labels` has no labels of records that `--on_the_fly` makes. Write none for the corpus"
                 " simulated: it knows its own."
             )
-
-    @property
-    def corpora(self) -> list[CorpusArguments]:
-        """What is said of each corpus."""
-        corpora = []
-        for index, name in enumerate(self.dataset_name):
-            is_simulated = name == "simulated"
-            corpora.append(
-                CorpusArguments(
-                    name,
-                    config_name=_pick(self.dataset_config_name, index),
-                    # The simulator reads no files, whatever folder the corpora beside it are in
-                    data_dir=None if is_simulated else _pick(self.data_dir, index),
-                    report_labels=_pick(self.report_labels, index),
-                    is_on_the_fly=self.on_the_fly and is_simulated,
-                )
-            )
-        return corpora
-
-
-def _pick(values: list[str], index: int) -> str | None:
-    """The value for a corpus; a single one is for all."""
-    if not values:
-        return None
-    value = values[index if len(values) > 1 else 0]
-    return None if value == "none" else value
 
 
 @dataclass
@@ -254,10 +218,10 @@ class ObjectiveArguments:
         default="zero_shot",
         metadata={"help": "What is learnt: zero_shot, to be asked in words, or classification, of fixed labels."},
     )
-    loss_type: str = field(
-        default="bce", metadata={"help": "Loss: bce, focal (Lin et al. 2017) or asymmetric (Ridnik et al. 2021)."}
+    loss_type: Literal["bce", "focal", "asymmetric"] = field(
+        default="bce", metadata={"help": "Loss: focal is of Lin et al. 2017, asymmetric of Ridnik et al. 2021."}
     )
-    positive_weighting: str = field(
+    positive_weighting: Literal["none", "sqrt", "balanced"] = field(
         default="none",
         metadata={"help": "Weight of present findings: none, balanced (absent records per present one) or its sqrt."},
     )
@@ -289,7 +253,7 @@ class ObjectiveArguments:
     )
 
     def __post_init__(self) -> None:
-        _check_choices(self, OBJECTIVE_CHOICES)
+        check_choices(self)
         _check_counts(self, ("num_queries_per_step",))
         for name, highest in HIGHEST_CHANGES.items():
             if not 0 <= getattr(self, name) <= highest:
@@ -311,7 +275,7 @@ class TrainArguments:
     max_train_steps: int | None = field(
         default=None, metadata={"help": "Optimiser steps; takes the place of num_train_epochs."}
     )
-    lr_scheduler_type: str = field(default="cosine", metadata={"help": "Schedule, by its transformers name."})
+    lr_scheduler_type: Schedule = field(default="cosine", metadata={"help": "Schedule, by its transformers name."})
     warmup_ratio: float = field(default=0.1, metadata={"help": "Share of the steps in which the rate rises."})
     num_warmup_steps: int | None = field(
         default=None, metadata={"help": "Steps in which the rate rises; takes the place of warmup_ratio."}
@@ -325,7 +289,9 @@ class TrainArguments:
         default=None,
         metadata={"help": "Validate and save a moving average of the weights that keeps this share in a step: 0.999."},
     )
-    mixed_precision: str | None = field(default=None, metadata={"help": "no, fp16 or bf16; else Accelerate's own."})
+    mixed_precision: Literal["no", "fp16", "bf16"] | None = field(
+        default=None, metadata={"help": "Precision of forward and backward; else Accelerate's own."}
+    )
     torch_compile: bool = field(default=False, metadata={"help": "Compile the model with TorchInductor."})
     gradient_checkpointing: bool = field(default=False, metadata={"help": "Trade time for memory."})
     dataloader_num_workers: int = field(default=0, metadata={"help": "Processes that prepare batches."})
@@ -341,9 +307,12 @@ class TrainArguments:
         default=None, metadata={"help": "State to go on from: its folder, or latest."}
     )
     eval_steps: int | None = field(default=None, metadata={"help": "Validate every so many steps; always at the end."})
-    metric_for_best_model: str = field(
-        default="validation_auroc_macro",
-        metadata={"help": "What the checkpoint in best/ is best in: validation_auroc_macro or validation_loss."},
+    metric_for_best_model: str | None = field(
+        default=None,
+        metadata={
+            "help": "Figure of validation that the checkpoint in best/ is best in: validation_loss or, unless said"
+            " otherwise, the objective's own, such as validation_auroc_macro."
+        },
     )
     load_best_model_at_end: bool = field(
         default=False, metadata={"help": "Leave the best checkpoint in the output folder rather than the last."}
@@ -352,7 +321,9 @@ class TrainArguments:
         default=None, metadata={"help": "Stop after so many validations in a row that were not the best."}
     )
     logging_steps: int = field(default=10, metadata={"help": "Steps between two entries of the tracker."})
-    report_to: str | None = field(default=None, metadata={"help": "Tracker: tensorboard, wandb, trackio or all."})
+    report_to: Literal["tensorboard", "wandb", "trackio", "all"] | None = field(
+        default=None, metadata={"help": "Tracker of the run's figures."}
+    )
     dry_run: bool = field(
         default=False, metadata={"help": "Take a few steps, say what the run would need, and leave nothing behind."}
     )
@@ -363,7 +334,7 @@ class TrainArguments:
         if not self.output_dir:
             raise ValueError("`--output_dir` is missing. Name a folder for the trained model.")
         _check_counts(self, POSITIVE_COUNTS)
-        _check_choices(self, TRAIN_CHOICES)
+        check_choices(self)
         if self.ema_decay is not None and not 0 < self.ema_decay < 1:
             raise ValueError(f"`--ema_decay` is {self.ema_decay}. Choose a share between 0 and 1, such as 0.999.")
         if self.push_to_hub and not self.hub_model_id:
@@ -381,9 +352,24 @@ def _check_counts(arguments: object, names: Sequence[str]) -> None:
             raise ValueError(f"`--{name}` is {value}. It must be at least 1.")
 
 
-def _check_choices(arguments: object, choices: Mapping[str, Sequence[str | None]]) -> None:
-    """Refuse words that mean nothing."""
-    for name, allowed in choices.items():
-        if getattr(arguments, name) not in allowed:
-            words = ", ".join(str(word) for word in allowed if word is not None)
-            raise ValueError(f"`--{name}` is {getattr(arguments, name)}. Choose one of {words}.")
+def check_choices(arguments: Any) -> None:
+    """Refuse words that are not among the choices of a field.
+
+    Raises:
+        ValueError: If a field whose type is a `Literal`, or optionally one, has another value.
+    """
+    for name, hint in get_type_hints(type(arguments)).items():
+        parts = get_args(hint) if get_origin(hint) is types.UnionType else (hint,)
+        choices = [choice for part in parts if get_origin(part) is Literal for choice in get_args(part)]
+        value = getattr(arguments, name)
+        if choices and value not in choices and not (value is None and type(None) in parts):
+            raise ValueError(f"`--{name}` is {value}. Choose one of {', '.join(choices)}.")
+
+
+class RunArguments(NamedTuple):
+    """All that is said of a run."""
+
+    model: ModelArguments
+    data: DataArguments
+    objective: ObjectiveArguments
+    training: TrainArguments

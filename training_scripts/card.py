@@ -2,15 +2,33 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
-from modeling_supreme import TASK
+
+class CardStyle(NamedTuple):
+    """How a model card presents what was learnt.
+
+    Attributes:
+        template (`Path`):
+            The template, in Jinja.
+        task (`str`):
+            Task of the figures, as the Hub calls it.
+        pipeline_tag (`str`, *optional*):
+            Task of the model, where the Hub has one.
+        tags (`tuple[str, ...]`):
+            Tags beside those that every model of this package has.
+    """
+
+    template: Path
+    task: str
+    pipeline_tag: str | None = None
+    tags: tuple[str, ...] = ()
 
 
 def write_model_card(
-    output_dir: str | Path, *, settings: dict[str, Any], results: dict[str, Any], template_path: str | Path
+    output_dir: str | Path, *, settings: dict[str, Any], results: dict[str, Any], style: CardStyle
 ) -> ModelCard:
     """Fill the template and write it as README.md beside the checkpoint.
 
@@ -21,8 +39,8 @@ def write_model_card(
             Arguments of the run, as in train_arguments.yaml.
         results (`dict`):
             What train_results.json holds.
-        template_path (`str` or `Path`):
-            The template, in Jinja.
+        style (`CardStyle`):
+            How the objective of the run wants it.
 
     Returns:
         `ModelCard`: The card as written.
@@ -30,27 +48,25 @@ def write_model_card(
     model_path = settings["hub_model_id"] or Path(output_dir).name
     model_name = model_path.split("/")[-1]
     corpus = describe_corpus(settings)
-    is_classifier = settings.get("objective") == "classification"
-    task = "multi-label-classification" if is_classifier else "zero-shot-classification"
     card = ModelCard.from_template(
         card_data=ModelCardData(
             language="en",
             license="apache-2.0",
             library_name="transformers",
-            pipeline_tag=None if is_classifier else task,
-            tags=["ecg", "electrocardiogram", "supreme", "custom_code", *([] if is_classifier else [TASK])],
+            pipeline_tag=style.pipeline_tag,
+            tags=["ecg", "electrocardiogram", "supreme", "custom_code", *style.tags],
             model_name=model_name,
-            eval_results=_eval_results(settings, results, task),
+            eval_results=_eval_results(settings, results, style.task),
         ),
-        template_path=str(template_path),
+        template_path=str(style.template),
         model_name=model_name,
         model_path=model_path,
         corpus=corpus,
         label_source=describe_labels(settings["report_labels"]),
-        held_out=describe_held_out(results["held_out_findings"], settings["held_out_records"]),
+        held_out=describe_held_out(results.get("held_out_findings", []), settings["held_out_records"]),
         ecg_encoder=describe_source(settings["model_name_or_path"] or settings["ecg_encoder"]),
         text_encoder=describe_source(settings["model_name_or_path"] or settings["text_model_name_or_path"]),
-        validation_auroc=_format(results["validation_auroc_macro"]),
+        validation_auroc=_format(results.get("validation_auroc_macro")),
         test_auroc=_format(results.get("test_auroc_macro")),
         validation_loss=_format(results["validation_loss"]),
         settings=settings,
@@ -108,7 +124,8 @@ def describe_source(name_or_path: str) -> str:
 def _eval_results(settings: dict[str, Any], results: dict[str, Any], task: str) -> list[EvalResult] | None:
     """The figure of the test records, or else of validation, in the form the Hub reads; none where undefined."""
     split = "test" if results.get("test_auroc_macro") is not None else "validation"
-    if results[f"{split}_auroc_macro"] is None:
+    value = results.get(f"{split}_auroc_macro")
+    if value is None:
         return None
     return [
         EvalResult(
@@ -118,7 +135,7 @@ def _eval_results(settings: dict[str, Any], results: dict[str, Any], task: str) 
             dataset_split=split,
             metric_type="roc_auc",
             metric_name="macro AUROC",
-            metric_value=round(results[f"{split}_auroc_macro"], 4),
+            metric_value=round(value, 4),
         )
     ]
 

@@ -1,7 +1,8 @@
 """The training loop: batches in, optimiser steps out, with validation and states on the way.
 
-The loss of a step is the mean over all labels that are known of its strips, however many processes and accumulated
-batches the strips are spread over: as many small batches learn what one large batch would.
+It knows no objective: what a batch holds, what a mistake costs and what a validation measures is asked of
+[`Objective`]. Each part of the loss of a step is the mean over all that it counts, such as known labels, in all
+batches of all processes: as many small batches learn what one large batch would.
 """
 
 from __future__ import annotations
@@ -21,19 +22,17 @@ import torch
 from accelerate import Accelerator
 from accelerate.utils import DistributedType
 from tqdm.auto import tqdm
+from transformers import get_scheduler
 
-from modeling_supreme.losses import MultilabelObjective
-from modeling_supreme.queries import QueryWordings
-
-from .arguments import ObjectiveArguments, TrainArguments
-from .augmentation import Augmentation, StripDraws, make_noise_bank
-from .checkpoints import collect_model, save_checkpoint
+from .arguments import TrainArguments
+from .checkpoints import collect_model
 from .log import JsonLines, plot_curves, read_lines
 from .loss_watch import LossWatch
+from .objectives import Objective, ValidationFigures
 from .states import RunState, find_state
+from .steps import TrainingBatch
 from .stop_signal import StopSignal
-from .training_batch import StepSource, TrainingBatch
-from .validation import format_figure, is_better, score_validation, summarize_validation
+from .validation import format_figure
 from .weight_average import WeightAverage
 
 
@@ -63,11 +62,13 @@ class StepFigures(NamedTuple):
         step (`int`):
             Number of the step, from 1.
         loss (`torch.Tensor`):
-            Mean over all known labels of all processes.
+            Weighted sum of the parts of the loss, over all batches of all processes.
+        parts (`dict[str, torch.Tensor]`):
+            Each part before it is weighted; empty where there is only one.
         grad_norm (`torch.Tensor`):
             Norm of the gradient before it was clipped.
-        counts (`torch.Tensor` of shape `(3,)`):
-            Known labels, strips, and processes that were told to end.
+        counts (`torch.Tensor` of shape `(2,)`):
+            Strips, and processes that were told to end.
         learning_rate (`float`):
             Of this step.
         record_ids (`tuple[str, ...]`):
@@ -76,6 +77,7 @@ class StepFigures(NamedTuple):
 
     step: int
     loss: torch.Tensor
+    parts: dict[str, torch.Tensor]
     grad_norm: torch.Tensor
     counts: torch.Tensor
     learning_rate: float
@@ -102,59 +104,33 @@ class Pace:
         return self.waiting_s / self.training_s if self.training_s else 0.0
 
 
-class Pretraining:
+class TrainingLoop:
     """A run.
 
     Args:
         accelerator (`Accelerator`):
             Device, precision and processes. It accumulates nothing by itself.
-        model (`torch.nn.Module`), optimizer (`torch.optim.Optimizer`), scheduler (learning rate scheduler):
-            A zero-shot model or a classifier, and what trains it, prepared by the accelerator; the scheduler as it is.
-        processor (`SupremeProcessor` or `ClassifierProcessor`):
-            Saved with the model.
-        source (`StepSource`):
-            Where batches come from.
-        queries (`QueryWordings`, *optional*):
-            Wordings of every finding: embedded, or as tokens and their mask, `(num_wordings, 2, num_text_tokens)`.
-            None for a classifier, which is not asked in words.
-        findings (`Sequence[str]`):
-            Their names.
-        objective (`MultilabelObjective`):
-            What a mistake costs.
-        num_steps (`int`):
-            Optimiser steps of the run.
-        arguments (`TrainArguments`), objective_arguments (`ObjectiveArguments`):
+        objective (`Objective`):
+            What is learnt: model, batches, losses and figures.
+        arguments (`TrainArguments`):
             How to train.
     """
 
-    def __init__(
-        self,
-        accelerator: Accelerator,
-        *,
-        model: Any,
-        optimizer: Any,
-        scheduler: Any,
-        processor: Any,
-        source: StepSource,
-        queries: QueryWordings | None,
-        findings: Sequence[str],
-        objective: MultilabelObjective,
-        num_steps: int,
-        arguments: TrainArguments,
-        objective_arguments: ObjectiveArguments,
-    ) -> None:
-        self.accelerator, self.model, self.optimizer, self.scheduler = accelerator, model, optimizer, scheduler
-        self.processor, self.source, self.queries, self.findings = processor, source, queries, tuple(findings)
-        self.objective, self.num_steps, self.arguments = objective, num_steps, arguments
-        self.num_queries_per_step = objective_arguments.num_queries_per_step
-        self.augmentation = make_augmentation(objective_arguments, processor)
-        self.noise_bank = make_noise_bank(accelerator.device)
-        self.average = WeightAverage(model, arguments.ema_decay) if arguments.ema_decay else None
+    def __init__(self, accelerator: Accelerator, objective: Objective, arguments: TrainArguments) -> None:
+        self.accelerator, self.objective, self.arguments = accelerator, objective, arguments
+        self.source = objective.source
+        self.num_steps = arguments.max_train_steps or self.source.steps_per_epoch * arguments.num_train_epochs
+        if arguments.gradient_checkpointing:
+            objective.model.activation_checkpointing_enable()
+        self.model, self.optimizer = accelerator.prepare(objective.model, build_optimizer(objective.model, arguments))
+        self.scheduler = build_scheduler(self.optimizer, arguments, num_steps=self.num_steps)
+        self.metric = arguments.metric_for_best_model or next(iter(objective.metrics))
+        self.average = WeightAverage(self.model, arguments.ema_decay) if arguments.ema_decay else None
         self.output_dir = Path(arguments.output_dir)
         self.states = RunState(
             accelerator,
-            model,
-            optimizer,
+            self.model,
+            self.optimizer,
             states_dir=self.output_dir / "checkpoints",
             total_limit=arguments.checkpoints_total_limit,
         )
@@ -205,7 +181,7 @@ class Pretraining:
             "train_runtime_s": round(time.perf_counter() - started, 1),
             "train_ecg_per_s": round(pace.strips_per_s, 1),
             "loader_share": round(pace.loader_share, 4),
-            **summarize_validation(figures),
+            **figures.summary,
             "best": self.progress.best,
         }
 
@@ -244,28 +220,23 @@ class Pretraining:
         with self.average.applied() if self.average else nullcontext():
             model = collect_model(self.accelerator, self.model)
             if self.accelerator.is_main_process:
-                save_checkpoint(model, self.processor, folder)
+                self.objective.save(model, folder)
         self.accelerator.wait_for_everyone()
 
     @torch.no_grad()
-    def validate(self) -> dict[str, Any]:
-        """Loss and AUROC on the validation records, every finding asked for by its name."""
+    def validate(self) -> ValidationFigures:
+        """Figures of the objective on the validation records; they have no values where there are no records."""
         if not self.source.num_validation_records:
-            return {"validation_loss": None, "validation_auroc_macro": None, "auroc": {}}
+            return self.objective.score({})
         self.model.eval()
-        logits, targets = [], []
-        queries = query_inputs(self.queries.names if self.queries else None)
+        found: dict[str, list[torch.Tensor]] = {}
         with self.average.applied() if self.average else nullcontext():
             for batch in self.source.validation_batches():
-                batch = move_batch(batch, self.accelerator.device)
-                outputs = self.model(
-                    signal=batch.signal, lead_mask=batch.lead_mask, sample_mask=batch.sample_mask, **queries
-                )
-                gathered = self._gather(read_logits(outputs).float(), batch.labels)
-                logits.append(gathered[0].cpu())
-                targets.append(gathered[1].cpu())
+                predictions = self.objective.predict(self.model, batch.to(self.accelerator.device))
+                for name, rows in predictions.items():
+                    found.setdefault(name, []).append(self._gather(rows[: len(batch.record_ids)]).cpu())
         self.model.train()
-        return score_validation(torch.cat(logits), torch.cat(targets), self.findings)
+        return self.objective.score({name: torch.cat(parts) for name, parts in found.items()})
 
     def _take_steps(self, pace: Pace, bar: tqdm) -> None:
         """Take optimiser steps until the last one, or until something ends the run."""
@@ -291,28 +262,24 @@ class Pretraining:
 
     def _learn(self, batches: Sequence[TrainingBatch]) -> StepFigures:
         """Forward and backward through the batches of a step, and an optimiser step."""
-        accelerator, step = self.accelerator, self.progress.step
+        accelerator, objective, step = self.accelerator, self.objective, self.progress.step
+        # A function of seed and step alone, so that a resumed run draws what an unbroken one would have drawn.
         seed = np.random.SeedSequence((self.arguments.seed, step)).generate_state(1)[0]
-        generator = torch.Generator().manual_seed(int(seed))
-        draws = self.augmentation.draw(self.source.step_size, generator)
-        queries = self.queries.sample(generator) if self.queries else None
-        asked = self._choose_queries(batches, generator)
-        if queries is not None and asked is not None:
-            batches = [batch._replace(labels=batch.labels[:, asked]) for batch in batches]
-            queries = queries[asked.to(queries.device)]
-        counts = self._count(batches)
-        objective = self.objective if asked is None else self.objective.select(asked)
-        scale = accelerator.num_processes / counts[0].clamp(min=1)
-        losses = []
+        drawn = objective.draw(batches, torch.Generator().manual_seed(int(seed)))
+        totals, counts = self._count(batches, drawn)
+        scaled: dict[str, list[torch.Tensor]] = {part: [] for part in objective.loss_weights}
         for number, batch in enumerate(batches, start=1):
             is_last = number == len(batches)
+            # Accelerate would count batches to know when gradients are due; the loop does, whose last step of an epoch
+            # may have fewer batches. Gradients of all but the last batch stay on their process.
             accelerator.gradient_state.sync_gradients = is_last
             with nullcontext() if is_last else accelerator.no_sync(self.model):
-                logits, labels = self._forward(move_batch(batch, accelerator.device), draws, queries)
-                # The mean over all processes that follows turns this into the mean over all labels.
-                loss = objective.sum_losses(logits, labels) * scale
-                accelerator.backward(loss)
-            losses.append(loss.detach())
+                losses = objective.compute_losses(self.model, batch.to(accelerator.device), drawn)
+                # A batch that only fills up goes through the model, as other processes wait for its gradient: zero.
+                share = 1.0 if batch.record_ids else 0.0
+                for part, loss in losses.items():
+                    scaled[part].append(share * loss * self._scale(part, totals))
+                accelerator.backward(cast(torch.Tensor, sum(values[-1] for values in scaled.values())))
         grad_norm = accelerator.clip_grad_norm_(self.model.parameters(), self.arguments.max_grad_norm)
         learning_rate = self.scheduler.get_last_lr()[0]
         self.optimizer.step()
@@ -321,53 +288,49 @@ class Pretraining:
         if self.average:
             self.average.update(step + 1)
         self.progress.step += 1
+        parts = {part: self._reduce(torch.stack(values).detach().sum(), "mean") for part, values in scaled.items()}
         return StepFigures(
             step + 1,
-            loss=self._reduce(torch.stack(losses).sum(), "mean"),
+            loss=cast(torch.Tensor, sum(parts.values())),
+            parts=self._unweigh(parts) if len(parts) > 1 else {},
             grad_norm=to_tensor(grad_norm),
             counts=counts,
             learning_rate=learning_rate,
             record_ids=tuple(record_id for batch in batches for record_id in batch.record_ids),
         )
 
-    def _forward(
-        self, batch: TrainingBatch, draws: StripDraws, queries: torch.Tensor | None
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Logits and labels of a batch whose strips were changed a little."""
-        signal, lead_mask, sample_mask = self.augmentation.apply(
-            batch.signal,
-            batch.lead_mask,
-            batch.sample_mask,
-            draws=draws,
-            positions=batch.positions,
-            noise_bank=self.noise_bank,
-        )
-        outputs = self.model(signal=signal, lead_mask=lead_mask, sample_mask=sample_mask, **query_inputs(queries))
-        return read_logits(outputs), batch.labels
-
-    def _choose_queries(self, batches: Sequence[TrainingBatch], generator: torch.Generator) -> torch.Tensor | None:
-        """Positions of the findings to ask for in this step; None for all of them."""
-        if self.num_queries_per_step is None or self.num_queries_per_step >= len(self.findings):
-            return None
-        is_present = torch.stack([(batch.labels > 0).any(dim=0) for batch in batches]).any(dim=0)
-        present = self._reduce(is_present.float(), "sum").cpu() > 0
-        return choose_queries(present, self.num_queries_per_step, generator)
-
-    def _count(self, batches: Sequence[TrainingBatch]) -> torch.Tensor:
-        """Known labels, strips, and processes that were told to end, over all processes."""
-        num_known = sum(int((~torch.isnan(batch.labels)).sum()) for batch in batches)
+    def _count(self, batches: Sequence[TrainingBatch], drawn: Any) -> tuple[dict[str, torch.Tensor], torch.Tensor]:
+        """What each part of the loss counts in the step; strips, and processes that were told to end, over all."""
+        parts = list(self.objective.loss_weights)
+        counted = [self.objective.count(batch, drawn) for batch in batches if batch.record_ids]
+        known = [sum(counts[part] for counts in counted) for part in parts]
         num_strips = sum(len(batch.record_ids) for batch in batches)
-        counts = torch.tensor([num_known, num_strips, self.stop.is_set], dtype=torch.float32)
-        return self._reduce(counts, "sum")
+        sums = self._reduce(torch.tensor([*known, num_strips, self.stop.is_set], dtype=torch.float32), "sum")
+        return dict(zip(parts, sums, strict=False)), sums[len(parts) :]
+
+    def _scale(self, part: str, totals: dict[str, torch.Tensor]) -> torch.Tensor:
+        """What turns a sum over one batch into its share of the loss.
+
+        Gradients are averaged over processes: times their number, the average becomes the sum that a mean is made of.
+        """
+        return self.objective.loss_weights[part] * self.accelerator.num_processes / totals[part].clamp(min=1)
+
+    def _unweigh(self, parts: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        """Parts of the loss as if each weighed 1; one that weighs nothing is zero."""
+        return {part: value / (self.objective.loss_weights[part] or 1.0) for part, value in parts.items()}
 
     def _reduce(self, values: torch.Tensor, reduction: str) -> torch.Tensor:
         """Sum or mean over all processes."""
         return cast(torch.Tensor, self.accelerator.reduce(values.to(self.accelerator.device), reduction))
 
-    def _gather(self, logits: torch.Tensor, labels: torch.Tensor) -> Any:
-        """Logits and labels of all processes; a row that fills up has no known label, so it counts for nothing."""
-        pad = self.accelerator.pad_across_processes
-        return self.accelerator.gather((pad(logits), pad(labels, pad_index=cast(int, math.nan))))
+    def _gather(self, rows: torch.Tensor) -> torch.Tensor:
+        """The rows of all processes, of which each may have another number."""
+        if self.accelerator.num_processes == 1:
+            return rows
+        counts = cast(torch.Tensor, self.accelerator.gather(torch.tensor([len(rows)], device=rows.device)))
+        padded = self.accelerator.pad_across_processes(rows)
+        parts = cast(torch.Tensor, self.accelerator.gather(padded)).split(int(counts.max()))
+        return torch.cat([part[:count] for part, count in zip(parts, counts.tolist(), strict=True)])
 
     def _read(self, figures: StepFigures) -> tuple[float, float]:
         """Loss and norm of the gradient of a step, once it has ended.
@@ -382,18 +345,19 @@ class Pretraining:
     def _note_step(self, figures: StepFigures, pace: Pace, bar: tqdm) -> bool:
         """Log a step that has ended; returns whether the run was told to end."""
         loss, grad_norm = self._read(figures)
-        num_strips, num_told = (int(count) for count in figures.counts[1:].tolist())
+        num_strips, num_told = (int(count) for count in figures.counts.tolist())
         self.progress.num_strips += num_strips
         pace.num_strips += num_strips
         pace.losses.append(loss)
-        line = {"loss": loss, "grad_norm": grad_norm, "learning_rate": figures.learning_rate}
+        line = {"loss": loss, **{f"loss_{part}": float(value) for part, value in figures.parts.items()}}
+        line |= {"grad_norm": grad_norm, "learning_rate": figures.learning_rate}
         self._log("train", {"step": figures.step, **line})
         bar.update()
         if figures.step % self.arguments.logging_steps == 0:
             line["loss"] = float(np.mean(pace.losses[-self.arguments.logging_steps :]))
             bar.set_postfix({"loss": f"{line['loss']:.4f}", "ECG/s": f"{pace.strips_per_s:.0f}"})
             speed = {"ecg_per_s": pace.strips_per_s, "loader_share": pace.loader_share}
-            named = {f"train_{name}" if name == "loss" else name: value for name, value in line.items()}
+            named = {f"train_{name}" if name.startswith("loss") else name: value for name, value in line.items()}
             self.accelerator.log({**named, **speed}, step=figures.step)
             self._write_logs()
         return num_told > 0
@@ -412,7 +376,7 @@ class Pretraining:
             figures = self.validate()
             self._note_validation(figures)
             if not bar.disable:
-                bar.write(f"step {step}: validation AUROC {format_figure(figures['validation_auroc_macro'])}")
+                bar.write(f"step {step}: {self.metric} {format_figure(figures.summary[self.metric])}")
         is_saved = arguments.checkpointing_steps and step % arguments.checkpointing_steps == 0
         if is_saved or (must_end and self.accelerator.distributed_type != DistributedType.DEEPSPEED):
             self.save_state()
@@ -428,16 +392,16 @@ class Pretraining:
         }
         self.states.save(self.progress.step, progress, self.average, logs=list(self._logs.values()))
 
-    def _note_validation(self, figures: dict[str, Any]) -> None:
+    def _note_validation(self, figures: ValidationFigures) -> None:
         """Log the figures of a validation, and keep the model if it is the best so far."""
         step, progress = self.progress.step, self.progress
-        self.accelerator.log(summarize_validation(figures), step=step)
-        self._log("validation", {"step": step, **figures})
+        self.accelerator.log(figures.summary, step=step)
+        self._log("validation", {"step": step, **figures.summary, **figures.details})
         if not self.arguments.eval_steps:
             return
-        name = self.arguments.metric_for_best_model
-        if is_better(figures[name], progress.best[name] if progress.best else None, name):
-            progress.best, progress.num_validations_since_best = {"step": step, **summarize_validation(figures)}, 0
+        value, best = figures.summary[self.metric], progress.best[self.metric] if progress.best else None
+        if is_better(value, best, higher=self.objective.metrics[self.metric]):
+            progress.best, progress.num_validations_since_best = {"step": step, **figures.summary}, 0
             self._save_best()
         else:
             progress.num_validations_since_best += 1
@@ -506,53 +470,29 @@ class Pretraining:
         return time.perf_counter() - started
 
 
-def make_augmentation(arguments: ObjectiveArguments, processor: Any) -> Augmentation:
-    """How strips are changed, in the units of the processor's signals."""
-    extractor = processor.feature_extractor
-    return Augmentation(
-        extractor.leads,
-        extractor.sampling_rate,
-        extractor.scale_mv,
-        lead_dropout=arguments.lead_dropout,
-        noise_mv=arguments.noise_mv,
-        time_shift_s=arguments.time_shift_s,
-        gain=arguments.gain,
-        baseline_wander_mv=arguments.baseline_wander_mv,
-        rate_jitter=arguments.rate_jitter,
-    )
+def build_optimizer(model: Any, arguments: TrainArguments) -> torch.optim.AdamW:
+    """AdamW over what is trained; weight decay on matrices only."""
+    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    groups = [
+        {"params": [p for p in trained if p.ndim >= 2], "weight_decay": arguments.weight_decay},
+        {"params": [p for p in trained if p.ndim < 2], "weight_decay": 0.0},
+    ]
+    return torch.optim.AdamW(groups, lr=arguments.learning_rate)
 
 
-def query_inputs(queries: torch.Tensor | None) -> dict[str, torch.Tensor]:
-    """Queries as the model takes them: embedded, or as tokens and their mask, cut to the longest."""
-    if queries is None:
-        return {}
-    if queries.ndim == 2:
-        return {"query_embeds": queries}
-    length = int(queries[:, 1].sum(dim=1).max())
-    return {"input_ids": queries[:, 0, :length], "attention_mask": queries[:, 1, :length]}
+def build_scheduler(optimizer: Any, arguments: TrainArguments, *, num_steps: int) -> Any:
+    """The learning rate over the steps of a run."""
+    num_warmup_steps = arguments.num_warmup_steps
+    if num_warmup_steps is None:
+        num_warmup_steps = round(num_steps * arguments.warmup_ratio)
+    return get_scheduler(arguments.lr_scheduler_type, optimizer, num_warmup_steps, num_training_steps=num_steps)
 
 
-def read_logits(outputs: Any) -> torch.Tensor:
-    """One logit per strip and finding, as zero-shot model or classifier give them."""
-    return outputs.logits if "logits" in outputs else outputs.logits_per_ecg
-
-
-def choose_queries(is_present: torch.Tensor, num_queries: int, generator: torch.Generator) -> torch.Tensor:
-    """Positions, ascending, of all findings that are present and, up to a number, of others at random.
-
-    Example:
-        >>> choose_queries(torch.tensor([False, True, True]), 2, torch.Generator())
-        tensor([1, 2])
-    """
-    present, absent = torch.nonzero(is_present)[:, 0], torch.nonzero(~is_present)[:, 0]
-    order = torch.randperm(len(absent), generator=generator)[: max(0, num_queries - len(present))]
-    return torch.cat([present, absent[order]]).sort().values
-
-
-def move_batch(batch: TrainingBatch, device: torch.device) -> TrainingBatch:
-    """A batch on the device of the model; positions stay, because what they pick from is drawn on the CPU."""
-    names = ("signal", "lead_mask", "sample_mask", "labels")
-    return batch._replace(**{name: getattr(batch, name).to(device, non_blocking=True) for name in names})
+def is_better(value: float | None, best: float | None, *, higher: bool) -> bool:
+    """Whether a figure is better than the best so far."""
+    if value is None or best is None:
+        return value is not None
+    return value > best if higher else value < best
 
 
 def to_tensor(grad_norm: Any) -> torch.Tensor:

@@ -363,14 +363,14 @@ class TestFromReportsToTraining:
     def test_a_model_trains_on_the_extracted_labels(
         self, mimic_dir, labels_dir, text_encoder_dir, tmp_path, monkeypatch
     ):
-        monkeypatch.setitem(ECG_PRESETS, "tiny", TINY_VIT)
+        monkeypatch.setitem(ECG_PRESETS, "vit_tiny", TINY_VIT)
         flags = {
             "dataset_name": "mimic_iv_ecg",
             "data_dir": mimic_dir,
             "report_labels": labels_dir / "labels.parquet",
             "text_model_name_or_path": text_encoder_dir,
             "text_pooling": "mean",
-            "ecg_encoder": "tiny",
+            "ecg_encoder": "vit_tiny",
             "fusion_hidden_size": 16,
             "num_fusion_layers": 1,
             "min_positives": 2,

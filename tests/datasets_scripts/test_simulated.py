@@ -10,7 +10,7 @@ from datasets_scripts.simulator import SimulatorSettings, label_names, simulate_
 from datasets_scripts.simulator.reports import ReportStyle
 from datasets_scripts.simulator.truth.conditions import condition_names
 from datasets_scripts.terminology.measured_findings import load_measured_findings
-from training_scripts.data.labels import CorpusLabels
+from training_scripts.data.label import CorpusLabels
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,7 @@ import pytest
 import torch
 from transformers import AutoModel, AutoTokenizer
 
-from modeling_supreme.queries import QueryWordings, encode_queries, encode_query_wordings, fill_template
+from modeling_supreme.queries import encode_queries, encode_query_wordings, fill_template
 
 
 LABELS = ["atrial fibrillation", "normal ecg", "first degree av block", "wolff-parkinson-white pattern"]
@@ -123,50 +123,3 @@ class TestSeveralWordings:
     def test_a_query_without_a_wording_is_refused(self, tiny_model, tiny_processor):
         with pytest.raises(ValueError, match=r"Query 1 of 2 has no wording\. Give each query one wording or more"):
             encode_query_wordings(tiny_model, tiny_processor.tokenizer, [["sinus rhythm"], []])
-
-
-@pytest.fixture
-def wordings():
-    """Three findings with 1, 3 and 2 wordings, embedded as 10; 20, 21, 22; 30, 31."""
-    return torch.tensor([[10.0], [20.0], [21.0], [22.0], [30.0], [31.0]]), [1, 3, 2]
-
-
-def draw(wordings, name_probability, num_draws=400):
-    """The wordings drawn, `(num_draws, 3)`."""
-    sampler = QueryWordings(*wordings, name_probability=name_probability)
-    generator = torch.Generator().manual_seed(0)
-    return torch.stack([sampler.sample(generator)[:, 0] for _ in range(num_draws)])
-
-
-def test_names_are_the_first_wording_of_each_finding(wordings):
-    assert QueryWordings(*wordings).names.tolist() == [[10.0], [20.0], [30.0]]
-
-
-def test_a_name_probability_of_one_draws_names_only(wordings):
-    assert draw(wordings, 1.0).unique(dim=0).tolist() == [[10.0, 20.0, 30.0]]
-
-
-def test_a_name_probability_of_zero_draws_names_only_where_there_is_nothing_else(wordings):
-    drawn = draw(wordings, 0.0)
-
-    assert [column.unique().tolist() for column in drawn.T] == [[10.0], [21.0, 22.0], [31.0]]
-
-
-def test_the_name_is_drawn_as_often_as_asked(wordings):
-    drawn = draw(wordings, 0.7, num_draws=2000)
-
-    # The standard error of a share of 0.7 in 2,000 draws is 0.01.
-    assert (drawn[:, 1] == 20.0).float().mean().item() == pytest.approx(0.7, abs=0.04)
-
-
-def test_other_wordings_are_drawn_equally_often(wordings):
-    drawn = draw(wordings, 0.0, num_draws=2000)
-
-    assert (drawn[:, 1] == 21.0).float().mean().item() == pytest.approx(0.5, abs=0.04)
-
-
-def test_findings_draw_independently_of_each_other(wordings):
-    drawn = draw(wordings, 0.5, num_draws=2000)
-
-    both_names = ((drawn[:, 1] == 20.0) & (drawn[:, 2] == 30.0)).float().mean().item()
-    assert both_names == pytest.approx(0.25, abs=0.04)

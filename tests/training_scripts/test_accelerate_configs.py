@@ -6,10 +6,10 @@ import pytest
 import yaml
 from accelerate.commands.config.config_args import load_config_from_file
 from conftest import ROOT
-from test_train import script
 
 from modeling_supreme import modeling_supreme
 from training_scripts.arguments import TrainArguments
+from training_scripts.launch import set_up_deepspeed
 
 
 FOLDER = ROOT / "configs" / "accelerate"
@@ -47,13 +47,13 @@ def test_what_deepspeed_cannot_do_without_pickles_is_refused(name):
     value = {"checkpointing_steps": 5, "resume_from_checkpoint": "latest", "ema_decay": 0.9}[name]
 
     with pytest.raises(ValueError, match=rf"`--{name}` does not go with DeepSpeed.*fsdp2\.yaml"):
-        script.set_up_deepspeed(SimpleNamespace(), TrainArguments("o", **{name: value}))
+        set_up_deepspeed(SimpleNamespace(), TrainArguments("o", **{name: value}))
 
 
 def test_deepspeed_learns_the_batch_size_from_the_arguments():
     plugin = SimpleNamespace(deepspeed_config={})
     accelerator = SimpleNamespace(state=SimpleNamespace(deepspeed_plugin=plugin))
 
-    script.set_up_deepspeed(accelerator, TrainArguments("o", per_device_train_batch_size=7))
+    set_up_deepspeed(accelerator, TrainArguments("o", per_device_train_batch_size=7))
 
     assert plugin.deepspeed_config == {"train_micro_batch_size_per_gpu": 7}

@@ -12,7 +12,7 @@ import torch
 from transformers import AutoModel, AutoProcessor, pipeline
 
 from modeling_supreme import STANDARD_LEADS, SupremeModel, ZeroShotEcgClassificationPipeline
-from training_scripts.checkpoints import save_checkpoint
+from training_scripts.objectives.supervised import save_zero_shot_model
 
 
 LABELS = ["atrial fibrillation", "left bundle branch block", "normal ecg"]
@@ -175,7 +175,7 @@ class TestFilesOfACheckpoint:
         model = AutoModel.from_pretrained(tiny_checkpoint_dir)
         processor = AutoProcessor.from_pretrained(tiny_checkpoint_dir)
 
-        save_checkpoint(model, processor, tmp_path)
+        save_zero_shot_model(model, processor, tmp_path)
 
         again, before = (
             {path.name: path.read_bytes() for path in folder.iterdir() if path.suffix in {".py", ".safetensors"}}
@@ -187,7 +187,7 @@ class TestFilesOfACheckpoint:
     def test_training_mode_does_not_change_what_is_saved(self, tiny_model, tiny_processor, tmp_path):
         tiny_model.train()
 
-        save_checkpoint(tiny_model, tiny_processor, tmp_path)
+        save_zero_shot_model(tiny_model, tiny_processor, tmp_path)
 
         saved = AutoModel.from_pretrained(tmp_path).state_dict()
         assert all(torch.equal(saved[name], value) for name, value in tiny_model.state_dict().items())

@@ -31,7 +31,7 @@ from modeling_supreme import ECG_PRESETS, SupremeModel
 from training_scripts.states import RunState
 from training_scripts.weight_average import WeightAverage
 
-ECG_PRESETS["tiny"] = settings["preset"]
+ECG_PRESETS["vit_tiny"] = settings["preset"]
 build = SupremeModel.from_text_pretrained
 SupremeModel.from_text_pretrained = lambda *args, **kwargs: build(*args, **kwargs, fusion_dropout=0.0)
 

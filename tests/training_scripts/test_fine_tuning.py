@@ -12,13 +12,20 @@ from datasets import Dataset
 from huggingface_hub import ModelCard
 from safetensors.torch import load_file
 from sklearn.metrics import roc_auc_score
-from test_train import script
 from test_train import train as train_for_results
 from transformers import AutoFeatureExtractor, AutoModelForSequenceClassification
 
-from training_scripts.arguments import DataArguments, ModelArguments, ObjectiveArguments
-from training_scripts.data.corpora import draw_fraction, load_data
-from training_scripts.fine_tuning import build_classifier, check_classification
+from training_scripts.arguments import (
+    DataArguments,
+    ModelArguments,
+    ObjectiveArguments,
+    RunArguments,
+    TrainArguments,
+)
+from training_scripts.data.records import draw_fraction
+from training_scripts.data.training_data import load_data
+from training_scripts.objectives.classification import ClassificationObjective, build_classifier
+from training_scripts.objectives.supervised import SupervisedObjective
 
 
 SUPERCLASSES = {
@@ -121,10 +128,10 @@ class TestFineTuning:
         assert resumed.results["validation_loss"] == whole.results["validation_loss"]
 
     def test_without_a_checkpoint_the_encoder_is_a_preset_with_random_weights(self):
-        model, processor = build_classifier(ModelArguments(ecg_encoder="hybrid"), ["pause", "normal ecg"])
+        model, extractor = build_classifier(ModelArguments(ecg_encoder="hybrid"), ["pause", "normal ecg"])
 
         assert (model.config.hidden_size, model.config.num_labels) == (96, 2)
-        assert processor.feature_extractor.sampling_rate == 500
+        assert extractor.sampling_rate == 500
 
 
 class TestTestRecords:
@@ -144,13 +151,13 @@ class TestTestRecords:
         assert set(predictions["split"]) == {"test"}
 
     def test_they_are_read_once_after_the_last_step(self, flags, tmp_path, monkeypatch):
-        report_test, lengths = script.report_test, []
+        test, lengths = ClassificationObjective.test, []
 
-        def report_and_note(*args, **keywords):
+        def test_and_note(*args, **keywords):
             lengths.append(len((tmp_path / "train_log.jsonl").read_text().splitlines()))
-            return report_test(*args, **keywords)
+            return test(*args, **keywords)
 
-        monkeypatch.setattr(script, "report_test", report_and_note)
+        monkeypatch.setattr(ClassificationObjective, "test", test_and_note)
 
         train(tmp_path, [*flags, "--freeze_encoder"])
 
@@ -206,6 +213,11 @@ class TestFraction:
             DataArguments(dataset_name=["simulated"], on_the_fly=True, train_fraction=0.5)
 
 
+def make_arguments(data, *, model=None, **objective):
+    """Arguments of a run on some data."""
+    return RunArguments(model or ModelArguments(), data, ObjectiveArguments(**objective), TrainArguments("runs/test"))
+
+
 class TestRefusals:
     @pytest.mark.parametrize(
         ("data", "objective", "flag"),
@@ -220,19 +232,19 @@ class TestRefusals:
         data = DataArguments(**{"dataset_name": ["ptb_xl"], **data})
 
         with pytest.raises(ValueError, match=rf"classification` takes no `--{flag}`.*Leave it out"):
-            check_classification(ModelArguments(), data, ObjectiveArguments(objective="classification", **objective))
+            ClassificationObjective.check_arguments(make_arguments(data, **objective))
 
     def test_several_corpora_are_refused(self):
         data = DataArguments(dataset_name=["ptb_xl", "cpsc2018"])
 
         with pytest.raises(ValueError, match=r"learns one corpus, not ptb_xl and cpsc2018.*Name one"):
-            check_classification(ModelArguments(), data, ObjectiveArguments(objective="classification"))
+            ClassificationObjective.check_arguments(make_arguments(data))
 
     def test_a_frozen_encoder_is_for_classifiers(self):
         data = DataArguments(dataset_name=["ptb_xl"])
 
         with pytest.raises(ValueError, match=r"`--freeze_encoder` is for a linear probe.*--objective classification"):
-            check_classification(ModelArguments(freeze_encoder=True), data, ObjectiveArguments())
+            SupervisedObjective.check_arguments(make_arguments(data, model=ModelArguments(freeze_encoder=True)))
 
     def test_the_head_of_other_findings_is_refused(self, probe):
         others = ["pause", "asystole", "atrial flutter", "sinus rhythm", "pacing"]

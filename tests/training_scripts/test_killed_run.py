@@ -35,7 +35,7 @@ sys.path.insert(0, root)
 import train
 from modeling_supreme import ECG_PRESETS
 
-ECG_PRESETS["tiny"] = settings["preset"]
+ECG_PRESETS["vit_tiny"] = settings["preset"]
 
 
 def start(output_dir):

@@ -1,13 +1,13 @@
 """`write_model_card`: a card whose every figure is that of the run, and whose metadata the Hub reads."""
 
 import pytest
-from conftest import ROOT
 from huggingface_hub import ModelCard
 
 from training_scripts.card import describe_corpus, write_model_card
+from training_scripts.objectives.supervised import SupervisedObjective
 
 
-TEMPLATE = ROOT / "model_card.md"
+STYLE = SupervisedObjective.card
 
 SETTINGS = {
     "model_name_or_path": None,
@@ -43,7 +43,7 @@ RESULTS = {
 def write(folder, *, settings=(), results=()):
     """The text of a card and the card as the Hub reads it."""
     write_model_card(
-        folder, settings={**SETTINGS, **dict(settings)}, results={**RESULTS, **dict(results)}, template_path=TEMPLATE
+        folder, settings={**SETTINGS, **dict(settings)}, results={**RESULTS, **dict(results)}, style=STYLE
     )
     return (folder / "README.md").read_text(encoding="utf-8"), ModelCard.load(folder / "README.md")
 

@@ -21,9 +21,11 @@ from transformers import AutoModel, AutoProcessor, BertModel
 
 from datasets_scripts.schema import corpus_features
 from modeling_supreme import ECG_PRESETS, STANDARD_LEADS, SupremeModel, SupremeProcessor
+from training_scripts import loop, outputs
 from training_scripts.arguments import DataArguments
-from training_scripts.data.batches import TrainingCollator
-from training_scripts.data.corpora import load_data
+from training_scripts.data.batches import BatchMaker
+from training_scripts.data.training_data import load_data
+from training_scripts.objectives import supervised
 from training_scripts.states import RunState
 
 
@@ -43,9 +45,9 @@ script = load_script("train")
 
 @pytest.fixture(scope="module", autouse=True)
 def tiny_preset():
-    """`--ecg_encoder tiny`, which trains in no time and has dropout."""
+    """`--ecg_encoder vit_tiny` as an encoder that trains in no time and has dropout."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(ECG_PRESETS, "tiny", TINY_VIT)
+        patch.setitem(ECG_PRESETS, "vit_tiny", TINY_VIT)
         yield
 
 
@@ -89,7 +91,7 @@ def text_weights(weights):
 @pytest.fixture(scope="module")
 def model_flags(text_encoder_dir):
     return [
-        *("--text_model_name_or_path", str(text_encoder_dir), "--text_pooling", "mean", "--ecg_encoder", "tiny"),
+        *("--text_model_name_or_path", str(text_encoder_dir), "--text_pooling", "mean", "--ecg_encoder", "vit_tiny"),
         *("--fusion_hidden_size", "16", "--num_fusion_layers", "1", "--learning_rate", "0.002"),
     ]
 
@@ -258,13 +260,13 @@ def record_batches(patch):
     """Note the records of every batch that is made."""
     batches = []
 
-    collate = TrainingCollator.__call__
+    collate = BatchMaker.__call__
 
     def collate_and_note(collator, rows):
         batches.append([row["record_id"] for row in rows])
         return collate(collator, rows)
 
-    patch.setattr(TrainingCollator, "__call__", collate_and_note)
+    patch.setattr(BatchMaker, "__call__", collate_and_note)
     return batches
 
 
@@ -297,8 +299,8 @@ class TestSteps:
         assert results["num_steps"] == 4
 
     def test_accumulated_batches_learn_what_one_large_batch_learns(self, flags, tmp_path, monkeypatch):
-        monkeypatch.setitem(ECG_PRESETS, "tiny", {**TINY_VIT, "dropout": 0.0})
-        monkeypatch.setattr(script.SupremeModel, "from_text_pretrained", without_dropout(script.SupremeModel))
+        monkeypatch.setitem(ECG_PRESETS, "vit_tiny", {**TINY_VIT, "dropout": 0.0})
+        monkeypatch.setattr(SupremeModel, "from_text_pretrained", without_dropout(SupremeModel))
         flags = [*flags, "--lr_scheduler_type", "constant"]
 
         train(tmp_path / "large", [*flags, "--per_device_train_batch_size", "16"])
@@ -310,7 +312,7 @@ class TestSteps:
 
     def test_the_learning_rate_rises_then_falls_to_zero(self, flags, tmp_path, monkeypatch):
         rates = []
-        schedule = script.get_scheduler
+        schedule = loop.get_scheduler
 
         def watch(*args, **kwargs):
             scheduler = schedule(*args, **kwargs)
@@ -318,7 +320,7 @@ class TestSteps:
             scheduler.step = lambda: (step(), rates.append(scheduler.get_last_lr()[0]))
             return scheduler
 
-        monkeypatch.setattr(script, "get_scheduler", watch)
+        monkeypatch.setattr(loop, "get_scheduler", watch)
         train(tmp_path, [*flags, "--max_train_steps", "4", "--num_warmup_steps", "2"])
 
         # half a cosine over the two steps after the warm-up
@@ -337,14 +339,14 @@ class TestSteps:
     def test_the_frozen_text_encoder_keeps_its_weights_and_the_rest_learns(
         self, flags, text_encoder_dir, tmp_path, monkeypatch
     ):
-        build_model, started = script.build_model, []
+        build_model, started = supervised.build_zero_shot_model, []
 
         def build_and_note(arguments):
             model, processor = build_model(arguments)
             started.append({name: value.clone() for name, value in model.named_parameters()})
             return model, processor
 
-        monkeypatch.setattr(script, "build_model", build_and_note)
+        monkeypatch.setattr(supervised, "build_zero_shot_model", build_and_note)
         train(tmp_path, [*flags, "--max_train_steps", "2"])
 
         weights = read_weights(tmp_path)
@@ -511,9 +513,9 @@ class TestOptions:
 
     def test_held_out_wordings_do_not_reach_the_text_encoder(self, flags, tmp_path, monkeypatch):
         texts = []
-        encode_queries = script.encode_queries
+        encode_queries = supervised.encode_queries
         monkeypatch.setattr(
-            script,
+            supervised,
             "encode_queries",
             lambda model, tokenizer, labels: texts.extend(labels) or encode_queries(model, tokenizer, labels),
         )
@@ -579,7 +581,7 @@ class TestOptions:
             def upload_folder(self, **options):
                 calls.append(("upload_folder", options.pop("repo_id"), options))
 
-        monkeypatch.setattr(script, "HfApi", RecordingApi)
+        monkeypatch.setattr(outputs, "HfApi", RecordingApi)
         train(tmp_path, [*flags, "--push_to_hub", "--hub_model_id", "owner/supreme"])
 
         ignored = ["checkpoints/*", "best/*", "modeling_supreme/*"]

@@ -22,18 +22,18 @@ from test_train import (
     flags,  # noqa: F401
     model_flags,  # noqa: F401
     read_weights,
-    script,
     tiny_preset,  # noqa: F401
     train,
     voltage_dir,  # noqa: F401
     without_dropout,
 )
 
-from modeling_supreme import ECG_PRESETS
+from modeling_supreme import ECG_PRESETS, SupremeModel
+from training_scripts import launch
 from training_scripts.log import JsonLines, read_lines
-from training_scripts.loop import Pretraining, choose_queries
+from training_scripts.loop import TrainingLoop, is_better
+from training_scripts.objectives.supervised import SupervisedObjective, choose_queries
 from training_scripts.states import list_states
-from training_scripts.validation import is_better
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +55,7 @@ def validate_with(patch, figures):
     """Let validations find these macro AUROCs, one after the other."""
     found = iter(figures)
     patch.setattr(
-        Pretraining,
+        TrainingLoop,
         "validate",
         lambda run: {"validation_loss": 0.5, "validation_auroc_macro": next(found), "auroc": {}},
     )
@@ -87,7 +87,7 @@ class TestLogs:
         assert 0 <= results["loader_share"] < 1
 
     def test_a_tracker_that_is_not_installed_is_an_error(self, voltage_flags, tmp_path, monkeypatch):
-        monkeypatch.setattr(script.importlib.util, "find_spec", lambda name: None)
+        monkeypatch.setattr(launch.importlib.util, "find_spec", lambda name: None)
 
         with pytest.raises(ModuleNotFoundError, match=r"`--report_to` is wandb, .*Run `pip install wandb`"):
             train(tmp_path, [*voltage_flags, "--report_to", "wandb"])
@@ -177,7 +177,7 @@ class TestBest:
         ],
     )
     def test_better_is_higher_except_of_a_loss(self, value, best, name, expected):
-        assert is_better(value, best, name) is expected
+        assert is_better(value, best, higher=SupervisedObjective.metrics[name]) is expected
 
 
 class TestAverage:
@@ -215,13 +215,13 @@ class TestStopping:
         assert sorted(failed["record_ids"]) == [f"v{number}" for number in range(8)]
 
     def test_an_exploding_loss_stops_the_run_before_it_is_saved(self, voltage_flags, tmp_path, monkeypatch):
-        learn = Pretraining._learn
+        learn = TrainingLoop._learn
 
         def explode(run, batches):
             figures = learn(run, batches)
             return figures._replace(loss=figures.loss * (1000 if figures.step == 30 else 1))
 
-        monkeypatch.setattr(Pretraining, "_learn", explode)
+        monkeypatch.setattr(TrainingLoop, "_learn", explode)
         flags = [*voltage_flags, "--max_train_steps", "40", "--checkpointing_steps", "10"]
         with pytest.raises(FloatingPointError, match=r"at step 30, \d+ times that of the steps before.*Lower"):
             train(tmp_path, flags)
@@ -229,9 +229,9 @@ class TestStopping:
         assert [path.name for path in list_states(tmp_path / "checkpoints")] == ["step_00000010", "step_00000020"]
 
     def test_the_check_for_explosions_can_be_turned_off(self, voltage_flags, tmp_path, monkeypatch):
-        learn = Pretraining._learn
+        learn = TrainingLoop._learn
         monkeypatch.setattr(
-            Pretraining,
+            TrainingLoop,
             "_learn",
             lambda run, batches: (figures := learn(run, batches))._replace(loss=figures.loss * 10.0**figures.step),
         )
@@ -241,14 +241,14 @@ class TestStopping:
         assert results["num_steps"] == 25
 
     def test_sigterm_saves_the_state_and_ends_with_143(self, voltage_flags, tmp_path, monkeypatch):
-        learn = Pretraining._learn
+        learn = TrainingLoop._learn
 
         def learn_and_be_told(run, batches):
             if run.progress.step == 3:
                 os.kill(os.getpid(), signal.SIGTERM)
             return learn(run, batches)
 
-        monkeypatch.setattr(Pretraining, "_learn", learn_and_be_told)
+        monkeypatch.setattr(TrainingLoop, "_learn", learn_and_be_told)
         with pytest.raises(SystemExit, match="143"):
             train(tmp_path, [*voltage_flags, "--max_train_steps", "100"])
 
@@ -284,13 +284,13 @@ class TestObjective:
 
     def test_sampled_queries_reach_the_model_in_that_number(self, flags, tmp_path, monkeypatch):
         shapes = []
-        forward = script.SupremeModel.forward
+        forward = SupremeModel.forward
 
         def note(model, **inputs):
             shapes.append(len(inputs["query_embeds"]))
             return forward(model, **inputs)
 
-        monkeypatch.setattr(script.SupremeModel, "forward", note)
+        monkeypatch.setattr(SupremeModel, "forward", note)
         train(tmp_path, [*flags, "--num_queries_per_step", "20", "--max_eval_samples", "0"])
 
         assert shapes == [20]
@@ -300,8 +300,8 @@ class TestObjective:
 @pytest.mark.skipif(shutil.which("g++") is None, reason="TorchInductor needs a C++ compiler")
 @pytest.mark.slow
 def test_a_compiled_model_learns_what_an_eager_one_learns(voltage_flags, tmp_path, monkeypatch):
-    monkeypatch.setitem(ECG_PRESETS, "tiny", {**TINY_VIT, "dropout": 0.0})
-    monkeypatch.setattr(script.SupremeModel, "from_text_pretrained", without_dropout(script.SupremeModel))
+    monkeypatch.setitem(ECG_PRESETS, "vit_tiny", {**TINY_VIT, "dropout": 0.0})
+    monkeypatch.setattr(SupremeModel, "from_text_pretrained", without_dropout(SupremeModel))
     flags = [*voltage_flags, "--max_train_steps", "3", "--max_eval_samples", "0"]
 
     train(tmp_path / "eager", flags)

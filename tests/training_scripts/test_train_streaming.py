@@ -23,7 +23,7 @@ from test_train import (
 
 from datasets_scripts import load_corpus
 from training_scripts.arguments import DataArguments
-from training_scripts.data.corpora import load_data
+from training_scripts.data.training_data import load_data
 
 
 @pytest.fixture(scope="module")

@@ -8,22 +8,25 @@ from typing import Any, cast
 
 import numpy as np
 import torch
+from accelerate import Accelerator
 from datasets import Dataset
 from threadpoolctl import threadpool_limits
 from torch.utils.data import DataLoader
 
 from datasets_scripts.collator import StripCollator
-from training_scripts.training_batch import TrainingBatch
+from training_scripts.arguments import TrainArguments
+from training_scripts.steps import RowCollator, TrainingBatch
 
-from .corpora import MixedLabels, PretrainingData
-from .endless_records import SimulatedRecords
+from .label import MixedLabels
 from .record_order import ProcessBatches, RecordOrder, split_step
+from .simulated_records import SimulatedRecords
 from .streaming import RecordShards, RecordStream
+from .training_data import TrainingData
 
 
 @dataclass(frozen=True)
 class LoaderSettings:
-    """How batches are made: `TrainArguments`, and which process of how many this is."""
+    """How batches are made, and which process of how many makes them."""
 
     batch_size: int
     eval_batch_size: int
@@ -36,9 +39,25 @@ class LoaderSettings:
     shuffle_buffer_size: int = 2048
     seed: int = 0
 
+    @classmethod
+    def of_run(cls, arguments: TrainArguments, accelerator: Accelerator) -> "LoaderSettings":
+        """What the arguments and the processes of a run make of them."""
+        return cls(
+            batch_size=arguments.per_device_train_batch_size,
+            eval_batch_size=arguments.per_device_eval_batch_size,
+            num_accumulated=arguments.gradient_accumulation_steps,
+            num_processes=accelerator.num_processes,
+            process_index=accelerator.process_index,
+            num_workers=arguments.dataloader_num_workers,
+            prefetch_factor=arguments.dataloader_prefetch_factor,
+            do_pin_memory=accelerator.device.type == "cuda",
+            shuffle_buffer_size=arguments.shuffle_buffer_size,
+            seed=arguments.seed,
+        )
+
     @property
     def step_size(self) -> int:
-        """Strips of a step, those of all processes together."""
+        """Records of a step, those of all processes together."""
         return self.batch_size * self.num_processes * self.num_accumulated
 
     def loader_options(self) -> dict[str, Any]:
@@ -60,8 +79,8 @@ def start_loader(worker_id: int) -> None:
     threadpool_limits(1, user_api="blas")
 
 
-class TrainingCollator:
-    """Turns rows into a batch with its targets.
+class LabelledStrips:
+    """The inputs of objectives that learn findings of strips.
 
     Args:
         feature_extractor (`SupremeEcgFeatureExtractor`):
@@ -78,15 +97,22 @@ class TrainingCollator:
         """Columns of a corpus that a batch is made from."""
         return list(dict.fromkeys([*self.strips.columns, *self.labels.sources[corpus].columns]))
 
-    def __call__(self, rows: Sequence[dict[str, Any]]) -> TrainingBatch:
-        """Rows with the number of their corpus under `corpus`, which is 0 where it is missing."""
+    def __call__(self, rows: Sequence[dict[str, Any]]) -> dict[str, torch.Tensor]:
+        """`signal`, `lead_mask`, `sample_mask` and `labels (num_rows, num_findings)`, one row per record."""
         targets = self.labels.targets(rows, [row.get("corpus", 0) for row in rows])
-        return TrainingBatch(
-            **self.strips(rows),
-            labels=torch.from_numpy(targets),
-            record_ids=tuple(str(row["record_id"]) for row in rows),
-            positions=torch.arange(len(rows)),
-        )
+        return {**self.strips(rows), "labels": torch.from_numpy(targets)}
+
+
+@dataclass(frozen=True)
+class BatchMaker:
+    """Rows of a loader as a batch, in a worker."""
+
+    collator: RowCollator
+
+    def __call__(self, rows: Sequence[dict[str, Any]]) -> TrainingBatch:
+        """A batch of the rows, in their order."""
+        record_ids = tuple(str(row["record_id"]) for row in rows)
+        return TrainingBatch(self.collator(rows), record_ids, positions=torch.arange(len(rows)))
 
 
 class MixedRecords:
@@ -109,17 +135,16 @@ class MappedSteps:
     """Steps over corpora that give a record by its index.
 
     Args:
-        data (`PretrainingData`):
+        data (`TrainingData`):
             The corpora.
-        feature_extractor (`SupremeEcgFeatureExtractor`):
-            The checkpoint's own.
+        collator (`RowCollator`):
+            What the objective makes of their rows.
         settings (`LoaderSettings`):
             How batches are made.
     """
 
-    def __init__(self, data: PretrainingData, feature_extractor: Any, settings: LoaderSettings) -> None:
-        self.settings = settings
-        self.collator = TrainingCollator(feature_extractor, data.labels)
+    def __init__(self, data: TrainingData, collator: RowCollator, settings: LoaderSettings) -> None:
+        self.settings, self.collator = settings, collator
         self.order = RecordOrder(
             [len(corpus.train) for corpus in data.corpora],
             step_size=settings.step_size,
@@ -128,10 +153,7 @@ class MappedSteps:
             seed=settings.seed,
         )
         self._train = self._mix([corpus.train for corpus in data.corpora])
-        self._validation = self._mix([corpus.validation for corpus in data.corpora])
-        self._validation_keys = [
-            (number, index) for number, corpus in enumerate(data.corpora) for index in range(len(corpus.validation))
-        ]
+        self._validation = [corpus.validation for corpus in data.corpora]
 
     @property
     def steps_per_epoch(self) -> int:
@@ -146,7 +168,7 @@ class MappedSteps:
     @property
     def num_validation_records(self) -> int:
         """Validation records of all corpora."""
-        return len(self._validation_keys)
+        return sum(map(len, self._validation))
 
     def state_dict(self) -> dict[str, Any]:
         """What the order of the records depends on."""
@@ -167,8 +189,16 @@ class MappedSteps:
             yield [place_batch(next(batches), positions) for positions in sampler.positions(step)]
 
     def validation_batches(self) -> Iterator[TrainingBatch]:
-        """Every validation record once; each process has as many batches, perhaps one that counts for nothing."""
-        settings, keys = self.settings, self._validation_keys
+        """Every validation record once."""
+        return self.pass_once(self._validation)
+
+    def pass_once(self, records: Sequence[Any]) -> Iterator[TrainingBatch]:
+        """Every record of a split, given by corpus, once and in order.
+
+        Each process has as many batches, perhaps one that counts for nothing.
+        """
+        settings = self.settings
+        keys = [(corpus, index) for corpus, split in enumerate(records) for index in range(len(split))]
         shares = [
             share[settings.process_index]
             for share in split_step(
@@ -176,7 +206,7 @@ class MappedSteps:
             )
         ]
         sampler = [[keys[place] for place in (share if len(share) else [0])] for share in shares]
-        for batch, share in zip(self._load(self._validation, sampler), shares, strict=True):
+        for batch, share in zip(self._load(self._mix(records), sampler), shares, strict=True):
             yield place_batch(batch, share)
 
     def _mix(self, records: Sequence[Any]) -> MixedRecords:
@@ -192,8 +222,8 @@ class MappedSteps:
 
     def _load(self, records: MixedRecords, sampler: Any) -> Iterator[TrainingBatch]:
         """Batches of the records of a sampler."""
-        options = self.settings.loader_options()
-        return iter(DataLoader(cast(Any, records), batch_sampler=sampler, collate_fn=self.collator, **options))
+        options = {**self.settings.loader_options(), "collate_fn": BatchMaker(self.collator)}
+        return iter(DataLoader(cast(Any, records), batch_sampler=sampler, **options))
 
 
 class StreamedSteps:
@@ -202,17 +232,16 @@ class StreamedSteps:
     Each process reads a stretch of its own: another number of processes gives other steps.
 
     Args:
-        data (`PretrainingData`):
+        data (`TrainingData`):
             One corpus of `RecordShards`.
-        feature_extractor (`SupremeEcgFeatureExtractor`):
-            The checkpoint's own.
+        collator (`RowCollator`):
+            What the objective makes of its rows.
         settings (`LoaderSettings`):
             How batches are made.
     """
 
-    def __init__(self, data: PretrainingData, feature_extractor: Any, settings: LoaderSettings) -> None:
-        self.settings = settings
-        self.collator = TrainingCollator(feature_extractor, data.labels)
+    def __init__(self, data: TrainingData, collator: RowCollator, settings: LoaderSettings) -> None:
+        self.settings, self.collator = settings, collator
         (corpus,) = data.corpora
         self._train = self._stream(corpus.train, settings.batch_size, settings.shuffle_buffer_size)
         self._validation = self._stream(corpus.validation, settings.eval_batch_size, None)
@@ -274,25 +303,24 @@ class StreamedSteps:
 
     def _load(self, stream: RecordStream) -> Iterator[TrainingBatch]:
         """The batches of a stream; workers start anew with every pass: only so do they learn where it begins."""
-        return iter(DataLoader(stream, batch_size=None, collate_fn=self.collator, **self.settings.loader_options()))
+        options = {**self.settings.loader_options(), "collate_fn": BatchMaker(self.collator)}
+        return iter(DataLoader(stream, batch_size=None, **options))
 
 
 def place_batch(batch: TrainingBatch, positions: np.ndarray) -> TrainingBatch:
     """Say where in its step a batch belongs; one without a place of its own counts for nothing.
 
     Example:
-        >>> empty = torch.zeros(1, 1)
-        >>> batch = TrainingBatch(empty, empty, empty, torch.ones(1, 2), ("a",), torch.zeros(1))
-        >>> place_batch(batch, np.array([], dtype=int)).labels
-        tensor([[nan, nan]])
+        >>> batch = TrainingBatch({"labels": torch.ones(1, 2)}, ("a",), torch.zeros(1))
+        >>> place_batch(batch, np.array([], dtype=int)).record_ids
+        ()
     """
     if not len(positions):
-        unknown = torch.full_like(batch.labels, torch.nan)
-        return batch._replace(labels=unknown, record_ids=(), positions=torch.zeros(1, dtype=torch.long))
+        return batch._replace(record_ids=(), positions=torch.zeros(1, dtype=torch.long))
     return batch._replace(positions=torch.from_numpy(positions))
 
 
-def make_steps(data: PretrainingData, feature_extractor: Any, settings: LoaderSettings) -> MappedSteps | StreamedSteps:
-    """Steps over the corpora of a run."""
+def make_steps(data: TrainingData, collator: RowCollator, settings: LoaderSettings) -> MappedSteps | StreamedSteps:
+    """Last stop of a training row: steps of batches over the corpora of a run, streamed if their shards are."""
     is_streamed = isinstance(data.corpora[0].train, RecordShards)
-    return (StreamedSteps if is_streamed else MappedSteps)(data, feature_extractor, settings)
+    return (StreamedSteps if is_streamed else MappedSteps)(data, collator, settings)

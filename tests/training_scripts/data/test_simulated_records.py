@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from datasets_scripts import load_corpus
-from training_scripts.data.endless_records import SimulatedRecords
+from training_scripts.data.simulated_records import SimulatedRecords
 
 
 def test_the_first_pass_is_the_prepared_corpus(tmp_path):

@@ -16,7 +16,7 @@ from torch.utils.data import DataLoader
 from datasets_scripts.collator import StripCollator
 from datasets_scripts.schema import corpus_features
 from modeling_supreme import SupremeEcgFeatureExtractor
-from training_scripts.data.labels import CorpusLabels
+from training_scripts.data.label import CorpusLabels
 from training_scripts.data.streaming import RecordShards, RecordStream, find_shards, load_shards
 from training_scripts.loop import check_order
 

@@ -10,8 +10,8 @@ from torch.utils.data import DataLoader
 from datasets_scripts import load_corpus
 from modeling_supreme import SupremeEcgFeatureExtractor
 from training_scripts.arguments import DataArguments
-from training_scripts.data.batches import LoaderSettings, StreamedSteps, make_steps
-from training_scripts.data.corpora import load_data
+from training_scripts.data.batches import LabelledStrips, LoaderSettings, StreamedSteps, make_steps
+from training_scripts.data.training_data import load_data
 
 
 EXTRACTOR = SupremeEcgFeatureExtractor(sampling_rate=100, num_samples=1000)
@@ -39,10 +39,15 @@ def streamed_data(ptb_xl_dir, tmp_path_factory):
     return load_data(DataArguments([str(folder)], ["hierarchy"], streaming=True, min_positives=1))
 
 
+def make_source(data, settings):
+    """Where the batches of labelled strips come from."""
+    return make_steps(data, LabelledStrips(EXTRACTOR, data.labels), settings)
+
+
 def read_steps(data, num_steps, *, first_step=0, **settings):
     """Batches of some steps."""
     settings = LoaderSettings(**{"batch_size": 4, "eval_batch_size": 4, **settings})
-    return list(islice(make_steps(data, EXTRACTOR, settings).steps(first_step), num_steps))
+    return list(islice(make_source(data, settings).steps(first_step), num_steps))
 
 
 def name_records(steps):
@@ -54,8 +59,8 @@ class TestMapped:
     def test_a_batch_has_strips_targets_and_places(self, data):
         ((batch,),) = read_steps(data, 1)
 
-        assert batch.signal.shape == (4, 12, 1000)
-        assert batch.labels.shape == (4, len(data.findings))
+        assert batch.inputs["signal"].shape == (4, 12, 1000)
+        assert batch.inputs["labels"].shape == (4, len(data.findings))
         assert (len(batch.record_ids), batch.positions.tolist()) == (4, [0, 1, 2, 3])
 
     def test_targets_follow_their_records(self, data):
@@ -65,7 +70,7 @@ class TestMapped:
         found = {
             name: target
             for batch in batches
-            for name, target in zip(batch.record_ids, batch.labels[:, normal].tolist(), strict=True)
+            for name, target in zip(batch.record_ids, batch.inputs["labels"][:, normal].tolist(), strict=True)
         }
 
         # records 1, 11, 10 and 20 are normal; 10 and 20 are of the test fold
@@ -100,10 +105,7 @@ class TestMapped:
         assert step[0].record_ids == ()
 
     def test_validation_has_every_record_once_over_all_processes(self, data):
-        sources = [
-            make_steps(data, EXTRACTOR, LoaderSettings(1, 1, num_processes=3, process_index=index))
-            for index in range(3)
-        ]
+        sources = [make_source(data, LoaderSettings(1, 1, num_processes=3, process_index=index)) for index in range(3)]
 
         ids = [[batch.record_ids for batch in source.validation_batches()] for source in sources]
 
@@ -126,7 +128,7 @@ class TestMixture:
         assert torch.equal(mine[0][0].signal, theirs[0][0].signal)
 
     def test_validation_records_of_all_corpora_come_one_after_the_other(self, mixture):
-        source = make_steps(mixture, EXTRACTOR, LoaderSettings(4, 2))
+        source = make_source(mixture, LoaderSettings(4, 2))
 
         ids = [batch.record_ids for batch in source.validation_batches()]
 
@@ -135,7 +137,7 @@ class TestMixture:
 
 class TestStreamed:
     def test_shards_are_streamed(self, streamed_data):
-        assert isinstance(make_steps(streamed_data, EXTRACTOR, LoaderSettings(4, 4)), StreamedSteps)
+        assert isinstance(make_source(streamed_data, LoaderSettings(4, 4)), StreamedSteps)
 
     @pytest.mark.parametrize("num_workers", [0, 1])
     def test_steps_begin_anywhere_also_with_workers(self, streamed_data, num_workers):
@@ -160,7 +162,7 @@ class TestStreamed:
         assert sorted(chain(*places)) == list(range(8))
 
     def test_validation_can_be_repeated(self, streamed_data):
-        source = make_steps(streamed_data, EXTRACTOR, LoaderSettings(4, 2))
+        source = make_source(streamed_data, LoaderSettings(4, 2))
 
         ids = [[batch.record_ids for batch in source.validation_batches()] for _ in range(2)]
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from training_scripts.arguments import DataArguments
-from training_scripts.data.corpora import MixedLabels, load_data
-from training_scripts.data.labels import CorpusLabels
+from training_scripts.data.label import CorpusLabels, MixedLabels
+from training_scripts.data.training_data import count_labels, load_data
 
 
 @pytest.fixture
@@ -51,7 +51,7 @@ class TestCounts:
     def test_present_and_known_records_of_a_corpus_are_counted(self, ptb_xl_dir):
         data = load_data(DataArguments(["ptb_xl"], ["superclass"], [str(ptb_xl_dir)], min_positives=1))
 
-        num_positive, num_known = data.count_labels()
+        num_positive, num_known = count_labels(data)
 
         # of ten records in a row, folds 1 to 8 hold one normal ECG, infarctions in two, and one without a superclass
         counts = dict(zip(data.findings, num_positive.tolist(), strict=True))
@@ -59,7 +59,7 @@ class TestCounts:
         assert num_known.tolist() == [14] * 5
 
     def test_in_a_mixture_a_corpus_counts_by_its_weight(self, mixture):
-        num_positive, num_known = mixture.count_labels()
+        num_positive, num_known = count_labels(mixture)
 
         # of 32 + 14 records, 70 % count as simulated; both corpora label normal ECGs, one or the other most findings
         assert num_known[mixture.findings.index("normal ecg")] == pytest.approx(46)

@@ -1,4 +1,4 @@
-"""Training targets: 1 present, 0 absent, NaN unknown; held-out findings leave no word and no positive behind."""
+"""Training targets: 1 present, 0 absent, NaN unknown."""
 
 import numpy as np
 import pandas as pd
@@ -7,15 +7,7 @@ from conftest import write_report_labels
 from datasets import Dataset
 
 from datasets_scripts.schema import corpus_features
-from datasets_scripts.terminology.findings import load_terminology, normalize_name
-from training_scripts.data.labels import (
-    CorpusLabels,
-    ReportLabels,
-    hold_out_findings,
-    is_hidden,
-    query_wordings,
-    trainable_findings,
-)
+from training_scripts.data.label import CorpusLabels, ReportLabels
 
 
 UNKNOWN = float("nan")
@@ -219,112 +211,3 @@ class TestReportLabels:
 
         with pytest.raises(ValueError, match=r"labels\.parquet has no column uncertain, negative\. Write it with"):
             ReportLabels.from_parquet(path)
-
-
-class TestHoldingOut:
-    def test_synonyms_and_spellings_name_the_finding(self):
-        assert hold_out_findings(["LBBB", "Atrial-Flutter", "early repolarization"]) == (
-            "left bundle branch block",
-            "atrial flutter",
-            "early repolarization",
-        )
-
-    def test_an_unknown_name_is_an_error(self):
-        with pytest.raises(ValueError, match=r"`--held_out_findings` names 'vapours'.*name or synonym"):
-            hold_out_findings(["early repolarization", "vapours"])
-
-    @pytest.mark.parametrize(
-        ("finding", "hidden"),
-        [
-            ("myocardial infarction", True),
-            ("inferolateral myocardial infarction", True),
-            ("myocardial ischemia", False),
-            ("a finding of its own", False),
-        ],
-    )
-    def test_a_kind_of_a_held_out_finding_is_hidden(self, finding, hidden):
-        assert is_hidden(finding, ["myocardial infarction"]) is hidden
-
-    def test_the_parent_of_a_held_out_finding_is_not_hidden(self):
-        assert not is_hidden("myocardial infarction", ["inferior myocardial infarction"])
-
-
-class TestQueryWordings:
-    def test_the_name_comes_first(self):
-        assert query_wordings("atrial flutter")[0] == "atrial flutter"
-
-    def test_synonyms_description_and_sentences_follow(self):
-        finding = load_terminology()["atrial flutter"]
-
-        wordings = query_wordings("atrial flutter")
-
-        assert {*finding.synonyms, finding.description, "an ECG showing atrial flutter"} <= set(wordings)
-
-    @pytest.mark.parametrize("finding", [finding.name for finding in load_terminology()][:60])
-    def test_no_wording_is_given_twice(self, finding):
-        wordings = query_wordings(finding)
-
-        assert len(wordings) == len(set(wordings))
-
-    def test_a_wording_that_names_a_held_out_finding_is_left_out(self):
-        # "left bundle branch block pattern with a qrs complex under 120 ms" describes the incomplete block
-        description = load_terminology()["incomplete left bundle branch block"].description
-
-        wordings = query_wordings("incomplete left bundle branch block", held_out=["left bundle branch block"])
-
-        assert description in query_wordings("incomplete left bundle branch block")
-        assert description not in wordings
-
-    def test_a_synonym_inside_another_word_hides_nothing(self):
-        # the synonym "MI" of myocardial infarction is not in "minimal"
-        assert query_wordings("low r waves", held_out=["myocardial infarction"]) == query_wordings("low r waves")
-
-    @pytest.mark.parametrize("held_out", ["atrial fibrillation", "left ventricular hypertrophy", "sinus tachycardia"])
-    def test_no_other_finding_is_described_in_the_words_of_a_held_out_one(self, held_out):
-        hidden = load_terminology()[held_out]
-        phrases = [f" {normalize_name(text)} " for text in (hidden.name, *hidden.synonyms)]
-        # names are kept: a finding cannot be asked for without its own
-        others = [other.name for other in load_terminology() if not is_hidden(other.name, [held_out])]
-
-        leaks = [
-            wording
-            for name in others
-            for wording in query_wordings(name, held_out=[held_out])
-            if name not in wording and any(phrase in f" {normalize_name(wording)} " for phrase in phrases)
-        ]
-
-        assert leaks == []
-
-    def test_a_finding_the_terminology_does_not_know_is_asked_for_by_its_name(self):
-        assert query_wordings("vapours") == (
-            "vapours",
-            "an ECG showing vapours",
-            "this ECG shows vapours",
-            "electrocardiogram with vapours",
-        )
-
-
-class TestTrainableFindings:
-    counts = {"early repolarization": 1, "q waves": 2, "sinus rhythm": 3}
-
-    @pytest.mark.parametrize(
-        ("min_positives", "expected"),
-        [
-            (0, ("early repolarization", "q waves", "sinus rhythm")),
-            (1, ("early repolarization", "q waves", "sinus rhythm")),
-            (2, ("q waves", "sinus rhythm")),
-        ],
-    )
-    def test_positive_and_uncertain_records_count(self, min_positives, expected):
-        assert trainable_findings(self.counts, min_positives=min_positives) == expected
-
-    def test_held_out_findings_are_left_out_however_common(self):
-        kept = trainable_findings(self.counts, min_positives=1, held_out=["sinus rhythm"])
-
-        assert kept == ("early repolarization", "q waves")
-
-    def test_nothing_left_is_an_error(self):
-        with pytest.raises(
-            ValueError, match=r"None of 3 findings has 4 positive or uncertain training records\. Lower"
-        ):
-            trainable_findings(self.counts, min_positives=4)

@@ -1,19 +1,20 @@
-"""Training targets: which findings of the terminology each record of a corpus has."""
+"""Third stop of a training row: which findings of the terminology each record of a corpus has."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import numpy as np
 from datasets import Dataset
 
 from datasets_scripts.report_labels import Denials, ReportFindings, Unmentioned, name_findings, read_report_findings
-from datasets_scripts.terminology.findings import load_terminology, normalize_name
+from datasets_scripts.terminology.findings import load_terminology
 from datasets_scripts.terminology.measured_findings import load_measured_findings
+from training_scripts.arguments import DataArguments
 
-
-# Ways in which people ask; training on them keeps scores from collapsing when a query is a sentence.
-QUERY_TEMPLATES = ("{}", "an ECG showing {}", "this ECG shows {}", "electrocardiogram with {}")
+from .choose import CorpusChoice
+from .records import Records
+from .streaming import RecordShards
 
 
 class LabelSource(Protocol):
@@ -153,84 +154,42 @@ class ReportLabels:
         return [self._positions[name] for name in names if name in self._positions]
 
 
-def hold_out_findings(names: Sequence[str]) -> tuple[str, ...]:
-    """Canonical names of findings that are to be hidden from training.
-
-    Raises:
-        ValueError: If the terminology does not know one of them.
-    """
-    terminology = load_terminology()
-    unknown = [name for name in names if terminology.find(name) is None]
-    if unknown:
-        raise ValueError(
-            f"`--held_out_findings` names {unknown[0]!r}, which is not in the terminology."
-            " Use a name or synonym of terminology.csv."
-        )
-    return tuple(finding.name for finding in map(terminology.find, names) if finding is not None)
-
-
-def is_hidden(finding: str, held_out: Collection[str]) -> bool:
-    """Whether a finding is held out, or is a kind of one that is: who has it has the held-out finding too."""
-    terminology = load_terminology()
-    implied = terminology.ancestors(finding) if finding in terminology else ()
-    return not {finding, *implied}.isdisjoint(held_out)
-
-
-def query_wordings(finding: str, *, held_out: Sequence[str] = ()) -> tuple[str, ...]:
-    """All the wordings in which training asks for a finding, its name first.
+class MixedLabels:
+    """Targets over the findings of several corpora; what a corpus does not label is unknown of its records.
 
     Args:
-        finding (`str`):
-            Name of a finding.
-        held_out (`Sequence[str]`):
-            Findings whose names and synonyms no wording may contain.
+        sources (`Sequence[LabelSource]`):
+            Labels of each corpus.
+        findings (`Sequence[str]`):
+            Findings to give targets for.
+    """
+
+    def __init__(self, sources: Sequence[LabelSource], findings: Sequence[str]) -> None:
+        self.sources, self.findings = list(sources), tuple(findings)
+        positions = {finding: position for position, finding in enumerate(self.findings)}
+        self._columns = [[positions[finding] for finding in source.findings] for source in self.sources]
+
+    def targets(self, rows: Sequence[Mapping[str, Any]], corpora: Sequence[int]) -> np.ndarray:
+        """Targets of rows and the corpora they are from, float32 `(num_rows, num_findings)`, NaN where unknown."""
+        targets = np.full((len(rows), len(self.findings)), np.nan, dtype=np.float32)
+        for corpus in sorted(set(corpora)):
+            source = self.sources[corpus]
+            places = [place for place, other in enumerate(corpora) if other == corpus]
+            columns = {name: [rows[place][name] for place in places] for name in source.columns}
+            targets[np.ix_(places, self._columns[corpus])] = source.targets(columns)
+        return targets
+
+
+def label_records(choice: CorpusChoice, train: Records, arguments: DataArguments) -> LabelSource:
+    """Say where the labels of a corpus come from: its reports, where those were read, or the corpus itself.
 
     Returns:
-        `tuple[str, ...]`: The name, its synonyms and description, and the name in sentences.
-
-    Example:
-        >>> query_wordings("atrial flutter")[-1]
-        'electrocardiogram with atrial flutter'
+        `LabelSource`: Gives targets of shape `(num_rows, num_findings)` for rows of any split of the corpus.
     """
-    terminology, measured = load_terminology(), load_measured_findings()
-    wordings = terminology.wordings(finding) if finding in terminology else (finding,)
-    if finding in measured:
-        wordings = (finding, *measured[finding].wordings)
-    hidden = [
-        f" {normalize_name(wording)} "
-        for name in held_out
-        for wording in (terminology[name].name, *terminology[name].synonyms)
-    ]
-    allowed = [
-        wording for wording in wordings[1:] if not any(phrase in f" {normalize_name(wording)} " for phrase in hidden)
-    ]
-    sentences = [template.format(finding) for template in QUERY_TEMPLATES[1:]]
-    return tuple(dict.fromkeys([finding, *allowed, *sentences]))
-
-
-def trainable_findings(
-    counts: Mapping[str, float], *, min_positives: int, held_out: Sequence[str] = ()
-) -> tuple[str, ...]:
-    """Findings with enough positive or uncertain records, held-out ones left out.
-
-    Args:
-        counts (`Mapping[str, float]`):
-            Training records in which each finding is positive or uncertain: reports name some findings, such as
-            ischemia, hardly ever without a hedge.
-        min_positives (`int`):
-            Fewest such records.
-        held_out (`Sequence[str]`):
-            Findings to leave out, with all that are kinds of them.
-
-    Raises:
-        ValueError: If nothing is left to train on.
-    """
-    kept = tuple(
-        finding for finding, count in counts.items() if count >= min_positives and not is_hidden(finding, held_out)
-    )
-    if not kept:
-        raise ValueError(
-            f"None of {len(counts)} findings has {min_positives} positive or uncertain training records."
-            " Lower `--min_positives` or give more records. A corpus without labels needs `--report_labels`."
+    if choice.report_labels:
+        return ReportLabels.from_parquet(
+            choice.report_labels, uncertain_label=arguments.uncertain_label, unmentioned=arguments.unmentioned
         )
-    return kept
+    if isinstance(train, RecordShards):
+        train.check_columns(CorpusLabels.columns)
+    return CorpusLabels.from_dataset(cast(Dataset, train), config_name=choice.config_name)

@@ -1,0 +1,130 @@
+"""What a run trains on: corpora with their weights, the findings they label, and what is held out."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from training_scripts.arguments import DataArguments
+
+from .choose import choose_corpora
+from .filter import drop_held_out, hold_out_findings, trainable_findings
+from .label import LabelSource, MixedLabels, label_records
+from .load import load_splits
+from .records import Records, draw_fraction, iterate_columns
+
+
+class Corpus(NamedTuple):
+    """One of the corpora of a run.
+
+    Attributes:
+        name (`str`):
+            As `--dataset_name` gives it.
+        train, validation (`Records`):
+            Records without those that have a held-out finding.
+        test (`Records`, *optional*):
+            All test records. Nothing in training looks at them.
+        labels (`LabelSource`):
+            Which of the findings that are trained on its records have.
+    """
+
+    name: str
+    train: Records
+    validation: Records
+    test: Records | None
+    labels: LabelSource
+
+
+class TrainingData(NamedTuple):
+    """Records and targets of a run.
+
+    Attributes:
+        corpora (`tuple[Corpus, ...]`):
+            What is mixed.
+        weights (`tuple[float, ...]` of length `num_corpora`, *optional*):
+            Share of each corpus in a batch; by default as many as it has records.
+        findings (`tuple[str, ...]` of length `num_findings`):
+            What any of the corpora labels and has enough positive records of, held-out ones left out.
+        held_out (`tuple[str, ...]`):
+            Findings hidden from training.
+    """
+
+    corpora: tuple[Corpus, ...]
+    weights: tuple[float, ...] | None
+    findings: tuple[str, ...]
+    held_out: tuple[str, ...]
+
+    @property
+    def labels(self) -> MixedLabels:
+        """Targets of records of all corpora."""
+        return MixedLabels([corpus.labels for corpus in self.corpora], self.findings)
+
+
+def load_data(arguments: DataArguments, *, seed: int = 0) -> TrainingData:
+    """Choose the corpora, load and label them, and leave out what training must not see or has too little of.
+
+    Args:
+        arguments (`DataArguments`):
+            What to train on.
+        seed (`int`):
+            Draws the records, if `train_fraction` asks for some of them only.
+
+    Returns:
+        `TrainingData`: `num_corpora` corpora over one list of `num_findings` findings.
+
+    Raises:
+        ValueError: If a corpus has no training records, or no finding has enough of them.
+    """
+    held_out = hold_out_findings(arguments.held_out_findings)
+    choices = choose_corpora(arguments)
+    loaded = [load_splits(choice, arguments) for choice in choices]
+    labels = [label_records(choice, splits.train, arguments) for choice, splits in zip(choices, loaded, strict=True)]
+    keeps_records = arguments.held_out_records == "keep"
+    kept = [
+        drop_held_out(splits, source, held_out, keeps_records=keeps_records)
+        for splits, source in zip(loaded, labels, strict=True)
+    ]
+    totals: dict[str, float] = {}
+    for _, counts in kept:
+        for finding, count in counts.items():
+            totals[finding] = totals.get(finding, 0) + count
+    findings = trainable_findings(totals, min_positives=arguments.min_positives, held_out=held_out)
+    corpora = tuple(
+        Corpus(
+            choice.name,
+            train=draw_fraction(splits.train, arguments.train_fraction, seed=seed),
+            validation=splits.validation,
+            test=splits.test,
+            labels=source.select(findings),
+        )
+        for choice, (splits, _), source in zip(choices, kept, labels, strict=True)
+    )
+    return TrainingData(corpora, tuple(arguments.dataset_weights) or None, findings, held_out)
+
+
+def count_labels(data: TrainingData) -> tuple[np.ndarray, np.ndarray]:
+    """In how many training records each finding is present, and of how many it is known whether it is.
+
+    With weights, a corpus counts as if it had its share of all records; of an endless one the first records stand for
+    all.
+
+    Returns:
+        `tuple` of two `np.ndarray` of shape `(num_findings,)`, float64.
+    """
+    num_positive, num_known = np.zeros((2, len(data.findings)))
+    num_trained = sum(len(corpus.train) for corpus in data.corpora)
+    for number, corpus in enumerate(data.corpora):
+        columns = [data.findings.index(finding) for finding in corpus.labels.findings]
+        num_records, weight = 0, 1.0
+        present, known = np.zeros((2, len(columns)))
+        for rows in iterate_columns(corpus.train, corpus.labels.columns):
+            targets = corpus.labels.targets(rows)
+            present += np.nansum(targets, axis=0)
+            known += (~np.isnan(targets)).sum(axis=0)
+            num_records += len(targets)
+        if data.weights:
+            weight = data.weights[number] / sum(data.weights) * num_trained / num_records
+        num_positive[columns] += weight * present
+        num_known[columns] += weight * known
+    return num_positive, num_known
