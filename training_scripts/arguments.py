@@ -3,7 +3,7 @@
 import types
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, NamedTuple, get_args, get_origin, get_type_hints
+from typing import Any, Literal, NamedTuple, Union, get_args, get_origin, get_type_hints
 
 
 # Schedules of transformers that need no options of their own
@@ -359,7 +359,7 @@ def check_choices(arguments: Any) -> None:
         ValueError: If a field whose type is a `Literal`, or optionally one, has another value.
     """
     for name, hint in get_type_hints(type(arguments)).items():
-        parts = get_args(hint) if get_origin(hint) is types.UnionType else (hint,)
+        parts = get_args(hint) if get_origin(hint) in (Union, types.UnionType) else (hint,)
         choices = [choice for part in parts if get_origin(part) is Literal for choice in get_args(part)]
         value = getattr(arguments, name)
         if choices and value not in choices and not (value is None and type(None) in parts):

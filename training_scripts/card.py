@@ -7,6 +7,10 @@ from typing import Any, NamedTuple
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
 
+# For objectives that have no template of their own
+PLAIN_CARD = Path(__file__).parent / "cards" / "plain.md"
+
+
 class CardStyle(NamedTuple):
     """How a model card presents what was learnt.
 

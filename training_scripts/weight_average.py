@@ -10,7 +10,9 @@ from torch import nn
 class WeightAverage:
     """Keeps an average beside a model and lends it to the model for a while.
 
-    Works on whatever part of a parameter this process holds, so also where a model is sharded.
+    Works on whatever part of a parameter this process holds, so also where a model is sharded. torch's `AveragedModel`
+    copies the whole module, although only 0.48 of the 23.2 million parameters of the demo's model are trained and need
+    an average; and it keeps the same share in every step, where the first steps should soon be forgotten.
 
     Args:
         model (`nn.Module`):

@@ -1,10 +1,13 @@
 """`parse_arguments`: a YAML recipe says the usual, a flag says otherwise, and mistakes in either are named."""
 
 import dataclasses
+from functools import partial
+from typing import get_args, get_type_hints
 
 import pytest
 import yaml
 
+from modeling_supreme import ECG_PRESETS
 from modeling_supreme.command_line import parse_arguments, read_recipe, recipe_to_flags
 from training_scripts.arguments import DataArguments, ModelArguments, ObjectiveArguments, TrainArguments
 
@@ -111,27 +114,6 @@ class TestRecipesAndFlags:
         ]
 
 
-class TestCorpora:
-    def test_what_is_said_of_several_corpora_is_told_apart_by_its_place(self):
-        _, data, *_ = parse_arguments(
-            CLASSES, [*MIXED, "--dataset_config_name", "none", "all", "--on_the_fly", "--data_dir", "d"]
-        )
-
-        simulated, ptb_xl = data.corpora
-        assert (simulated.name, simulated.config_name, simulated.is_on_the_fly) == ("simulated", None, True)
-        assert (ptb_xl.name, ptb_xl.config_name, ptb_xl.is_on_the_fly) == ("ptb_xl", "all", False)
-
-    def test_one_folder_is_for_all_corpora_that_read_files(self):
-        _, data, *_ = parse_arguments(CLASSES, [*MIXED, "--data_dir", "d"])
-
-        assert [corpus.data_dir for corpus in data.corpora] == [None, "d"]
-
-    def test_labels_from_reports_may_be_for_one_of_them(self):
-        _, data, *_ = parse_arguments(CLASSES, [*MIXED, "--report_labels", "none", "labels.parquet"])
-
-        assert [corpus.report_labels for corpus in data.corpora] == [None, "labels.parquet"]
-
-
 class TestMistakesInRecipes:
     def test_a_missing_recipe_is_named(self, tmp_path):
         with pytest.raises(FileNotFoundError, match=r"There is no recipe .*none\.yaml.*in configs/"):
@@ -175,14 +157,9 @@ class TestMistakesInFlags:
             ([*REQUIRED, "--checkpoints_total_limit", "0"], r"`--checkpoints_total_limit` is 0\."),
             ([*REQUIRED, "--logging_steps", "0"], r"`--logging_steps` is 0\."),
             ([*REQUIRED, "--push_to_hub"], r"`--push_to_hub` needs `--hub_model_id owner/name`"),
-            ([*REQUIRED, "--loss_type", "hinge"], r"`--loss_type` is hinge\. Choose one of bce, focal, asymmetric"),
             ([*REQUIRED, "--gain", "0.6"], r"`--gain` is 0\.6\. Choose a number from 0 to 0\.5"),
             ([*REQUIRED, "--noise_mv", "nan"], r"`--noise_mv` is nan\. Choose a number from 0 to 1"),
             ([*REQUIRED, "--ema_decay", "1"], r"`--ema_decay` is 1\.0\. Choose a share between 0 and 1"),
-            (
-                [*REQUIRED, "--report_to", "email"],
-                r"`--report_to` is email\. Choose one of tensorboard, wandb, trackio",
-            ),
             ([*REQUIRED, "--early_stopping_patience", "3"], r"`--early_stopping_patience` .*`--eval_steps`"),
             ([*REQUIRED, "--on_the_fly"], r"`--on_the_fly` simulates records, but `--dataset_name` is ptb_xl"),
             ([*REQUIRED, "--num_records", "9"], r"`--num_records` is for the corpus simulated.*`--max_train_samples`"),
@@ -200,6 +177,25 @@ class TestMistakesInFlags:
     def test_the_flag_and_its_remedy_are_named(self, flags, message):
         with pytest.raises(ValueError, match=message):
             parse_arguments(CLASSES, flags)
+
+    @pytest.mark.parametrize(
+        ("arguments", "choices"),
+        [
+            (partial(ModelArguments, ecg_encoder="vit_huge"), r"`--ecg_encoder` is vit_huge\. Choose one of vit_tiny"),
+            (partial(ModelArguments, text_pooling="max"), r"`--text_pooling` is max\. Choose one of cls, mean"),
+            (partial(DataArguments, ["ptb_xl"], on_error="ignore"), r"`--on_error` is ignore\. .*raise, skip"),
+            (partial(ObjectiveArguments, loss_type="hinge"), r"`--loss_type` is hinge\. .* bce, focal, asymmetric"),
+            (partial(TrainArguments, "o", report_to="email"), r"`--report_to` is email\. .* tensorboard, wandb"),
+            (partial(TrainArguments, "o", lr_scheduler_type="cosin"), r"`--lr_scheduler_type` is cosin\. .*, cosine,"),
+        ],
+        ids=["ecg_encoder", "text_pooling", "on_error", "loss_type", "report_to", "lr_scheduler_type"],
+    )
+    def test_a_word_that_is_no_choice_is_refused(self, arguments, choices):
+        with pytest.raises(ValueError, match=choices):
+            arguments()
+
+    def test_every_preset_of_the_encoder_is_a_choice(self):
+        assert get_args(get_type_hints(ModelArguments)["ecg_encoder"]) == tuple(ECG_PRESETS)
 
     def test_a_flag_that_is_not_spelt_out_is_refused(self):
         with pytest.raises(ValueError, match=r"--learning_rat\b"):

@@ -3,7 +3,7 @@
 import pytest
 from huggingface_hub import ModelCard
 
-from training_scripts.card import describe_corpus, write_model_card
+from training_scripts.card import PLAIN_CARD, CardStyle, describe_corpus, write_model_card
 from training_scripts.objectives.supervised import SupervisedObjective
 
 
@@ -71,6 +71,17 @@ class TestMetadata:
 
         assert card.data.eval_results is None
         assert "| undefined |" in text
+
+
+def test_an_objective_without_a_template_has_a_plain_card(tmp_path):
+    style = CardStyle(PLAIN_CARD, task="regression", tags=("contrast",))
+    settings, results = {**SETTINGS, "objective": "contrast"}, {**RESULTS, "validation_auroc_macro": None}
+
+    card = write_model_card(tmp_path, settings=settings, results=results, style=style)
+
+    assert "| objective | contrast |" in card.text
+    assert "| loss on the validation records | 0.250 |" in card.text
+    assert "contrast" in card.data.tags
 
 
 class TestText:

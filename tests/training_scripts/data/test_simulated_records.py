@@ -55,7 +55,7 @@ def test_records_of_hidden_labels_are_replaced_by_others():
 
 
 def test_hiding_every_label_is_an_error(monkeypatch):
-    monkeypatch.setattr("training_scripts.data.endless_records.MAX_REDRAWS", 2)
+    monkeypatch.setattr("training_scripts.data.simulated_records.MAX_REDRAWS", 2)
     records = SimulatedRecords("train", 8)
     num_labels = len(records.features["labels"].feature.names)
 

@@ -96,12 +96,11 @@ class TestMapped:
 
         assert [[first + second] for (first,), (second,) in zip(*shares, strict=True)] == one
 
-    def test_a_batch_that_only_fills_up_has_no_known_label(self, data):
+    def test_a_batch_that_only_fills_up_names_no_record(self, data):
         # 16 records in steps of 15: one is left, and the second process has none
         (step,) = read_steps(data, 1, first_step=1, batch_size=5, num_processes=3, process_index=2)
 
-        assert step[0].signal.shape[0] == 1
-        assert step[0].labels.isnan().all()
+        assert step[0].inputs["signal"].shape[0] == 1
         assert step[0].record_ids == ()
 
     def test_validation_has_every_record_once_over_all_processes(self, data):
@@ -125,7 +124,7 @@ class TestMixture:
         mine, theirs = (read_steps(mixture, 1, batch_size=2, num_workers=number) for number in (0, 1))
 
         assert name_records(mine) == name_records(theirs)
-        assert torch.equal(mine[0][0].signal, theirs[0][0].signal)
+        assert torch.equal(mine[0][0].inputs["signal"], theirs[0][0].inputs["signal"])
 
     def test_validation_records_of_all_corpora_come_one_after_the_other(self, mixture):
         source = make_source(mixture, LoaderSettings(4, 2))
