@@ -10,8 +10,16 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from datasets_scripts.page import columns, key_figures, section, table, write_document
-from datasets_scripts.prepare.plots import STYLE, encode_png, figure_to_svg
+from datasets_scripts.page import (
+    STYLE,
+    columns,
+    encode_png,
+    figure_to_svg,
+    key_figures,
+    section,
+    table,
+    write_document,
+)
 from datasets_scripts.schema import SAMPLING_RATE
 from modeling_supreme.leads import STANDARD_LEADS
 
