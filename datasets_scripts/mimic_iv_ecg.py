@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
@@ -78,17 +78,17 @@ class MimicRecord(NamedTuple):
 
 @dataclass
 class MimicIvEcgConfig(CorpusConfig):
-    """Options of MIMIC-IV-ECG.
-
-    Attributes:
-        report_labels (`str`, *optional*):
-            Where the labels come from: the output folder of `python -m datasets_scripts.extraction`, or the file
-            `labels.parquet` in it. Without it the labels are all findings of the terminology, all unknown.
-    """
+    """Options of MIMIC-IV-ECG."""
 
     TABLES: ClassVar[tuple[str, ...]] = (RECORDS_FILENAME, MEASUREMENTS_FILENAME)
 
-    report_labels: str | None = None
+    report_labels: str | None = field(
+        default=None,
+        metadata={
+            "help": "Where the labels come from: the output folder of python -m datasets_scripts.extraction, or the"
+            " file labels.parquet in it. Without it the labels are all findings of the terminology, all unknown."
+        },
+    )
 
     def create_config_id(self, config_kwargs: dict, custom_features: Features | None = None) -> str:
         """Name of the cache folder; it changes with the extracted labels and with what a finding implies, too."""

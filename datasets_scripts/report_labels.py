@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, TypeVar, cast
@@ -285,23 +285,17 @@ def _append_labels(rows: Dataset, labels: Dataset, positions: np.ndarray) -> Dat
 
 @dataclass
 class ReportLabelsConfig(CorpusConfig):
-    """Options of a corpus that is labelled by its reports; `data_dir` and the rest are those of the corpus.
+    """Options of a corpus that is labelled by its reports; `data_dir` and the rest are those of the corpus."""
 
-    Attributes:
-        report_labels (`str`, *optional*):
-            Output folder of `python -m datasets_scripts.extraction`, or the file `labels.parquet` in it.
-        corpus_name (`str`, defaults to `"ptb_xl"`):
-            The corpus whose records are labelled, a key of `BUILDERS`.
-        corpus_config_name (`str`, *optional*):
-            Its configuration.
-        unmentioned (`str`, defaults to `"absent"`):
-            What a finding is that a report does not mention: `"absent"` or `"unknown"`.
-    """
-
-    report_labels: str | None = None
-    corpus_name: str = "ptb_xl"
-    corpus_config_name: str | None = None
-    unmentioned: Unmentioned = "absent"
+    report_labels: str | None = field(
+        default=None,
+        metadata={"help": "Output folder of python -m datasets_scripts.extraction, or the file labels.parquet in it."},
+    )
+    corpus_name: str = field(default="ptb_xl", metadata={"help": "The corpus whose records are labelled."})
+    corpus_config_name: str | None = field(default=None, metadata={"help": "Its configuration."})
+    unmentioned: Unmentioned = field(
+        default="absent", metadata={"help": "What a finding is that a report does not mention."}
+    )
 
     def create_config_id(self, config_kwargs: dict, custom_features: Features | None = None) -> str:
         """Name of the cache folder; it changes with the extracted labels and with the corpus."""

@@ -1,7 +1,7 @@
 """The corpus that ships with the package: simulated records with reports and the truth about every condition."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from datasets import (
@@ -45,27 +45,33 @@ DESCRIPTION = (
 
 @dataclass
 class SimulatedConfig(BuilderConfig):
-    """Options of the simulated corpus.
+    """Options of the simulated corpus; `metadata["help"]` of a field explains it, to `prepare` as well."""
 
-    Attributes:
-        num_records (`int`, defaults to 2000):
-            Records of all splits together. The records of a smaller corpus are the first ones of a larger one.
-        seed (`int`, defaults to 0):
-            Another seed gives other patients.
-        report_language (`"en"` or `"de"`, defaults to `"en"`):
-            Language of the reports: as carts print in MIMIC-IV-ECG, or as readers wrote in PTB-XL.
-        report_noise (`float`, defaults to 1.0):
-            How far reports are from the truth: 0 for complete and certain ones, 2 for twice the usual omissions,
-            hedges and false statements.
-        has_annotations (`bool`, defaults to `False`):
-            Whether rows have the column `annotations`: onset, peak and offset of every P, QRS and T.
-    """
-
-    num_records: int = 2000
-    seed: int = 0
-    report_language: Language = "en"
-    report_noise: float = 1.0
-    has_annotations: bool = False
+    num_records: int = field(
+        default=2000,
+        metadata={
+            "help": "Records of all splits together. The records of a smaller corpus are the first ones of a larger"
+            " one."
+        },
+    )
+    seed: int = field(default=0, metadata={"help": "Another seed gives other patients."})
+    report_language: Language = field(
+        default="en",
+        metadata={
+            "help": "Language of the reports: as carts print in MIMIC-IV-ECG (en), or as readers wrote in PTB-XL (de)."
+        },
+    )
+    report_noise: float = field(
+        default=1.0,
+        metadata={
+            "help": "How far reports are from the truth: 0 for complete and certain ones, 2 for twice the usual"
+            " omissions, hedges and false statements."
+        },
+    )
+    has_annotations: bool = field(
+        default=False,
+        metadata={"help": "Give rows the column annotations: onset, peak and offset of every P, QRS and T."},
+    )
 
     @property
     def label_names(self) -> tuple[str, ...]:
