@@ -26,8 +26,8 @@ from datasets.fingerprint import Hasher
 from datasets.utils import logging
 
 from datasets_scripts.extraction.labels import are_parents_added, iterate_labels, labels_file, load_labels_table
-from datasets_scripts.extraction.record_labels import NORMAL, known_ancestors, settle_findings
-from datasets_scripts.terminology.findings import load_terminology
+from datasets_scripts.extraction.record_labels import known_ancestors, settle_findings
+from datasets_scripts.terminology.findings import NORMAL_FINDING, load_terminology
 
 from . import BUILDERS
 from .corpus_builder import CorpusBuilder, CorpusConfig
@@ -126,13 +126,13 @@ class Denials:
         self._abnormal = {
             finding.name
             for finding in terminology
-            if finding.name != NORMAL and any(label.startswith("superclass:") for label in finding.ptb_xl)
+            if finding.name != NORMAL_FINDING and any(label.startswith("superclass:") for label in finding.ptb_xl)
         }
         self._remembered: dict[tuple[tuple[str, ...], bool], frozenset[str]] = {}
 
     def find(self, stated: ReportFindings) -> frozenset[str]:
         """The findings that one report denies."""
-        key = stated.negative, NORMAL in stated.positive
+        key = stated.negative, NORMAL_FINDING in stated.positive
         if key not in self._remembered:
             denied = {*stated.negative, *(self._abnormal if key[1] else ())}
             self._remembered[key] = frozenset(

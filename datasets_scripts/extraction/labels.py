@@ -13,9 +13,10 @@ import pyarrow as pa
 import pyarrow.parquet
 
 from datasets_scripts.extraction.readings.reading import CERTAINTIES
+from datasets_scripts.terminology.findings import NORMAL_FINDING
 
 from .atomic_files import replace_when_complete
-from .record_labels import NORMAL, RecordLabels
+from .record_labels import RecordLabels
 
 
 STATEMENTS_FILE = "statements.jsonl"
@@ -60,8 +61,8 @@ class LabelCounts:
         for certainty, names in zip(CERTAINTIES, stated, strict=True):
             self.findings[certainty].update(names)
         self.overruled.update(labels.overruled)
-        if NORMAL in labels.positive:
-            self.beside_normal.update(name for name in labels.positive if name != NORMAL)
+        if NORMAL_FINDING in labels.positive:
+            self.beside_normal.update(name for name in labels.positive if name != NORMAL_FINDING)
 
     def num_mentioning(self, name: str) -> int:
         """Records in which a finding is positive or uncertain."""

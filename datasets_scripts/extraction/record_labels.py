@@ -4,10 +4,7 @@ from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from datasets_scripts.extraction.readings.reading import CERTAINTIES, Reading
-from datasets_scripts.terminology.findings import load_terminology
-
-
-NORMAL, ABNORMAL = "normal ecg", "abnormal ecg"
+from datasets_scripts.terminology.findings import ABNORMAL_FINDING, NORMAL_FINDING, load_terminology
 
 
 class RecordLabels(NamedTuple):
@@ -97,7 +94,7 @@ def settle_findings(
     present = _close_upward(affirmed, find_ancestors)
     possible = _close_upward(doubted, find_ancestors) - present
     absent = denied - present - possible
-    for verdict, opposite in ((ABNORMAL, NORMAL), (NORMAL, ABNORMAL)):
+    for verdict, opposite in ((ABNORMAL_FINDING, NORMAL_FINDING), (NORMAL_FINDING, ABNORMAL_FINDING)):
         if verdict in present and (opposite in present or opposite in possible):
             present.discard(opposite)
             possible.discard(opposite)

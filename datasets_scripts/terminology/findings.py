@@ -44,6 +44,8 @@ TERRITORIES = {
     "precordial": "",
 }
 INFARCTION_AGES = ("acute", "recent", "old")
+# The verdicts over a whole strip, as reports end with them and as everything that asks "is it normal?" names them.
+NORMAL_FINDING, ABNORMAL_FINDING = "normal ecg", "abnormal ecg"
 
 
 @dataclass(frozen=True)
