@@ -29,8 +29,8 @@ from datasets_scripts.extraction.labels import are_parents_added, iterate_labels
 from datasets_scripts.extraction.record_labels import known_ancestors, settle_findings
 from datasets_scripts.terminology.findings import NORMAL_FINDING, load_terminology
 
-from . import BUILDERS
 from .corpus_builder import CorpusBuilder, CorpusConfig
+from .registry import CORPORA
 
 
 logger = logging.get_logger(__name__)
@@ -291,7 +291,7 @@ class ReportLabelsConfig(CorpusConfig):
         report_labels (`str`, *optional*):
             Output folder of `python -m datasets_scripts.extraction`, or the file `labels.parquet` in it.
         corpus_name (`str`, defaults to `"ptb_xl"`):
-            The corpus whose records are labelled, a key of `BUILDERS`.
+            The corpus whose records are labelled, a key of `CORPORA`.
         corpus_config_name (`str`, *optional*):
             Its configuration.
         unmentioned (`str`, defaults to `"absent"`):
@@ -320,12 +320,12 @@ class ReportLabelsConfig(CorpusConfig):
 
     def make_builder(self) -> DatasetBuilder:
         """The builder of the corpus, with the options that it knows."""
-        if self.corpus_name not in BUILDERS:
+        if self.corpus_name not in CORPORA:
             raise ValueError(
-                f"There is no corpus {self.corpus_name!r} to label. Pass one of {', '.join(BUILDERS)} as"
+                f"There is no corpus {self.corpus_name!r} to label. Pass one of {', '.join(CORPORA)} as"
                 " `corpus_name` (`--corpus_name`)."
             )
-        builder_class = BUILDERS[self.corpus_name]
+        builder_class = CORPORA[self.corpus_name]
         known = {field.name for field in fields(builder_class.BUILDER_CONFIG_CLASS)} - {"name", "version"}
         own = {field.name for field in fields(CorpusConfig)}
         options = {name: getattr(self, name) for name in known & own}

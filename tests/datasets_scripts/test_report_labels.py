@@ -314,9 +314,10 @@ class TestBuilder:
         with pytest.raises(ValueError, match=r"no labels were given\. Pass `report_labels=` \(`--report_labels`\)"):
             load_corpus("report_labels", data_dir=ptb_xl_dir)
 
-    def test_an_unknown_corpus_is_refused(self, own_labels, ptb_xl_dir, tmp_path):
-        with pytest.raises(ValueError, match=r"no corpus 'ptbxl' to label\. Pass one of ptb_xl"):
-            self.load(own_labels, ptb_xl_dir, tmp_path, corpus_name="ptbxl")
+    @pytest.mark.parametrize("name", ["ptbxl", "report_labels"], ids=["mistyped", "itself"])
+    def test_an_unknown_corpus_is_refused(self, own_labels, ptb_xl_dir, tmp_path, name):
+        with pytest.raises(ValueError, match=rf"no corpus '{name}' to label\. Pass one of ptb_xl"):
+            self.load(own_labels, ptb_xl_dir, tmp_path, corpus_name=name)
 
 
 @pytest.fixture(scope="module")
