@@ -5,11 +5,12 @@ inferior myocardial infarction") are composed from the rows that say so in their
 """
 
 import csv
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+
+from modeling_supreme.names import normalize_name
 
 
 TERMINOLOGY_PATH = Path(__file__).with_name("terminology.csv")
@@ -76,17 +77,6 @@ class Finding:
     ptb_xl: tuple[str, ...] = ()
     parents: tuple[str, ...] = ()
     description: str = ""
-
-
-def normalize_name(text: str) -> str:
-    """Fold case, blanks, hyphens, underscores and typographic apostrophes, so that spellings of a name compare equal.
-
-    Example:
-        >>> normalize_name("  Wolff-Parkinson_White   pattern ")
-        'wolff parkinson white pattern'
-    """
-    folded = text.lower().replace("\N{RIGHT SINGLE QUOTATION MARK}", "'")
-    return " ".join(re.sub(r"[-_\s]+", " ", folded).split())
 
 
 class Terminology:

@@ -19,7 +19,8 @@ from transformers import HfArgumentParser
 from datasets_scripts.extraction.readings.reading import CERTAINTIES
 from datasets_scripts.extraction.readings.rules import read_statement
 from datasets_scripts.extraction.readings.statements import statement_key
-from datasets_scripts.terminology.findings import load_terminology, normalize_name
+from datasets_scripts.terminology.findings import load_terminology
+from modeling_supreme.names import normalize_name
 
 
 Certainties = dict[str, str]  # of the entities of one statement, by name
