@@ -21,7 +21,8 @@ from tqdm import tqdm
 from tqdm.contrib.logging import logging_redirect_tqdm
 from transformers import HfArgumentParser
 
-from datasets_scripts.extraction.backends.backend import Backend, BackendArguments, BackendError, make_backend
+from datasets_scripts.extraction.backends.backend import Backend, BackendArguments, BackendError
+from datasets_scripts.extraction.backends.make_backend import make_backend
 from datasets_scripts.extraction.checks.audit import REPORT_FILE, write_audit
 from datasets_scripts.extraction.readings.standardise import StandardisationArguments
 
