@@ -7,7 +7,9 @@ from typing import Any, Protocol
 import numpy as np
 from datasets import Dataset
 
-from datasets_scripts.report_labels import Denials, ReportFindings, Unmentioned, name_findings, read_report_findings
+from datasets_scripts.extraction.labels_file import read_report_findings
+from datasets_scripts.extraction.report_findings import ReportFindings, name_findings
+from datasets_scripts.extraction.unmentioned import Denials, Unmentioned
 from datasets_scripts.terminology.findings import load_terminology, normalize_name
 from datasets_scripts.terminology.measured_findings import load_measured_findings
 

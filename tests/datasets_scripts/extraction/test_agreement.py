@@ -7,15 +7,9 @@ import pytest
 from sklearn.metrics import cohen_kappa_score, precision_score, recall_score
 
 from datasets_scripts.extraction.__main__ import main as extract
-from datasets_scripts.extraction.checks.agreement import (
-    LabelSet,
-    main,
-    measure_agreement,
-    read_corpus,
-    read_extraction,
-    summarize_agreement,
-)
-from datasets_scripts.report_labels import ReportFindings
+from datasets_scripts.extraction.agreement import main, read_corpus, read_extraction
+from datasets_scripts.extraction.checks.label_agreement import LabelSet, measure_agreement, summarize_agreement
+from datasets_scripts.extraction.report_findings import ReportFindings
 
 
 def label_set(**records):

@@ -10,9 +10,9 @@ import pytest
 from datasets_scripts.extraction import extract
 from datasets_scripts.extraction.__main__ import main
 from datasets_scripts.extraction.backends import rules_backend
-from datasets_scripts.extraction.labels import load_labels_table
+from datasets_scripts.extraction.labels_file import load_labels_table
 from datasets_scripts.extraction.readings.reading import Entity, Reading
-from datasets_scripts.extraction.reports import iterate_reports
+from datasets_scripts.extraction.report_tables import iterate_reports
 
 
 MIMIC_TABLE = """subject_id,study_id,report_0,report_1,report_2,report_10

@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from datasets_scripts.extraction.checks.score import load_readings, main, score_statements
+from datasets_scripts.extraction.checks.annotation_score import load_readings, score_statements
+from datasets_scripts.extraction.score import main
 
 
 ANNOTATIONS = [

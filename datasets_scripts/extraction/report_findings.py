@@ -1,4 +1,4 @@
-"""The labels of a record: the findings of all its statements, united and freed of contradictions."""
+"""What a report says as a whole: the findings of all its statements, united and freed of contradictions."""
 
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
@@ -7,8 +7,10 @@ from datasets_scripts.extraction.readings.reading import CERTAINTIES, Reading
 from datasets_scripts.terminology.findings import ABNORMAL_FINDING, NORMAL_FINDING, load_terminology
 
 
-class RecordLabels(NamedTuple):
-    """Names of the findings of one record, in alphabetical order; no name stands under two certainties.
+class ReportFindings(NamedTuple):
+    """What the report of one record says: names of findings, in alphabetical order, none under two certainties.
+
+    Closed upward: who has a finding has all that it is a kind of.
 
     Attributes:
         positive (`tuple[str, ...]`):
@@ -23,8 +25,8 @@ class RecordLabels(NamedTuple):
 
     positive: tuple[str, ...]
     uncertain: tuple[str, ...]
-    negative: tuple[str, ...]
-    overruled: tuple[str, ...]
+    negative: tuple[str, ...] = ()
+    overruled: tuple[str, ...] = ()
 
 
 def known_ancestors(name: str) -> tuple[str, ...]:
@@ -35,7 +37,7 @@ def known_ancestors(name: str) -> tuple[str, ...]:
 
 def join_readings(
     readings: Iterable[Reading], *, find_ancestors: Callable[[str], Iterable[str]] = known_ancestors
-) -> RecordLabels:
+) -> ReportFindings:
     """Unite the findings of the statements of one record.
 
     - Positive beats uncertain beats negative, whatever the order of the statements.
@@ -53,10 +55,10 @@ def join_readings(
             Gives the ancestors of a finding; one that gives none leaves the findings as they are stated.
 
     Returns:
-        `RecordLabels`: The findings by certainty.
+        `ReportFindings`: The findings by certainty.
 
     Example:
-        >>> from .rules import read_statement
+        >>> from datasets_scripts.extraction.readings.rules import read_statement
         >>> join_readings(map(read_statement, ["Inferior infarct", "Cannot rule out anterior infarct"])).positive
         ('inferior myocardial infarction', 'myocardial infarction')
     """
@@ -73,7 +75,7 @@ def settle_findings(
     negative: Iterable[str],
     *,
     find_ancestors: Callable[[str], Iterable[str]] = known_ancestors,
-) -> RecordLabels:
+) -> ReportFindings:
     """Free the findings of a report from contradictions as `join_readings` says; settled ones stay as they are.
 
     Args:
@@ -87,7 +89,7 @@ def settle_findings(
             Gives the ancestors of a finding.
 
     Returns:
-        `RecordLabels`: The findings by certainty.
+        `ReportFindings`: The findings by certainty.
     """
     affirmed, doubted, denied = set(positive), set(uncertain), set(negative)
     overruled = (affirmed & (doubted | denied)) | (doubted & denied)
@@ -100,7 +102,7 @@ def settle_findings(
             possible.discard(opposite)
             absent.add(opposite)
             overruled.add(opposite)
-    return RecordLabels(*(tuple(sorted(names)) for names in (present, possible, absent, overruled)))
+    return ReportFindings(*(tuple(sorted(names)) for names in (present, possible, absent, overruled)))
 
 
 def _close_upward(names: Iterable[str], find_ancestors: Callable[[str], Iterable[str]]) -> set[str]:
@@ -109,3 +111,8 @@ def _close_upward(names: Iterable[str], find_ancestors: Callable[[str], Iterable
     for name in tuple(closed):
         closed.update(find_ancestors(name))
     return closed
+
+
+def name_findings(reports: Iterable[ReportFindings]) -> tuple[str, ...]:
+    """Names, in alphabetical order, of the findings that are positive or uncertain in any report."""
+    return tuple(sorted({name for stated in set(reports) for names in stated[:2] for name in names}))
