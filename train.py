@@ -47,7 +47,7 @@ from accelerate.utils import DistributedType, ProjectConfiguration, set_seed
 from huggingface_hub import HfApi
 from transformers import AutoModel, AutoProcessor, AutoTokenizer, get_scheduler
 
-from datasets_scripts.terminology.composed_rules import rules_for_checkpoint
+from datasets_scripts.terminology.rule_table import rules_for_checkpoint
 from modeling_supreme import SupremeEcgConfig, SupremeEcgFeatureExtractor, SupremeModel, SupremeProcessor
 from modeling_supreme.command_line import parse_arguments
 from modeling_supreme.losses import OBJECTIVES, MultilabelObjective, weigh_positives

@@ -21,13 +21,13 @@ from tqdm import tqdm
 from tqdm.contrib.logging import logging_redirect_tqdm
 from transformers import HfArgumentParser
 
-from datasets_scripts.extraction.backends.backend import Backend, BackendArguments, BackendError, make_backend
+from datasets_scripts.extraction.backends.backend import Backend, BackendArguments, BackendError
+from datasets_scripts.extraction.backends.make_backend import make_backend
 from datasets_scripts.extraction.checks.audit import REPORT_FILE, write_audit
 from datasets_scripts.extraction.readings.standardise import StandardisationArguments
 
-from .extract import Extraction, LabelArguments, Records, count_statements, extract_labels
-from .labels import STATEMENTS_FILE
-from .reports import iterate_reports
+from .extract import STATEMENTS_FILE, Extraction, LabelArguments, Records, count_statements, extract_labels
+from .report_tables import iterate_reports
 
 
 logger = logging.getLogger("datasets_scripts.extraction")

@@ -9,10 +9,10 @@ import pytest
 
 from datasets_scripts.extraction import extract
 from datasets_scripts.extraction.__main__ import main
-from datasets_scripts.extraction.backends import backend as backends
-from datasets_scripts.extraction.labels import load_labels_table
+from datasets_scripts.extraction.backends import rules_backend
+from datasets_scripts.extraction.labels_file import load_labels_table
 from datasets_scripts.extraction.readings.reading import Entity, Reading
-from datasets_scripts.extraction.reports import iterate_reports
+from datasets_scripts.extraction.report_tables import iterate_reports
 
 
 MIMIC_TABLE = """subject_id,study_id,report_0,report_1,report_2,report_10
@@ -196,7 +196,9 @@ def test_no_text_of_a_report_is_logged_at_any_level(mimic_table, tmp_path, caplo
 def test_no_text_of_a_report_is_logged_when_a_run_fails(tmp_path, caplog, capfd, monkeypatch, flags):
     statements = ["Sinus rhythm zyzzyva", None]
     reports = write_csv(tmp_path / "table.csv", record_id=[1, 2], report_0=statements, report_1=statements[::-1])
-    monkeypatch.setattr(backends, "read_statement", lambda text: Reading((Entity(text, "positive", "", ""),), True))
+    monkeypatch.setattr(
+        rules_backend, "read_statement", lambda text: Reading((Entity(text, "positive", "", ""),), True)
+    )
 
     log = log_of_run(caplog, capfd, reports, tmp_path / "out", *flags)
 

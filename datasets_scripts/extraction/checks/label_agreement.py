@@ -1,37 +1,25 @@
-"""How far two label sets agree, finding by finding: two extractions, or an extraction and the codes of a corpus.
-
-    python -m datasets_scripts.extraction.agreement labels_llm labels_rules
-    python -m datasets_scripts.extraction.agreement labels --dataset_name ptb_xl --dataset_config_name all --data_dir D
+"""How far two label sets agree, finding by finding: figures, a table for a terminal, and a page.
 
 The second label set is taken for the truth: `sensitivity` is the share of its records that the first one finds too,
-`ppv` the share of the first one's records that are right. Findings are closed upward on both sides. With
-`--output_dir` the table is also written as `agreement.csv` and `agreement.html`.
+`ppv` the share of the first one's records that are right. Findings are closed upward on both sides.
 """
 
-import logging
 import math
-import sys
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, cast
+from typing import Literal, NamedTuple
 
 import pandas as pd
-from datasets import DatasetDict
 from sklearn.metrics import cohen_kappa_score
-from transformers import HfArgumentParser
 
-from datasets_scripts import load_corpus
 from datasets_scripts.extraction.atomic_files import replace_when_complete
-from datasets_scripts.extraction.record_labels import known_ancestors
+from datasets_scripts.extraction.report_findings import ReportFindings
 from datasets_scripts.page import key_figures, section, table, write_document
-from datasets_scripts.report_labels import ReportFindings, name_findings, read_report_findings
-from datasets_scripts.terminology.findings import load_terminology
 
 
-logger = logging.getLogger("datasets_scripts.extraction")
-
+# What an uncertain finding counts as; "excluded" leaves its record out of the comparison of that finding.
+UncertainCounts = Literal["present", "absent", "excluded"]
 COLUMNS = ("finding", "num_records", "num_first", "num_second", "num_both", "kappa", "sensitivity", "ppv")
 HEADER = ("finding", "records", "first", "second", "both", "kappa", "sensitivity", "PPV")
 
@@ -53,85 +41,8 @@ class LabelSet(NamedTuple):
     is_complete: bool
 
 
-@dataclass
-class AgreementArguments:
-    """Flags of the command."""
-
-    labels: list[Path] = field(metadata={"help": "One or two label sets: output folders of the extraction."})
-    dataset_name: str | None = field(
-        default=None, metadata={"help": "Corpus whose own labels are compared, in place of a second label set."}
-    )
-    dataset_config_name: str | None = field(default=None, metadata={"help": "Labels of the corpus, such as all."})
-    data_dir: str | None = field(default=None, metadata={"help": "Folder with the official files of the corpus."})
-    on_error: Literal["raise", "skip"] = field(
-        default="raise", metadata={"help": "What to do with a record of the corpus that cannot be read."}
-    )
-    uncertain: Literal["present", "absent", "excluded"] = field(
-        default="present",
-        metadata={"help": "What an uncertain finding counts as; excluded leaves its record out of that finding."},
-    )
-    min_positives: int = field(
-        default=1, metadata={"help": "Findings with fewer positive records in either label set are not listed."}
-    )
-    output_dir: Path | None = field(default=None, metadata={"help": "Folder for agreement.csv and agreement.html."})
-
-    def __post_init__(self) -> None:
-        num_sets = len(self.labels) + (self.dataset_name is not None)
-        if num_sets != 2:
-            raise ValueError(
-                f"Two label sets are compared, not {num_sets}. Give two output folders of the extraction, or one and"
-                " `--dataset_name`."
-            )
-
-
-def read_extraction(path: Path) -> LabelSet:
-    """The labels that the extraction wrote.
-
-    Raises:
-        FileNotFoundError: If there are none.
-        ValueError: If they are not what the extraction writes.
-    """
-    records = read_report_findings(path)
-    return LabelSet(records, frozenset(name_findings(records.values())), is_complete=True)
-
-
-def read_corpus(
-    name: str, *, config_name: str | None = None, data_dir: str | None = None, on_error: str = "raise"
-) -> LabelSet:
-    """The labels that a corpus was published with, as findings; labels whose finding is the same are united.
-
-    Args:
-        name (`str`):
-            As for `load_corpus`.
-        config_name (`str`, *optional*):
-            Which labels the rows carry.
-        data_dir (`str`, *optional*):
-            Folder with the official files.
-        on_error (`str`):
-            `"raise"` or `"skip"` records that cannot be read.
-
-    Raises:
-        ValueError: If the terminology does not know a label.
-    """
-    corpus = cast(DatasetDict, load_corpus(name, config_name, data_dir=data_dir, on_error=on_error))
-    splits = [rows.select_columns(["record_id", "labels", "label_mask"]) for rows in corpus.values()]
-    terminology = load_terminology()
-    labels = splits[0].features["labels"].feature.names
-    findings = [terminology.find_label(label, config_name=config_name).name for label in labels]
-    kinds = [frozenset((finding, *known_ancestors(finding))) for finding in findings]
-    records = {row["record_id"]: _findings_of(row, kinds) for rows in splits for row in cast(Iterable[dict], rows)}
-    return LabelSet(records, frozenset().union(*kinds), is_complete=False)
-
-
-def _findings_of(row: Mapping[str, Any], kinds: Sequence[frozenset[str]]) -> ReportFindings:
-    """What the labels of a row say: the positive findings, and those that an unknown label might add."""
-    positive = frozenset().union(*(kinds[label] for label in row["labels"]))
-    unknown = frozenset().union(*(names for names, known in zip(kinds, row["label_mask"], strict=True) if not known))
-    return ReportFindings(tuple(sorted(positive)), tuple(sorted(unknown - positive)))
-
-
 def measure_agreement(
-    first: LabelSet, second: LabelSet, *, uncertain: str = "present", min_positives: int = 1
+    first: LabelSet, second: LabelSet, *, uncertain: UncertainCounts = "present", min_positives: int = 1
 ) -> pd.DataFrame:
     """Compare two label sets on the records that both have.
 
@@ -183,12 +94,12 @@ def measure_agreement(
     return found.sort_values(["num_second", "num_first", "finding"], ascending=[False, False, True], ignore_index=True)
 
 
-def _is_ignored(labels: LabelSet, uncertain: str) -> bool:
+def _is_ignored(labels: LabelSet, uncertain: UncertainCounts) -> bool:
     """Whether what is uncertain in a label set is not compared."""
     return uncertain == "excluded" or not labels.is_complete
 
 
-def _counted(labels: LabelSet, said: ReportFindings, uncertain: str) -> Iterable[str]:
+def _counted(labels: LabelSet, said: ReportFindings, uncertain: UncertainCounts) -> Iterable[str]:
     """Uncertain findings that count as present."""
     return said.uncertain if uncertain == "present" and labels.is_complete else ()
 
@@ -276,26 +187,3 @@ def write_agreement(agreement: pd.DataFrame, output_dir: Path, *, names: tuple[s
     parts = ["<header><h1>Agreement of two label sets</h1></header>", key_figures(figures)]
     with replace_when_complete(output_dir / "agreement.html") as path:
         write_document(path, title="Agreement", parts=[*parts, section("Findings", content, note=note)])
-
-
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Compare, and show the table on standard output."""
-    logging.basicConfig(format="%(message)s")
-    parser = HfArgumentParser(AgreementArguments)  # type: ignore[arg-type]
-    given = list(sys.argv[1:] if arguments is None else arguments)
-    given = ["--labels", *given] if given and not given[0].startswith("-") else given  # folders may come first
-    try:
-        (flags,) = parser.parse_args_into_dataclasses(args=given)
-        sets = [read_extraction(path) for path in flags.labels]
-        names = [str(path) for path in flags.labels]
-        if flags.dataset_name:
-            own = {"config_name": flags.dataset_config_name, "data_dir": flags.data_dir, "on_error": flags.on_error}
-            sets.append(read_corpus(flags.dataset_name, **own))
-            names.append(" ".join(filter(None, ("labels of", flags.dataset_name, flags.dataset_config_name))))
-        agreement = measure_agreement(*sets, uncertain=flags.uncertain, min_positives=flags.min_positives)
-    except (FileNotFoundError, ValueError) as error:
-        logger.error("%s", error)
-        sys.exit(2)
-    sys.stdout.write(format_agreement(agreement))
-    if flags.output_dir:
-        write_agreement(agreement, flags.output_dir, names=(names[0], names[1]))

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from datasets_scripts.extraction.backends.validation import MAX_ENTITIES, AnswerRefused, parse_answer
+from datasets_scripts.extraction.backends.answers import MAX_ENTITIES, AnswerRefused, parse_answer
 
 
 STATEMENT = "Possible LVH with PVCs"

@@ -1,39 +1,19 @@
-"""Score the reading of statements on annotated ones: F1 of the entities and accuracy of their certainty.
-
-    python -m datasets_scripts.extraction.score annotated_examples.jsonl
-    python -m datasets_scripts.extraction.score annotated_examples.jsonl --readings labels/statements.jsonl
-
-Each line of the file holds a `statement`, the `entities` that a person found in it, and the `group` of the statement.
-Without `--readings` the rules read the statements; with it, what any backend read is scored.
-"""
+"""How well statements were read, compared with what a person found in them: F1 of entities, accuracy of certainty."""
 
 import json
-import sys
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-
-from transformers import HfArgumentParser
 
 from datasets_scripts.extraction.readings.reading import CERTAINTIES
 from datasets_scripts.extraction.readings.rules import read_statement
 from datasets_scripts.extraction.readings.statements import statement_key
-from datasets_scripts.terminology.findings import load_terminology, normalize_name
+from datasets_scripts.terminology.findings import load_terminology
+from modeling_supreme.names import normalize_name
 
 
 Certainties = dict[str, str]  # of the entities of one statement, by name
-
-
-@dataclass
-class ScoreArguments:
-    """Flags of the command."""
-
-    annotations: Path = field(metadata={"help": "JSONL file of annotated statements."})
-    readings: Path | None = field(
-        default=None, metadata={"help": "statements.jsonl of an extraction, scored instead of the rules."}
-    )
-    show_errors: bool = field(default=False, metadata={"help": "Also list the statements that were read differently."})
 
 
 @dataclass
@@ -161,20 +141,3 @@ def name_canonically(entities: Iterable[Mapping[str, str]]) -> Certainties:
         finding = terminology.find(entity["entity"])
         named[finding.name if finding else normalize_name(entity["entity"])] = entity["certainty"]
     return named
-
-
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Write the scores of a file to standard output, as JSON."""
-    (flags,) = HfArgumentParser(ScoreArguments).parse_args_into_dataclasses(args=_positional(arguments))  # type: ignore[arg-type]
-    read = load_readings(flags.readings) if flags.readings else None
-    with flags.annotations.open(encoding="utf-8") as file:
-        scores = score_statements(map(json.loads, file), read)
-    if not flags.show_errors:
-        scores["errors"] = len(scores["errors"])
-    sys.stdout.write(json.dumps(scores, indent=2, ensure_ascii=False) + "\n")
-
-
-def _positional(arguments: Sequence[str] | None) -> list[str]:
-    """Let the file be named without its flag."""
-    given = list(sys.argv[1:] if arguments is None else arguments)
-    return ["--annotations", *given] if given and not given[0].startswith("-") else given

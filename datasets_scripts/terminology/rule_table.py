@@ -1,10 +1,9 @@
-"""The rules by which conditions are composed of measured findings: the table, checked, and as checkpoints carry it.
+"""The table of rules by which conditions are composed of measured findings, checked, and as checkpoints carry it.
 
 `composed_rules.csv` has one row per alternative: the condition, the findings that make it up ("not " before those that
-must be absent), and the textbook or guideline that says so.
+must be absent), and the textbook or guideline that says so. `modeling_supreme.composed_rules` evaluates them.
 """
 
-import csv
 from collections.abc import Collection
 from functools import lru_cache
 from pathlib import Path
@@ -12,7 +11,8 @@ from typing import Any
 
 from modeling_supreme.composed_rules import ABSENT
 
-from .findings import LIST_SEPARATOR, load_terminology
+from .findings import load_terminology
+from .tables import LIST_SEPARATOR, read_table
 
 
 RULES_PATH = Path(__file__).with_name("composed_rules.csv")
@@ -30,18 +30,17 @@ def load_composed_rules() -> tuple[dict[str, Any], ...]:
     """
     terminology = load_terminology()
     rules: dict[str, dict[str, Any]] = {}
-    with RULES_PATH.open(encoding="utf-8", newline="") as file:
-        for number, row in enumerate(csv.DictReader(file), start=2):
-            findings = row["findings"].split(LIST_SEPARATOR)
-            named = [row["condition"], *(text.removeprefix(ABSENT) for text in findings)]
-            unknown = [name for name in named if name not in terminology]
-            if unknown or not row["source"]:
-                problem = f"the unknown finding {unknown[0]!r}" if unknown else "no source"
-                raise ValueError(f"{RULES_PATH.name}, line {number}, has {problem}. Correct the line.")
-            finding = terminology[row["condition"]]
-            names = [name for name in (*finding.synonyms, finding.scp_code) if name]
-            rule = rules.setdefault(finding.name, {"condition": finding.name, "names": names, "alternatives": []})
-            rule["alternatives"].append({"findings": findings, "source": row["source"]})
+    for number, row in enumerate(read_table(RULES_PATH), start=2):
+        findings = row["findings"].split(LIST_SEPARATOR)
+        named = [row["condition"], *(text.removeprefix(ABSENT) for text in findings)]
+        unknown = [name for name in named if name not in terminology]
+        if unknown or not row["source"]:
+            problem = f"the unknown finding {unknown[0]!r}" if unknown else "no source"
+            raise ValueError(f"{RULES_PATH.name}, line {number}, has {problem}. Correct the line.")
+        finding = terminology[row["condition"]]
+        names = [name for name in (*finding.synonyms, finding.scp_code) if name]
+        rule = rules.setdefault(finding.name, {"condition": finding.name, "names": names, "alternatives": []})
+        rule["alternatives"].append({"findings": findings, "source": row["source"]})
     return tuple(rules.values())
 
 

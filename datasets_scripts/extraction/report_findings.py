@@ -1,17 +1,16 @@
-"""The labels of a record: the findings of all its statements, united and freed of contradictions."""
+"""What a report says as a whole: the findings of all its statements, united and freed of contradictions."""
 
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from datasets_scripts.extraction.readings.reading import CERTAINTIES, Reading
-from datasets_scripts.terminology.findings import load_terminology
+from datasets_scripts.terminology.findings import ABNORMAL_FINDING, NORMAL_FINDING, load_terminology
 
 
-NORMAL, ABNORMAL = "normal ecg", "abnormal ecg"
+class ReportFindings(NamedTuple):
+    """What the report of one record says: names of findings, in alphabetical order, none under two certainties.
 
-
-class RecordLabels(NamedTuple):
-    """Names of the findings of one record, in alphabetical order; no name stands under two certainties.
+    Closed upward: who has a finding has all that it is a kind of.
 
     Attributes:
         positive (`tuple[str, ...]`):
@@ -26,8 +25,8 @@ class RecordLabels(NamedTuple):
 
     positive: tuple[str, ...]
     uncertain: tuple[str, ...]
-    negative: tuple[str, ...]
-    overruled: tuple[str, ...]
+    negative: tuple[str, ...] = ()
+    overruled: tuple[str, ...] = ()
 
 
 def known_ancestors(name: str) -> tuple[str, ...]:
@@ -38,7 +37,7 @@ def known_ancestors(name: str) -> tuple[str, ...]:
 
 def join_readings(
     readings: Iterable[Reading], *, find_ancestors: Callable[[str], Iterable[str]] = known_ancestors
-) -> RecordLabels:
+) -> ReportFindings:
     """Unite the findings of the statements of one record.
 
     - Positive beats uncertain beats negative, whatever the order of the statements.
@@ -56,10 +55,10 @@ def join_readings(
             Gives the ancestors of a finding; one that gives none leaves the findings as they are stated.
 
     Returns:
-        `RecordLabels`: The findings by certainty.
+        `ReportFindings`: The findings by certainty.
 
     Example:
-        >>> from .rules import read_statement
+        >>> from datasets_scripts.extraction.readings.rules import read_statement
         >>> join_readings(map(read_statement, ["Inferior infarct", "Cannot rule out anterior infarct"])).positive
         ('inferior myocardial infarction', 'myocardial infarction')
     """
@@ -76,7 +75,7 @@ def settle_findings(
     negative: Iterable[str],
     *,
     find_ancestors: Callable[[str], Iterable[str]] = known_ancestors,
-) -> RecordLabels:
+) -> ReportFindings:
     """Free the findings of a report from contradictions as `join_readings` says; settled ones stay as they are.
 
     Args:
@@ -90,20 +89,20 @@ def settle_findings(
             Gives the ancestors of a finding.
 
     Returns:
-        `RecordLabels`: The findings by certainty.
+        `ReportFindings`: The findings by certainty.
     """
     affirmed, doubted, denied = set(positive), set(uncertain), set(negative)
     overruled = (affirmed & (doubted | denied)) | (doubted & denied)
     present = _close_upward(affirmed, find_ancestors)
     possible = _close_upward(doubted, find_ancestors) - present
     absent = denied - present - possible
-    for verdict, opposite in ((ABNORMAL, NORMAL), (NORMAL, ABNORMAL)):
+    for verdict, opposite in ((ABNORMAL_FINDING, NORMAL_FINDING), (NORMAL_FINDING, ABNORMAL_FINDING)):
         if verdict in present and (opposite in present or opposite in possible):
             present.discard(opposite)
             possible.discard(opposite)
             absent.add(opposite)
             overruled.add(opposite)
-    return RecordLabels(*(tuple(sorted(names)) for names in (present, possible, absent, overruled)))
+    return ReportFindings(*(tuple(sorted(names)) for names in (present, possible, absent, overruled)))
 
 
 def _close_upward(names: Iterable[str], find_ancestors: Callable[[str], Iterable[str]]) -> set[str]:
@@ -112,3 +111,8 @@ def _close_upward(names: Iterable[str], find_ancestors: Callable[[str], Iterable
     for name in tuple(closed):
         closed.update(find_ancestors(name))
     return closed
+
+
+def name_findings(reports: Iterable[ReportFindings]) -> tuple[str, ...]:
+    """Names, in alphabetical order, of the findings that are positive or uncertain in any report."""
+    return tuple(sorted({name for stated in set(reports) for names in stated[:2] for name in names}))

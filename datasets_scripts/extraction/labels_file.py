@@ -1,5 +1,6 @@
 """`labels.parquet`: one row per record with its findings, written and read without holding a corpus in memory."""
 
+import logging
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,18 +14,20 @@ import pyarrow as pa
 import pyarrow.parquet
 
 from datasets_scripts.extraction.readings.reading import CERTAINTIES
+from datasets_scripts.terminology.findings import NORMAL_FINDING
 
 from .atomic_files import replace_when_complete
-from .record_labels import NORMAL, RecordLabels
+from .report_findings import ReportFindings, known_ancestors, name_findings, settle_findings
 
 
-STATEMENTS_FILE = "statements.jsonl"
+logger = logging.getLogger(__name__)
+
 LABELS_FILE = "labels.parquet"
-FINDINGS_FILE = "findings.csv"
 LABELS_SCHEMA = pa.schema(
     [("record_id", pa.string()), *((certainty, pa.list_(pa.string())) for certainty in CERTAINTIES)]
 )
-PARENTS_KEY = b"parents"  # says in the file whether ancestors were added to the findings as stated
+# Says in the file whether ancestors were added to the findings as stated. A file that does not say is closed upward.
+PARENTS_KEY, PARENTS_ADDED, PARENTS_NOT_ADDED = b"parents", b"added", b"not added"
 RECORDS_PER_ROW_GROUP = 50_000
 REPORTS_REMEMBERED = 50_000  # machine reports repeat: most records have the statements of an earlier one
 
@@ -52,7 +55,7 @@ class LabelCounts:
     overruled: Counter = field(default_factory=Counter)
     beside_normal: Counter = field(default_factory=Counter)
 
-    def add(self, labels: RecordLabels) -> None:
+    def add(self, labels: ReportFindings) -> None:
         """Count one record."""
         self.num_records += 1
         stated = labels[: len(CERTAINTIES)]
@@ -60,8 +63,8 @@ class LabelCounts:
         for certainty, names in zip(CERTAINTIES, stated, strict=True):
             self.findings[certainty].update(names)
         self.overruled.update(labels.overruled)
-        if NORMAL in labels.positive:
-            self.beside_normal.update(name for name in labels.positive if name != NORMAL)
+        if NORMAL_FINDING in labels.positive:
+            self.beside_normal.update(name for name in labels.positive if name != NORMAL_FINDING)
 
     def num_mentioning(self, name: str) -> int:
         """Records in which a finding is positive or uncertain."""
@@ -78,7 +81,7 @@ def write_labels(
     records: Iterable[tuple[str, Sequence[str]]],
     path: Path,
     *,
-    label: Callable[[tuple[str, ...]], RecordLabels],
+    label: Callable[[tuple[str, ...]], ReportFindings],
     parents_added: bool = True,
 ) -> LabelCounts:
     """Write the labels of records, a row group at a time; memory does not grow with their number.
@@ -97,7 +100,7 @@ def write_labels(
         `LabelCounts`: What was counted on the way.
     """
     label, counts, remaining = lru_cache(maxsize=REPORTS_REMEMBERED)(label), LabelCounts(), iter(records)
-    schema = LABELS_SCHEMA.with_metadata({PARENTS_KEY: b"added" if parents_added else b"not added"})
+    schema = LABELS_SCHEMA.with_metadata({PARENTS_KEY: PARENTS_ADDED if parents_added else PARENTS_NOT_ADDED})
     with pyarrow.parquet.ParquetWriter(path, schema) as writer:
         while chunk := list(islice(remaining, RECORDS_PER_ROW_GROUP)):
             rows = [label(tuple(statements)) for _, statements in chunk]
@@ -140,7 +143,7 @@ def _filter_lists(column: pa.ListArray, kept: Collection[str]) -> pa.Array:
     )
 
 
-def labels_file(path: str | Path) -> Path:
+def find_labels_file(path: str | Path) -> Path:
     """Path of the labels that the extraction wrote.
 
     Args:
@@ -173,7 +176,7 @@ def load_labels_table(path: str | Path) -> pa.Table:
         FileNotFoundError: If the extraction has not written there.
         ValueError: If the file is no Parquet file or lacks a column.
     """
-    file = labels_file(path)
+    file = find_labels_file(path)
     try:
         table = pyarrow.parquet.read_table(file)
     except pa.ArrowInvalid as error:
@@ -188,13 +191,68 @@ def load_labels_table(path: str | Path) -> pa.Table:
     return table.select(LABELS_SCHEMA.names)
 
 
-def are_parents_added(table: pa.Table) -> bool | None:
-    """Whether the findings of a table of labels are closed upward; `None` if the file does not say."""
-    noted = (table.schema.metadata or {}).get(PARENTS_KEY)
-    return None if noted is None else noted == b"added"
+def read_report_findings(path: str | Path) -> dict[str, ReportFindings]:
+    """Findings by record id; equal reports share one entry, so that a corpus of a million records fits in memory.
+
+    Args:
+        path (`str` or `Path`):
+            Output folder of `python -m datasets_scripts.extraction`, or the file `labels.parquet` in it. Findings are
+            closed upward here too, unless the extraction was told not to (`--no_add_parents`).
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If it is not what the extraction writes.
+    """
+    table = load_labels_table(path)
+    is_left_as_stated = (table.schema.metadata or {}).get(PARENTS_KEY) == PARENTS_NOT_ADDED
+    find_ancestors = (lambda name: ()) if is_left_as_stated else known_ancestors
+    shared: dict[tuple[tuple[str, ...], ...], ReportFindings] = {}
+    records = {}
+    for record_id, stated in _iterate_labels(table):
+        if stated not in shared:
+            shared[stated] = settle_findings(*stated, find_ancestors=find_ancestors)
+        records[record_id] = shared[stated]
+    return records
 
 
-def iterate_labels(table: pa.Table) -> Iterator[tuple[str, tuple[tuple[str, ...], ...]]]:
+def read_finding_names(path: str | Path) -> tuple[str, ...]:
+    """Names, in alphabetical order, of the findings that are positive or uncertain in any record, closed upward.
+
+    Args:
+        path (`str` or `Path`):
+            Output folder of `python -m datasets_scripts.extraction`, or the file `labels.parquet` in it.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If it is not what the extraction writes, or no record has a finding.
+    """
+    records = read_report_findings(path)
+    names = name_findings(records.values())
+    if not names:
+        raise ValueError(
+            f"{path} holds no finding for any of {len(records)} records. Give the extraction the column of reports."
+        )
+    return names
+
+
+def report_missing(num_missing: int, num_records: int) -> None:
+    """Tell how many records of a corpus have no extracted labels.
+
+    Raises:
+        ValueError: If no record has any.
+    """
+    if num_missing and num_missing == num_records:
+        raise ValueError(
+            f"None of {num_records} records of the corpus is in the report labels. Extract labels from the reports of"
+            " this corpus: `python -m datasets_scripts.extraction --reports`."
+        )
+    if num_missing:
+        logger.warning(
+            "%d of %d records have no report labels: all labels are unknown there.", num_missing, num_records
+        )
+
+
+def _iterate_labels(table: pa.Table) -> Iterator[tuple[str, tuple[tuple[str, ...], ...]]]:
     """Records of a table of labels, each with its positive, uncertain and negative findings."""
     for batch in table.to_batches(max_chunksize=RECORDS_PER_ROW_GROUP):
         columns = [batch.column(certainty).to_pylist() for certainty in CERTAINTIES]

@@ -1,10 +1,10 @@
-"""Labels of a record: one certainty per finding, the strongest one; who has a finding has all that it is a kind of."""
+"""What a report says: one certainty per finding, the strongest one; who has a finding has all it is a kind of."""
 
 import pytest
 
 from datasets_scripts.extraction.readings.reading import Entity, Reading
 from datasets_scripts.extraction.readings.rules import read_statement
-from datasets_scripts.extraction.record_labels import join_readings
+from datasets_scripts.extraction.report_findings import join_readings
 
 
 INFERIOR, INFARCTION = "inferior myocardial infarction", "myocardial infarction"

@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 from datasets import Dataset, DatasetDict
 
-from datasets_scripts.extraction import reports
-from datasets_scripts.extraction.reports import iterate_reports
+from datasets_scripts.extraction import report_tables
+from datasets_scripts.extraction.report_tables import iterate_reports
 
 
 @pytest.fixture
@@ -53,7 +53,7 @@ def test_numbers_of_records_in_parquet_become_text(tmp_path):
 
 
 def test_a_batch_that_is_full_goes_on_in_the_next(tmp_path, monkeypatch):
-    monkeypatch.setattr(reports, "ROWS_PER_BATCH", 2)
+    monkeypatch.setattr(report_tables, "ROWS_PER_BATCH", 2)
     path = tmp_path / "reports.parquet"
     frame = pd.DataFrame({"record_id": list("abc"), "report_0": ["x", None, "y"], "report_1": ["y", "x", " "]})
     frame.to_parquet(path)
