@@ -10,25 +10,32 @@ from datasets import (
     Features,
     GeneratorBasedBuilder,
     List,
-    Split,
     SplitGenerator,
     Value,
     Version,
 )
 from datasets.fingerprint import Hasher
 
-from datasets_scripts.simulator.priors import RECORDS_PER_PATIENT
-from datasets_scripts.simulator.reports import Language, ReportStyle
-from datasets_scripts.simulator.truth.conditions import condition_names
 from datasets_scripts.terminology.findings import load_terminology
 
 from .schema import NUM_SAMPLES, SAMPLING_RATE, corpus_features, to_microvolts
-from .simulator import CONDITIONS, SIMULATOR_VERSION, SimulatedRecord, SimulatorSettings, label_names, simulate_record
+from .simulator import (
+    CONDITIONS,
+    FOLDS_OF_SPLIT,
+    PATIENTS_PER_FOLD_CYCLE,
+    RECORDS_PER_PATIENT,
+    SIMULATOR_VERSION,
+    Language,
+    ReportStyle,
+    SimulatedRecord,
+    SimulatorSettings,
+    condition_names,
+    fold_of,
+    label_names,
+    simulate_record,
+)
 
 
-# Of ten patients in a row eight are for training, one for validation and one for testing.
-PATIENTS_PER_FOLD_CYCLE = 10
-FOLD_OF_SPLIT = {Split.TRAIN: range(8), Split.VALIDATION: range(8, 9), Split.TEST: range(9, 10)}
 ANNOTATION_FEATURES = {
     "sample": Value("int32"),
     "symbol": Value("string"),
@@ -131,10 +138,10 @@ class Simulated(GeneratorBasedBuilder):
             )
         return [
             SplitGenerator(
-                name=str(split),
+                name=split,
                 gen_kwargs={"record_indices": [index for index in range(num_records) if fold_of(index) in folds]},
             )
-            for split, folds in FOLD_OF_SPLIT.items()
+            for split, folds in FOLDS_OF_SPLIT.items()
         ]
 
     def _generate_examples(self, record_indices: list[int]) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -145,11 +152,6 @@ class Simulated(GeneratorBasedBuilder):
             if self.config.has_annotations:
                 row["annotations"] = [annotation._asdict() for annotation in record.annotations]
             yield row["record_id"], row
-
-
-def fold_of(record_index: int) -> int:
-    """Number from 0 to 9 that all records of a patient share."""
-    return record_index // RECORDS_PER_PATIENT % PATIENTS_PER_FOLD_CYCLE
 
 
 def make_row(record_index: int, *, seed: int) -> dict[str, Any]:

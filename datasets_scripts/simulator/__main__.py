@@ -14,18 +14,22 @@ import logging
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import cast
 
+from datasets import Dataset, DatasetDict, concatenate_datasets
+
+from datasets_scripts import load_corpus
 from datasets_scripts.schema import SAMPLING_RATE
 from datasets_scripts.simulator.export.export_mimic_iv_ecg import export_mimic_iv_ecg
 from datasets_scripts.simulator.export.export_ptb_xl import export_ptb_xl
-from datasets_scripts.simulator.realism.realism import PAGE_FILENAME, compare_with_ptb_xl
-from datasets_scripts.simulator.truth.conditions import CONDITIONS, condition_names
+from datasets_scripts.simulator.realism.comparison import PAGE_FILENAME, compare_with_real
+from datasets_scripts.simulator.truth.catalogue import CONDITIONS, condition_names
 from datasets_scripts.terminology.measured_findings import load_measured_findings
 from modeling_supreme.leads import STANDARD_LEADS
 from modeling_supreme.plotting import plot_strip
 
-from .record import SimulatedRecord, SimulatorSettings, simulate_record
-from .reports import JOINING_WORDS, ReportStyle
+from .report_writer import JOINING_WORDS, ReportStyle
+from .simulated_record import SimulatedRecord, SimulatorSettings, simulate_record
 
 
 EXPORTS = {"ptb_xl": export_ptb_xl, "mimic_iv_ecg": export_mimic_iv_ecg}
@@ -188,11 +192,17 @@ def export(options: argparse.Namespace) -> None:
     logger.info(f"{len(paths)} records written to {options.output_dir} in the layout of {options.layout}.")
 
 
+def load_real_rows(data_dir: Path, num_records: int) -> Dataset:
+    """The first records of PTB-XL, of all splits together."""
+    corpus = cast(DatasetDict, load_corpus("ptb_xl", "all", data_dir=data_dir))
+    rows = concatenate_datasets([cast(Dataset, part) for part in corpus.values()])
+    return rows.select(range(min(num_records, len(rows))))
+
+
 def compare(options: argparse.Namespace) -> None:
     """Write the realism page."""
-    figures = compare_with_ptb_xl(
-        options.data_dir, options.output_dir, seed=options.seed, num_records=options.num_records
-    )
+    rows = load_real_rows(options.data_dir, options.num_records)
+    figures = compare_with_real(rows, options.output_dir, seed=options.seed)
     for name, test in figures["two_sample_auroc"].items():
         logger.info(
             f"AUROC of telling simulated from real by {name}: {test['auroc']}, 95 % interval {test['auroc_ci95']}"

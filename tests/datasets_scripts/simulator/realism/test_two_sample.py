@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
+from sklearn.metrics import roc_auc_score
 
-from datasets_scripts.simulator.realism.two_sample import compare_samples, separate_by_each
+from datasets_scripts.simulator.realism.two_sample import auroc_interval, compare_samples, separate_by_each
 
 
 IS_SIMULATED = np.repeat([False, True], 150)
@@ -45,6 +46,18 @@ def test_too_few_patients_give_no_figure():
     test = compare_samples(draw_features(0)[chosen], IS_SIMULATED[chosen], PATIENTS[chosen], is_linear=True)
 
     assert test == {"auroc": None, "auroc_ci95": None}
+
+
+def test_the_interval_is_that_of_scikit_learns_auroc_in_draws_of_patients():
+    rng = np.random.default_rng(3)
+    scores = IS_SIMULATED + rng.normal(size=300).round(1)  # with ties
+    patients = np.arange(300) // 3
+    draws = np.random.default_rng(5).multinomial(100, np.full(100, 0.01), size=1000)[:, patients]
+    expected = [roc_auc_score(IS_SIMULATED, scores, sample_weight=weights) for weights in draws]
+
+    interval = auroc_interval(scores, IS_SIMULATED, patients, seed=5)
+
+    assert interval == pytest.approx(np.quantile(expected, [0.025, 0.975]), abs=1e-6)
 
 
 def test_each_feature_has_its_own_figure():

@@ -4,11 +4,7 @@ import numpy as np
 import pytest
 
 from datasets_scripts.simulator import CONDITIONS, SimulatorSettings, condition_names, label_names, simulate_record
-from datasets_scripts.simulator.heart.criteria import axis_deg, extremes_of, hypertrophy_ratio
-from datasets_scripts.simulator.heart.kernels import bell
-from datasets_scripts.simulator.patient.body import limb_lead_matrix, precordial_bump, rotation_matrix
-from datasets_scripts.simulator.patient.patient import draw_patient
-from datasets_scripts.simulator.recording.noise import draw_noise
+from datasets_scripts.simulator.patient.individual import draw_patient
 from datasets_scripts.terminology.findings import load_terminology
 from modeling_supreme.leads import STANDARD_LEADS
 
@@ -68,12 +64,6 @@ def test_goldbergers_leads_follow_from_two_limb_leads_within_one_microvolt(recor
     expected = first[0] * microvolts[ROW[first[1]]] + second[0] * microvolts[ROW[second[1]]]
 
     assert np.abs(microvolts[ROW[lead]] - expected).max() <= 1
-
-
-def test_the_augmented_leads_add_up_to_zero():
-    augmented = limb_lead_matrix()[[ROW["aVR"], ROW["aVL"], ROW["aVF"]]]
-
-    assert np.abs(augmented.sum(axis=0)).max() == 0
 
 
 @pytest.mark.parametrize("condition", condition_names())
@@ -149,28 +139,6 @@ def test_many_records_have_several_diagnoses(records):
     assert np.mean(np.array(counts) >= 3) > 0.25
 
 
-def test_records_of_a_patient_share_age_sex_and_id(records):
-    by_patient = {record.patient_id: (record.age, record.sex) for record in records}
-
-    assert len(by_patient) == 100
-    assert all(by_patient[record.patient_id] == (record.age, record.sex) for record in records)
-
-
-def test_age_and_sex_look_like_a_hospital(records):
-    ages = [record.age for record in records]
-
-    assert 18 <= min(ages) <= max(ages) <= 95
-    assert 50 < np.mean(ages) < 68
-    assert {record.sex for record in records} == {"male", "female"}
-
-
-def test_the_diseased_are_older_than_the_healthy(records):
-    healthy = [record.age for record in records if record.diagnosis.is_healthy]
-    diseased = [record.age for record in records if not record.diagnosis.is_healthy]
-
-    assert np.mean(diseased) > np.mean(healthy) + 8
-
-
 def test_without_noise_the_line_between_beats_is_flat():
     strip = simulate_record(3, seed=2, condition="complete av block", settings=CLEAN).strip
 
@@ -182,53 +150,3 @@ def test_noise_leaves_labels_alone():
 
     assert (quiet.labels, quiet.annotations) == (loud.labels, loud.annotations)
     assert not np.array_equal(quiet.strip, loud.strip)
-
-
-def test_noise_scales():
-    rngs = (np.random.default_rng(3) for _ in range(2))
-
-    half, whole = (draw_noise(rng, 5000, scale) for rng, scale in zip(rngs, (0.5, 1.0), strict=True))
-
-    np.testing.assert_allclose(whole, 2 * half, rtol=1e-5)
-
-
-def test_a_precordial_bump_is_highest_under_its_electrode():
-    weights = precordial_bump(3.0, 1.0)
-
-    assert weights[:2].tolist() == [0.0, 0.0]
-    assert weights[4] == 1.0
-    assert weights[3] == pytest.approx(np.exp(-0.5))
-
-
-def test_a_quarter_turn_in_the_frontal_plane_moves_left_to_down():
-    turned = rotation_matrix(np.pi / 2, 0.0, 0.0) @ [1.0, 0.0, 0.0]
-
-    np.testing.assert_allclose(turned, [0.0, 1.0, 0.0], atol=1e-12)
-
-
-def test_a_bell_has_a_width_on_each_side():
-    heights = bell(np.array([-10.0, 0.0, 20.0]), 0.0, 10.0, 20.0)
-
-    np.testing.assert_allclose(heights, [np.exp(-0.5), 1.0, np.exp(-0.5)])
-
-
-def test_the_axis_of_equal_i_and_avf_is_45_degrees():
-    # aVF = II - I / 2; in the frontal plane aVF has to be scaled by 2 / sqrt(3).
-    lead_ii = 0.5 + np.sqrt(3) / 2
-
-    assert axis_deg(1.0, lead_ii) == pytest.approx(45)
-
-
-def test_the_sokolow_lyon_sum_counts_s_in_v1_and_r_in_v5():
-    qrs = np.zeros((12, 2))
-    qrs[ROW["V1"], 0], qrs[ROW["V5"], 1] = -1.5, 2.0
-
-    assert hypertrophy_ratio(extremes_of(qrs), "male") == pytest.approx(1.0)
-
-
-def test_the_cornell_limit_depends_on_sex():
-    qrs = np.zeros((12, 2))
-    qrs[ROW["V3"], 0], qrs[ROW["aVL"], 1] = -1.4, 1.4
-
-    assert hypertrophy_ratio(extremes_of(qrs), "female") == pytest.approx(1.4)
-    assert hypertrophy_ratio(extremes_of(qrs), "male") == pytest.approx(1.0)

@@ -1,17 +1,13 @@
 """Simulated records in the layouts of PTB-XL and MIMIC-IV-ECG: our own builders read them back as they were."""
 
 import numpy as np
-import pandas as pd
 import pytest
 import wfdb
 
 from datasets_scripts import load_corpus
 from datasets_scripts.schema import to_microvolts
 from datasets_scripts.simulator import simulate_record
-from datasets_scripts.simulator.export.export_mimic_iv_ecg import export_mimic_iv_ecg, machine_figures
 from datasets_scripts.simulator.export.export_ptb_xl import export_ptb_xl, scp_codes_of
-from datasets_scripts.simulator.export.wfdb_export import write_annotations
-from datasets_scripts.simulator.truth.annotations import Annotation
 from datasets_scripts.terminology.findings import load_terminology
 
 
@@ -23,13 +19,6 @@ RECORDS = {str(index): simulate_record(index, seed=2) for index in range(NUM_REC
 def ptb_xl(tmp_path_factory):
     folder = tmp_path_factory.mktemp("ptb-xl")
     export_ptb_xl(folder, NUM_RECORDS, seed=2, has_annotations=True)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def mimic_iv_ecg(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("mimic-iv-ecg")
-    export_mimic_iv_ecg(folder, NUM_RECORDS, seed=2)
     return folder
 
 
@@ -101,22 +90,6 @@ def test_annotations_lie_beside_the_recording(ptb_xl):
     assert sorted(zip(read.sample.tolist(), read.symbol, strict=True)) == sorted(expected)
 
 
-def test_annotations_keep_waves_and_rhythm_notes(tmp_path):
-    marks = [Annotation(0, "+", 1, "(AFIB"), Annotation(100, "(", 0), Annotation(120, "p", 0), Annotation(150, ")", 0)]
-
-    write_annotations(tmp_path / "r1", marks, sampling_rate=500)
-
-    read = wfdb.rdann(str(tmp_path / "r1"), "atr")
-    assert read.aux_note[0].rstrip("\x00") == "(AFIB"
-    assert read.num.tolist() == [1, 0, 0, 0]
-
-
-def test_a_recording_without_annotations_gets_no_file(tmp_path):
-    write_annotations(tmp_path / "r1", [], sampling_rate=500)
-
-    assert not list(tmp_path.iterdir())
-
-
 def test_scp_codes_are_those_of_the_most_precise_conditions():
     conditions = frozenset(
         {
@@ -128,41 +101,3 @@ def test_scp_codes_are_those_of_the_most_precise_conditions():
     )
 
     assert scp_codes_of(conditions) == {"ASMI": 100.0, "SR": 0.0}
-
-
-def test_mimic_samples_are_those_of_the_records_in_steps_of_5_microvolts(mimic_iv_ecg, tmp_path):
-    rows = rows_of("mimic_iv_ecg", mimic_iv_ecg, tmp_path)
-
-    assert len(rows) == NUM_RECORDS
-    expected = [to_microvolts(RECORDS[str(int(row["record_id"]) - 40_000_000)].strip) for row in rows]
-    np.testing.assert_allclose([row["signal"] for row in rows], expected, atol=2.5)
-
-
-def test_mimic_stores_avf_before_avl(mimic_iv_ecg):
-    header = wfdb.rdheader(str(mimic_iv_ecg / "files/p1000/p10000000/s40000000/40000000"))
-
-    assert header.sig_name[3:6] == ["aVR", "aVF", "aVL"]
-
-
-def test_mimic_rows_hold_the_statements_and_the_machine_figures(mimic_iv_ecg, tmp_path):
-    row = next(row for row in rows_of("mimic_iv_ecg", mimic_iv_ecg, tmp_path) if row["record_id"] == "40000000")
-
-    assert list(row["statements"]) == list(RECORDS["0"].report)
-    assert row["qrs_end"] - row["qrs_onset"] == pytest.approx(RECORDS["0"].measurements["qrs_ms"], abs=2)
-    assert row["rr_interval"] == pytest.approx(60_000 / RECORDS["0"].measurements["rate_per_min"], abs=2)
-    assert row["qrs_axis"] == pytest.approx(RECORDS["0"].axis_deg, abs=1)
-
-
-def test_a_cart_measures_no_p_wave_in_atrial_fibrillation():
-    figures = machine_figures(simulate_record(0, seed=1, condition="atrial fibrillation"))
-
-    assert {figures[name] for name in ("p_onset", "p_end", "p_axis")} == {29999}
-    assert figures["qrs_onset"] < figures["qrs_end"] < figures["t_end"]
-
-
-def test_mimic_tables_have_the_official_columns(mimic_iv_ecg):
-    measurements = pd.read_csv(mimic_iv_ecg / "machine_measurements.csv")
-    records = pd.read_csv(mimic_iv_ecg / "record_list.csv")
-
-    assert list(records) == ["subject_id", "study_id", "file_name", "ecg_time", "path"]
-    assert {"cart_id", "bandwidth", "filtering", "report_0", "report_17", "t_axis"} <= set(measurements)

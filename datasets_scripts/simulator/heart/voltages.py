@@ -1,29 +1,20 @@
-"""Textbook criteria, measured on the noiseless dominant beat, so that a label says what the strip shows.
+"""Axis and voltages of a QRS complex: what a heart is drawn to show and what its label says are measured alike.
 
-Limits: Thygesen et al. 2018, Circulation 138:e618, Table 2 (ST elevation); Hancock et al. 2009, J Am Coll Cardiol
-53:992 (voltage).
+Limits of voltage: Hancock et al. 2009, J Am Coll Cardiol 53:992.
 """
 
 import math
-from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
 
+from datasets_scripts.simulator.patient.body import ROW
 from datasets_scripts.terminology.measured_findings import load_measured_findings
-from modeling_supreme.leads import STANDARD_LEADS
 
 
-# Our choice, a usual point of measurement: Thygesen et al. measure at the J point, where a notch or slur counts too.
-ST_POINT_AFTER_J_MS = 60.0
-FAST_ST_POINT_AFTER_J_MS = 30.0  # above 120 per minute T begins too early for the usual point
-FAST_RR_S = 0.5
-ST_ELEVATION_MV = 0.1
-ST_ELEVATION_V2_V3_MV = {"female": 0.15, "male": 0.2, "male under 40": 0.25}
 SOKOLOW_LYON_MV = load_measured_findings()["sokolow-lyon sum above 3.5 mV"].above  # S in V1 + R in V5 or V6
 CORNELL_MV = {"male": 2.8, "female": 2.0}  # R in aVL + S in V3
 
-ROW = {lead: row for row, lead in enumerate(STANDARD_LEADS)}
 LIMB_ROWS, CHEST_ROWS = slice(0, ROW["V1"]), slice(ROW["V1"], None)
 
 
@@ -80,18 +71,3 @@ def hypertrophy_ratio(qrs: Extremes, sex: str) -> float:
     """
     sokolow_lyon, cornell = voltage_sums_mv(qrs)
     return max(sokolow_lyon / SOKOLOW_LYON_MV, cornell / CORNELL_MV[sex])
-
-
-@lru_cache(maxsize=3)
-def st_elevation_limits_mv(sex: str, *, is_under_40: bool) -> np.ndarray:
-    """What counts as ST elevation in each lead, in millivolts; shape `(12,)`."""
-    limits = np.full(len(STANDARD_LEADS), ST_ELEVATION_MV)
-    group = "male under 40" if is_under_40 and sex == "male" else sex
-    limits[[ROW["V2"], ROW["V3"]]] = ST_ELEVATION_V2_V3_MV[group]
-    limits.setflags(write=False)
-    return limits
-
-
-def extreme_of_wave(wave: np.ndarray) -> np.ndarray:
-    """The most negative or most positive voltage of each lead, whichever is larger; shape `(12,)`."""
-    return wave[np.arange(len(wave)), np.abs(wave).argmax(axis=1)]

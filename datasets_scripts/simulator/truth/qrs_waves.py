@@ -1,8 +1,8 @@
-"""Measurements of the waves of one noiseless beat in the twelve standard leads."""
+"""Q, R, S and R' of one noiseless beat in the twelve standard leads."""
 
 import numpy as np
 
-from datasets_scripts.simulator.heart import criteria
+from datasets_scripts.simulator.patient.body import ROW
 from modeling_supreme.leads import STANDARD_LEADS
 
 
@@ -69,5 +69,5 @@ def q_excess(q_mv: np.ndarray, q_ms: np.ndarray, r_mv: np.ndarray) -> np.ndarray
         1.5
     """
     excess = np.minimum(q_mv / np.maximum(Q_SHARE_OF_R * r_mv, Q_MV), q_ms / Q_LIMITS_MS)
-    excess[criteria.ROW["aVR"]] = 0.0  # looks at the cavity: always negative
+    excess[ROW["aVR"]] = 0.0  # looks at the cavity: always negative
     return excess

@@ -1,27 +1,20 @@
 """Reports in the wording of ECG carts: short statements in a fixed order, then a verdict.
 
-Every wording is a row of `report_templates.csv`: the condition it is written for, what it says, and the text. Wordings
-are those of carts of several makers (machine statements of MIMIC-IV-ECG, Gow et al. 2023, PhysioNet) and of the German
-reports of PTB-XL (Wagner et al. 2020). What separates a report from the truth is in `ReportStyle`.
+What separates a report from the truth is in `ReportStyle`; the wordings are those of `report_templates`.
 """
 
-import csv
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields, replace
-from functools import lru_cache
-from pathlib import Path
-from typing import Literal, NamedTuple
 
 import numpy as np
 
-from datasets_scripts.terminology.findings import INFARCTION_AGES, LIST_SEPARATOR, TERRITORIES, load_terminology
+from datasets_scripts.terminology.findings import INFARCTION_AGES, TERRITORIES, load_terminology
+
+from .report_templates import Language, Template, ranks_of_conditions, templates_by_condition, templates_by_place
 
 
-TEMPLATES_PATH = Path(__file__).with_name("report_templates.csv")
-UNCERTAIN_MARK = "?"  # after a name in the column `says`
 MAX_STATEMENTS = 8
 INFARCTION = "myocardial infarction"
-Language = Literal["en", "de"]
 
 # How statements are laid out: findings of the rhythm joined to it by "with", listed below it, or stated by themselves.
 LAYOUTS = ("joined", "joined", "listed", "separate", "separate")
@@ -50,9 +43,6 @@ UNREMARKABLE = frozenset(
     {"sinus rhythm", "sinus bradycardia", "sinus tachycardia", "sinus arrhythmia", "early repolarization"}
 )
 UNUSUAL_RATES = frozenset({"sinus bradycardia", "sinus tachycardia"})
-# Walls that reports name; the others are groups of leads.
-REPORTED_TERRITORIES = tuple(name for name in TERRITORIES if name not in ("limb", "precordial", "extensive"))
-GERMAN_STEMS = {"high lateral": "hochlateral"}  # all others are as in English
 # What carts seldom state beside a diagnosis that explains it.
 EXPLAINED_BY = {
     "q waves": ("myocardial infarction", "septal hypertrophy"),
@@ -74,7 +64,7 @@ WALL_FINDINGS = {
     "st depression in two {wall} leads": ("st depression", "st depression"),
     "t inversion in two {wall} leads": ("t wave inversion", "t wave inversion"),
 }
-WALLS = {
+WALLS_OF_TERRITORY = {
     "inferior": ("inferior",),
     "lateral": ("lateral",),
     "anterior": ("anterior",),
@@ -121,88 +111,6 @@ class ReportStyle:
         return replace(self, **{name: min(factor * getattr(self, name), 1.0) for name in names})
 
 
-class Template(NamedTuple):
-    """One wording.
-
-    Attributes:
-        place (`str`):
-            Where it stands: `rhythm`, `added` to the rhythm, `statement`, `remark`, or one of the verdicts.
-        condition (`str`):
-            When it is written.
-        says (`tuple[tuple[str, bool], ...]`):
-            Findings that it states, each with whether it is certain.
-        text (`str`):
-            The wording.
-        names (`frozenset[str]`):
-            The findings of `says`.
-        is_hedged (`bool`):
-            Whether it leaves any of them open.
-    """
-
-    place: str
-    condition: str
-    says: tuple[tuple[str, bool], ...]
-    text: str
-    names: frozenset[str]
-    is_hedged: bool
-
-
-@lru_cache(maxsize=2)
-def load_templates(language: Language) -> tuple[Template, ...]:
-    """All wordings of a language, those with a territory filled in for each that the terminology knows."""
-    with TEMPLATES_PATH.open(encoding="utf-8", newline="") as file:
-        rows = [row for row in csv.DictReader(file) if row["language"] == language]
-    terminology = load_terminology()
-    templates = []
-    for row in rows:
-        territories = REPORTED_TERRITORIES if "{" in row["text"] else ("",)
-        filled = [_fill_template(row, territory) for territory in territories]
-        templates += [template for template in filled if all(name in terminology for name in template.names)]
-    return tuple(templates)
-
-
-def _fill_template(row: Mapping[str, str], territory: str) -> Template:
-    """A row of the table for one territory."""
-    places = {"territory": territory, "Territory": territory.capitalize(), "TERRITORY": territory.upper()}
-    condition = row["condition"].format(**places)
-    worded = {**places, "territory": GERMAN_STEMS.get(territory, territory) if row["language"] == "de" else territory}
-    names = [name for name in (row["says"] or row["condition"]).format(**places).split(LIST_SEPARATOR) if name]
-    says = tuple((name.rstrip(UNCERTAIN_MARK), not name.endswith(UNCERTAIN_MARK)) for name in names)
-    return Template(
-        place=row["place"],
-        condition=condition,
-        says=says,
-        text=row["text"].format(**worded),
-        names=frozenset(name for name, _ in says),
-        is_hedged=not all(is_certain for _, is_certain in says),
-    )
-
-
-@lru_cache(maxsize=2)
-def _templates_by_condition(language: Language) -> dict[str, list[Template]]:
-    """Wordings of findings by condition, in the order in which a report lists them."""
-    by_condition: dict[str, list[Template]] = {}
-    for template in load_templates(language):
-        if template.place in ("rhythm", "added", "statement"):
-            by_condition.setdefault(template.condition, []).append(template)
-    return by_condition
-
-
-@lru_cache(maxsize=2)
-def _templates_by_place(language: Language) -> dict[str, list[Template]]:
-    """Wordings by where they stand."""
-    by_place: dict[str, list[Template]] = {}
-    for template in load_templates(language):
-        by_place.setdefault(template.place, []).append(template)
-    return by_place
-
-
-@lru_cache(maxsize=2)
-def _ranks(language: Language) -> dict[str, int]:
-    """Place of each condition in the order of a report."""
-    return {condition: rank for rank, condition in enumerate(_templates_by_condition(language))}
-
-
 def locate_findings(conditions: frozenset[str], findings: frozenset[str]) -> set[str]:
     """Conditions together with walls of ST and T and with the age of an infarct in its place, closed upward.
 
@@ -224,7 +132,7 @@ def locate_findings(conditions: frozenset[str], findings: frozenset[str]) -> set
     for pattern, (condition, located) in WALL_FINDINGS.items():
         if condition not in conditions:
             continue
-        for territory, walls in WALLS.items():
+        for territory, walls in WALLS_OF_TERRITORY.items():
             if all(pattern.format(wall=wall) in findings for wall in walls):
                 true |= {f"{territory} {located}", f"{territory} st-t changes"}
                 if located.startswith("t "):
@@ -274,7 +182,7 @@ def write_report(
 
 def _most_precise(conditions: frozenset[str], true: set[str], language: Language) -> list[str]:
     """Conditions, infarcts with their age, that no other one implies; in the order of the table."""
-    terminology, ranks = load_terminology(), _ranks(language)
+    terminology, ranks = load_terminology(), ranks_of_conditions(language)
     dated = {name for name in true if name.startswith(INFARCTION_AGES) and name.endswith(INFARCTION)}
     known = (conditions | dated) & ranks.keys()
     implied = {name for condition in known for name in terminology.ancestors(condition)}
@@ -285,7 +193,7 @@ def _choose_wordings(
     rng: np.random.Generator, wanted: Sequence[str], true: set[str], style: ReportStyle
 ) -> list[Template]:
     """One wording for each condition that is neither left out nor stated along with another."""
-    worded = _templates_by_condition(style.language)
+    worded = templates_by_condition(style.language)
     layout = LAYOUTS[int(rng.integers(len(LAYOUTS)))]
     chosen: list[Template] = []
     stated: set[str] = set()
@@ -317,7 +225,7 @@ def _choose_false_wording(rng: np.random.Generator, true: set[str], style: Repor
     terminology = load_terminology()
     false = [
         template
-        for template in _templates_by_place(style.language)["statement"]
+        for template in templates_by_place(style.language)["statement"]
         if not template.is_hedged and true.isdisjoint(terminology.close_upward(template.names))
     ]
     return [false[int(rng.integers(len(false)))]]
@@ -357,7 +265,7 @@ def _write_verdict(
 
 def _choose_at(rng: np.random.Generator, place: str, language: Language) -> list[str]:
     """One of the wordings that stand at a place, none where the language has none."""
-    templates = _templates_by_place(language).get(place, [])
+    templates = templates_by_place(language).get(place, [])
     return [templates[int(rng.integers(len(templates)))].text] if templates else []
 
 

@@ -16,7 +16,6 @@ HEALTHY_PROBABILITY = 0.33
 FEMALE_PROBABILITY = 0.48  # PTB-XL: 48 % female (Wagner et al. 2020, Sci Data 7:154)
 HEALTHY_AGE_YEARS = Normal(47, 17, 18, 90)
 PATIENT_AGE_YEARS = Normal(65, 14, 18, 95)
-RECORDS_PER_PATIENT = 2
 
 # What they suffer from: probability at 65 years, and how the odds grow per decade of age. Diseases multiply the
 # weights of what they cause, below.

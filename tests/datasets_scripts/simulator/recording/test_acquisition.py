@@ -4,8 +4,12 @@ import numpy as np
 import pytest
 from scipy.signal import butter, sosfilt, sosfilt_zi
 
-from datasets_scripts.simulator.recording.acquisition import LEADS_OF_ELECTRODE, acquire, apply_filter
-from datasets_scripts.simulator.recording.recording import to_standard_leads
+from datasets_scripts.simulator.recording.acquisition import (
+    LEADS_OF_ELECTRODE,
+    acquire,
+    apply_filter,
+    to_standard_leads,
+)
 
 
 TIMES = np.arange(5000) / 500

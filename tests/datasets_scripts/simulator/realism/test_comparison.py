@@ -5,17 +5,20 @@ import re
 
 import numpy as np
 import pytest
+from datasets import concatenate_datasets
 
+from datasets_scripts import load_corpus
 from datasets_scripts.simulator import simulate_record
 from datasets_scripts.simulator.export.export_ptb_xl import export_ptb_xl
-from datasets_scripts.simulator.realism.realism import (
-    choose_main_findings,
-    compare_with_ptb_xl,
-    mean_beats,
-    simulate_counterpart,
-    summarize,
-)
-from datasets_scripts.simulator.realism.strip_features import MeasuredStrip, Pair, measure_strip
+from datasets_scripts.simulator.realism.comparison import compare_with_real, mean_beats, summarize
+from datasets_scripts.simulator.realism.pairs import MeasuredStrip, Pair
+from datasets_scripts.simulator.realism.strip_features import measure_strip
+
+
+def load_rows(data_dir, cache_dir, num_records):
+    """The first rows of a folder of PTB-XL."""
+    corpus = load_corpus("ptb_xl", "all", data_dir=data_dir, cache_dir=cache_dir)
+    return concatenate_datasets(list(corpus.values())).select(range(num_records))
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +26,7 @@ def page_dir(tmp_path_factory):
     """The page of a corpus that is simulated on both sides."""
     folder = tmp_path_factory.mktemp("realism")
     export_ptb_xl(folder / "source", 20, seed=9, sampling_rates=[500])
-    compare_with_ptb_xl(folder / "source", folder / "page", seed=1, num_records=8, cache_dir=folder / "cache")
+    compare_with_real(load_rows(folder / "source", folder / "cache", 8), folder / "page", seed=1)
     return folder / "page"
 
 
@@ -33,18 +36,6 @@ def make_pair(index, *, gain):
     ]
     real, simulated = (MeasuredStrip(f"r{index}", f"p{index}{side}", side_of) for side, side_of in enumerate(features))
     return Pair("normal ecg", real, simulated)
-
-
-def test_the_main_finding_is_the_rarest():
-    findings = [{"sinus rhythm"}, {"sinus rhythm", "left bundle branch block"}, {"sinus rhythm"}, set()]
-
-    assert choose_main_findings(findings) == ["sinus rhythm", "left bundle branch block", "sinus rhythm", None]
-
-
-def test_a_counterpart_shows_the_condition():
-    record = simulate_counterpart(3, "atrial fibrillation", {"atrial fibrillation"}, seed=0)
-
-    assert "atrial fibrillation" in record.conditions
 
 
 def test_the_files_are_there_and_agree(page_dir):
@@ -78,4 +69,4 @@ def test_a_doubled_voltage_is_found_by_the_two_sample_test_and_in_the_mean_beats
 
 def test_nothing_to_compare_is_refused(ptb_xl_dir, tmp_path):
     with pytest.raises(ValueError, match=r"no record could be compared.*folder of PTB-XL"):
-        compare_with_ptb_xl(ptb_xl_dir, tmp_path, num_records=0, cache_dir=tmp_path / "cache")
+        compare_with_real(load_rows(ptb_xl_dir, tmp_path / "cache", 0), tmp_path)

@@ -8,28 +8,24 @@ import numpy as np
 from datasets_scripts.simulator.heart.beat import BeatTemplate
 from datasets_scripts.simulator.patient.body import exchange_arms, mirror_heart, place_electrodes
 from datasets_scripts.simulator.patient.diagnosis import Diagnosis, draw_diagnosis
-from datasets_scripts.simulator.patient.patient import Patient, draw_patient
+from datasets_scripts.simulator.patient.individual import Patient, draw_patient
 from datasets_scripts.simulator.patient.request import diagnose
-from datasets_scripts.simulator.recording.acquisition import acquire
+from datasets_scripts.simulator.population import priors
+from datasets_scripts.simulator.population.folds import RECORDS_PER_PATIENT
+from datasets_scripts.simulator.recording.acquisition import acquire, to_standard_leads
 from datasets_scripts.simulator.recording.noise import draw_noise
-from datasets_scripts.simulator.recording.recording import (
-    Setting,
-    Tracing,
-    draw_beat,
-    draw_p_templates,
-    lay_out,
-    to_standard_leads,
-)
+from datasets_scripts.simulator.recording.tracing import Tracing, lay_out
+from datasets_scripts.simulator.recording.wave_templates import Setting, draw_beat, draw_p_templates
 from datasets_scripts.simulator.rhythm.arrhythmias import draw_rhythm
-from datasets_scripts.simulator.rhythm.rhythm import Rhythm
+from datasets_scripts.simulator.rhythm.timeline import Rhythm
 from datasets_scripts.simulator.truth.annotations import Annotation, annotate
-from datasets_scripts.simulator.truth.conditions import conditions_meant_by
-from datasets_scripts.simulator.truth.ground_truth import find_conditions, missing_claims, unclaimed
-from datasets_scripts.simulator.truth.measurements import measure_beat, measure_p_wave, measure_rhythm
+from datasets_scripts.simulator.truth.beat_measurements import measure_beat, measure_p_wave
+from datasets_scripts.simulator.truth.catalogue import conditions_meant_by
+from datasets_scripts.simulator.truth.rhythm_measurements import measure_rhythm
+from datasets_scripts.simulator.truth.shown_conditions import find_conditions, missing_claims, unclaimed
 from datasets_scripts.terminology.measured_findings import find_measured
 
-from . import priors
-from .reports import ReportStyle, write_report
+from .report_writer import ReportStyle, write_report
 
 
 # Raise it with every change of a simulated voltage, label or report: it is part of the key of cached corpora.
@@ -94,7 +90,7 @@ class SimulatedRecord:
         qrs_duration_ms, qt_ms, axis_deg (`float`):
             Truth about the dominant beat.
         measurements (`dict[str, float]`):
-            Exact numbers of the noiseless strip, as `measurements.py` lists them: `rate_per_min`, `pr_ms`,
+            Exact numbers of the noiseless strip, as the modules of `truth` list them: `rate_per_min`, `pr_ms`,
             `qrs_ms`, `qt_ms`, `qtc_ms`, `axis_deg`, `st_mv_V2`, `t_mv_V2`, `r_mv_V5`, `sokolow_lyon_mv` ...; absent
             where a wave is missing.
         findings (`frozenset[str]`):
@@ -157,7 +153,7 @@ def simulate_record(
         ((12, 5000), True)
     """
     settings = settings or SimulatorSettings()
-    patient_index, number = divmod(record_index, priors.RECORDS_PER_PATIENT)
+    patient_index, number = divmod(record_index, RECORDS_PER_PATIENT)
     patient = draw_patient(
         patient_index,
         seed,

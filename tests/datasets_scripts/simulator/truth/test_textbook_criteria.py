@@ -78,7 +78,7 @@ from textbook_signs import (
 )
 
 from datasets_scripts.simulator import SimulatorSettings, simulate_record
-from datasets_scripts.simulator.truth.conditions import CONDITIONS
+from datasets_scripts.simulator.truth.catalogue import CONDITIONS
 
 
 CLEAN = SimulatorSettings(noise_scale=0.0)

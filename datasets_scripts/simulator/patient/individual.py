@@ -1,17 +1,15 @@
-"""Who is recorded: age, sex, diseases and an anatomy that all recordings of a patient share."""
+"""One patient: a person, the diseases of the heart, and an anatomy that all recordings share."""
 
-import math
 from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
 
-from datasets_scripts.simulator import priors
-from datasets_scripts.simulator.chance import draw_number
-from datasets_scripts.simulator.heart.depolarization import USUAL_T_VECTOR
+from datasets_scripts.simulator.population import priors
 
-from .body import INDEPENDENT_LEADS, draw_torso, rotation_matrix
-from .diagnosis import Diagnosis, Person, draw_diseased
+from .body import INDEPENDENT_LEADS, USUAL_T_VECTOR, draw_torso, rotation_matrix
+from .diagnosis import Diagnosis, draw_diseased
+from .person import Person, draw_person
 
 
 # First elements of seed sequences: keep the random numbers of patients, hearts and recordings apart.
@@ -49,23 +47,6 @@ class Patient:
     torso: np.ndarray
     position: np.ndarray
     voltage: float
-
-
-def draw_person(rng: np.random.Generator, *, has_priors: bool = True) -> Person:
-    """Draw who is recorded; without priors nobody has diseases, and age and sex decide nothing."""
-    is_healthy = bool(rng.random() < priors.HEALTHY_PROBABILITY)
-    if not has_priors:
-        return Person(age=priors.PATIENT_AGE_YEARS.mean, sex="female", is_healthy=is_healthy)
-    age = round(draw_number(rng, priors.HEALTHY_AGE_YEARS if is_healthy else priors.PATIENT_AGE_YEARS))
-    sex = "female" if rng.random() < priors.FEMALE_PROBABILITY else "male"
-    diseases = set()
-    for name, probability in priors.DISEASE_PROBABILITY.items():
-        log_odds = math.log(probability / (1 - probability))
-        log_odds += priors.DISEASE_LOG_ODDS_PER_DECADE[name] * (age - priors.PATIENT_AGE_YEARS.mean) / 10
-        log_odds += priors.MALE_DISEASE_LOG_ODDS[name] * (0.5 if sex == "male" else -0.5)
-        if rng.random() < 1 / (1 + math.exp(-log_odds)) and not is_healthy:
-            diseases.add(name)
-    return Person(age=float(age), sex=sex, is_healthy=is_healthy, diseases=frozenset(diseases))
 
 
 def _draw_anatomy(

@@ -22,8 +22,8 @@ from collections.abc import Callable, Mapping, Sequence
 
 from datasets_scripts.terminology.measured_findings import is_measured, load_measured_findings
 
-from .measurements import key_of
-from .waves import WAVE_MV
+from .beat_measurements import key_of
+from .qrs_waves import WAVE_MV
 
 
 Measurements = Mapping[str, float]
@@ -52,7 +52,7 @@ INFERIOR_OR_LATERAL = ("I", "II", "aVL", "aVF", "V4", "V5", "V6")
 CHEST_LEADS = ("V1", "V2", "V3", "V4", "V5", "V6")
 
 
-def count(
+def count_leads(
     measurements: Measurements,
     name: str,
     leads: Sequence[str],
@@ -74,10 +74,10 @@ def is_seen_at(
     needed: int = 2,
 ) -> bool:
     """Whether a measurement lies within limits in two leads of a site, and in one of the second wall it reaches."""
-    if count(measurements, name, LEADS_OF_SITE[site], at_least=at_least, at_most=at_most) < needed:
+    if count_leads(measurements, name, LEADS_OF_SITE[site], at_least=at_least, at_most=at_most) < needed:
         return False
     return site not in SECOND_WALL or (
-        count(measurements, name, SECOND_WALL[site], at_least=at_least, at_most=at_most) >= 1
+        count_leads(measurements, name, SECOND_WALL[site], at_least=at_least, at_most=at_most) >= 1
     )
 
 
@@ -154,12 +154,12 @@ def has_septal_hypertrophy(m: Measurements) -> bool:
 def has_left_ventricular_strain(m: Measurements) -> bool:
     """ST depression of 0.05 mV and an inverted T in two lateral leads."""
     leads = ("I", "aVL", "V5", "V6")
-    return count(m, "st_mv", leads, at_most=-0.05) >= 2 and count(m, "t_mv", leads, at_most=-WAVE_MV) >= 2
+    return count_leads(m, "st_mv", leads, at_most=-0.05) >= 2 and count_leads(m, "t_mv", leads, at_most=-WAVE_MV) >= 2
 
 
 def has_right_ventricular_strain(m: Measurements) -> bool:
     """T inverted in two of V1, V2 and V3."""
-    return count(m, "t_mv", RIGHT_CHEST_LEADS, at_most=-0.1) >= 2
+    return count_leads(m, "t_mv", RIGHT_CHEST_LEADS, at_most=-0.1) >= 2
 
 
 def has_dextrocardia(m: Measurements) -> bool:
@@ -181,7 +181,7 @@ def has_infarct_qrs(m: Measurements, site: str) -> bool:
 def has_acute_infarct(m: Measurements, site: str) -> bool:
     """ST elevation in two leads of a site; ST depression in V1 to V3 for the back wall."""
     if site == "posterior":
-        return count(m, "st_mv", RIGHT_CHEST_LEADS, at_most=-0.05) >= 2
+        return count_leads(m, "st_mv", RIGHT_CHEST_LEADS, at_most=-0.05) >= 2
     return is_seen_at(m, "st_elevation_ratio", site, at_least=1.0)
 
 
@@ -197,14 +197,16 @@ def has_injury(m: Measurements, site: str) -> bool:
 
 def has_early_repolarization(m: Measurements) -> bool:
     """J point of 0.1 mV in two inferior or lateral leads, or ST of 0.15 mV in two of V2 to V4 with tall T."""
-    has_j = count(m, "j_mv", INFERIOR_OR_LATERAL, at_least=0.1) >= 2
+    has_j = count_leads(m, "j_mv", INFERIOR_OR_LATERAL, at_least=0.1) >= 2
     front = ("V2", "V3", "V4")
-    return has_j or (count(m, "st_mv", front, at_least=0.15) >= 2 and count(m, "t_mv", front, at_least=0.3) >= 2)
+    return has_j or (
+        count_leads(m, "st_mv", front, at_least=0.15) >= 2 and count_leads(m, "t_mv", front, at_least=0.3) >= 2
+    )
 
 
 def has_pericarditis(m: Measurements) -> bool:
     """ST of 0.05 mV in five of seven leads of all walls but the septum, lowered in aVR."""
-    return count(m, "st_mv", INFERIOR_OR_LATERAL, at_least=0.05) >= 5 and m["st_mv_aVR"] < -0.03
+    return count_leads(m, "st_mv", INFERIOR_OR_LATERAL, at_least=0.05) >= 5 and m["st_mv_aVR"] < -0.03
 
 
 def has_brugada_pattern(m: Measurements) -> bool:
@@ -219,7 +221,7 @@ def has_tall_t(m: Measurements) -> bool:
 
 def has_hyperkalemia(m: Measurements) -> bool:
     """T of more than 1 mV in a chest lead or 0.5 mV in two limb leads."""
-    limb = count(m, "t_mv", ("I", "II", "III", "aVL", "aVF"), at_least=0.5)
+    limb = count_leads(m, "t_mv", ("I", "II", "III", "aVL", "aVF"), at_least=0.5)
     return limb >= 2 or has_tall_t(m)
 
 
@@ -230,17 +232,17 @@ def has_hypokalemia(m: Measurements) -> bool:
 
 def has_digitalis_effect(m: Measurements) -> bool:
     """ST depression in two lateral or inferior leads without a long QT."""
-    return count(m, "st_mv", INFERIOR_OR_LATERAL, at_most=-0.04) >= 2 and m["qtc_ms"] < 450
+    return count_leads(m, "st_mv", INFERIOR_OR_LATERAL, at_most=-0.04) >= 2 and m["qtc_ms"] < 450
 
 
 def has_slight_t_change(m: Measurements) -> bool:
     """T under 0.1 mV in two leads where it should be upright."""
-    return count(m, "t_mv", ("I", "II", "V4", "V5", "V6"), at_most=0.1) >= 2
+    return count_leads(m, "t_mv", ("I", "II", "V4", "V5", "V6"), at_most=0.1) >= 2
 
 
 def has_slight_st_change(m: Measurements) -> bool:
     """ST from 0.02 to 0.15 mV below the line in two leads."""
-    return count(m, "st_mv", INFERIOR_OR_LATERAL, at_least=-0.15, at_most=-0.02) >= 2
+    return count_leads(m, "st_mv", INFERIOR_OR_LATERAL, at_least=-0.15, at_most=-0.02) >= 2
 
 
 CONDUCTION_CRITERIA: dict[str, Criterion] = {

@@ -1,4 +1,4 @@
-"""What the strips of some conditions show beside the criteria that `test_simulator_textbook.py` reads of all of them.
+"""What the strips of some conditions show beside the criteria that `test_textbook_criteria.py` reads of all of them.
 
 Every record here is clean and has one condition; what is measured uses the times of the events, not the labels.
 """
@@ -7,8 +7,6 @@ import numpy as np
 import pytest
 
 from datasets_scripts.simulator import SimulatorSettings, simulate_record
-from datasets_scripts.simulator.heart.atria import draw_fibrillation_waves
-from datasets_scripts.simulator.patient.body import DOWER_MATRIX
 from modeling_supreme.leads import STANDARD_LEADS
 
 
@@ -45,14 +43,6 @@ def t_extreme(record):
     """The voltage of T that is farthest from zero, in each lead."""
     t_wave = cut_beat(record, until_ms=record.qt_ms)[:, int((record.qrs_duration_ms + 95) / 2) :]
     return t_wave[np.arange(12), np.abs(t_wave).argmax(axis=1)]
-
-
-def test_most_of_the_power_of_fibrillation_waves_lies_between_3_and_20_hz():
-    waves = draw_fibrillation_waves(np.random.default_rng(0), DOWER_MATRIX, 5000)
-
-    power = (np.abs(np.fft.rfft(waves)) ** 2).sum(axis=0)  # 0.1 Hz per bin
-
-    assert power[30:200].sum() > 0.9 * power.sum()
 
 
 def test_flutter_waves_conduct_in_whole_ratios():

@@ -5,7 +5,7 @@ import pytest
 
 from datasets_scripts.extraction.readings.rules import read_statement
 from datasets_scripts.simulator import SimulatorSettings, simulate_record
-from datasets_scripts.simulator.reports import (
+from datasets_scripts.simulator.report_writer import (
     JOINING_WORDS,
     MAX_STATEMENTS,
     UNREMARKABLE,
@@ -14,7 +14,7 @@ from datasets_scripts.simulator.reports import (
     locate_findings,
     write_report,
 )
-from datasets_scripts.simulator.truth.conditions import CONDITIONS
+from datasets_scripts.simulator.truth.catalogue import CONDITIONS
 from datasets_scripts.terminology.findings import load_terminology
 
 

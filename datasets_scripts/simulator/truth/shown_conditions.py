@@ -4,14 +4,33 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from datasets_scripts.simulator import priors
 from datasets_scripts.simulator.patient.diagnosis import ABNORMAL_ACTIVATION, INFARCTIONS, Diagnosis
-from datasets_scripts.simulator.rhythm.rhythm import Rhythm
+from datasets_scripts.simulator.population import priors
+from datasets_scripts.simulator.rhythm.timeline import Rhythm
 from datasets_scripts.terminology.findings import load_terminology
 from datasets_scripts.terminology.measured_findings import is_measured
 
-from . import textbook
-from .conditions import NORMAL_VARIANTS
+from .catalogue import NORMAL_VARIANTS
+from .textbook_criteria import (
+    CONDUCTION_CRITERIA,
+    HYPERTROPHY_CRITERIA,
+    LEADS_OF_SITE,
+    REPOLARIZATION_CRITERIA,
+    SITE_CRITERIA,
+    count_leads,
+    has_dextrocardia,
+    has_early_repolarization,
+    has_hypokalemia,
+    has_left_anterior_fascicular_block,
+    has_left_posterior_fascicular_block,
+    has_left_ventricular_strain,
+    has_left_ventricular_voltage,
+    has_right_ventricular_strain,
+    has_slight_st_change,
+    has_slight_t_change,
+    has_tall_t,
+    is_seen_at,
+)
 
 
 BLOCK_NAMES = {
@@ -46,7 +65,7 @@ HIGH_CHEST_VOLTAGE_MV = 4.0
 UPRIGHT_T_MV = 0.03
 PAUSE_CYCLES = 1.6
 INFARCT_LIKE_CONDUCTION = frozenset({"normal conduction", "left anterior fascicular block"})
-WALLS = ("inferior", "lateral", "anterior")
+MEASURED_WALLS = ("inferior", "lateral", "anterior")
 
 
 def missing_claims(diagnosis: Diagnosis, measurements: Mapping[str, float]) -> list[str]:
@@ -61,20 +80,20 @@ def missing_claims(diagnosis: Diagnosis, measurements: Mapping[str, float]) -> l
     Returns:
         `list[str]`: Among `"conduction"`, `"hypertrophy"`, `"repolarization"` and `"position"`.
     """
-    if diagnosis.has_dextrocardia and not textbook.has_dextrocardia(measurements):
+    if diagnosis.has_dextrocardia and not has_dextrocardia(measurements):
         return ["position"]
     if diagnosis.is_ventricular or diagnosis.is_mirrored:
         return []
     missing = []
     for name, table in (
-        ("conduction", textbook.CONDUCTION_CRITERIA),
-        ("hypertrophy", textbook.HYPERTROPHY_CRITERIA),
-        ("repolarization", textbook.REPOLARIZATION_CRITERIA),
+        ("conduction", CONDUCTION_CRITERIA),
+        ("hypertrophy", HYPERTROPHY_CRITERIA),
+        ("repolarization", REPOLARIZATION_CRITERIA),
     ):
         criterion = table.get(getattr(diagnosis, name))
         if criterion is not None and not criterion(measurements):
             missing.append(name)
-    site_criterion = textbook.SITE_CRITERIA.get(diagnosis.repolarization)
+    site_criterion = SITE_CRITERIA.get(diagnosis.repolarization)
     if site_criterion is not None and not all(site_criterion(measurements, site) for site in diagnosis.territories):
         missing.append("repolarization")
     return missing
@@ -88,22 +107,22 @@ def unclaimed(diagnosis: Diagnosis, measurements: Mapping[str, float]) -> list[s
     seen = [
         name
         for name in ("left bundle branch block", "right bundle branch block", "incomplete right bundle branch block")
-        if diagnosis.conduction not in (name, "bifascicular block")
-        and textbook.CONDUCTION_CRITERIA[name](measurements)
+        if diagnosis.conduction not in (name, "bifascicular block") and CONDUCTION_CRITERIA[name](measurements)
     ]
     if diagnosis.conduction not in ("left anterior fascicular block", "bifascicular block"):
-        is_blocked = textbook.has_left_anterior_fascicular_block(measurements)
+        is_blocked = has_left_anterior_fascicular_block(measurements)
         seen += ["left anterior fascicular block"] if is_blocked else []
     # An upright heart or a thick right ventricle looks like left posterior fascicular block.
     is_upright = diagnosis.axis_deviation is not None or diagnosis.hypertrophy != "none"
     if diagnosis.conduction != "left posterior fascicular block" and not is_upright:
-        is_blocked = textbook.has_left_posterior_fascicular_block(measurements)
+        is_blocked = has_left_posterior_fascicular_block(measurements)
         seen += ["left posterior fascicular block"] if is_blocked else []
     has_usual_start = diagnosis.conduction in ("normal conduction", "right bundle branch block")
     if has_usual_start and diagnosis.hypertrophy == "none" and diagnosis.repolarization not in INFARCTIONS:
         sites = ("anteroseptal", "inferior", "lateral")
-        leads = textbook.LEADS_OF_SITE
-        seen += [site for site in sites if textbook.count(measurements, "q_excess", leads[site], at_least=1.0) >= 2]
+        seen += [
+            site for site in sites if count_leads(measurements, "q_excess", LEADS_OF_SITE[site], at_least=1.0) >= 2
+        ]
     if diagnosis.is_healthy:
         seen += _unhealthy(diagnosis, measurements)
     return seen
@@ -115,9 +134,9 @@ def _unhealthy(diagnosis: Diagnosis, measurements: Mapping[str, float]) -> list[
     if diagnosis.has_high_voltage:
         seen -= {"high qrs voltage", "left ventricular hypertrophy by voltage"}
     seen |= _st_t_conditions(diagnosis, measurements)
-    if textbook.count(measurements, "t_mv", ("I", "II", "V4", "V5", "V6"), at_least=UPRIGHT_T_MV) < 5:
+    if count_leads(measurements, "t_mv", ("I", "II", "V4", "V5", "V6"), at_least=UPRIGHT_T_MV) < 5:
         seen.add("t wave changes")
-    if diagnosis.repolarization != "early repolarization" and textbook.has_early_repolarization(measurements):
+    if diagnosis.repolarization != "early repolarization" and has_early_repolarization(measurements):
         seen.add("early repolarization")
     return sorted(seen)
 
@@ -221,7 +240,7 @@ def _structural_conditions(diagnosis: Diagnosis, measurements: Mapping[str, floa
     if "repolarization" in missing:
         return found
     pattern = diagnosis.repolarization
-    if pattern in textbook.REPOLARIZATION_CRITERIA and not pattern.startswith("nonspecific"):
+    if pattern in REPOLARIZATION_CRITERIA and not pattern.startswith("nonspecific"):
         found.add(pattern)
     for site in diagnosis.territories:
         if pattern in INFARCTIONS:
@@ -239,13 +258,13 @@ def _structural_conditions(diagnosis: Diagnosis, measurements: Mapping[str, floa
 def _strain_conditions(diagnosis: Diagnosis, measurements: Mapping[str, float]) -> set[str]:
     """ST-T of thick walls; marked, it counts as ischaemia, which often comes too (Okin et al. 2001, JACC 38:514)."""
     if diagnosis.hypertrophy == "right ventricular hypertrophy":
-        has_strain = textbook.has_right_ventricular_strain(measurements)
+        has_strain = has_right_ventricular_strain(measurements)
         return {"right ventricular strain", "secondary st-t changes"} if has_strain else set()
     is_left = diagnosis.hypertrophy == "left ventricular hypertrophy"
-    if not is_left or not textbook.has_left_ventricular_strain(measurements):
+    if not is_left or not has_left_ventricular_strain(measurements):
         return set()
     found = {"left ventricular strain", "secondary st-t changes"}
-    marked = textbook.count(measurements, "t_mv", textbook.LEADS_OF_SITE["lateral"], at_most=-0.05) >= 2
+    marked = count_leads(measurements, "t_mv", LEADS_OF_SITE["lateral"], at_most=-0.05) >= 2
     return found | ({"myocardial ischemia"} if marked else set())
 
 
@@ -262,7 +281,7 @@ def _voltage_conditions(measurements: Mapping[str, float], diagnosis: Diagnosis)
         found.add("precordial low qrs voltage")
     if diagnosis.conduction in ABNORMAL_ACTIVATION:
         return found
-    if textbook.has_left_ventricular_voltage(measurements):
+    if has_left_ventricular_voltage(measurements):
         found.add("left ventricular hypertrophy by voltage")
     if (
         is_measured("qrs above 2 mV in a limb lead", measurements)
@@ -270,8 +289,7 @@ def _voltage_conditions(measurements: Mapping[str, float], diagnosis: Diagnosis)
     ):
         found.add("high qrs voltage")
     sites = ("anterior", "inferior", "lateral")
-    leads = textbook.LEADS_OF_SITE
-    has_q = any(textbook.count(measurements, "q_excess", leads[site], at_least=1.0) >= 2 for site in sites)
+    has_q = any(is_seen_at(measurements, "q_excess", site, at_least=1.0) for site in sites)
     is_poor = is_measured("r wave in v3 below 0.3 mV", measurements)
     found |= {"q waves"} if has_q else set()
     found |= {"poor r wave progression"} if is_poor else set()
@@ -288,7 +306,7 @@ def _st_t_conditions(diagnosis: Diagnosis, measurements: Mapping[str, float]) ->
     if diagnosis.conduction in ABNORMAL_ACTIVATION:
         return set()
     found = _st_conditions(diagnosis, measurements) | _t_conditions(diagnosis, measurements)
-    has_cause = diagnosis.repolarization in INFARCTIONS or diagnosis.repolarization in textbook.SITE_CRITERIA
+    has_cause = diagnosis.repolarization in INFARCTIONS or diagnosis.repolarization in SITE_CRITERIA
     is_unexplained = not has_cause and diagnosis.hypertrophy == "none"
     if is_unexplained and found & {"st depression", "t wave inversion"} and not _is_explained(diagnosis):
         found.add("st-t changes")
@@ -309,11 +327,11 @@ def _st_conditions(diagnosis: Diagnosis, measurements: Mapping[str, float]) -> s
     """ST elevation, ST depression and slight changes of ST."""
     found = set()
     is_normal_variant = diagnosis.repolarization == "early repolarization"
-    if not is_normal_variant and _is_met("st elevation in two {} leads", WALLS, measurements):
+    if not is_normal_variant and _is_met("st elevation in two {} leads", MEASURED_WALLS, measurements):
         found.add("st elevation")
-    if _is_met("st depression in two {} leads", WALLS, measurements):
+    if _is_met("st depression in two {} leads", MEASURED_WALLS, measurements):
         found.add("st depression")
-    if diagnosis.repolarization == "nonspecific st change" and textbook.has_slight_st_change(measurements):
+    if diagnosis.repolarization == "nonspecific st change" and has_slight_st_change(measurements):
         found |= {"st changes"}
     return found
 
@@ -322,22 +340,22 @@ def _t_conditions(diagnosis: Diagnosis, measurements: Mapping[str, float]) -> se
     """Inverted, flat, slightly changed and tall T waves."""
     found = set()
     has_right_block = diagnosis.conduction in ("right bundle branch block", "bifascicular block")
-    if _is_met("t inversion in two {} leads", WALLS[:2] if has_right_block else WALLS, measurements):
+    if _is_met("t inversion in two {} leads", MEASURED_WALLS[:2] if has_right_block else MEASURED_WALLS, measurements):
         found.add("t wave inversion")
     upright = ("I", "II", "V3", "V4", "V5", "V6")
-    if textbook.count(measurements, "t_mv", upright, at_least=-0.05, at_most=0.08) >= 2:
+    if count_leads(measurements, "t_mv", upright, at_least=-0.05, at_most=0.08) >= 2:
         found.add("low amplitude t waves")
-    if textbook.has_tall_t(measurements):
+    if has_tall_t(measurements):
         found.add("tall t waves")
-    if textbook.has_hypokalemia(measurements):
+    if has_hypokalemia(measurements):
         found.add("u waves")
-    if diagnosis.repolarization == "nonspecific t change" and textbook.has_slight_t_change(measurements):
+    if diagnosis.repolarization == "nonspecific t change" and has_slight_t_change(measurements):
         found |= {"nondiagnostic t wave abnormality", "nonspecific t wave changes"}
     return found
 
 
 def _position_conditions(diagnosis: Diagnosis, measurements: Mapping[str, float]) -> set[str]:
     """A mirrored heart, exchanged electrodes."""
-    is_mirrored = diagnosis.has_dextrocardia and textbook.has_dextrocardia(measurements)
+    is_mirrored = diagnosis.has_dextrocardia and has_dextrocardia(measurements)
     found = {"dextrocardia"} if is_mirrored else set()
     return found | ({"exchanged arm electrodes"} if diagnosis.has_exchanged_arms else set())
