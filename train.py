@@ -49,7 +49,7 @@ from transformers import AutoModel, AutoProcessor, AutoTokenizer, get_scheduler
 
 from datasets_scripts.terminology.rule_table import rules_for_checkpoint
 from modeling_supreme import SupremeEcgConfig, SupremeEcgFeatureExtractor, SupremeModel, SupremeProcessor
-from modeling_supreme.command_line import parse_arguments
+from modeling_supreme.command_line import parse_arguments, run_command
 from modeling_supreme.losses import OBJECTIVES, MultilabelObjective, weigh_positives
 from modeling_supreme.queries import QueryWordings, encode_queries
 from modeling_supreme.text_encoders import find_text_encoder
@@ -380,4 +380,4 @@ def push_to_hub(output_dir: Path, arguments: TrainArguments) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_command(main)

@@ -7,11 +7,11 @@ standard error and ends the process with exit code 2.
 import argparse
 import dataclasses
 import sys
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from copy import copy
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, cast, get_type_hints
+from typing import Any, NamedTuple, cast, get_type_hints
 
 import yaml
 from transformers import HfArgumentParser
@@ -70,6 +70,53 @@ def parse_arguments(
         argument_classes, description=description, epilog=epilog, command=command, positional=positional
     )
     return parser.read(list(sys.argv[1:] if argv is None else argv))
+
+
+class Command(NamedTuple):
+    """One of the commands of a module that has several.
+
+    Attributes:
+        run (`Callable`):
+            Takes one instance of each class.
+        argument_classes (`tuple[type, ...]`):
+            Dataclasses of its flags.
+        summary (`str`):
+            What it does, for `--help`.
+    """
+
+    run: Callable[..., object]
+    argument_classes: tuple[type, ...]
+    summary: str
+
+
+def run_one_of(
+    commands: Mapping[str, Command], argv: Sequence[str] | None, *, description: str | None, default: str
+) -> None:
+    """Run the command that the first word names.
+
+    Args:
+        commands (`Mapping[str, Command]`):
+            The commands, by name.
+        argv (`Sequence[str]`, *optional*):
+            Words of the command line; those of this process by default.
+        description (`str`, *optional*):
+            First lines of `--help`.
+        default (`str`):
+            The command that is run where the first word is a flag or a recipe.
+
+    Raises:
+        CommandLineError: If there is no such command, or if its flags are wrong.
+    """
+    words = list(sys.argv[1:] if argv is None else argv)
+    epilog = None
+    if words[:1] in (["-h"], ["--help"]):
+        lines = [f"    {name:10}{command.summary}" for name, command in commands.items()]
+        epilog = "\n".join(["commands:", *lines, f"\nThe flags above are those of `{default}`, the default."])
+    is_named = bool(words) and not words[0].startswith("-") and not is_recipe(words[0])
+    name = check_name(words.pop(0), commands, kind="command") if is_named else default
+    command = commands[name]
+    about = description if epilog else command.summary
+    command.run(*parse_arguments(command.argument_classes, words, description=about, epilog=epilog, command=name))
 
 
 def run_command(

@@ -8,7 +8,6 @@ The second label set is taken for the truth: `sensitivity` is the share of its r
 `--output_dir` the table is also written as `agreement.csv` and `agreement.html`.
 """
 
-import logging
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,7 +15,6 @@ from pathlib import Path
 from typing import Any, Literal, cast
 
 from datasets import DatasetDict
-from transformers import HfArgumentParser
 
 from datasets_scripts import load_corpus
 from datasets_scripts.extraction.checks.label_agreement import (
@@ -27,19 +25,18 @@ from datasets_scripts.extraction.checks.label_agreement import (
     write_agreement,
 )
 from datasets_scripts.terminology.findings import load_terminology
+from modeling_supreme.command_line import parse_arguments, run_command
 
 from .labels_file import read_report_findings
 from .report_findings import ReportFindings, known_ancestors, name_findings
 
-
-logger = logging.getLogger("datasets_scripts.extraction")
 
 OnError = Literal["raise", "skip"]
 
 
 @dataclass
 class AgreementArguments:
-    """Flags of the command."""
+    """What to compare, and where to write."""
 
     labels: list[Path] = field(metadata={"help": "One or two label sets: output folders of the extraction."})
     dataset_name: str | None = field(
@@ -114,28 +111,20 @@ def _findings_of(row: Mapping[str, Any], kinds: Sequence[frozenset[str]]) -> Rep
     return ReportFindings(tuple(sorted(positive)), tuple(sorted(unknown - positive)))
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
+def main(argv: Sequence[str] | None = None) -> None:
     """Compare, and show the table on standard output."""
-    logging.basicConfig(format="%(message)s")
-    parser = HfArgumentParser(AgreementArguments)  # type: ignore[arg-type]
-    given = list(sys.argv[1:] if arguments is None else arguments)
-    given = ["--labels", *given] if given and not given[0].startswith("-") else given  # folders may come first
-    try:
-        (flags,) = parser.parse_args_into_dataclasses(args=given)
-        sets = [read_extraction(path) for path in flags.labels]
-        names = [str(path) for path in flags.labels]
-        if flags.dataset_name:
-            own = {"config_name": flags.dataset_config_name, "data_dir": flags.data_dir, "on_error": flags.on_error}
-            sets.append(read_corpus(flags.dataset_name, **own))
-            names.append(" ".join(filter(None, ("labels of", flags.dataset_name, flags.dataset_config_name))))
-        agreement = measure_agreement(*sets, uncertain=flags.uncertain, min_positives=flags.min_positives)
-    except (FileNotFoundError, ValueError) as error:
-        logger.error("%s", error)
-        sys.exit(2)
+    (flags,) = parse_arguments([AgreementArguments], argv, description=__doc__, positional="labels")
+    sets = [read_extraction(path) for path in flags.labels]
+    names = [str(path) for path in flags.labels]
+    if flags.dataset_name:
+        own = {"config_name": flags.dataset_config_name, "data_dir": flags.data_dir, "on_error": flags.on_error}
+        sets.append(read_corpus(flags.dataset_name, **own))
+        names.append(" ".join(filter(None, ("labels of", flags.dataset_name, flags.dataset_config_name))))
+    agreement = measure_agreement(*sets, uncertain=flags.uncertain, min_positives=flags.min_positives)
     sys.stdout.write(format_agreement(agreement))
     if flags.output_dir:
         write_agreement(agreement, flags.output_dir, names=(names[0], names[1]))
 
 
 if __name__ == "__main__":
-    main()
+    run_command(main, refusals=(OSError, ValueError))

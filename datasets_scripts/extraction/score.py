@@ -13,14 +13,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from transformers import HfArgumentParser
-
 from datasets_scripts.extraction.checks.annotation_score import load_readings, score_statements
+from modeling_supreme.command_line import parse_arguments, run_command
 
 
 @dataclass
 class ScoreArguments:
-    """Flags of the command."""
+    """What to score."""
 
     annotations: Path = field(metadata={"help": "JSONL file of annotated statements."})
     readings: Path | None = field(
@@ -29,9 +28,9 @@ class ScoreArguments:
     show_errors: bool = field(default=False, metadata={"help": "Also list the statements that were read differently."})
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
+def main(argv: Sequence[str] | None = None) -> None:
     """Write the scores of a file to standard output, as JSON."""
-    (flags,) = HfArgumentParser(ScoreArguments).parse_args_into_dataclasses(args=_positional(arguments))  # type: ignore[arg-type]
+    (flags,) = parse_arguments([ScoreArguments], argv, description=__doc__, positional="annotations")
     read = load_readings(flags.readings) if flags.readings else None
     with flags.annotations.open(encoding="utf-8") as file:
         scores = score_statements(map(json.loads, file), read)
@@ -40,11 +39,5 @@ def main(arguments: Sequence[str] | None = None) -> None:
     sys.stdout.write(json.dumps(scores, indent=2, ensure_ascii=False) + "\n")
 
 
-def _positional(arguments: Sequence[str] | None) -> list[str]:
-    """Let the file be named without its flag."""
-    given = list(sys.argv[1:] if arguments is None else arguments)
-    return ["--annotations", *given] if given and not given[0].startswith("-") else given
-
-
 if __name__ == "__main__":
-    main()
+    run_command(main, refusals=(OSError, ValueError))

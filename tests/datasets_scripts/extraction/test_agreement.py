@@ -7,6 +7,7 @@ from datasets_scripts.extraction.__main__ import main as extract
 from datasets_scripts.extraction.agreement import main, read_corpus, read_extraction
 from datasets_scripts.extraction.checks.label_agreement import LabelSet, measure_agreement
 from datasets_scripts.extraction.report_findings import ReportFindings
+from modeling_supreme.command_line import run_command
 
 
 def test_the_labels_of_a_corpus_are_findings_closed_upward(ptb_xl_dir):
@@ -55,11 +56,11 @@ def test_the_command_compares_an_extraction_with_the_labels_of_a_corpus(extracte
 
 
 @pytest.mark.parametrize("given", [["one"], ["one", "two", "three"], ["one", "two", "--dataset_name", "ptb_xl"]])
-def test_two_label_sets_are_needed(given, caplog):
+def test_two_label_sets_are_needed(given, capsys):
     with pytest.raises(SystemExit, match="2"):
-        main(given)
+        run_command(main, given)
 
-    assert "Two label sets are compared, not" in caplog.text
+    assert "Two label sets are compared, not" in capsys.readouterr().err
 
 
 @pytest.mark.data
