@@ -3,7 +3,6 @@
 Each step is a command of this repository that works the same way on real data. Everything is left in runs/demo/.
 """
 
-import argparse
 import json
 import logging
 import os
@@ -13,6 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
@@ -21,6 +21,7 @@ import wfdb
 from transformers import pipeline
 
 from datasets_scripts import load_corpus
+from modeling_supreme.command_line import parse_arguments, run_command
 from modeling_supreme.ecg_files import read_wfdb, recording_from_row
 from modeling_supreme.plotting import plot_strip
 
@@ -37,6 +38,15 @@ LAUNCH_OPTIONS = (
 NUM_PLOTTED_SCORES = 9
 MIN_POSITIVES = 5  # positive test records without which an AUROC says little
 MAX_MICROVOLTS = 2500  # taller beats are drawn at half the usual gain
+
+
+@dataclass
+class DemoArguments:
+    """Flags of the demo; the defaults take a few minutes on two CPU cores."""
+
+    num_records: int = field(default=3000, metadata={"help": "Records to simulate."})
+    max_train_steps: int = field(default=700, metadata={"help": "Optimiser steps of 64 strips."})
+    output_dir: Path = field(default=ROOT / "runs" / "demo", metadata={"help": "Folder that is made anew."})
 
 
 def run_step(title: str, *words: str) -> None:
@@ -183,18 +193,9 @@ def format_table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
     return "\n".join("| " + " | ".join(map(str, line)) + " |" for line in lines)
 
 
-def parse_arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
-    """Flags of the demo; the defaults take a few minutes on two CPU cores."""
-    parser = argparse.ArgumentParser(description="The whole road on a simulated corpus, from nothing to a picture.")
-    parser.add_argument("--num_records", type=int, default=3000, help="Records to simulate.")
-    parser.add_argument("--max_train_steps", type=int, default=700, help="Optimiser steps of 64 strips.")
-    parser.add_argument("--output_dir", type=Path, default=ROOT / "runs" / "demo", help="Folder that is made anew.")
-    return parser.parse_args(argv)
-
-
 def main(argv: Sequence[str] | None = None) -> None:
     """Run every step."""
-    arguments = parse_arguments(argv)
+    (arguments,) = parse_arguments([DemoArguments], argv, description=__doc__)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     started = time.perf_counter()
     output_dir = Path(os.path.relpath(arguments.output_dir, ROOT))
@@ -225,4 +226,4 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_command(main)

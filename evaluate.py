@@ -108,7 +108,7 @@ if TYPE_CHECKING or __name__ != "evaluate":
         tabulate_predictions,
     )
     from modeling_supreme import SupremeModel
-    from modeling_supreme.command_line import parse_arguments
+    from modeling_supreme.command_line import parse_arguments, run_command
     from modeling_supreme.composed_rules import Composition
     from modeling_supreme.queries import encode_query_wordings
 
@@ -452,7 +452,7 @@ def load_checkpoint(arguments: EvaluationArguments) -> tuple[Any, Any]:
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Evaluate a checkpoint and write `eval_results.json` and `predictions.parquet`."""
-    (arguments,) = parse_arguments([EvaluationArguments], argv, description=(__doc__ or "").partition("\n")[0])
+    (arguments,) = parse_arguments([EvaluationArguments], argv, description=__doc__)
     accelerator = Accelerator(mixed_precision=arguments.mixed_precision)
     logging.basicConfig(format="%(levelname)s %(name)s: %(message)s", level=logging.WARNING)
     set_seed(arguments.seed)
@@ -501,4 +501,4 @@ def write_report(
 
 
 if __name__ == "__main__":
-    main()
+    run_command(main)

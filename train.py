@@ -34,7 +34,7 @@ import logging
 from collections.abc import Sequence
 from pathlib import Path
 
-from modeling_supreme.command_line import parse_arguments
+from modeling_supreme.command_line import parse_arguments, run_command
 from training_scripts.arguments import (
     DataArguments,
     ModelArguments,
@@ -96,4 +96,4 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_command(main)

@@ -31,7 +31,7 @@ from command_line import make_parser
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from datasets_scripts.extraction.readings.statements import statement_key
-from datasets_scripts.simulator.reports import load_templates
+from datasets_scripts.simulator.report_templates import load_templates
 
 
 NUM_REPORT_COLUMNS = 18

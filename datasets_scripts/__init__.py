@@ -1,11 +1,11 @@
 """Corpora of ECG records as `datasets`, all with the row format of `schema.py`."""
 
-import importlib
-from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, cast
 
-from datasets import Dataset, DatasetBuilder, DatasetDict, load_dataset
+from datasets import Dataset, DatasetDict, load_dataset
+
+from .registry import CORPORA
 
 
 __all__ = ["BUILDERS", "load_corpus"]
@@ -13,37 +13,8 @@ __all__ = ["BUILDERS", "load_corpus"]
 SPLITS = ("train", "validation", "test")
 
 
-class _Builders(Mapping[str, type[DatasetBuilder]]):
-    """Builders by name of the corpus, each imported when it is asked for."""
-
-    _PLACES = {
-        "ptb_xl": "PtbXl",
-        "simulated": "Simulated",
-        "mimic_iv_ecg": "MimicIvEcg",
-        "cpsc2018": "Cpsc2018",
-        "chapman_shaoxing_ningbo": "ChapmanShaoxingNingbo",
-        "challenge2021": "Challenge2021",
-        "code15": "Code15",
-        "sph": "Sph",
-        "ecg_folder": "EcgFolder",
-        "report_labels": "LabelledByReports",
-    }
-
-    def __getitem__(self, name: str) -> type[DatasetBuilder]:
-        class_name = self._PLACES[name]
-        return getattr(importlib.import_module(f"{__name__}.{name}"), class_name)
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._PLACES)
-
-    def __len__(self) -> int:
-        return len(self._PLACES)
-
-    def __contains__(self, name: object) -> bool:
-        return name in self._PLACES
-
-
-BUILDERS = _Builders()
+# Every builder, the one that labels another corpus by its reports included.
+BUILDERS = CORPORA | {"report_labels": "LabelledByReports"}
 
 
 def load_corpus(

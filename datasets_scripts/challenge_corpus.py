@@ -3,7 +3,7 @@
 import hashlib
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -21,16 +21,16 @@ logger = logging.get_logger(__name__)
 
 @dataclass
 class HeaderCorpusConfig(CorpusConfig):
-    """Options of a corpus whose labels stand in the headers of its records.
+    """Options of a corpus whose labels stand in the headers of its records."""
 
-    Attributes:
-        split_dir (`str`, *optional*):
-            Folder of published splits, tables that end in `_train.csv`, `_val.csv` and `_test.csv` with the record in
-            a column `filename` or `ecg_path`, such as those of MERL. Only the records that they list are read. Without
-            it, 80 % of the records train, 10 % validate and 10 % test, by a hash of the record's name.
-    """
-
-    split_dir: str | None = None
+    split_dir: str | None = field(
+        default=None,
+        metadata={
+            "help": "Folder of published splits, tables that end in _train.csv, _val.csv and _test.csv with the record"
+            " in a column filename or ecg_path, such as those of MERL. Only the records that they list are read."
+            " Without it, 80 % of the records train, 10 % validate and 10 % test, by a hash of the record's name."
+        },
+    )
 
     def create_config_id(self, config_kwargs: dict, custom_features: Features | None = None) -> str:
         """Name of the cache folder: it changes when a header, a list of records or a table of splits does."""

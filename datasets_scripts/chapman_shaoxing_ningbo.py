@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -159,14 +159,12 @@ ROWS_VERSION = Version("1.0.0")
 
 @dataclass
 class ChapmanConfig(HeaderCorpusConfig):
-    """Options of Chapman-Shaoxing-Ningbo.
+    """Options of Chapman-Shaoxing-Ningbo."""
 
-    Attributes:
-        signals (`str`, defaults to `"raw"`):
-            Which signals of the older layout to read: `"raw"` (`ECGData`) or `"denoised"` (`ECGDataDenoised`).
-    """
-
-    signals: Literal["raw", "denoised"] = "raw"
+    signals: Literal["raw", "denoised"] = field(
+        default="raw",
+        metadata={"help": "Which signals of the older layout to read: raw (ECGData) or denoised (ECGDataDenoised)."},
+    )
 
     def create_config_id(self, config_kwargs: dict, custom_features: Features | None = None) -> str:
         """Name of the cache folder: it changes with the table of the older layout too, where there is one."""

@@ -4,9 +4,9 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar, get_args
+from typing import Any, ClassVar, Literal, get_args
 
 from datasets import BuilderConfig, Dataset, Features, GeneratorBasedBuilder, Split, SplitGenerator
 from datasets.exceptions import DatasetGenerationError
@@ -22,23 +22,25 @@ SKIPPED_FILENAME = "skipped.jsonl"
 
 @dataclass
 class CorpusConfig(BuilderConfig):
-    """Options of a corpus that is read from files.
-
-    Attributes:
-        on_error (`str`, defaults to `"raise"`):
-            `"raise"` stops at the first record that cannot be read; `"skip"` leaves such records out and lists them.
-        max_records (`int`, *optional*):
-            Records to read per split, for a quick look.
-        window (`str`, defaults to `"first"`):
-            Which 10 s of a longer recording become rows: `"first"`, `"center"`, or `"all"`, one after the other. The
-            rows of one recording share `record_id` and `patient_id`.
-    """
+    """Options of a corpus that is read from files; `metadata["help"]` of a field explains it, to `prepare` as well."""
 
     TABLES: ClassVar[tuple[str, ...]] = ()
 
-    on_error: str = "raise"
-    max_records: int | None = None
-    window: Window = "first"
+    on_error: Literal["raise", "skip"] = field(
+        default="raise",
+        metadata={
+            "help": "What to do with records that cannot be read: raise stops at the first one; skip leaves them out"
+            " and lists them."
+        },
+    )
+    max_records: int | None = field(default=None, metadata={"help": "Records to read per split, for a quick look."})
+    window: Window = field(
+        default="first",
+        metadata={
+            "help": "Which 10 s of a longer recording become rows: first, center, or all, one after the other. The"
+            " rows of one recording share record_id and patient_id."
+        },
+    )
 
     def create_config_id(self, config_kwargs: dict, custom_features: Features | None = None) -> str:
         """Name of the cache folder: it changes with the options, the place and the content of the label tables.

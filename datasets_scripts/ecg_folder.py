@@ -3,9 +3,9 @@
 import hashlib
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, cast, get_args
+from typing import Any, Literal, cast, get_args
 
 import numpy as np
 import pandas as pd
@@ -38,20 +38,22 @@ ROWS_VERSION = Version("1.0.0")
 
 @dataclass
 class EcgFolderConfig(CorpusConfig):
-    """Options of a folder of ECG files.
+    """Options of a folder of ECG files."""
 
-    Attributes:
-        sampling_rate (`int`, *optional*):
-            Samples per second, in hertz, of files that do not say: tables and arrays.
-        leads (`Sequence[str]`, *optional*):
-            Names of the leads, in their order, of files that do not say; a list, or one string with commas.
-        unit (`str`, defaults to `"mV"`):
-            Unit of the voltages in files that do not say: `"mV"`, `"uV"` or `"V"`.
-    """
-
-    sampling_rate: int | None = None
-    leads: Sequence[str] | str | None = None
-    unit: str = "mV"
+    sampling_rate: int | None = field(
+        default=None,
+        metadata={"help": "Samples per second, in hertz, of files that do not say: tables and arrays."},
+    )
+    leads: Sequence[str] | str | None = field(
+        default=None,
+        metadata={
+            "help": "Names of the leads, in their order, of files that do not say: one word with commas, as in"
+            " I,II,V1; in Python also a list."
+        },
+    )
+    unit: Literal["mV", "uV", "V"] = field(
+        default="mV", metadata={"help": "Unit of the voltages in files that do not say."}
+    )
 
     def create_config_id(self, config_kwargs: dict, custom_features: Features | None = None) -> str:
         """Name of the cache folder: it changes with the options and with the files of the folder."""

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
@@ -11,13 +11,19 @@ import pandas as pd
 from datasets import DatasetInfo, Features, Split, SplitGenerator, Value, Version
 from datasets.fingerprint import Hasher
 
-from datasets_scripts.extraction.labels import labels_file
-from datasets_scripts.extraction.reports import MIMIC_REPORT_COLUMN
+from datasets_scripts.extraction.labels_file import (
+    find_labels_file,
+    read_finding_names,
+    read_report_findings,
+    report_missing,
+)
+from datasets_scripts.extraction.report_findings import ReportFindings
+from datasets_scripts.extraction.report_tables import MIMIC_REPORT_COLUMN
+from datasets_scripts.extraction.unmentioned import ReportJudge
 from datasets_scripts.readers.wfdb_reader import read_wfdb_record
 from datasets_scripts.terminology.findings import load_terminology
 
 from .corpus_builder import CorpusBuilder, CorpusConfig
-from .report_labels import ReportFindings, label_columns, read_finding_names, read_report_findings, report_missing
 from .schema import SAMPLING_RATE, Recording, corpus_features
 from .splits import assign_split
 
@@ -78,24 +84,24 @@ class MimicRecord(NamedTuple):
 
 @dataclass
 class MimicIvEcgConfig(CorpusConfig):
-    """Options of MIMIC-IV-ECG.
-
-    Attributes:
-        report_labels (`str`, *optional*):
-            Where the labels come from: the output folder of `python -m datasets_scripts.extraction`, or the file
-            `labels.parquet` in it. Without it the labels are all findings of the terminology, all unknown.
-    """
+    """Options of MIMIC-IV-ECG."""
 
     TABLES: ClassVar[tuple[str, ...]] = (RECORDS_FILENAME, MEASUREMENTS_FILENAME)
 
-    report_labels: str | None = None
+    report_labels: str | None = field(
+        default=None,
+        metadata={
+            "help": "Where the labels come from: the output folder of python -m datasets_scripts.extraction, or the"
+            " file labels.parquet in it. Without it the labels are all findings of the terminology, all unknown."
+        },
+    )
 
     def create_config_id(self, config_kwargs: dict, custom_features: Features | None = None) -> str:
         """Name of the cache folder; it changes with the extracted labels and with what a finding implies, too."""
         terminology = load_terminology()
         labels = Hasher.hash([(finding.name, terminology.ancestors(finding.name)) for finding in terminology])
         if self.report_labels is not None:
-            labels += hashlib.md5(labels_file(self.report_labels).read_bytes()).hexdigest()
+            labels += hashlib.md5(find_labels_file(self.report_labels).read_bytes()).hexdigest()
         return super().create_config_id({**config_kwargs, "labels": labels}, custom_features)
 
 
@@ -151,9 +157,9 @@ class MimicIvEcg(CorpusBuilder):
         self, rows: list[tuple[MimicRecord, ReportFindings | None]], split: str
     ) -> Iterator[tuple[str, dict[str, Any]]]:
         """Rows of the corpus; `rows` is the list that `num_proc` shares out."""
-        label_names = (self.info.features or {})["labels"].feature.names
+        judge = ReportJudge((self.info.features or {})["labels"].feature.names)
         for record, findings in rows:
-            row = {**self._columns_of(record), **label_columns(findings, label_names)}
+            row = {**self._columns_of(record), **judge.label_columns(findings)}
             yield from super()._generate_examples([row], split)
 
     def _columns_of(self, record: MimicRecord) -> dict[str, Any]:

@@ -1,11 +1,19 @@
 """Blocks of the HTML pages that reports are written as: pages that need no other file and no network."""
 
+import base64
+import io
 import re
 from collections.abc import Sequence
 from html import escape
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 
+if TYPE_CHECKING:  # pages of words alone need no matplotlib
+    from matplotlib.figure import Figure
+
+
+INK, MUTED, GRID = "#1d2733", "#66717d", "#edf0f2"
 FIGURE = re.compile(r"-?[\d,.]+( %)?|-")
 CSS = """
 body { margin: 0; background: #f4f6f8; color: #1d2733;
@@ -26,6 +34,21 @@ th { color: #66717d; font-weight: 600; } .number { text-align: right; font-varia
 svg, img { display: block; max-width: 100%; height: auto; }
 td:first-child { white-space: nowrap; } details { margin-top: 10px; } summary { cursor: pointer; color: #31587a; }
 """
+# Of plots in a page.
+STYLE: dict[Any, Any] = {
+    "font.size": 10,
+    "text.color": INK,
+    "axes.labelcolor": MUTED,
+    "axes.edgecolor": "#c9d0d6",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.axisbelow": True,
+    "grid.color": GRID,
+    "xtick.color": MUTED,
+    "ytick.color": INK,
+    "svg.fonttype": "none",  # text stays text: it can be searched, and the page stays small
+    "svg.hashsalt": "build report",  # the same report gives the same page
+}
 
 
 def write_document(path: Path, *, title: str, parts: Sequence[str]) -> None:
@@ -84,3 +107,18 @@ def percent(share: float | None) -> str:
     if share is None:
         return "-"
     return f"{100 * share:.0f} %" if share == 0 or share >= 0.1 else f"{100 * share:.2g} %"
+
+
+def encode_png(figure: "Figure", *, dpi: int) -> str:
+    """A figure as PNG in base64, to be put into a page."""
+    image = io.BytesIO()
+    figure.savefig(image, format="png", dpi=dpi)
+    return base64.b64encode(image.getvalue()).decode()
+
+
+def figure_to_svg(figure: "Figure") -> str:
+    """A figure as an SVG element; call it within `STYLE`, under which the figure was made."""
+    text = io.StringIO()
+    figure.savefig(text, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
+    svg = text.getvalue()
+    return svg[svg.index("<svg") :]

@@ -1,7 +1,7 @@
 """PTB-XL (Wagner et al. 2020, Scientific Data 7:154): 21,799 recordings with SCP-ECG codes and reports."""
 
 import ast
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -112,16 +112,17 @@ AGE_OVER_89 = 90.0
 
 @dataclass
 class PtbXlConfig(CorpusConfig):
-    """Options of PTB-XL.
-
-    Attributes:
-        sampling_rate (`int`, defaults to 500):
-            Which of the two releases of each recording to read: 500 or 100, in hertz. Rows are at 500 Hz either way.
-    """
+    """Options of PTB-XL."""
 
     TABLES: ClassVar[tuple[str, ...]] = (DATABASE_FILENAME, STATEMENTS_FILENAME)
 
-    sampling_rate: int = 500
+    sampling_rate: int = field(
+        default=500,
+        metadata={
+            "help": "Which of the two releases of each recording to read: 500 or 100, in hertz. Rows are at 500 Hz"
+            " either way."
+        },
+    )
 
 
 class PtbXl(CorpusBuilder):

@@ -1,7 +1,7 @@
 """The corpus that ships with the package: simulated records with reports and the truth about every condition."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from datasets import (
@@ -10,25 +10,32 @@ from datasets import (
     Features,
     GeneratorBasedBuilder,
     List,
-    Split,
     SplitGenerator,
     Value,
     Version,
 )
 from datasets.fingerprint import Hasher
 
-from datasets_scripts.simulator.priors import RECORDS_PER_PATIENT
-from datasets_scripts.simulator.reports import Language, ReportStyle
-from datasets_scripts.simulator.truth.conditions import condition_names
 from datasets_scripts.terminology.findings import load_terminology
 
 from .schema import NUM_SAMPLES, SAMPLING_RATE, corpus_features, to_microvolts
-from .simulator import CONDITIONS, SIMULATOR_VERSION, SimulatedRecord, SimulatorSettings, label_names, simulate_record
+from .simulator import (
+    CONDITIONS,
+    FOLDS_OF_SPLIT,
+    PATIENTS_PER_FOLD_CYCLE,
+    RECORDS_PER_PATIENT,
+    SIMULATOR_VERSION,
+    Language,
+    ReportStyle,
+    SimulatedRecord,
+    SimulatorSettings,
+    condition_names,
+    fold_of,
+    label_names,
+    simulate_record,
+)
 
 
-# Of ten patients in a row eight are for training, one for validation and one for testing.
-PATIENTS_PER_FOLD_CYCLE = 10
-FOLD_OF_SPLIT = {Split.TRAIN: range(8), Split.VALIDATION: range(8, 9), Split.TEST: range(9, 10)}
 ANNOTATION_FEATURES = {
     "sample": Value("int32"),
     "symbol": Value("string"),
@@ -45,27 +52,33 @@ DESCRIPTION = (
 
 @dataclass
 class SimulatedConfig(BuilderConfig):
-    """Options of the simulated corpus.
+    """Options of the simulated corpus; `metadata["help"]` of a field explains it, to `prepare` as well."""
 
-    Attributes:
-        num_records (`int`, defaults to 2000):
-            Records of all splits together. The records of a smaller corpus are the first ones of a larger one.
-        seed (`int`, defaults to 0):
-            Another seed gives other patients.
-        report_language (`"en"` or `"de"`, defaults to `"en"`):
-            Language of the reports: as carts print in MIMIC-IV-ECG, or as readers wrote in PTB-XL.
-        report_noise (`float`, defaults to 1.0):
-            How far reports are from the truth: 0 for complete and certain ones, 2 for twice the usual omissions,
-            hedges and false statements.
-        has_annotations (`bool`, defaults to `False`):
-            Whether rows have the column `annotations`: onset, peak and offset of every P, QRS and T.
-    """
-
-    num_records: int = 2000
-    seed: int = 0
-    report_language: Language = "en"
-    report_noise: float = 1.0
-    has_annotations: bool = False
+    num_records: int = field(
+        default=2000,
+        metadata={
+            "help": "Records of all splits together. The records of a smaller corpus are the first ones of a larger"
+            " one."
+        },
+    )
+    seed: int = field(default=0, metadata={"help": "Another seed gives other patients."})
+    report_language: Language = field(
+        default="en",
+        metadata={
+            "help": "Language of the reports: as carts print in MIMIC-IV-ECG (en), or as readers wrote in PTB-XL (de)."
+        },
+    )
+    report_noise: float = field(
+        default=1.0,
+        metadata={
+            "help": "How far reports are from the truth: 0 for complete and certain ones, 2 for twice the usual"
+            " omissions, hedges and false statements."
+        },
+    )
+    has_annotations: bool = field(
+        default=False,
+        metadata={"help": "Give rows the column annotations: onset, peak and offset of every P, QRS and T."},
+    )
 
     @property
     def label_names(self) -> tuple[str, ...]:
@@ -125,10 +138,10 @@ class Simulated(GeneratorBasedBuilder):
             )
         return [
             SplitGenerator(
-                name=str(split),
+                name=split,
                 gen_kwargs={"record_indices": [index for index in range(num_records) if fold_of(index) in folds]},
             )
-            for split, folds in FOLD_OF_SPLIT.items()
+            for split, folds in FOLDS_OF_SPLIT.items()
         ]
 
     def _generate_examples(self, record_indices: list[int]) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -139,11 +152,6 @@ class Simulated(GeneratorBasedBuilder):
             if self.config.has_annotations:
                 row["annotations"] = [annotation._asdict() for annotation in record.annotations]
             yield row["record_id"], row
-
-
-def fold_of(record_index: int) -> int:
-    """Number from 0 to 9 that all records of a patient share."""
-    return record_index // RECORDS_PER_PATIENT % PATIENTS_PER_FOLD_CYCLE
 
 
 def make_row(record_index: int, *, seed: int) -> dict[str, Any]:

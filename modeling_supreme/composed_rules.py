@@ -15,6 +15,8 @@ from typing import Any, Literal, NamedTuple
 
 import torch
 
+from .names import normalize_name
+
 
 Composed = bool | Literal["auto"]
 ABSENT = "not "  # before a finding that must not be there
@@ -81,22 +83,12 @@ def read_rules(stored: Sequence[Mapping[str, Any]]) -> dict[str, ComposedRule]:
         )
         rule = ComposedRule(entry["condition"], tuple(entry["names"]), alternatives)
         for name in (rule.condition, *rule.names):
-            by_name.setdefault(fold_name(name), rule)
+            by_name.setdefault(normalize_name(name), rule)
     return by_name
 
 
 def _read_finding(text: str) -> tuple[str, bool]:
     return (text.removeprefix(ABSENT), not text.startswith(ABSENT))
-
-
-def fold_name(text: str) -> str:
-    """Case, hyphens, underscores and blanks folded, so that spellings of a name compare equal.
-
-    Example:
-        >>> fold_name("Wolff-Parkinson_White  pattern")
-        'wolff parkinson white pattern'
-    """
-    return " ".join(text.lower().replace("-", " ").replace("_", " ").split())
 
 
 class Composition:
@@ -134,9 +126,9 @@ class Composition:
         if composed not in (True, False, "auto"):
             raise ValueError(f"`composed` is {composed!r}. Choose True, False or 'auto'.")
         self.labels = tuple(labels)
-        self._trained = {fold_name(query) for query in trained_queries}
+        self._trained = {normalize_name(query) for query in trained_queries}
         by_name = read_rules(stored_rules) if composed else {}
-        found = [by_name.get(fold_name(label)) for label in self.labels]
+        found = [by_name.get(normalize_name(label)) for label in self.labels]
         if composed is True:
             self._check_rules(found)
         self.rules = [
@@ -157,11 +149,11 @@ class Composition:
 
     def _is_wanted(self, label: str, rule: ComposedRule) -> bool:
         """Whether `"auto"` uses a rule."""
-        is_trained = bool(self._trained & {fold_name(name) for name in (label, rule.condition)})
+        is_trained = bool(self._trained & {normalize_name(name) for name in (label, rule.condition)})
         return not is_trained and not self._untrained(rule)
 
     def _untrained(self, rule: ComposedRule) -> list[str]:
-        return [name for name in rule.findings if fold_name(name) not in self._trained]
+        return [name for name in rule.findings if normalize_name(name) not in self._trained]
 
     def _check_rules(self, rules: Sequence[ComposedRule | None]) -> None:
         """Refuse labels whose rule is missing or cannot be evaluated."""

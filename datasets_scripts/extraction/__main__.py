@@ -11,7 +11,6 @@ report is logged.
 """
 
 import logging
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import islice
@@ -19,18 +18,21 @@ from pathlib import Path
 
 from tqdm import tqdm
 from tqdm.contrib.logging import logging_redirect_tqdm
-from transformers import HfArgumentParser
 
-from datasets_scripts.extraction.backends.backend import Backend, BackendArguments, BackendError, make_backend
+from datasets_scripts.extraction.backends.backend import Backend, BackendArguments, BackendError
+from datasets_scripts.extraction.backends.make_backend import make_backend
 from datasets_scripts.extraction.checks.audit import REPORT_FILE, write_audit
 from datasets_scripts.extraction.readings.standardise import StandardisationArguments
+from modeling_supreme.command_line import parse_arguments, run_command
 
-from .extract import Extraction, LabelArguments, Records, count_statements, extract_labels
-from .labels import STATEMENTS_FILE
-from .reports import iterate_reports
+from .extract import STATEMENTS_FILE, Extraction, LabelArguments, Records, count_statements, extract_labels
+from .report_tables import iterate_reports
 
 
 logger = logging.getLogger("datasets_scripts.extraction")
+
+# What a user of the command can set right: told in one sentence, without a traceback.
+REFUSALS = (BackendError, OSError, ValueError)
 
 
 @dataclass
@@ -69,31 +71,26 @@ class ExtractionArguments:
         return islice(records, self.max_records)
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
+def main(argv: Sequence[str] | None = None) -> None:
     """Parse the flags, read the reports, write the findings, and say in numbers what was read."""
     logging.basicConfig(format="%(message)s")
     logger.setLevel(logging.INFO)
     groups = (ExtractionArguments, BackendArguments, StandardisationArguments, LabelArguments)
-    parser = HfArgumentParser(groups)  # type: ignore[arg-type]
-    try:
-        reports, reading, standardisation, labels = parser.parse_args_into_dataclasses(args=arguments)
-        backend = make_backend(reading, reports.output_dir, show_progress=True)
-        if reading.dry_run:
-            report_estimate(reports, backend)
-            return
-        with logging_redirect_tqdm():
-            extraction = extract_labels(
-                reports.read_reports,
-                reports.output_dir,
-                backend=backend,
-                standardisation=standardisation,
-                labels=labels,
-                show_progress=True,
-            )
-            write_audit(extraction, reports.output_dir)
-    except (BackendError, OSError, ValueError) as error:
-        logger.error("%s", error)
-        sys.exit(2)
+    reports, reading, standardisation, labels = parse_arguments(groups, argv, description=__doc__)
+    backend = make_backend(reading, reports.output_dir, show_progress=True)
+    if reading.dry_run:
+        report_estimate(reports, backend)
+        return
+    with logging_redirect_tqdm():
+        extraction = extract_labels(
+            reports.read_reports,
+            reports.output_dir,
+            backend=backend,
+            standardisation=standardisation,
+            labels=labels,
+            show_progress=True,
+        )
+        write_audit(extraction, reports.output_dir)
     report_extraction(extraction, reports.output_dir)
 
 
@@ -132,4 +129,4 @@ def report_extraction(extraction: Extraction, output_dir: Path) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_command(main, refusals=REFUSALS)

@@ -17,18 +17,12 @@ from datasets_scripts.extraction.readings.standardise import StandardisationArgu
 from datasets_scripts.extraction.readings.statements import statement_key
 
 from .atomic_files import replace_when_complete
-from .labels import (
-    FINDINGS_FILE,
-    LABELS_FILE,
-    STATEMENTS_FILE,
-    LabelCounts,
-    count_by_finding,
-    drop_findings,
-    write_labels,
-)
-from .record_labels import RecordLabels, join_readings
+from .labels_file import LABELS_FILE, LabelCounts, count_by_finding, drop_findings, write_labels
+from .report_findings import ReportFindings, join_readings
 
 
+STATEMENTS_FILE = "statements.jsonl"
+FINDINGS_FILE = "findings.csv"
 Records = Iterable[tuple[str, Sequence[str]]]
 EMPTY_STATEMENT = Reading((), is_read=False)  # one without letter or digit
 
@@ -226,10 +220,10 @@ def extract_labels(
 
 def _make_labeller(
     statements: StatementCounts, standardised: Standardised
-) -> Callable[[tuple[str, ...]], RecordLabels]:
+) -> Callable[[tuple[str, ...]], ReportFindings]:
     """A function that labels a report by its statements as written."""
 
-    def label(report: tuple[str, ...]) -> RecordLabels:
+    def label(report: tuple[str, ...]) -> ReportFindings:
         readings = (standardised.readings[statements.keys[statement]] for statement in report)
         return join_readings(readings, find_ancestors=standardised.find_ancestors)
 

@@ -1,7 +1,132 @@
-"""`python -m datasets_scripts.prepare`."""
+"""Write a corpus as Parquet that `datasets.load_dataset` reads without this package.
 
-from .corpus import main
+    python -m datasets_scripts.prepare ptb_xl --config_name superclass --data_dir D --output_dir O --num_proc 8
+    python -m datasets_scripts.prepare ptb_xl --help
+
+The second line also lists the options of this corpus. The folder gets `train-00000-of-0000N.parquet` and so
+on, a README.md that declares splits and features, build_report.json (how many records each split has, how often each
+label occurs, how good the signals are, which records were left out and why), and the same as build_report.html.
+
+After a crash or a kill, the same command goes on where it was: shards that are finished are kept. The files do not
+depend on the number of processes, nor on how often the command was interrupted. On many machines that share a file
+system, start a Dask scheduler and workers there and add `--dask_scheduler tcp://host:8786`.
+"""
+
+import logging
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, fields, make_dataclass
+from pathlib import Path
+from typing import Any, get_type_hints
+
+from datasets import BuilderConfig
+
+from datasets_scripts import BUILDERS
+from modeling_supreme.command_line import CommandLineError, check_name, parse_arguments, run_command
+
+from .corpus import RECORDS_PER_SHARD, prepare_corpus
+from .page import PAGE_FILENAME
+from .publication import push_to_hub
+
+
+logger = logging.getLogger("datasets_scripts.prepare")
+
+
+@dataclass
+class PrepareArguments:
+    """What to read, where to write, and how."""
+
+    output_dir: str = field(metadata={"help": "Folder to write: empty, absent, or left by the same command."})
+    config_name: str | None = field(
+        default=None, metadata={"help": "Which labels the rows carry, such as superclass; else the corpus' default."}
+    )
+    data_dir: str | None = field(
+        default=None, metadata={"help": "Folder with the files of the corpus as its publisher distributes them."}
+    )
+    num_proc: int | None = field(default=None, metadata={"help": "Processes that read and write; 1 otherwise."})
+    records_per_shard: int = field(default=RECORDS_PER_SHARD, metadata={"help": "Records per Parquet file."})
+    dask_scheduler: str | None = field(
+        default=None,
+        metadata={
+            "help": "Read and write on the workers of a Dask cluster, as tcp://host:8786.",
+            "metavar": "ADDRESS",
+        },
+    )
+    push_to_hub: str | None = field(
+        default=None,
+        metadata={"help": "Dataset of the Hub to upload to (owner/name), private.", "metavar": "ID"},
+    )
+
+
+def options_class(config_class: type[BuilderConfig], *, title: str) -> type:
+    """The options of a corpus beyond those of all builders as a dataclass; an option that is not given is `None`.
+
+    What was given must be told from the defaults, because a build is named after it.
+
+    Args:
+        config_class (`type[BuilderConfig]`):
+            Configuration of the builder; `metadata["help"]` of a field explains it.
+        title (`str`):
+            Of the group of flags in `--help`.
+    """
+    common = {option.name for option in fields(BuilderConfig)}
+    hints = get_type_hints(config_class)
+    options = [
+        (option.name, hints[option.name] | None, field(default=None, metadata={"help": _explain(option)}))
+        for option in fields(config_class)
+        if option.name not in common
+    ]
+    return make_dataclass(f"{config_class.__name__}Options", options, namespace={"_argument_group_name": title})
+
+
+def _explain(option: Any) -> str:
+    """The explanation of an option with its default, if it has one to tell."""
+    told = "" if option.default in (None, "") else f" Default: {option.default}."
+    return option.metadata["help"] + told
+
+
+def read_command_line(argv: Sequence[str]) -> tuple[str, PrepareArguments, dict[str, Any]]:
+    """The corpus, the flags of all corpora, and the options of the corpus that were given.
+
+    Raises:
+        CommandLineError: If there is no such corpus, or a flag is wrong.
+    """
+    words = list(argv)
+    epilog = f"corpora: {', '.join(BUILDERS)}\n\n`CORPUS --help` also explains the options of a corpus."
+    corpus = next((word for word in words if word in BUILDERS), words[0] if words else "--help")
+    if corpus in ("-h", "--help"):
+        parse_arguments([PrepareArguments], ["--help"], description=__doc__, epilog=epilog, command="CORPUS")
+    if corpus.startswith("-"):
+        raise CommandLineError(f"No corpus is named. Begin with one of {', '.join(BUILDERS)}.")
+    words.remove(check_name(corpus, BUILDERS, kind="corpus"))
+    own_options = options_class(BUILDERS[corpus].BUILDER_CONFIG_CLASS, title=f"options of {corpus}")
+    arguments, options = parse_arguments([PrepareArguments, own_options], words, description=__doc__, command=corpus)
+    return corpus, arguments, {name: value for name, value in asdict(options).items() if value is not None}
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Prepare a corpus, and push it if asked to."""
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    corpus, arguments, options = read_command_line(sys.argv[1:] if argv is None else argv)
+    if arguments.data_dir is not None:
+        options = {"data_dir": arguments.data_dir, **options}
+    report = prepare_corpus(
+        corpus,
+        output_dir=arguments.output_dir,
+        config_name=arguments.config_name,
+        num_proc=arguments.num_proc,
+        records_per_shard=arguments.records_per_shard,
+        dask_scheduler=arguments.dask_scheduler,
+        **options,
+    )
+    counts = ", ".join(f"{split['num_rows']} {name}" for name, split in report["splits"].items())
+    logger.info(
+        f"{arguments.output_dir} holds {counts} rows; {len(report['skipped'])} records were left out."
+        f" Open {Path(arguments.output_dir) / PAGE_FILENAME} for a look at the corpus."
+    )
+    if arguments.push_to_hub is not None:
+        push_to_hub(arguments.output_dir, arguments.push_to_hub)
 
 
 if __name__ == "__main__":
-    main()
+    run_command(main, refusals=(OSError, ValueError))

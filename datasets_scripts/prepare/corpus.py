@@ -1,45 +1,28 @@
-"""Write a corpus as Parquet that `datasets.load_dataset` reads without this package.
+"""Plan the shards of a corpus, write those that are missing, and publish them with a report."""
 
-    python -m datasets_scripts.prepare ptb_xl --config_name superclass --data_dir D --output_dir O --num_proc 8
-    python -m datasets_scripts.prepare ptb_xl --help
-
-The second line also lists the options that only this corpus has. The folder gets `train-00000-of-0000N.parquet` and so
-on, a README.md that declares splits and features, build_report.json (how many records each split has, how often each
-label occurs, how good the signals are, which records were left out and why), and the same as build_report.html.
-
-After a crash or a kill, the same command goes on where it was: shards that are finished are kept. The files do not
-depend on the number of processes, nor on how often the command was interrupted. On many machines that share a file
-system, start a Dask scheduler and workers there and add `--dask_scheduler tcp://host:8786`.
-"""
-
-import argparse
 import hashlib
 import json
 import logging
 import shutil
-import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
+from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from datasets import DatasetBuilder, SplitDict, SplitInfo
-from datasets.info import DatasetInfosDict
-from datasets.utils.metadata import MetadataConfigs
+from datasets import DatasetBuilder
 from datasets.utils.tqdm import tqdm
-from huggingface_hub import DatasetCardData, HfApi
 
 from datasets_scripts import BUILDERS
+from modeling_supreme.command_line import check_name
 
 from .cluster import write_shards_on_cluster
-from .options import add_options
-from .page import write_page
-from .report import make_report
-from .shards import ROWS_FILENAME, UNFINISHED, Shard, plan_shards, start_worker, write_shard, write_shard_in_worker
+from .page import PAGE_FILENAME, write_page
+from .processes import write_shards_in_processes
+from .publication import place_files, write_readme
+from .report import REPORT_FILENAME, make_report
+from .shards import UNFINISHED, Shard, plan_shards
 
 
 logger = logging.getLogger(__name__)
@@ -47,8 +30,6 @@ logger = logging.getLogger(__name__)
 STAGING = ".incomplete"
 BUILD_FILENAME = "build.json"  # what the shards in the staging folder are shards of
 COMPLETE_FILENAME = "complete"  # all shards are there, and some may have been moved to their place
-REPORT_FILENAME = "build_report.json"
-PAGE_FILENAME = "build_report.html"
 RECORDS_PER_SHARD = 1000  # about 50 MB of Parquet, and what a kill costs at most per process
 
 
@@ -107,12 +88,12 @@ def prepare_corpus(
     if dask_scheduler:
         progress = write_shards_on_cluster(builder, missing, scheduler=dask_scheduler)
     else:
-        progress = _write_all(builder, missing, num_proc=num_proc)
+        progress = write_shards_in_processes(builder, missing, num_proc=num_proc)
     _follow(progress, num_kept=num_kept, num_missing=sum(shard.num_records for shard in missing))
     (staging / COMPLETE_FILENAME).touch()
     reading_s = time.perf_counter() - began_reading
-    files = _place_files(plan, output_dir)
-    _write_readme(output_dir, corpus, builder, plan)
+    files = place_files(plan, output_dir)
+    write_readme(output_dir, corpus, builder, plan)
     report = build | make_report(builder.info.features or {}, plan, files)
     report["timing"] = {
         "num_proc": num_proc or 1,
@@ -127,8 +108,7 @@ def prepare_corpus(
 
 def _check_request(corpus: str, *, options: dict[str, Any], num_proc: int | None, records_per_shard: int) -> None:
     """Refuse what cannot work before any record is read."""
-    if corpus not in BUILDERS:
-        raise ValueError(f"There is no corpus {corpus!r}. Choose one of {', '.join(BUILDERS)}.")
+    check_name(corpus, BUILDERS, kind="corpus")
     known = [field.name for field in fields(BUILDERS[corpus].BUILDER_CONFIG_CLASS)]
     unknown = [f"--{option}" for option in options if option not in known]
     if unknown:
@@ -208,38 +188,6 @@ def _follow(progress: Iterator[int], *, num_kept: int, num_missing: int) -> None
             bar.update(num_records)
 
 
-def _write_all(builder: DatasetBuilder, shards: list[Shard], *, num_proc: int) -> Iterator[int]:
-    """Write shards, in this process or in several others; yields the number of records of each that is done."""
-    if num_proc <= 1:
-        yield from (write_shard(builder, shard) for shard in shards)
-        return
-    with ProcessPoolExecutor(num_proc, initializer=start_worker, initargs=(builder,)) as pool:
-        futures = [pool.submit(write_shard_in_worker, shard) for shard in shards]
-        try:
-            yield from (future.result() for future in as_completed(futures))
-        except BrokenProcessPool as error:
-            raise RuntimeError(
-                "A worker process ended without a word: memory ran out, or a damaged file crashed its reader. Finished"
-                " shards are kept. Repeat the command with a smaller `--num_proc`; with 1, `python -X faulthandler -m"
-                " datasets_scripts.prepare` shows the reader that crashes."
-            ) from error
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            raise
-
-
-def _place_files(plan: dict[str, list[Shard]], output_dir: Path) -> dict[str, list[Path]]:
-    """Give the Parquet files of finished shards the names of the Hub; a shard without rows gets none."""
-    files: dict[str, list[Path]] = {}
-    for split, shards in plan.items():
-        filled = [shard for shard in shards if shard.summary["num_rows"]]
-        files[split] = [output_dir / f"{split}-{i:05d}-of-{len(filled):05d}.parquet" for i in range(len(filled))]
-        for shard, file in zip(filled, files[split], strict=True):
-            if (shard.folder / ROWS_FILENAME).exists():  # else a run that was killed here has moved it
-                (shard.folder / ROWS_FILENAME).rename(file)
-    return files
-
-
 def _timing(plan: dict[str, list[Shard]], num_kept: int, *, reading_s: float) -> dict[str, Any]:
     """Time that records took; `seconds_of_work` adds up all processes and the finished shards of interrupted runs."""
     summaries = [shard.summary for shards in plan.values() for shard in shards]
@@ -253,84 +201,3 @@ def _timing(plan: dict[str, list[Shard]], num_kept: int, *, reading_s: float) ->
         "records_per_s": round((num_records - num_kept) / reading_s, 1),
         "records_per_s_per_process": round(num_records / seconds_of_work, 1) if seconds_of_work else None,
     }
-
-
-def _write_readme(output_dir: Path, corpus: str, builder: DatasetBuilder, plan: dict[str, list[Shard]]) -> None:
-    """A dataset card whose header tells `load_dataset` the splits, their files and the features."""
-    info = builder.info.copy()
-    info.splits = SplitDict()
-    for split, shards in plan.items():
-        summaries = [shard.summary for shard in shards]
-        num_rows, num_bytes = (sum(summary[name] for summary in summaries) for name in ("num_rows", "num_bytes"))
-        if num_rows:
-            info.splits[split] = SplitInfo(split, num_bytes=num_bytes, num_examples=num_rows)
-    info.download_size = sum(shard.summary["file_size"] for shards in plan.values() for shard in shards)
-    info.dataset_size = info.splits.total_num_examples and sum(split.num_bytes for split in info.splits.values())
-    card = DatasetCardData(tags=["ecg"])
-    DatasetInfosDict({builder.config.name: info}).to_dataset_card_data(card)
-    data_files = [{"split": split, "path": f"{split}-*.parquet"} for split in info.splits]
-    MetadataConfigs({builder.config.name: {"data_files": data_files}}).to_dataset_card_data(card)
-    (output_dir / "README.md").write_text(
-        f"---\n{card}\n---\n\n# {corpus}, {builder.config.name}\n\n{info.description}\n\n"
-        "12-lead ECG at 500 Hz, 10 s, `int16` microvolts. Read it with `datasets.load_dataset`. Before passing it on,"
-        f" mind the licence of the source: {info.license or 'see its publisher'} {info.homepage}\n",
-        "utf-8",
-    )
-
-
-def push_to_hub(output_dir: str | Path, repo_id: str) -> None:
-    """Upload Parquet and README.md to a private dataset of the Hub; the report, which names local paths, stays."""
-    api = HfApi()
-    api.create_repo(repo_id, repo_type="dataset", private=True, exist_ok=True)
-    api.upload_folder(
-        repo_id=repo_id,
-        repo_type="dataset",
-        folder_path=str(output_dir),
-        allow_patterns=["README.md", "*.parquet"],
-        commit_message="Upload the prepared corpus",
-    )
-
-
-def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespace:
-    """The command line; options that were not given are `None`."""
-    parser = argparse.ArgumentParser(
-        prog="python -m datasets_scripts.prepare",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("corpus", choices=list(BUILDERS), metavar="corpus", help=f"One of {', '.join(BUILDERS)}.")
-    parser.add_argument("--config_name", help="Which labels the rows carry, such as superclass.")
-    parser.add_argument("--data_dir", help="Folder with the files of the corpus as its publisher distributes them.")
-    parser.add_argument(
-        "--output_dir", required=True, help="Folder to write: empty, absent, or left by the same command."
-    )
-    parser.add_argument("--num_proc", type=int, help="Processes that read and write; 1 otherwise.")
-    parser.add_argument(
-        "--records_per_shard", type=int, help=f"Records per Parquet file; {RECORDS_PER_SHARD} otherwise."
-    )
-    parser.add_argument(
-        "--dask_scheduler",
-        metavar="ADDRESS",
-        help="Read and write on the workers of a Dask cluster, as tcp://host:8786.",
-    )
-    parser.add_argument("--push_to_hub", metavar="ID", help="Dataset of the Hub to upload to (owner/name), private.")
-    given = sys.argv[1:] if arguments is None else arguments
-    corpus = next((argument for argument in given if argument in BUILDERS), None)
-    if corpus is not None:
-        add_options(parser.add_argument_group(f"options of {corpus}"), BUILDERS[corpus].BUILDER_CONFIG_CLASS)
-    return parser.parse_args(given)
-
-
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command."""
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
-    given = {name: value for name, value in vars(parse_arguments(arguments)).items() if value is not None}
-    repo_id = given.pop("push_to_hub", None)
-    report = prepare_corpus(**given)
-    counts = ", ".join(f"{split['num_rows']} {name}" for name, split in report["splits"].items())
-    logger.info(
-        f"{given['output_dir']} holds {counts} rows; {len(report['skipped'])} records were left out."
-        f" Open {Path(given['output_dir']) / PAGE_FILENAME} for a look at the corpus."
-    )
-    if repo_id is not None:
-        push_to_hub(given["output_dir"], repo_id)

@@ -1,23 +1,10 @@
-"""Find leaks: patients on two sides of a split, and strips that occur twice, within a corpus or between corpora.
+"""Leaks: patients on two sides of a split, and strips that occur twice, within a corpus or between corpora.
 
-    python -m datasets_scripts.overlap prepared/mimic prepared/ptb_xl prepared/cpsc2018 --fail_on_overlap
-
-The arguments are folders written by `datasets_scripts.prepare`. A leak is a patient or a strip on two sides: in the
-train split of one folder and the test split of the same or of another, for example. What occurs twice on the same side
-is listed too, but is no leak. overlap.json names the records of every pair, so that they can be left out.
-
-Two strips are the same if their int16 microvolts are, in all samples and in the leads that were recorded. That finds
-copies, such as the records that the PhysioNet Challenges took over from PTB-XL. It cannot find a copy that was
-resampled, filtered, scaled, cut at another moment, or stored with another resolution or with other leads, nor two
-recordings of one patient in different corpora. Strips without any voltage are not compared. Patients are compared
-where patient ids are known, and only within one corpus: the ids of different corpora mean nothing to each other.
+Two strips are the same if their int16 microvolts are, in all samples and in the leads that were recorded.
 """
 
-import argparse
 import hashlib
 import json
-import logging
-import sys
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import combinations, groupby
@@ -28,12 +15,9 @@ import numpy as np
 import pyarrow.parquet as pq
 from datasets.utils.tqdm import tqdm
 
-from .corpus import REPORT_FILENAME
+from .report import REPORT_FILENAME
 
 
-logger = logging.getLogger(__name__)
-
-OVERLAP_FILENAME = "overlap.json"
 DIGEST_SIZE = 16  # bytes: that two different ones of a billion strips share a hash has a chance of 1 in 10^20
 ROWS_PER_BATCH = 256
 COLUMNS = ["record_id", "patient_id", "signal", "lead_mask", "num_samples"]
@@ -192,24 +176,3 @@ def _align(rows: Sequence[Sequence[str]]) -> list[str]:
     """Lines of a table whose columns are as wide as their widest cell."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
-
-
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command; the exit code is 1 where leaks were found and `--fail_on_overlap` is given."""
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
-    parser = argparse.ArgumentParser(
-        prog="python -m datasets_scripts.overlap",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("folders", nargs="+", metavar="FOLDER", help="Folders written by datasets_scripts.prepare.")
-    parser.add_argument(
-        "--output", default=OVERLAP_FILENAME, metavar="FILE", help=f"File to write; {OVERLAP_FILENAME} otherwise."
-    )
-    parser.add_argument("--fail_on_overlap", action="store_true", help="Exit with 1 if there is a leak.")
-    given = parser.parse_args(arguments)
-    overlap = find_overlap(given.folders)
-    Path(given.output).write_text(json.dumps(overlap, indent=2) + "\n", encoding="utf-8")
-    logger.info(f"{format_overlap(overlap)} All records are named in {given.output}.")
-    if given.fail_on_overlap and overlap["num_leaks"]:
-        sys.exit(1)

@@ -13,6 +13,7 @@ from .quality import MIN_PLATEAU, MIN_PLATEAU_UV
 from .report import MAX_RESIDUAL_UV
 
 
+PAGE_FILENAME = "build_report.html"
 MAX_LABELS = 40  # drawn as bars; the table lists all
 MAX_SKIPPED = 50
 

@@ -1,7 +1,5 @@
 """The plots of the build report, as SVG to be put into a page."""
 
-import base64
-import io
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +10,7 @@ import pyarrow.parquet as pq
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from datasets_scripts.page import MUTED, STYLE, encode_png, figure_to_svg
 from datasets_scripts.schema import MICROVOLTS_PER_MILLIVOLT, SAMPLING_RATE
 from modeling_supreme.leads import STANDARD_LEADS
 from modeling_supreme.plotting import plot_strip
@@ -20,23 +19,9 @@ from modeling_supreme.plotting import plot_strip
 WIDE, NARROW = 10.4, 5.2  # inches, for the full width of the page and half of it
 BAR_HEIGHT = 0.3  # inches per label
 STRIP_DPI = 110
-INK, MUTED, GRID, SPAN, BAR = "#1d2733", "#66717d", "#edf0f2", "#b9c6d2", "#31587a"
+SPAN, BAR = "#b9c6d2", "#31587a"
 SPLIT_COLOURS = {"train": BAR, "validation": "#d08c3f", "test": "#7a9a5b"}
 DEFECT_COLOURS = {"missing": "#9aa4ad", "flat": "#d08c3f", "clipped": "#b5483a"}
-STYLE: dict[Any, Any] = {
-    "font.size": 10,
-    "text.color": INK,
-    "axes.labelcolor": MUTED,
-    "axes.edgecolor": "#c9d0d6",
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.axisbelow": True,
-    "grid.color": GRID,
-    "xtick.color": MUTED,
-    "ytick.color": INK,
-    "svg.fonttype": "none",  # text stays text: it can be searched, and the page stays small
-    "svg.hashsalt": "build report",  # the same report gives the same page
-}
 
 
 def plot_labels(splits: Mapping[str, Mapping[str, Any]], labels: Sequence[str]) -> str:
@@ -123,13 +108,6 @@ def draw_first_strip(file: Path) -> tuple[str, str] | None:
     return row["record_id"], encode_png(figure, dpi=STRIP_DPI)
 
 
-def encode_png(figure: Figure, *, dpi: int) -> str:
-    """A figure as PNG in base64, to be put into a page."""
-    image = io.BytesIO()
-    figure.savefig(image, format="png", dpi=dpi)
-    return base64.b64encode(image.getvalue()).decode()
-
-
 def _name_rows(axes: Axes, names: Sequence[str]) -> None:
     """One row per name, from top to bottom."""
     axes.set_yticks(range(len(names)), names)
@@ -144,11 +122,3 @@ def _to_svg(draw: Callable[[Axes], None], *, width: float, height: float) -> str
         figure = Figure(figsize=(width, height), layout="constrained")
         draw(figure.subplots())
         return figure_to_svg(figure)
-
-
-def figure_to_svg(figure: Figure) -> str:
-    """A figure as an SVG element; call it within `STYLE`, under which the figure was made."""
-    text = io.StringIO()
-    figure.savefig(text, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
-    svg = text.getvalue()
-    return svg[svg.index("<svg") :]

@@ -15,6 +15,7 @@ from modeling_supreme.leads import STANDARD_LEADS
 from .shards import Shard
 
 
+REPORT_FILENAME = "build_report.json"
 MAX_EXAMPLES = 10  # records named per kind of defect
 # Rounding to microvolts explains 1 µV, resampling a little more; beyond this the leads do not belong together. Ours.
 MAX_RESIDUAL_UV = 20

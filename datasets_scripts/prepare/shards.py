@@ -1,16 +1,13 @@
 """Shards of a corpus: each is read and written on its own, and is finished as soon as its folder has its name."""
 
 import json
-import multiprocessing
 import os
 import shutil
 import socket
-import threading
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
-from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Any, cast
 
@@ -19,7 +16,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from datasets import DatasetBuilder, DownloadManager, Features
 from datasets.arrow_writer import TypedSequence
-from threadpoolctl import threadpool_limits
 
 from datasets_scripts.corpus_builder import SKIPPED_FILENAME, is_unchanged
 
@@ -197,26 +193,3 @@ def _to_table(rows: list[dict[str, Any]], *, features: Features, schema: pa.Sche
     encoded: list[dict[str, Any]] = [features.encode_example(row) for row in rows]  # pyright: ignore[reportAssignmentType]
     columns = [pa.array(TypedSequence([row[name] for row in encoded], type=features[name])) for name in features]
     return pa.Table.from_arrays(columns, schema=schema)
-
-
-_worker_builder: list[DatasetBuilder] = []
-
-
-def start_worker(builder: DatasetBuilder) -> None:
-    """Keep the builder for all shards of this process, and end with the process that started this one."""
-    _worker_builder[:] = [builder]
-    threadpool_limits(1, user_api="blas")  # every worker has a core; more threads would only wait, and wait busily
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        threading.Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()
-
-
-def _end_with(sentinel: int) -> None:
-    """A killed parent cannot stop its workers, which would wait for work for ever."""
-    wait([sentinel])
-    os._exit(1)
-
-
-def write_shard_in_worker(shard: Shard) -> int:
-    """`write_shard` with the builder that `start_worker` kept."""
-    return write_shard(_worker_builder[0], shard)

@@ -1,16 +1,28 @@
-"""A simulator of 12-lead ECG records with known conditions and reports: the corpus that ships with the package."""
+"""A simulator of 12-lead ECG records with known conditions and reports: the corpus that ships with the package.
 
-from datasets_scripts.simulator.truth.conditions import CONDITIONS, condition_names, label_names
+Rooms from below: `population` (in numbers), `patient`, `rhythm`, `heart`, `recording`, `truth`. A record goes through
+all of them in `simulated_record`, its report through `report_writer`; `export` and `realism` use whole records.
+"""
 
-from .record import SIMULATOR_VERSION, SimulatedRecord, SimulatorSettings, simulate_record
+from .population.folds import FOLDS_OF_SPLIT, PATIENTS_PER_FOLD_CYCLE, RECORDS_PER_PATIENT, fold_of
+from .report_templates import Language
+from .report_writer import ReportStyle
+from .simulated_record import SIMULATOR_VERSION, SimulatedRecord, SimulatorSettings, simulate_record
+from .truth.catalogue import CONDITIONS, condition_names, label_names
 
 
 __all__ = [
     "CONDITIONS",
+    "FOLDS_OF_SPLIT",
+    "PATIENTS_PER_FOLD_CYCLE",
+    "RECORDS_PER_PATIENT",
     "SIMULATOR_VERSION",
+    "Language",
+    "ReportStyle",
     "SimulatedRecord",
     "SimulatorSettings",
     "condition_names",
+    "fold_of",
     "label_names",
     "simulate_record",
 ]

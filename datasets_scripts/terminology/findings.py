@@ -4,22 +4,22 @@ Single findings are rows of `terminology.csv`. Findings with a territory ("infer
 inferior myocardial infarction") are composed from the rows that say so in their column `composed_with`.
 """
 
-import csv
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
+from modeling_supreme.names import normalize_name
+
+from .measured_findings import load_measured_findings
+from .tables import LIST_SEPARATOR, read_table
+
 
 TERMINOLOGY_PATH = Path(__file__).with_name("terminology.csv")
-# Findings that a number decides, as simulated corpora have them as labels; reports do not name them.
-MEASURED_FINDINGS_PATH = Path(__file__).with_name("measured_findings.csv")
 # Labels of corpora that are no wording of a report: read as synonyms, "ST" or "AF" would be found in any text, and
 # corpora differ in what they call "AF". Columns: config_name, empty for labels that mean the same in every corpus (and
 # for second SNOMED CT codes); label; finding.
 CORPUS_LABELS_PATH = Path(__file__).with_name("corpus_labels.csv")
-LIST_SEPARATOR = "|"
 
 # Territory -> the wider territory it counts as. PTB-XL's diagnostic_subclass does the same: an inferolateral
 # infarction is an inferior one, an anterolateral an anterior one (Wagner et al. 2020, scp_statements.csv).
@@ -44,6 +44,8 @@ TERRITORIES = {
     "precordial": "",
 }
 INFARCTION_AGES = ("acute", "recent", "old")
+# The verdicts over a whole strip, as reports end with them and as everything that asks "is it normal?" names them.
+NORMAL_FINDING, ABNORMAL_FINDING = "normal ecg", "abnormal ecg"
 
 
 @dataclass(frozen=True)
@@ -74,17 +76,6 @@ class Finding:
     ptb_xl: tuple[str, ...] = ()
     parents: tuple[str, ...] = ()
     description: str = ""
-
-
-def normalize_name(text: str) -> str:
-    """Fold case, blanks, hyphens, underscores and typographic apostrophes, so that spellings of a name compare equal.
-
-    Example:
-        >>> normalize_name("  Wolff-Parkinson_White   pattern ")
-        'wolff parkinson white pattern'
-    """
-    folded = text.lower().replace("\N{RIGHT SINGLE QUOTATION MARK}", "'")
-    return " ".join(re.sub(r"[-_\s]+", " ", folded).split())
 
 
 class Terminology:
@@ -246,8 +237,7 @@ class Terminology:
 @lru_cache(maxsize=1)
 def load_terminology() -> Terminology:
     """Read the tables, compose the findings with a territory or an age, and keep the result."""
-    with TERMINOLOGY_PATH.open(encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file))
+    rows = read_table(TERMINOLOGY_PATH)
     findings = {row["name"]: _read_row(row) for row in rows}
     for row in rows:
         stem = findings[row["name"]]
@@ -257,12 +247,12 @@ def load_terminology() -> Terminology:
             located = [findings[f"{territory} {stem.name}"] for territory in TERRITORIES]
             aged = {age: findings[f"{age} {stem.name}"] for age in INFARCTION_AGES}
             _add_new(findings, (_of_age(finding, age, stem=aged[age]) for finding in located for age in aged))
-    with CORPUS_LABELS_PATH.open(encoding="utf-8", newline="") as file:
-        labels = {
-            ":".join(filter(None, (row["config_name"], row["label"]))): row["finding"] for row in csv.DictReader(file)
-        }
-    with MEASURED_FINDINGS_PATH.open(encoding="utf-8", newline="") as file:
-        measured = [Finding(row["name"], tuple(row["wordings"].split(LIST_SEPARATOR))) for row in csv.DictReader(file)]
+    labels = {
+        ":".join(filter(None, (row["config_name"], row["label"]))): row["finding"]
+        for row in read_table(CORPUS_LABELS_PATH)
+    }
+    # Reports do not name what a number decides; simulated corpora have it as labels.
+    measured = [Finding(finding.name, finding.wordings) for finding in load_measured_findings().values()]
     return Terminology(findings.values(), labels, measured_findings=measured)
 
 

@@ -13,16 +13,16 @@ Chinitz et al. 2008, J Electrocardiol 41:281; Surawicz & Knilans 2008, Chou's El
 6th ed.
 """
 
-import csv
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
+from .tables import LIST_SEPARATOR, read_table
 
-FINDINGS_PATH = Path(__file__).with_name("measured_findings.csv")
-LIST_SEPARATOR = "|"
+
+MEASURED_FINDINGS_PATH = Path(__file__).with_name("measured_findings.csv")
 
 
 @dataclass(frozen=True)
@@ -70,8 +70,7 @@ class MeasuredFinding:
 @lru_cache(maxsize=1)
 def load_measured_findings() -> Mapping[str, MeasuredFinding]:
     """All rows of the table by name, in its order."""
-    with FINDINGS_PATH.open(encoding="utf-8", newline="") as file:
-        return {row["name"]: _read_row(row) for row in csv.DictReader(file)}
+    return {row["name"]: _read_row(row) for row in read_table(MEASURED_FINDINGS_PATH)}
 
 
 def _read_row(row: Mapping[str, str]) -> MeasuredFinding:

@@ -9,7 +9,9 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from .findings import Finding, load_terminology, normalize_name
+from modeling_supreme.names import normalize_name
+
+from .findings import Finding, load_terminology
 
 
 # Codes in the tab-separated files of a release. Source: SNOMED CT Release File Specifications, chapter 4.2.

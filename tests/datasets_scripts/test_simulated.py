@@ -7,8 +7,8 @@ from datasets_scripts import load_corpus
 from datasets_scripts.schema import corpus_features
 from datasets_scripts.simulated import Simulated, make_row
 from datasets_scripts.simulator import SimulatorSettings, label_names, simulate_record
-from datasets_scripts.simulator.reports import ReportStyle
-from datasets_scripts.simulator.truth.conditions import condition_names
+from datasets_scripts.simulator.report_writer import ReportStyle
+from datasets_scripts.simulator.truth.catalogue import condition_names
 from datasets_scripts.terminology.measured_findings import load_measured_findings
 from training_scripts.data.label import CorpusLabels
 

@@ -1,146 +1,19 @@
-"""`parse_arguments`: a YAML recipe says the usual, a flag says otherwise, and mistakes in either are named."""
+"""Arguments of training: what is said of several corpora, what cannot be meant, and that all is explained."""
 
 import dataclasses
 from functools import partial
 from typing import get_args, get_type_hints
 
 import pytest
-import yaml
 
 from modeling_supreme import ECG_PRESETS
-from modeling_supreme.command_line import parse_arguments, read_recipe, recipe_to_flags
+from modeling_supreme.command_line import parse_arguments
 from training_scripts.arguments import DataArguments, ModelArguments, ObjectiveArguments, TrainArguments
 
 
 CLASSES = (ModelArguments, DataArguments, ObjectiveArguments, TrainArguments)
 REQUIRED = ["--dataset_name", "ptb_xl", "--output_dir", "runs/mini"]
 MIXED = ["--dataset_name", "simulated", "ptb_xl", "--output_dir", "runs/mixed"]
-
-
-def write_recipe(folder, content):
-    path = folder / "recipe.yaml"
-    path.write_text(content if isinstance(content, str) else yaml.safe_dump(content), encoding="utf-8")
-    return str(path)
-
-
-class TestRecipesAndFlags:
-    def test_the_recipe_sets_the_fields_of_every_class(self, tmp_path):
-        recipe = write_recipe(
-            tmp_path, {"ecg_encoder": "hybrid", "dataset_name": "ptb_xl", "output_dir": "runs/mini", "seed": 3}
-        )
-
-        model, data, objective, train = parse_arguments(CLASSES, [recipe])
-
-        assert objective.loss_type == "bce"
-        assert (model.ecg_encoder, data.dataset_name, train.output_dir, train.seed) == (
-            "hybrid",
-            ["ptb_xl"],
-            "runs/mini",
-            3,
-        )
-
-    def test_a_flag_wins_over_the_recipe(self, tmp_path):
-        recipe = write_recipe(tmp_path, {"seed": 3, "learning_rate": 0.01})
-
-        *_, train = parse_arguments(CLASSES, [recipe, *REQUIRED, "--seed", "4"])
-
-        assert (train.seed, train.learning_rate) == (4, 0.01)
-
-    def test_flags_need_no_recipe(self):
-        _, data, *_ = parse_arguments(CLASSES, REQUIRED)
-
-        assert data.dataset_name == ["ptb_xl"]
-
-    def test_a_list_of_flags_takes_the_place_of_the_recipes_list(self, tmp_path):
-        recipe = write_recipe(tmp_path, {"held_out_findings": ["atrial flutter", "sinus tachycardia"]})
-
-        _, data, *_ = parse_arguments(CLASSES, [recipe, *REQUIRED, "--held_out_findings", "normal ecg", "pause"])
-
-        assert data.held_out_findings == ["normal ecg", "pause"]
-
-    @pytest.mark.parametrize(
-        ("spelling", "value"), [("0.002", 0.002), ("2e-3", 0.002), ("1", 1.0)], ids=["point", "exponent", "integer"]
-    )
-    def test_numbers_may_be_spelt_as_people_do(self, tmp_path, spelling, value):
-        # YAML reads 2e-3, without a point, as a string
-        recipe = write_recipe(tmp_path, f"learning_rate: {spelling}\n")
-
-        *_, train = parse_arguments(CLASSES, [recipe, *REQUIRED])
-
-        assert train.learning_rate == value
-
-    @pytest.mark.parametrize("value", [True, False])
-    def test_a_switch_of_the_recipe_may_be_on_or_off(self, tmp_path, value):
-        recipe = write_recipe(tmp_path, {"do_bandpass": value})
-
-        model, *_ = parse_arguments(CLASSES, [recipe, *REQUIRED])
-
-        assert model.do_bandpass is value
-
-    def test_a_bare_switch_is_on(self):
-        model, *_ = parse_arguments(CLASSES, [*REQUIRED, "--do_bandpass"])
-
-        assert model.do_bandpass is True
-
-    @pytest.mark.parametrize("value", [None, []], ids=["null", "empty list"])
-    def test_an_empty_value_is_the_default(self, tmp_path, value):
-        recipe = write_recipe(tmp_path, {"held_out_findings": value})
-
-        _, data, *_ = parse_arguments(CLASSES, [recipe, *REQUIRED])
-
-        assert data.held_out_findings == []
-
-    def test_all_arguments_of_a_run_are_a_recipe_of_the_same_run(self, tmp_path):
-        arguments = parse_arguments(CLASSES, [*REQUIRED, "--held_out_findings", "atrial flutter", "--do_bandpass"])
-        settings = {key: value for part in arguments for key, value in dataclasses.asdict(part).items()}
-
-        again = parse_arguments(CLASSES, [write_recipe(tmp_path, settings)])
-
-        assert again == arguments
-
-    def test_the_command_line_of_the_process_is_read_by_default(self, monkeypatch):
-        monkeypatch.setattr("sys.argv", ["train.py", *REQUIRED, "--seed", "5"])
-
-        *_, train = parse_arguments(CLASSES)
-
-        assert train.seed == 5
-
-    def test_values_are_words_of_a_command_line(self):
-        assert recipe_to_flags({"seed": 1, "do_bandpass": False, "data_dir": None, "held_out_findings": []}) == [
-            "--seed",
-            "1",
-            "--do_bandpass",
-            "False",
-        ]
-
-
-class TestMistakesInRecipes:
-    def test_a_missing_recipe_is_named(self, tmp_path):
-        with pytest.raises(FileNotFoundError, match=r"There is no recipe .*none\.yaml.*in configs/"):
-            parse_arguments(CLASSES, [str(tmp_path / "none.yaml"), *REQUIRED])
-
-    def test_unknown_keys_are_named_with_the_recipe(self, tmp_path):
-        recipe = write_recipe(tmp_path, {"seed": 1, "learning_rat": 0.1, "batch_size": 2})
-
-        with pytest.raises(ValueError, match=r"recipe\.yaml sets batch_size, learning_rat, which no flag.*--help"):
-            parse_arguments(CLASSES, [recipe, *REQUIRED])
-
-    @pytest.mark.parametrize(
-        ("content", "kind"),
-        [("- seed\n- 1\n", "list"), ("just words\n", "str"), ("", "NoneType")],
-        ids=["list", "words", "empty"],
-    )
-    def test_a_recipe_that_is_no_table_is_refused(self, tmp_path, content, kind):
-        recipe = write_recipe(tmp_path, content)
-
-        with pytest.raises(ValueError, match=rf"recipe\.yaml holds a {kind}, not a table\. Write one `flag: value`"):
-            parse_arguments(CLASSES, [recipe, *REQUIRED])
-
-    def test_a_recipe_is_read_as_it_is_written(self, tmp_path):
-        path = tmp_path / "recipe.yaml"
-        path.write_text("seed: 1  # why\ndata_dir:\n", encoding="utf-8")
-
-        assert read_recipe(path, known={"seed", "data_dir"}) == {"seed": 1, "data_dir": None}
 
 
 class TestMistakesInFlags:
@@ -196,16 +69,6 @@ class TestMistakesInFlags:
 
     def test_every_preset_of_the_encoder_is_a_choice(self):
         assert get_args(get_type_hints(ModelArguments)["ecg_encoder"]) == tuple(ECG_PRESETS)
-
-    def test_a_flag_that_is_not_spelt_out_is_refused(self):
-        with pytest.raises(ValueError, match=r"--learning_rat\b"):
-            parse_arguments(CLASSES, [*REQUIRED, "--learning_rat", "0.1"])
-
-    def test_a_word_where_a_number_belongs_is_refused(self, capsys):
-        with pytest.raises(SystemExit, match="2"):
-            parse_arguments(CLASSES, [*REQUIRED, "--seed", "first"])
-
-        assert "--seed" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

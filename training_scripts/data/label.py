@@ -1,13 +1,15 @@
 """Third stop of a training row: which findings of the terminology each record of a corpus has."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol, cast
 
 import numpy as np
 from datasets import Dataset
 
-from datasets_scripts.report_labels import Denials, ReportFindings, Unmentioned, name_findings, read_report_findings
+from datasets_scripts.extraction.labels_file import read_report_findings
+from datasets_scripts.extraction.report_findings import ReportFindings, name_findings
+from datasets_scripts.extraction.unmentioned import ReportJudge, Unmentioned
 from datasets_scripts.terminology.findings import load_terminology
 from datasets_scripts.terminology.measured_findings import load_measured_findings
 from training_scripts.arguments import DataArguments
@@ -113,8 +115,9 @@ class ReportLabels:
         self.findings = tuple(findings)
         self.uncertain_label = uncertain_label
         self.unmentioned: Unmentioned = unmentioned
-        self._positions = {finding: position for position, finding in enumerate(self.findings)}
-        self._denials = Denials(self.findings)
+        self._judge = ReportJudge(self.findings, unmentioned=unmentioned)
+        # Targets of what is absent, present, uncertain and unknown, in the order of `Verdict`.
+        self._target_of = np.array([0, 1, uncertain_label, np.nan], dtype=np.float32)
 
     @classmethod
     def from_parquet(
@@ -131,27 +134,13 @@ class ReportLabels:
 
     def targets(self, rows: Mapping[str, Sequence[Any]]) -> np.ndarray:
         """Targets of a batch of rows; all unknown for a record without labels."""
-        targets = np.zeros((len(rows["record_id"]), len(self.findings)), dtype=np.float32)
-        for row, record_id in enumerate(rows["record_id"]):
-            stated = self.records.get(str(record_id))
-            if stated is None:
-                targets[row] = np.nan
-                continue
-            if self.unmentioned == "unknown":
-                targets[row] = np.nan
-                targets[row, self._columns_of(self._denials.find(stated))] = 0
-            targets[row, self._columns_of(stated.uncertain)] = self.uncertain_label
-            targets[row, self._columns_of(stated.positive)] = 1
-        return targets
+        verdicts = [self._judge.judge(self.records.get(str(record_id))) for record_id in rows["record_id"]]
+        return self._target_of[np.array(verdicts, dtype=int).reshape(len(verdicts), len(self.findings))]
 
     def select(self, findings: Collection[str]) -> "ReportLabels":
         """The same labels, restricted to some findings."""
         wanted = [finding for finding in self.findings if finding in findings]
         return ReportLabels(self.records, wanted, uncertain_label=self.uncertain_label, unmentioned=self.unmentioned)
-
-    def _columns_of(self, names: Iterable[str]) -> list[int]:
-        """Columns of the findings that targets are given for."""
-        return [self._positions[name] for name in names if name in self._positions]
 
 
 class MixedLabels:

@@ -5,12 +5,11 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
-from datasets import Features, Split
+from datasets import Features
 
 from datasets_scripts.schema import corpus_features
-from datasets_scripts.simulated import FOLD_OF_SPLIT, PATIENTS_PER_FOLD_CYCLE, make_row
-from datasets_scripts.simulator import label_names
-from datasets_scripts.simulator.priors import RECORDS_PER_PATIENT
+from datasets_scripts.simulated import make_row
+from datasets_scripts.simulator import FOLDS_OF_SPLIT, PATIENTS_PER_FOLD_CYCLE, RECORDS_PER_PATIENT, label_names
 
 
 # A record that must not be used is replaced by one from so far away that no run gets there.
@@ -98,6 +97,6 @@ class SimulatedRecords:
         return (cycle * PATIENTS_PER_FOLD_CYCLE + folds[place]) * RECORDS_PER_PATIENT + record
 
 
-def _folds(split: str) -> list[int]:
+def _folds(split: Literal["train", "validation"]) -> list[int]:
     """Which of ten patients in a row belong to a split."""
-    return list(FOLD_OF_SPLIT[Split.TRAIN if split == "train" else Split.VALIDATION])
+    return list(FOLDS_OF_SPLIT[split])

@@ -1,5 +1,7 @@
 """What a run can learn, by the name that `--objective` gives it. A new objective is a file here and a line below."""
 
+from modeling_supreme.command_line import CommandLineError, suggest
+
 from .classification import ClassificationObjective
 from .objective import Objective, ValidationFigures
 from .supervised import SupervisedObjective
@@ -20,8 +22,10 @@ def find_objective(name: str) -> type[Objective]:
     """The objective of a name.
 
     Raises:
-        ValueError: If there is none.
+        CommandLineError: If there is none.
     """
     if name not in OBJECTIVES:
-        raise ValueError(f"`--objective` is {name}. Choose one of {', '.join(OBJECTIVES)}.")
+        raise CommandLineError(
+            f"`--objective` is {name}.{suggest([name], OBJECTIVES)} Choose one of {', '.join(OBJECTIVES)}."
+        )
     return OBJECTIVES[name]

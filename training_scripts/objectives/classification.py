@@ -25,6 +25,7 @@ from evaluation_scripts.results import (
     write_results,
 )
 from modeling_supreme import SupremeEcgConfig, SupremeEcgFeatureExtractor, SupremeForEcgClassification
+from modeling_supreme.command_line import CommandLineError
 from training_scripts.arguments import ModelArguments, RunArguments
 from training_scripts.card import CardStyle
 from training_scripts.data.batches import MappedSteps
@@ -60,12 +61,12 @@ class ClassificationObjective(MultilabelObjective):
         }
         refused = [name for name, value in asked.items() if value]
         if refused:
-            raise ValueError(
+            raise CommandLineError(
                 f"`--objective classification` takes no `--{refused[0]}`: it learns fixed labels of a corpus whose"
                 " test records it reads in the end. Leave it out."
             )
         if len(data.dataset_name) > 1:
-            raise ValueError(
+            raise CommandLineError(
                 f"`--objective classification` learns one corpus, not {' and '.join(data.dataset_name)}. Name one"
                 " with `--dataset_name`."
             )

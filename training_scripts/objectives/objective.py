@@ -18,6 +18,7 @@ from typing import Any, ClassVar, NamedTuple
 import torch
 from accelerate import Accelerator
 
+from modeling_supreme.command_line import CommandLineError
 from training_scripts.arguments import RunArguments
 from training_scripts.card import CardStyle
 from training_scripts.steps import StepSource, TrainingBatch
@@ -77,11 +78,11 @@ class Objective(ABC):
         """Refuse arguments that do not fit, before a corpus is loaded; a subclass refuses more.
 
         Raises:
-            ValueError: If something was asked for that this objective has not, or another objective has alone.
+            CommandLineError: If something was asked for that this objective has not, or another objective has alone.
         """
         metric = arguments.training.metric_for_best_model
         if metric is not None and metric not in cls.metrics:
-            raise ValueError(f"`--metric_for_best_model` is {metric}. Choose one of {', '.join(cls.metrics)}.")
+            raise CommandLineError(f"`--metric_for_best_model` is {metric}. Choose one of {', '.join(cls.metrics)}.")
 
     @abstractmethod
     def __init__(self, arguments: RunArguments, accelerator: Accelerator) -> None: ...

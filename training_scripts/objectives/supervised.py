@@ -10,7 +10,7 @@ import torch
 from accelerate import Accelerator
 from transformers import AutoModel, AutoProcessor, AutoTokenizer
 
-from datasets_scripts.terminology.composed_rules import rules_for_checkpoint
+from datasets_scripts.terminology.rule_table import rules_for_checkpoint
 from modeling_supreme import (
     TASK,
     SupremeEcgConfig,
@@ -19,6 +19,7 @@ from modeling_supreme import (
     SupremeProcessor,
     ZeroShotEcgClassificationPipeline,
 )
+from modeling_supreme.command_line import CommandLineError
 from modeling_supreme.queries import encode_queries
 from modeling_supreme.text_encoders import find_text_encoder
 from training_scripts.arguments import ModelArguments, RunArguments
@@ -49,7 +50,7 @@ class SupervisedObjective(MultilabelObjective):
         """Refuse what only a classifier has."""
         super().check_arguments(arguments)
         if arguments.model.freeze_encoder:
-            raise ValueError(
+            raise CommandLineError(
                 "`--freeze_encoder` is for a linear probe. Ask for `--objective classification`, or leave it out."
             )
 

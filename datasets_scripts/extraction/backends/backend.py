@@ -1,19 +1,18 @@
-"""Who reads statements: one interface for word list and scope (`rules`), a server and a local language model."""
+"""What every reader of statements has in common: its interface, its flags, and what becomes of a failure."""
 
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Literal, Protocol
 from urllib.parse import urlsplit
 
 from datasets_scripts.extraction.readings.reading import Reading
-from datasets_scripts.extraction.readings.rules import RULES_VERSION, read_statement
+from datasets_scripts.extraction.readings.rules import read_statement
 
 from .costs import Cost
 
 
-READINGS_FILE = "readings.jsonl"
+BackendName = Literal["rules", "endpoint", "transformers"]
 # Hosts that take a Hugging Face token. No other server is ever sent one.
 HUGGING_FACE_HOSTS = ("huggingface.co", "huggingface.cloud", "hf.space")
 # Begins the `problem` of a statement that was never put to the model: the next run asks for it.
@@ -36,7 +35,7 @@ class Backend(Protocol):
             Changes whenever the same statement may be read differently.
     """
 
-    name: str
+    name: BackendName
     model: str
     prompt_version: str
 
@@ -58,24 +57,6 @@ class Backend(Protocol):
         ...
 
 
-class RulesBackend:
-    """The embedded default: needs no model and costs nothing."""
-
-    name = "rules"
-    model = ""
-    prompt_version = RULES_VERSION
-    cost = Cost()
-
-    def read(self, statements: Sequence[str]) -> Iterator[tuple[str, Reading]]:
-        """Each statement with its reading, in order."""
-        for statement in statements:
-            yield statement, read_statement(statement)
-
-    def estimate(self, statements: Sequence[str]) -> Cost:
-        """Nothing."""
-        return Cost()
-
-
 def fall_back(statement: str, problem: str) -> Reading:
     """The reading by rules of a statement that another backend could not read, marked with the reason."""
     return read_statement(statement)._replace(problem=problem)
@@ -85,7 +66,7 @@ def fall_back(statement: str, problem: str) -> Reading:
 class BackendArguments:
     """Flags that choose and configure a backend."""
 
-    backend: Literal["rules", "endpoint", "transformers"] = field(
+    backend: BackendName = field(
         default="rules",
         metadata={"help": "Who reads a statement: word list and scope, a server, or a local language model."},
     )
@@ -156,38 +137,3 @@ class BackendArguments:
         host = urlsplit(self.base_url or "").hostname or ""
         is_hugging_face = any(host == name or host.endswith(f".{name}") for name in HUGGING_FACE_HOSTS)
         return os.environ.get("HF_TOKEN" if is_hugging_face else "OPENAI_API_KEY") or None
-
-
-def make_backend(arguments: BackendArguments, output_dir: Path, *, show_progress: bool = False) -> Backend:
-    """Build the backend that the flags ask for.
-
-    Args:
-        arguments (`BackendArguments`):
-            The flags.
-        output_dir (`Path`):
-            Folder in which the readings of a language model are kept as they arrive, so that a statement is paid for
-            once.
-        show_progress (`bool`):
-            Whether to show a progress bar.
-
-    Raises:
-        BackendError: If the model or a package that it needs is missing.
-        FileNotFoundError: If there is no such prompt.
-    """
-    if arguments.backend == "rules":
-        return RulesBackend()
-    from .prompts import load_prompt
-    from .reading_cache import CachedBackend
-
-    prompt = load_prompt(arguments.prompt_version)
-    if arguments.backend == "endpoint":
-        from .endpoint import EndpointBackend
-
-        backend: Backend = EndpointBackend(arguments, prompt)
-    else:
-        from .local_model import LocalModelBackend
-
-        backend = LocalModelBackend(arguments, prompt)
-    return CachedBackend(
-        backend, output_dir / READINGS_FILE, retry_failed=arguments.retry_failed, show_progress=show_progress
-    )

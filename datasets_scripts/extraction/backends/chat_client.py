@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 import httpx2
 from huggingface_hub import InferenceClient
 
+from .answers import ANSWER_SCHEMA, AnswerRefused
 from .prompts import Message
-from .validation import ANSWER_SCHEMA, AnswerRefused
 
 
 MAX_ANSWER_BYTES = 1_000_000

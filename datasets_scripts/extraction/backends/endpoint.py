@@ -15,11 +15,11 @@ from urllib.parse import urlsplit
 
 from datasets_scripts.extraction.readings.reading import Entity, Reading
 
-from .backend import NOT_ASKED, BackendArguments, BackendError, fall_back
+from .answers import AnswerRefused, parse_answer
+from .backend import NOT_ASKED, BackendArguments, BackendError, BackendName, fall_back
 from .chat_client import ChatClient, RequestFailed
 from .costs import Cost, CostMeter, estimate_tokens
 from .prompts import Prompt
-from .validation import AnswerRefused, parse_answer
 
 
 logger = logging.getLogger(__name__)
@@ -50,7 +50,7 @@ class EndpointBackend:
             How statements are put to the model.
     """
 
-    name = "endpoint"
+    name: BackendName = "endpoint"
 
     def __init__(self, arguments: BackendArguments, prompt: Prompt) -> None:
         self.model = arguments.model or ""

@@ -20,10 +20,10 @@ from transformers import (
 
 from datasets_scripts.extraction.readings.reading import Reading
 
-from .backend import BackendArguments, BackendError, fall_back
+from .answers import ANSWER_SCHEMA, AnswerRefused, parse_answer
+from .backend import BackendArguments, BackendError, BackendName, fall_back
 from .costs import Cost, estimate_tokens
 from .prompts import Message, Prompt
-from .validation import ANSWER_SCHEMA, AnswerRefused, parse_answer
 
 
 MAX_ANSWERS = 2  # a model that is always asked for its likeliest answer seldom betters it twice
@@ -86,7 +86,7 @@ class LocalModelBackend:
         BackendError: If llguidance is not installed or the model cannot be loaded.
     """
 
-    name = "transformers"
+    name: BackendName = "transformers"
 
     def __init__(self, arguments: BackendArguments, prompt: Prompt) -> None:
         self.model = arguments.model or ""

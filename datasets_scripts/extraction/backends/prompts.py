@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from .validation import ANSWER_SCHEMA
+from .answers import ANSWER_SCHEMA
 
 
 PROMPTS_FOLDER = Path(__file__).with_name("prompts")

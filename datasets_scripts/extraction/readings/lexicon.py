@@ -12,7 +12,8 @@ from itertools import product
 from pathlib import Path
 from typing import NamedTuple
 
-from datasets_scripts.terminology.findings import INFARCTION_AGES, TERRITORIES, load_terminology, normalize_name
+from datasets_scripts.terminology.findings import INFARCTION_AGES, TERRITORIES, load_terminology
+from modeling_supreme.names import normalize_name
 
 
 WORDINGS_PATH = Path(__file__).with_name("report_wordings.csv")

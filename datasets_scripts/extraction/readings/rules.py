@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from datasets_scripts.terminology.findings import load_terminology
+from datasets_scripts.terminology.findings import ABNORMAL_FINDING, load_terminology
 
 from .lexicon import VOLTAGES, Token, load_lexicon, located_stems
 from .reading import CERTAINTIES, NEGATIVE, POSITIVE, UNCERTAIN, Reading, code_entity
@@ -115,7 +115,7 @@ class StatementReader:
 
     def _read_borderline_ecg(self, token: Token, position: int) -> None:
         self.certainty = UNCERTAIN
-        self._add(Mention("abnormal ecg", UNCERTAIN, self.group, self.sentence))
+        self._add(Mention(ABNORMAL_FINDING, UNCERTAIN, self.group, self.sentence))
 
     def _add(self, mention: Mention, *, is_dependent: bool = False) -> None:
         """Append a finding with the certainty of the open scope, which ends before a finding that nothing joins."""

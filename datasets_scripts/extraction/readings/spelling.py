@@ -2,8 +2,10 @@
 
 import re
 
+from modeling_supreme.names import APOSTROPHE_FOLD
 
-LETTER_FOLDS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss", "å": "a", "é": "e", "\u2019": "'"})
+
+LETTER_FOLDS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss", "å": "a", "é": "e"} | APOSTROPHE_FOLD)
 
 _LEAD = r"(?:v\s?[1-9]r?|av[rlf]|iii|ii|i)"
 LEAD_LIST = re.compile(

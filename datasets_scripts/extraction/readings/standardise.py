@@ -9,8 +9,9 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from datasets_scripts.terminology.findings import INFARCTION_AGES, Finding, load_terminology, normalize_name
+from datasets_scripts.terminology.findings import INFARCTION_AGES, Finding, load_terminology
 from datasets_scripts.terminology.vocabularies import find_in_snomed_ct, find_in_umls
+from modeling_supreme.names import normalize_name
 
 from .lexicon import load_lexicon
 from .neighbours import NameEncoder, find_neighbours

@@ -3,6 +3,8 @@
 import re
 import unicodedata
 
+from modeling_supreme.names import APOSTROPHE_FOLD
+
 from .spelling import AV_BLOCK_GRADE, LEAD_LIST, LETTER_FOLDS, REWRITES, name_av_block
 
 
@@ -24,7 +26,8 @@ _OPEN_END = re.compile(
 )
 _FULL_LINE = 60  # characters
 _TYPOGRAPHIC_MARKS = str.maketrans(
-    dict.fromkeys("\u2018\u2019\u00b4`", "'")
+    APOSTROPHE_FOLD
+    | dict.fromkeys("\u2018\u00b4`", "'")
     | dict.fromkeys("\u201c\u201d\u201e", '"')
     | dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2212", "-")
     | {"\u00ba": "\u00b0", "\u2265": ">=", "\u2264": "<=", "\u00ad": None}

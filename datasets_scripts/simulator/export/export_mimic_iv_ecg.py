@@ -12,9 +12,9 @@ import pandas as pd
 
 from datasets_scripts.mimic_iv_ecg import MEASUREMENTS_FILENAME, NOT_MEASURED, RECORDS_FILENAME
 from datasets_scripts.schema import SAMPLING_RATE, to_microvolts
-from datasets_scripts.simulator.heart.criteria import axis_deg
-from datasets_scripts.simulator.priors import RECORDS_PER_PATIENT
-from datasets_scripts.simulator.record import SimulatedRecord, SimulatorSettings, simulate_record
+from datasets_scripts.simulator.heart.voltages import axis_deg
+from datasets_scripts.simulator.population.folds import RECORDS_PER_PATIENT
+from datasets_scripts.simulator.simulated_record import SimulatedRecord, SimulatorSettings, simulate_record
 from modeling_supreme.leads import STANDARD_LEADS
 
 from .wfdb_export import write_annotations, write_recording

@@ -25,9 +25,8 @@ from datasets_scripts.ptb_xl import (
     STATEMENTS_FILENAME,
 )
 from datasets_scripts.schema import SAMPLING_RATE, to_microvolts
-from datasets_scripts.simulated import fold_of
-from datasets_scripts.simulator.priors import RECORDS_PER_PATIENT
-from datasets_scripts.simulator.record import SimulatedRecord, SimulatorSettings, simulate_record
+from datasets_scripts.simulator.population.folds import RECORDS_PER_PATIENT, fold_of
+from datasets_scripts.simulator.simulated_record import SimulatedRecord, SimulatorSettings, simulate_record
 from datasets_scripts.terminology.findings import load_terminology
 from modeling_supreme.leads import STANDARD_LEADS
 

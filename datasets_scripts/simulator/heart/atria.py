@@ -4,14 +4,14 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from datasets_scripts.simulator import priors
-from datasets_scripts.simulator.chance import Range, draw_number
 from datasets_scripts.simulator.patient.body import INDEPENDENT_LEADS
 from datasets_scripts.simulator.patient.diagnosis import Diagnosis
-from datasets_scripts.simulator.rhythm.rhythm import STRIP_DURATION_S, Rhythm
+from datasets_scripts.simulator.population import priors
+from datasets_scripts.simulator.population.chance import Range, draw_number
+from datasets_scripts.simulator.rhythm.timeline import STRIP_DURATION_S, Rhythm
 
-from .criteria import axis_deg
 from .kernels import Kernels, one_kernel
+from .voltages import axis_deg
 
 
 USUAL_P_LIMIT_MV = 0.22  # in lead II

@@ -4,8 +4,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from datasets_scripts.simulator import priors
-from datasets_scripts.simulator.chance import draw_number
 from datasets_scripts.simulator.patient.body import (
     INDEPENDENT_LEADS,
     NUM_INDEPENDENT,
@@ -13,8 +11,10 @@ from datasets_scripts.simulator.patient.body import (
     rotation_matrix,
 )
 from datasets_scripts.simulator.patient.diagnosis import ABNORMAL_ACTIVATION, Diagnosis
+from datasets_scripts.simulator.population import priors
+from datasets_scripts.simulator.population.chance import draw_number
 
-from . import criteria
+from . import voltages
 from .kernels import Kernels, VentricularActivity
 
 
@@ -160,7 +160,7 @@ def _qrs_areas(activity: VentricularActivity) -> tuple[np.ndarray, np.ndarray]:
 def _frontal_axis_deg(area: np.ndarray, near_area: np.ndarray, field: np.ndarray) -> float:
     """Electrical axis of QRS in the frontal plane from its areas in leads I and II; degrees, 90 is downwards."""
     lead_i, lead_ii = (field[:NUM_LIMB] @ area + near_area).tolist()
-    return criteria.axis_deg(lead_i, lead_ii)
+    return voltages.axis_deg(lead_i, lead_ii)
 
 
 def axis_range(diagnosis: Diagnosis) -> priors.Range | None:
@@ -199,13 +199,13 @@ def turn_axis(
         activity.st_vector = activity.st_vector @ half_turn
 
 
-def voltage_factor(rng: np.random.Generator, qrs: criteria.Extremes, diagnosis: Diagnosis, sex: str) -> float:
+def voltage_factor(rng: np.random.Generator, qrs: voltages.Extremes, diagnosis: Diagnosis, sex: str) -> float:
     """Factor that brings a beat to the voltage its diagnosis demands.
 
     Args:
         rng (`np.random.Generator`):
             Source of the distance from the criterion.
-        qrs (`criteria.Extremes`):
+        qrs (`voltages.Extremes`):
             Of QRS in the standard leads.
         diagnosis (`Diagnosis`):
             Low voltage, left ventricular hypertrophy, or neither.
@@ -216,8 +216,8 @@ def voltage_factor(rng: np.random.Generator, qrs: criteria.Extremes, diagnosis: 
         `float`: 1 where the voltage already fits.
     """
     if diagnosis.has_low_voltage:
-        return rng.uniform(*priors.LOW_VOLTAGE_LIMB_MV) / criteria.limb_voltage_mv(qrs)
-    hypertrophy = criteria.hypertrophy_ratio(qrs, sex)
+        return rng.uniform(*priors.LOW_VOLTAGE_LIMB_MV) / voltages.limb_voltage_mv(qrs)
+    hypertrophy = voltages.hypertrophy_ratio(qrs, sex)
     if diagnosis.hypertrophy == "left ventricular hypertrophy":
         return rng.uniform(1.05, 1.40) / hypertrophy if hypertrophy < 1.05 else 1.0
     has_large_voltage = diagnosis.hypertrophy == "none" and hypertrophy > 0.97
@@ -236,9 +236,9 @@ def lead_factors(rng: np.random.Generator, factor: float, diagnosis: Diagnosis) 
     return factors
 
 
-def voltage_limit(qrs: criteria.Extremes, *, is_large: bool) -> float:
+def voltage_limit(qrs: voltages.Extremes, *, is_large: bool) -> float:
     """Largest factor that keeps a QRS complex within what human hearts reach."""
     size = "large" if is_large else "usual"
-    limb = priors.LIMB_VOLTAGE_LIMIT_MV[size] / criteria.limb_voltage_mv(qrs)
-    chest = priors.CHEST_VOLTAGE_LIMIT_MV[size] / criteria.chest_voltage_mv(qrs)
+    limb = priors.LIMB_VOLTAGE_LIMIT_MV[size] / voltages.limb_voltage_mv(qrs)
+    chest = priors.CHEST_VOLTAGE_LIMIT_MV[size] / voltages.chest_voltage_mv(qrs)
     return min(limb, chest)

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from datasets_scripts.simulator import priors
-from datasets_scripts.simulator.chance import limit
-from datasets_scripts.simulator.patient.body import NUM_INDEPENDENT, precordial_bump
+from datasets_scripts.simulator.patient.body import NUM_INDEPENDENT, USUAL_T_VECTOR, precordial_bump
 from datasets_scripts.simulator.patient.diagnosis import Diagnosis
+from datasets_scripts.simulator.population import priors
+from datasets_scripts.simulator.population.chance import limit
 
 from .kernels import Kernels, VentricularActivity, no_kernels, one_kernel
 
@@ -23,7 +23,6 @@ SEPTAL, EARLY, MAIN, LATE, TERMINAL = range(5)
 NUM_PHASES = 5
 PHASE_CENTRES_MS = np.array([14.0, 27.0, 39.0, 53.0, 66.0])
 PHASE_WIDTHS_MS = np.array([5.5, 7.0, 7.0, 7.5, 6.5])
-USUAL_T_VECTOR = np.array([0.37, 0.22, -0.22])
 
 # Variety between hearts: shares of the size of a vector, of its time and of its width.
 VECTOR_JITTER = 0.25

@@ -9,10 +9,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from datasets_scripts.simulator import priors
-from datasets_scripts.simulator.chance import draw_number, limit
 from datasets_scripts.simulator.patient.body import NUM_INDEPENDENT, precordial_bump
 from datasets_scripts.simulator.patient.diagnosis import ABNORMAL_ACTIVATION, INFARCTIONS, Diagnosis
+from datasets_scripts.simulator.population import priors
+from datasets_scripts.simulator.population.chance import draw_number, limit
 
 from .depolarization import NUM_PHASES
 from .kernels import VentricularActivity, one_kernel

@@ -6,8 +6,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from datasets_scripts.simulator import priors
-from datasets_scripts.simulator.chance import pick
+from datasets_scripts.simulator.population import priors
+from datasets_scripts.simulator.population.chance import pick
+
+from .person import Person
 
 
 SINUS_RHYTHMS = frozenset({"sinus rhythm", "sinus bradycardia", "sinus tachycardia", "sinus arrhythmia"})
@@ -22,23 +24,6 @@ TERRITORY_DISEASES = INFARCTIONS | {"ischemia", "injury"}
 SCARS = frozenset({"old infarction", "recent infarction"})
 INFERIOR_BLOCKS = frozenset({"left anterior fascicular block", "bifascicular block"})
 LASTING_RHYTHMS = frozenset({"paced rhythm", "complete av block"})
-
-
-@dataclass(frozen=True)
-class Person:
-    """Who is recorded, as far as it decides what they have.
-
-    Attributes:
-        age (`float`): Years.
-        sex (`str`): `"male"` or `"female"`.
-        is_healthy (`bool`): Whether the heart is healthy in all recordings.
-        diseases (`frozenset[str]`): Keys of `priors.DISEASE_PROBABILITY`.
-    """
-
-    age: float = 65.0
-    sex: str = "male"
-    is_healthy: bool = False
-    diseases: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)

@@ -4,10 +4,11 @@ from dataclasses import fields, replace
 
 import numpy as np
 
-from datasets_scripts.simulator import priors
-from datasets_scripts.simulator.chance import pick
+from datasets_scripts.simulator.population import priors
+from datasets_scripts.simulator.population.chance import pick
 
-from .diagnosis import Diagnosis, Person, draw_diseased, draw_healthy, draw_territories, reconcile
+from .diagnosis import Diagnosis, draw_diseased, draw_healthy, draw_territories, reconcile
+from .person import Person
 
 
 _SINUS = {"rhythm": "sinus rhythm"}
@@ -83,7 +84,7 @@ def diagnose(
         rng (`np.random.Generator`):
             Source of everything that the condition leaves open.
         condition (`str`):
-            One of `conditions.CONDITIONS`.
+            One of `truth.catalogue.CONDITIONS`.
         person (`Person`):
             Weighs what else there is.
         background (`Diagnosis`, *optional*):

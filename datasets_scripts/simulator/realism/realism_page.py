@@ -10,12 +10,21 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from datasets_scripts.page import columns, key_figures, section, table, write_document
-from datasets_scripts.prepare.plots import STYLE, encode_png, figure_to_svg
+from datasets_scripts.page import (
+    STYLE,
+    columns,
+    encode_png,
+    figure_to_svg,
+    key_figures,
+    section,
+    table,
+    write_document,
+)
 from datasets_scripts.schema import SAMPLING_RATE
 from modeling_supreme.leads import STANDARD_LEADS
 
-from .strip_features import BAND_EDGES_HZ, BEAT_SAMPLES, BEFORE_R_S, REAL, SIDES, SIMULATED, Pair
+from .pairs import REAL, SIDES, SIMULATED, Pair, strip_file_name
+from .strip_features import BAND_EDGES_HZ, BEAT_SAMPLES, BEFORE_R_S
 
 
 COLOURS = {REAL: "#1d2733", SIMULATED: "#d08c3f"}
@@ -117,11 +126,6 @@ def _condition(name: str, entry: Mapping[str, Any], pairs: Sequence[Pair], strip
         f'<img alt="mean beats, {name}" src="data:image/png;base64,{beats}">',
         note=f"{entry['num_pairs']} pairs. Mean beat, and one standard deviation of the beats around it.",
     ) + columns(*strips)
-
-
-def strip_file_name(condition: str, side: str) -> str:
-    """Name of the drawing of one side of the first pair of a condition."""
-    return f"{condition.replace(' ', '_').replace('/', '_')}_{side}.png"
 
 
 def _image(path: Path, description: str) -> str:

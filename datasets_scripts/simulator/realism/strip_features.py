@@ -10,7 +10,10 @@ from scipy.ndimage import uniform_filter1d
 from scipy.signal import find_peaks, welch
 
 from datasets_scripts.schema import SAMPLING_RATE
-from datasets_scripts.simulator.heart.criteria import ROW, ST_POINT_AFTER_J_MS, axis_deg, extreme_of_wave
+from datasets_scripts.simulator.heart.voltages import axis_deg
+from datasets_scripts.simulator.patient.body import ROW
+from datasets_scripts.simulator.truth.beat_measurements import ST_POINT_AFTER_J_MS, extreme_of_wave
+from datasets_scripts.simulator.truth.qrs_waves import WAVE_MV
 from modeling_supreme.leads import STANDARD_LEADS
 
 
@@ -36,8 +39,6 @@ BAND_EDGES_HZ = np.geomspace(0.5, 200, 17)
 FAST_HZ = 45.0
 WANDER_WINDOW_S = 1  # a moving average that takes all beats away, but not what is slower
 
-REAL, SIMULATED = "real", "simulated"
-SIDES = (REAL, SIMULATED)  # of a pair
 LEAD_FIGURES = ("p_mv", "r_mv", "s_mv", "st_mv", "t_mv")
 
 
@@ -56,22 +57,6 @@ class StripFeatures(NamedTuple):
     beat: np.ndarray
     figures: dict[str, float]
     spectrum: np.ndarray
-
-
-class MeasuredStrip(NamedTuple):
-    """One side of a pair: whose strip it is, and what was measured on it."""
-
-    record_id: str
-    patient_id: str
-    features: StripFeatures
-
-
-class Pair(NamedTuple):
-    """A real and a simulated strip with the same main finding."""
-
-    condition: str
-    real: MeasuredStrip
-    simulated: MeasuredStrip
 
 
 def measure_strip(strip: np.ndarray) -> StripFeatures | None:
@@ -94,7 +79,7 @@ def measure_strip(strip: np.ndarray) -> StripFeatures | None:
         "rate_per_min": 60 / float(np.median(rr_s)),
         "rr_spread_share": float(np.std(rr_s) / np.mean(rr_s)),
         "rr_change_share": float(np.median(np.abs(np.diff(rr_s))) / np.mean(rr_s)),
-        **measure_beat(beat, float(np.median(rr_s))),
+        **measure_median_beat(beat, float(np.median(rr_s))),
         **_measure_noise(strip, residual),
     }
     return StripFeatures(beat, figures, band_powers(strip))
@@ -156,7 +141,7 @@ def find_qrs(beat: np.ndarray) -> tuple[int, int]:
     return int(onset), int(end)
 
 
-def measure_beat(beat: np.ndarray, rr_s: float) -> dict[str, float]:
+def measure_median_beat(beat: np.ndarray, rr_s: float) -> dict[str, float]:
     """Intervals, axes and amplitudes of a median beat, of shape `(12, 400)`."""
     onset, end = find_qrs(beat)
     baseline = round(BASELINE_S * SAMPLING_RATE)
@@ -185,12 +170,12 @@ def measure_beat(beat: np.ndarray, rr_s: float) -> dict[str, float]:
 
 
 def _count_turns(lead: np.ndarray) -> int:
-    """Changes of direction within a QRS that are larger than 0.03 mV: two for R and S, more where it is notched."""
+    """Changes of direction within a QRS that are as large as a wave: two for R and S, more where it is notched."""
     turns, extreme, direction = 0, lead[0], 0
     for value in lead[1:]:
-        if direction >= 0 and value < extreme - 0.03:
+        if direction >= 0 and value < extreme - WAVE_MV:
             turns, direction, extreme = turns + (direction > 0), -1, value
-        elif direction <= 0 and value > extreme + 0.03:
+        elif direction <= 0 and value > extreme + WAVE_MV:
             turns, direction, extreme = turns + (direction < 0), 1, value
         elif (direction >= 0 and value > extreme) or (direction < 0 and value < extreme):
             extreme = value

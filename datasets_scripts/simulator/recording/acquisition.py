@@ -8,9 +8,10 @@ import math
 
 import numpy as np
 
-from datasets_scripts.schema import SAMPLING_RATE
-from datasets_scripts.simulator import priors
-from datasets_scripts.simulator.chance import pick
+from datasets_scripts.schema import MICROVOLTS_PER_MILLIVOLT, SAMPLING_RATE
+from datasets_scripts.simulator.patient.body import limb_lead_matrix
+from datasets_scripts.simulator.population import priors
+from datasets_scripts.simulator.population.chance import pick
 
 from .recursion import recur
 
@@ -88,3 +89,22 @@ def acquire(rng: np.random.Generator, leads: np.ndarray, *, scale: float) -> np.
     if step_mv:
         leads = np.rint(leads / np.float32(step_mv)) * np.float32(step_mv)
     return leads
+
+
+def to_standard_leads(independent: np.ndarray) -> np.ndarray:
+    """Twelve standard leads from the independent ones, in whole microvolts.
+
+    The independent leads are rounded first, so that I + III = II holds exactly and Goldberger's identities to 1 µV.
+
+    Args:
+        independent (`np.ndarray` of shape `(8, num_samples)`):
+            Millivolts.
+
+    Returns:
+        `np.ndarray` of shape `(12, num_samples)`: Millivolts, `float32`.
+    """
+    scale = np.float32(MICROVOLTS_PER_MILLIVOLT)
+    strip = limb_lead_matrix() @ np.rint(independent * scale)
+    np.rint(strip, out=strip)
+    strip /= scale
+    return strip

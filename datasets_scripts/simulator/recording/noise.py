@@ -11,9 +11,9 @@ import numpy as np
 from scipy.special import ndtri
 
 from datasets_scripts.schema import SAMPLING_RATE
-from datasets_scripts.simulator.chance import limit
 from datasets_scripts.simulator.patient.body import NUM_INDEPENDENT, NUM_PRECORDIAL
-from datasets_scripts.simulator.rhythm.rhythm import STRIP_DURATION_S
+from datasets_scripts.simulator.population.chance import limit
+from datasets_scripts.simulator.rhythm.timeline import STRIP_DURATION_S
 
 from .recursion import recur
 

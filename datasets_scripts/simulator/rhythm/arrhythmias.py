@@ -2,12 +2,13 @@
 
 import numpy as np
 
-from datasets_scripts.simulator import priors
-from datasets_scripts.simulator.chance import Normal, Range, draw_number, pick
 from datasets_scripts.simulator.patient.diagnosis import Diagnosis
+from datasets_scripts.simulator.population import priors
+from datasets_scripts.simulator.population.chance import Normal, Range, draw_number, pick
 
+from .cycles import draw_cycles, draw_pr_s, draw_rate, interrupt
 from .ectopy import Conduction
-from .rhythm import STRIP_DURATION_S, TIMELINE_END_S, Beat, Rhythm, draw_cycles, draw_pr_s, draw_rate, interrupt
+from .timeline import STRIP_DURATION_S, TIMELINE_END_S, Beat, Rhythm
 
 
 # By this much the PR interval changes within a strip at least where atria and ventricles are dissociated.

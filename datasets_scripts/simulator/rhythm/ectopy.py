@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from datasets_scripts.simulator import priors
-from datasets_scripts.simulator.chance import draw_number
 from datasets_scripts.simulator.patient.diagnosis import Diagnosis
+from datasets_scripts.simulator.population import priors
+from datasets_scripts.simulator.population.chance import draw_number
 
-from .rhythm import TIMELINE_END_S, Beat, PWaveKind, Rhythm
+from .timeline import TIMELINE_END_S, Beat, PWaveKind, Rhythm
 
 
 EVERY_NTH_BEAT = {

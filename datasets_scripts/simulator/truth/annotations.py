@@ -3,8 +3,8 @@
 from typing import NamedTuple
 
 from datasets_scripts.schema import SAMPLING_RATE
-from datasets_scripts.simulator.recording.recording import Tracing
-from datasets_scripts.simulator.rhythm.rhythm import Beat, Rhythm
+from datasets_scripts.simulator.recording.tracing import SPIKE_BEFORE_QRS_S, Tracing
+from datasets_scripts.simulator.rhythm.timeline import Beat, Rhythm
 
 
 # Which wave the brackets around it belong to. Source: ecgpuwave, field `num` of its annotations (PhysioNet).
@@ -91,14 +91,14 @@ def annotate(tracing: Tracing, rhythm: Rhythm, conditions: frozenset[str]) -> tu
         marks += bracket(onset, peak, offset, symbol=symbol, wave=P_WAVE, num_samples=num_samples)
     for beat in rhythm.beats:
         marks += _annotate_beat(beat, tracing, conditions, num_samples=num_samples)
-        if rhythm.is_ventricular_paced and 0.006 < beat.time < num_samples / SAMPLING_RATE:
-            marks.append(Annotation(round((beat.time - 0.006) * SAMPLING_RATE), "^"))
+        if rhythm.is_ventricular_paced and SPIKE_BEFORE_QRS_S < beat.time < num_samples / SAMPLING_RATE:
+            marks.append(Annotation(round((beat.time - SPIKE_BEFORE_QRS_S) * SAMPLING_RATE), "^"))
     return tuple(sorted(marks, key=lambda mark: (mark.sample, mark.symbol != "+")))
 
 
 def _annotate_beat(beat: Beat, tracing: Tracing, conditions: frozenset[str], *, num_samples: int) -> list[Annotation]:
     """QRS and T of one beat."""
-    template = tracing.foci[beat.focus] if beat.kind == "ventricular" and beat.is_early else tracing.beat
+    template = tracing.template_of(beat)
     onset = beat.time * SAMPLING_RATE
     per_ms = SAMPLING_RATE / 1000
     end = onset + template.qrs_duration_ms * per_ms

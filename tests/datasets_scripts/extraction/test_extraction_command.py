@@ -8,11 +8,12 @@ import pandas as pd
 import pytest
 
 from datasets_scripts.extraction import extract
-from datasets_scripts.extraction.__main__ import main
-from datasets_scripts.extraction.backends import backend as backends
-from datasets_scripts.extraction.labels import load_labels_table
+from datasets_scripts.extraction.__main__ import REFUSALS, main
+from datasets_scripts.extraction.backends import rules_backend
+from datasets_scripts.extraction.labels_file import load_labels_table
 from datasets_scripts.extraction.readings.reading import Entity, Reading
-from datasets_scripts.extraction.reports import iterate_reports
+from datasets_scripts.extraction.report_tables import iterate_reports
+from modeling_supreme.command_line import run_command
 
 
 MIMIC_TABLE = """subject_id,study_id,report_0,report_1,report_2,report_10
@@ -37,7 +38,7 @@ def write_csv(path, **columns):
 
 def run(reports, output_dir, *flags):
     """Run the command on a table."""
-    main(["--reports", str(reports), "--output_dir", str(output_dir), *flags])
+    run_command(main, ["--reports", str(reports), "--output_dir", str(output_dir), *flags], refusals=REFUSALS)
 
 
 def read_labels(output_dir):
@@ -196,7 +197,9 @@ def test_no_text_of_a_report_is_logged_at_any_level(mimic_table, tmp_path, caplo
 def test_no_text_of_a_report_is_logged_when_a_run_fails(tmp_path, caplog, capfd, monkeypatch, flags):
     statements = ["Sinus rhythm zyzzyva", None]
     reports = write_csv(tmp_path / "table.csv", record_id=[1, 2], report_0=statements, report_1=statements[::-1])
-    monkeypatch.setattr(backends, "read_statement", lambda text: Reading((Entity(text, "positive", "", ""),), True))
+    monkeypatch.setattr(
+        rules_backend, "read_statement", lambda text: Reading((Entity(text, "positive", "", ""),), True)
+    )
 
     log = log_of_run(caplog, capfd, reports, tmp_path / "out", *flags)
 
@@ -204,18 +207,18 @@ def test_no_text_of_a_report_is_logged_when_a_run_fails(tmp_path, caplog, capfd,
     assert [word for word in WORDS if word in log] == []
 
 
-def test_a_problem_ends_the_command_with_a_message_and_no_traceback(tmp_path, caplog):
+def test_a_problem_ends_the_command_with_a_message_and_no_traceback(tmp_path, capsys):
     with pytest.raises(SystemExit, match="2"):
         run(tmp_path / "none.csv", tmp_path / "out")
 
-    assert "Check the path given with `--reports`" in caplog.text
+    assert "Check the path given with `--reports`" in capsys.readouterr().err
 
 
 def test_a_backend_that_is_not_there_is_no_choice(mimic_table, tmp_path, capsys):
     with pytest.raises(SystemExit, match="2"):
         run(mimic_table, tmp_path / "out", "--backend", "oracle")
 
-    assert "invalid choice: 'oracle'" in capsys.readouterr().err
+    assert "`--backend` is oracle. Choose one of rules, endpoint, transformers." in capsys.readouterr().err
 
 
 def test_a_dry_run_says_what_reading_would_cost_and_writes_nothing(mimic_table, tmp_path, caplog):
@@ -244,11 +247,11 @@ def test_one_split_of_a_data_set_can_be_read(tmp_path):
 @pytest.mark.parametrize(
     ("flag", "value"), [("max_records", "0"), ("min_records", "-1"), ("min_prevalence", "2"), ("min_similarity", "-1")]
 )
-def test_numbers_that_cannot_be_meant_are_refused(mimic_table, tmp_path, caplog, flag, value):
+def test_numbers_that_cannot_be_meant_are_refused(mimic_table, tmp_path, capsys, flag, value):
     with pytest.raises(SystemExit, match="2"):
         run(mimic_table, tmp_path / "out", f"--{flag}", value)
 
-    assert f"`--{flag}` is {value}" in caplog.text
+    assert f"`--{flag}` is {value}" in capsys.readouterr().err
 
 
 def test_spellings_of_one_statement_are_read_once_and_listed_each(tmp_path, caplog):
@@ -295,13 +298,13 @@ def test_a_statement_names_what_it_says_and_not_the_ancestors(tmp_path):
     assert [entity["entity"] for entity in line["entities"]] == ["inferior myocardial infarction"]
 
 
-def test_a_folder_that_cannot_be_made_is_reported_without_a_traceback(mimic_table, tmp_path, caplog):
+def test_a_folder_that_cannot_be_made_is_reported_without_a_traceback(mimic_table, tmp_path, capsys):
     (tmp_path / "out").touch()
 
     with pytest.raises(SystemExit, match="2"):
         run(mimic_table, tmp_path / "out")
 
-    assert str(tmp_path / "out") in caplog.text
+    assert str(tmp_path / "out") in capsys.readouterr().err
 
 
 def test_a_statement_without_letters_is_listed_as_not_read(tmp_path):

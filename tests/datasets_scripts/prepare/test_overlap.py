@@ -7,7 +7,8 @@ import pytest
 from conftest import make_corpus_row
 from datasets import Dataset
 
-from datasets_scripts.prepare.overlap import find_overlap, hash_strip, main
+from datasets_scripts.overlap import main
+from datasets_scripts.prepare.overlap import find_overlap, hash_strip
 from datasets_scripts.schema import corpus_features
 
 

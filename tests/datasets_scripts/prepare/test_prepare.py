@@ -18,9 +18,11 @@ import pytest
 from conftest import ROOT, make_microvolts, write_ptb_xl_record
 
 from datasets_scripts import BUILDERS, load_corpus
-from datasets_scripts.prepare import corpus as prepare
-from datasets_scripts.prepare.corpus import main, prepare_corpus
-from datasets_scripts.prepare.shards import plan_shards, start_worker, write_shard, write_shard_in_worker
+from datasets_scripts.prepare import corpus, publication
+from datasets_scripts.prepare.__main__ import main
+from datasets_scripts.prepare.corpus import prepare_corpus
+from datasets_scripts.prepare.processes import start_worker, write_shard_in_worker
+from datasets_scripts.prepare.shards import plan_shards, write_shard
 
 
 RECORD_4 = "records500/00000/00004_hr"
@@ -255,7 +257,7 @@ class TestInterruption:
     def test_a_kill_while_files_are_moved_to_their_place_does_no_harm(
         self, prepared, ptb_xl_dir, tmp_path, monkeypatch
     ):
-        monkeypatch.setattr(prepare, "_write_readme", lambda *arguments: sys.exit("killed"))
+        monkeypatch.setattr(corpus, "write_readme", lambda *arguments: sys.exit("killed"))
         with pytest.raises(SystemExit, match="killed"):
             prepare_small(ptb_xl_dir, tmp_path / "out", config_name="superclass")
         moved = tmp_path / "out" / "test-00000-of-00001.parquet"
@@ -331,7 +333,7 @@ class TestRefusals:
             prepare_corpus("ptb_xl", output_dir=tmp_path / "out", data_dir=str(ptb_xl_dir), **{option: 0})
 
     def test_an_unknown_corpus_is_answered_with_the_list(self, tmp_path):
-        with pytest.raises(ValueError, match=r"no corpus 'ptbxl'\. Choose one of ptb_xl, "):
+        with pytest.raises(ValueError, match=r"no corpus 'ptbxl'\. Did you mean `ptb_xl`\? Choose one of ptb_xl, "):
             prepare_corpus("ptbxl", output_dir=tmp_path / "out")
 
     def test_an_option_of_another_corpus_is_refused(self, ptb_xl_dir, tmp_path):
@@ -339,94 +341,15 @@ class TestRefusals:
             prepare_corpus("ptb_xl", output_dir=tmp_path / "out", data_dir=str(ptb_xl_dir), num_records=3)
 
 
-class TestCommand:
-    def test_flags_reach_the_builder(self, ptb_xl_dir, tmp_path, caplog):
-        caplog.set_level("INFO")
-
-        main(
-            [
-                *("ptb_xl", "--config_name", "rhythm", "--data_dir", str(ptb_xl_dir)),
-                *("--output_dir", str(tmp_path / "out"), "--max_records", "1", "--sampling_rate", "100"),
-            ]
-        )
-
-        row = load_corpus(str(tmp_path / "out"), split="train")[0]
-        assert row["sampling_rate_original"] == 100
-        assert "holds 1 train, 1 validation, 1 test rows" in caplog.text
-
-    def test_the_simulated_corpus_is_written_in_the_same_way(self, tmp_path):
-        main(["simulated", "--num_records", "20", "--seed", "1", "--output_dir", str(tmp_path / "out")])
-
-        stored = load_corpus(str(tmp_path / "out"))
-
-        assert stored["test"].to_dict() == load_corpus("simulated", num_records=20, seed=1)["test"].to_dict()
-
-    def test_help_explains_every_flag(self, capsys):
-        with pytest.raises(SystemExit, match="0"):
-            main(["--help"])
-
-        text = capsys.readouterr().out
-        assert "python -m datasets_scripts.prepare ptb_xl --config_name superclass" in text
-        assert "build_report.json" in text
-
-    def test_help_for_a_corpus_explains_its_own_options_in_the_words_of_the_builder(self, capsys):
-        with pytest.raises(SystemExit, match="0"):
-            main(["ptb_xl", "--help"])
-
-        text = " ".join(capsys.readouterr().out.split())
-        assert "options of ptb_xl:" in text
-        assert "--window {first,center,all} Which 10 s of a longer recording become rows" in text
-        assert "--sampling_rate SAMPLING_RATE Which of the two releases of each recording to read" in text
-        assert "Default: 500." in text
-
-    def test_an_option_of_another_corpus_is_no_flag(self, capsys):
-        with pytest.raises(SystemExit, match="2"):
-            main(["ptb_xl", "--output_dir", "out", "--num_records", "3"])
-
-        assert "unrecognized arguments: --num_records 3" in capsys.readouterr().err
-
-    def test_the_folder_to_write_must_be_named(self, capsys):
-        with pytest.raises(SystemExit, match="2"):
-            main(["ptb_xl"])
-
-        assert "--output_dir" in capsys.readouterr().err
-
-    def test_only_data_and_card_are_pushed_and_to_a_private_dataset(self, ptb_xl_dir, tmp_path, monkeypatch):
-        calls = {}
-        monkeypatch.setattr(prepare.HfApi, "create_repo", lambda self, repo_id, **options: calls.update(options))
-        monkeypatch.setattr(prepare.HfApi, "upload_folder", lambda self, **options: calls.update(options))
-
-        main(
-            [
-                *("ptb_xl", "--data_dir", str(ptb_xl_dir), "--max_records", "1"),
-                *("--output_dir", str(tmp_path / "out"), "--push_to_hub", "group/ptb-xl"),
-            ]
-        )
-
-        assert (calls["repo_id"], calls["repo_type"], calls["private"]) == ("group/ptb-xl", "dataset", True)
-        assert calls["allow_patterns"] == ["README.md", "*.parquet"]
-
-    def test_a_failed_upload_is_repeated_without_reading_the_records_again(self, ptb_xl_dir, tmp_path, monkeypatch):
-        uploads = []
-        monkeypatch.setattr(prepare.HfApi, "create_repo", lambda *arguments, **options: None)
-        monkeypatch.setattr(prepare.HfApi, "upload_folder", lambda self, **options: uploads.append(options))
-        command = ["ptb_xl", "--data_dir", str(ptb_xl_dir), "--output_dir", str(tmp_path / "out")]
-        main(command)
-        before = (tmp_path / "out" / "build_report.json").stat().st_mtime_ns
-
-        main([*command, "--push_to_hub", "group/ptb-xl"])
-
-        assert [upload["repo_id"] for upload in uploads] == ["group/ptb-xl"]
-        assert (tmp_path / "out" / "build_report.json").stat().st_mtime_ns == before
-
+class TestPublication:
     def test_what_was_pushed_loads_with_datasets_alone(self, prepared, tmp_path, monkeypatch):
         def upload(api, *, folder_path, allow_patterns, **options):
             ignore = shutil.ignore_patterns("build_report.*")
             shutil.copytree(folder_path, tmp_path / "hub", ignore=ignore)
 
-        monkeypatch.setattr(prepare.HfApi, "create_repo", lambda *arguments, **options: None)
-        monkeypatch.setattr(prepare.HfApi, "upload_folder", upload)
-        prepare.push_to_hub(prepared, "group/ptb-xl")
+        monkeypatch.setattr(publication.HfApi, "create_repo", lambda *arguments, **options: None)
+        monkeypatch.setattr(publication.HfApi, "upload_folder", upload)
+        publication.push_to_hub(prepared, "group/ptb-xl")
 
         stored = datasets.load_dataset(str(tmp_path / "hub"))
 

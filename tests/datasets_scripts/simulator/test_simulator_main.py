@@ -1,14 +1,13 @@
 """`python -m datasets_scripts.simulator` shows, lists, exports and compares."""
 
 import logging
-from pathlib import Path
 
 import pandas as pd
 import pytest
 
-from datasets_scripts.simulator.__main__ import describe, main, make_title
-from datasets_scripts.simulator.record import simulate_record
-from datasets_scripts.simulator.truth.conditions import CONDITIONS
+from datasets_scripts.simulator.__main__ import describe, load_real_rows, main, make_title
+from datasets_scripts.simulator.simulated_record import simulate_record
+from datasets_scripts.simulator.truth.catalogue import CONDITIONS
 
 
 @pytest.fixture
@@ -75,14 +74,24 @@ def test_realism_compares_with_a_folder_of_ptb_xl(tmp_path, monkeypatch, said):
     given = []
     test = {"auroc": 0.9, "auroc_ci95": [0.8, 1.0]}
     monkeypatch.setattr(
-        "datasets_scripts.simulator.__main__.compare_with_ptb_xl",
-        lambda *folders, **options: given.append((folders, options)) or {"two_sample_auroc": {"spectra": test}},
+        "datasets_scripts.simulator.__main__.load_real_rows", lambda data_dir, count: f"{count} of {data_dir}"
+    )
+    monkeypatch.setattr(
+        "datasets_scripts.simulator.__main__.compare_with_real",
+        lambda *given_to, **options: given.append((given_to, options)) or {"two_sample_auroc": {"spectra": test}},
     )
 
     main(["realism", "--data_dir", "ptb-xl", "--output_dir", str(tmp_path), "--num_records", "9"])
 
-    assert given == [((Path("ptb-xl"), tmp_path), {"seed": 0, "num_records": 9})]
+    assert given == [(("9 of ptb-xl", tmp_path), {"seed": 0})]
     assert "AUROC of telling simulated from real by spectra: 0.9" in said()
+
+
+def test_realism_reads_the_first_records_of_all_splits(ptb_xl_dir):
+    first, everything = (load_real_rows(ptb_xl_dir, count)["record_id"][:] for count in (2, 1000))
+
+    assert first == everything[:2]
+    assert len(set(everything)) == len(everything) == len(pd.read_csv(ptb_xl_dir / "ptbxl_database.csv"))
 
 
 def test_an_unknown_condition_is_refused():

@@ -3,9 +3,11 @@
 import pytest
 from transformers import HfArgumentParser
 
-from datasets_scripts.extraction.backends.backend import BackendArguments, RulesBackend, fall_back, make_backend
+from datasets_scripts.extraction.backends.backend import BackendArguments, fall_back
 from datasets_scripts.extraction.backends.costs import Cost, CostMeter
+from datasets_scripts.extraction.backends.make_backend import make_backend
 from datasets_scripts.extraction.backends.prompts import load_prompt
+from datasets_scripts.extraction.backends.rules_backend import RulesBackend
 from datasets_scripts.extraction.readings.rules import read_statement
 
 

@@ -8,10 +8,10 @@ import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
+from datasets_scripts.extraction.backends.answers import MAX_ENTITIES, MAX_NAME_LENGTH, MAX_QUOTE_LENGTH
 from datasets_scripts.extraction.backends.backend import BackendArguments, BackendError
 from datasets_scripts.extraction.backends.local_model import LocalModelBackend, close_answer
 from datasets_scripts.extraction.backends.prompts import Prompt
-from datasets_scripts.extraction.backends.validation import MAX_ENTITIES, MAX_NAME_LENGTH, MAX_QUOTE_LENGTH
 
 
 pytest.importorskip("llguidance")

@@ -5,8 +5,8 @@ import json
 import pytest
 import yaml
 
+from datasets_scripts.extraction.backends.answers import parse_answer
 from datasets_scripts.extraction.backends.prompts import PROMPTS_FOLDER, load_prompt
-from datasets_scripts.extraction.backends.validation import parse_answer
 from datasets_scripts.extraction.readings.statements import statement_key
 from datasets_scripts.terminology.findings import load_terminology
 

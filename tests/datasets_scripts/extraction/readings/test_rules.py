@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from datasets_scripts.extraction.checks.score import score_statements
+from datasets_scripts.extraction.checks.annotation_score import score_statements
 from datasets_scripts.extraction.readings.lexicon import load_lexicon
 from datasets_scripts.extraction.readings.reading import CERTAINTIES
 from datasets_scripts.extraction.readings.rules import read_statement

@@ -1,0 +1,124 @@
+"""Reports of any source are read as records with statements, in batches, and without quoting them in errors."""
+
+import gzip
+import tracemalloc
+
+import datasets
+import pandas as pd
+import pytest
+from datasets import Dataset, DatasetDict
+
+from datasets_scripts.extraction import report_tables
+from datasets_scripts.extraction.report_tables import iterate_reports
+
+
+@pytest.fixture
+def corpus(tmp_path):
+    """A folder that `load_dataset` knows: Parquet files named after their splits."""
+    splits = {
+        "train": Dataset.from_dict({"record_id": ["a", "b"], "report": ["sinus rhythm. pvcs", ""]}),
+        "test": Dataset.from_dict({"record_id": ["c"], "report": ["atrial flutter"]}),
+    }
+    for name, split in splits.items():
+        split.to_parquet(tmp_path / "corpus" / f"{name}-00000-of-00001.parquet")
+    return tmp_path / "corpus"
+
+
+def test_a_compressed_csv_file_is_read_like_a_plain_one(tmp_path):
+    path = tmp_path / "machine_measurements.csv.gz"
+    path.write_bytes(gzip.compress(b"study_id,report_0,report_1\n1,Sinus rhythm,\n"))
+
+    assert list(iterate_reports(path)) == [("1", ["Sinus rhythm"])]
+
+
+def test_a_quoted_report_may_hold_line_breaks_and_commas(tmp_path):
+    path = tmp_path / "reports.csv"
+    path.write_text('record_id,report\n1,"Sinus rhythm\nLVH, old infarct"\n2,PVCs\n', encoding="utf-8")
+
+    assert list(iterate_reports(path)) == [("1", ["Sinus rhythm", "LVH, old infarct"]), ("2", ["PVCs"])]
+
+
+def test_words_that_other_readers_take_for_missing_stay(tmp_path):
+    path = tmp_path / "reports.csv"
+    path.write_text("record_id,report\nNA,None\n", encoding="utf-8")
+
+    assert list(iterate_reports(path)) == [("NA", ["None"])]
+
+
+def test_numbers_of_records_in_parquet_become_text(tmp_path):
+    path = tmp_path / "reports.parquet"
+    pd.DataFrame({"ecg_id": [7], "report": ["sinus rhythm"]}).to_parquet(path)
+
+    assert list(iterate_reports(path)) == [("7", ["sinus rhythm"])]
+
+
+def test_a_batch_that_is_full_goes_on_in_the_next(tmp_path, monkeypatch):
+    monkeypatch.setattr(report_tables, "ROWS_PER_BATCH", 2)
+    path = tmp_path / "reports.parquet"
+    frame = pd.DataFrame({"record_id": list("abc"), "report_0": ["x", None, "y"], "report_1": ["y", "x", " "]})
+    frame.to_parquet(path)
+
+    assert list(iterate_reports(path)) == [("a", ["x", "y"]), ("b", ["x"]), ("c", ["y"])]
+
+
+def test_one_split_of_a_data_set_is_read(corpus):
+    assert list(iterate_reports(corpus, split="train")) == [("a", ["sinus rhythm", "pvcs"]), ("b", [])]
+
+
+def test_a_folder_without_a_split_is_read_whole(corpus):
+    assert sorted(record_id for record_id, _ in iterate_reports(corpus)) == ["a", "b", "c"]
+
+
+def test_a_name_of_the_hub_is_loaded(monkeypatch):
+    loaded = DatasetDict(train=Dataset.from_dict({"record_id": [1], "report": ["sinus rhythm"]}))
+    monkeypatch.setattr(datasets, "load_dataset", lambda name, config_name, split: loaded)
+
+    assert list(iterate_reports("group/corpus")) == [("1", ["sinus rhythm"])]
+
+
+def test_a_data_set_that_cannot_be_loaded_is_reported(monkeypatch):
+    def refuse(*arguments, **options):
+        raise ConnectionError("offline")
+
+    monkeypatch.setattr(datasets, "load_dataset", refuse)
+
+    with pytest.raises(
+        FileNotFoundError, match=r"no data set of that name could be loaded \(ConnectionError\).*split"
+    ):
+        list(iterate_reports("group/corpus"))
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"record_id,report\n1,patient seen,twice\n", r"at row 2: its rows do not have the columns"),
+        (b"record_id,report\n1,patient \xff\n", r"it is not UTF-8"),
+    ],
+    ids=["columns", "encoding"],
+)
+def test_a_broken_csv_file_is_refused_without_quoting_a_report(tmp_path, content, reason):
+    path = tmp_path / "reports.csv"
+    path.write_bytes(content)
+
+    with pytest.raises(ValueError, match=reason) as refusal:
+        list(iterate_reports(path))
+
+    assert "patient" not in str(refusal.value)
+
+
+def test_memory_does_not_grow_with_the_number_of_records(tmp_path):
+    peaks = [peak_memory(tmp_path, num_records) for num_records in (60_000, 240_000)]
+
+    assert peaks[1] <= 1.2 * peaks[0]
+
+
+def peak_memory(folder, num_records):
+    """Most bytes that Python holds while the reports of so many records are gone through."""
+    path = folder / f"{num_records}.csv"
+    path.write_text("record_id,report_0\n" + "1,Sinus rhythm\n" * num_records, encoding="utf-8")
+    tracemalloc.start()
+    for _ in iterate_reports(path):
+        pass
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    return peak

@@ -1,0 +1,73 @@
+"""All commands speak one dialect: a mistyped flag names the right one, and `--help` explains every flag."""
+
+import importlib
+
+import pytest
+from conftest import load_script
+
+from modeling_supreme.command_line import CommandParser, run_command
+
+
+COMMANDS = {
+    "train": [],
+    "evaluate": [],
+    "demo": [],
+    "datasets_scripts.prepare.__main__": ["ptb_xl"],
+    "datasets_scripts.overlap": ["folder"],
+    "datasets_scripts.extraction.__main__": [],
+    "datasets_scripts.extraction.agreement": ["first", "second"],
+    "datasets_scripts.extraction.score": ["annotated.jsonl"],
+    "datasets_scripts.simulator.__main__": [],
+    "datasets_scripts.simulator.__main__ export": ["export"],
+    "datasets_scripts.simulator.__main__ realism": ["realism"],
+}
+
+
+def load_main(command):
+    """The function behind a command."""
+    name = command.partition(" ")[0]
+    return (importlib.import_module(name) if "." in name else load_script(name)).main
+
+
+@pytest.fixture(params=COMMANDS)
+def command(request):
+    """A command and the words that it begins with."""
+    return load_main(request.param), COMMANDS[request.param]
+
+
+def flags_of(command, monkeypatch):
+    """Names of all flags of a command."""
+    parsers = []
+    read = CommandParser.read
+    monkeypatch.setattr(CommandParser, "read", lambda parser, words: parsers.append(parser) or read(parser, words))
+    main, words = command
+    with pytest.raises(SystemExit, match="0"):
+        main([*words, "--help"])
+    return [name for name in parsers[-1]._flag_names() if name != "help"]
+
+
+def test_help_mentions_and_explains_every_flag(command, monkeypatch, capsys):
+    flags = flags_of(command, monkeypatch)
+
+    text = capsys.readouterr().out
+    assert flags
+    assert all(f"  --{flag} " in text or f"  --{flag}\n" in text for flag in flags)
+    assert "[RECIPE.yaml] [--flag value ...]" in text
+
+
+def test_a_mistyped_flag_names_the_right_one_without_a_traceback(command, monkeypatch, capsys):
+    flag = next(flag for flag in flags_of(command, monkeypatch) if flag.startswith("output") or flag == "readings")
+    mistyped = f"--{flag[:2]}{flag[3]}{flag[2]}{flag[4:]}"
+    capsys.readouterr()
+    main, words = command
+
+    with pytest.raises(SystemExit, match="2"):
+        run_command(main, [*words, mistyped, "there"])
+
+    said = capsys.readouterr().err
+    assert said == f"error: There is no flag `{mistyped}`. Did you mean `--{flag}`? See --help for all flags.\n"
+
+
+def test_a_mistyped_command_names_the_right_one():
+    with pytest.raises(ValueError, match=r"There is no command 'exprot'\. Did you mean `export`\? Choose one of show"):
+        load_main("datasets_scripts.simulator.__main__")(["exprot"])
