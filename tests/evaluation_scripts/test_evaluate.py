@@ -376,7 +376,7 @@ def test_flags_override_the_recipe(checkpoint_dir, ptb_xl_dir, tmp_path):
 def test_importing_evaluate_beside_the_script_gives_the_library_which_loads_the_metric():
     code = """
 import evaluate
-metric = evaluate.load("evaluation_scripts/metrics.py")
+metric = evaluate.load("metrics/multilabel_auroc")
 print(evaluate.__file__, metric.compute(predictions=[[0.1], [0.8]], references=[[0], [1]])["auroc_macro"])
 """
 
@@ -390,7 +390,11 @@ print(evaluate.__file__, metric.compute(predictions=[[0.1], [0.8]], references=[
 
 @pytest.mark.slow
 def test_the_metric_finds_the_library_when_it_is_imported_first():
-    code = "from modeling_supreme import metrics; import evaluate; print(metrics.evaluate is evaluate)"
+    code = """
+from metrics.multilabel_auroc import multilabel_auroc
+import evaluate
+print(multilabel_auroc.evaluate is evaluate)
+"""
 
     done = run_in_root("-c", code)
 
