@@ -8,6 +8,8 @@ from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
 from modeling_supreme import TASK
 
+from .validation import format_figure
+
 
 def write_model_card(
     output_dir: str | Path, *, settings: dict[str, Any], results: dict[str, Any], template_path: str | Path
@@ -50,9 +52,9 @@ def write_model_card(
         held_out=describe_held_out(results["held_out_findings"], settings["held_out_records"]),
         ecg_encoder=describe_source(settings["model_name_or_path"] or settings["ecg_encoder"]),
         text_encoder=describe_source(settings["model_name_or_path"] or settings["text_model_name_or_path"]),
-        validation_auroc=_format(results["validation_auroc_macro"]),
-        test_auroc=_format(results.get("test_auroc_macro")),
-        validation_loss=_format(results["validation_loss"]),
+        validation_auroc=format_figure(results["validation_auroc_macro"]),
+        test_auroc=format_figure(results.get("test_auroc_macro")),
+        validation_loss=format_figure(results["validation_loss"]),
         settings=settings,
         results=results,
     )
@@ -121,8 +123,3 @@ def _eval_results(settings: dict[str, Any], results: dict[str, Any], task: str) 
             metric_value=round(results[f"{split}_auroc_macro"], 4),
         )
     ]
-
-
-def _format(value: float | None) -> str:
-    """Three decimals, or a word where there is no figure."""
-    return "undefined" if value is None else f"{value:.3f}"

@@ -6,7 +6,6 @@ the probability of each finding alone: a softmax over findings that do not exclu
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -18,7 +17,10 @@ import pandas as pd
 import torch
 from transformers import AutoFeatureExtractor
 
-from evaluation_scripts.results import Condition, Predictions, compile_result, format_result, tabulate_predictions
+from evaluation_scripts.conditions import Condition
+from evaluation_scripts.prediction_table import Predictions, locate_records, tabulate_predictions
+from evaluation_scripts.result_table import format_result
+from evaluation_scripts.results import compile_result, write_results
 from modeling_supreme.configuration_supreme import SupremeEcgConfig
 from modeling_supreme.feature_extraction_supreme import SupremeEcgFeatureExtractor
 from modeling_supreme.modeling_supreme import SupremeForEcgClassification
@@ -162,16 +164,18 @@ def report_test(
     labels = np.where((labels == 0) | (labels == 1), labels, np.nan)
     findings = list((model.config.id2label or {}).values())
     corpus, config = Path(settings["dataset_name"][0]).name, (settings["dataset_config_name"] or ["default"])[0]
-    records = records.assign(corpus=corpus, config=config, split="test")
-    records["patient_id"] = records["patient_id"].fillna("record " + records["record_id"])
+    records = locate_records(records, corpus=corpus, config_name=config, split="test")
     predictions = Predictions(records, labels, scores, controls={})
     conditions = [Condition(finding, finding, finding, seen=True) for finding in findings]
     result = compile_result(predictions, conditions, seed=settings["seed"])
     name = f"{corpus}/{config}/test"
-    report = {"model": output_dir.name, "protocol": describe_protocol(settings), "results": {name: result}}
-    text = json.dumps(report, indent=2, ensure_ascii=False, allow_nan=False)
-    (output_dir / "eval_results.json").write_text(text + "\n", encoding="utf-8")
-    tabulate_predictions(predictions, conditions).to_parquet(output_dir / "predictions.parquet", index=False)
+    write_results(
+        output_dir,
+        model=output_dir.name,
+        protocol=describe_protocol(settings),
+        results={name: result},
+        tables=[tabulate_predictions(predictions, conditions)],
+    )
     logger.info(format_result(name, result))
     return result
 

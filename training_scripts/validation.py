@@ -5,7 +5,7 @@ from typing import Any
 
 import torch
 
-from evaluation_scripts.metrics import mean_or_none, score_conditions
+from evaluation_scripts import metrics
 from modeling_supreme.losses import multilabel_loss
 
 
@@ -13,10 +13,10 @@ def score_validation(logits: torch.Tensor, targets: torch.Tensor, findings: Sequ
     """Loss, macro AUROC, and the AUROC of every finding that has records of both kinds."""
     # Uncertain findings are neither positive nor negative: they take no part in the AUROC.
     certain = torch.where((targets == 0) | (targets == 1), targets, torch.nan)
-    scores = score_conditions(logits.double().numpy(), certain.numpy(), num_bootstrap_samples=0)
+    scores = metrics.score_conditions(logits.double().numpy(), certain.numpy(), num_bootstrap_samples=0)
     return {
         "validation_loss": multilabel_loss(logits, targets).item(),
-        "validation_auroc_macro": mean_or_none(scores.auroc),
+        "validation_auroc_macro": metrics.mean_or_none(scores.auroc),
         "auroc": {
             finding: float(auroc) for finding, auroc in zip(findings, scores.auroc, strict=True) if auroc == auroc
         },
@@ -37,5 +37,5 @@ def is_better(value: float | None, best: float | None, name: str) -> bool:
 
 
 def format_figure(value: float | None) -> str:
-    """Three decimals, or a word where there is no figure."""
-    return "undefined" if value is None else f"{value:.3f}"
+    """Three decimals, or "undefined" where there is no figure."""
+    return metrics.format_figure(value, missing="undefined")
