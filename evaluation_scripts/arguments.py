@@ -20,6 +20,7 @@ PROTOCOL_ARGUMENTS = (
 )
 SMALLEST_VALUES = {
     "max_eval_samples": 1,
+    "preprocessing_num_workers": 1,
     "per_device_eval_batch_size": 1,
     "min_positives": 1,
     "num_bootstrap_samples": 0,
@@ -72,7 +73,8 @@ class EvaluationArguments:
         """Split the configurations and refuse values that cannot be meant.
 
         Raises:
-            ValueError: If the template has no place for the query, or a number is too small.
+            ValueError: If the template has no place for the query, a number is too small, or `num_records` is given
+                for another corpus than the simulated one.
         """
         given = [name for text in self.dataset_config_name or [] for name in text.split(",")]
         self.dataset_config_name = [name.strip() for name in given if name.strip()] or None
@@ -80,6 +82,11 @@ class EvaluationArguments:
             raise ValueError(
                 f"--hypothesis_template {self.hypothesis_template!r} has no place for the query."
                 " Write {} where the query goes, as in 'an ECG showing {}'."
+            )
+        if self.num_records is not None and self.dataset_name != "simulated":
+            raise ValueError(
+                f"--num_records {self.num_records} is for the simulated corpus, not for {self.dataset_name}. Leave it"
+                " out, or limit the records with `--max_eval_samples`."
             )
         for name, low in SMALLEST_VALUES.items():
             value = getattr(self, name)

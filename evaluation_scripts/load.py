@@ -80,7 +80,15 @@ def load_records(arguments: EvaluationArguments, config_name: str | None) -> Lab
     Raises:
         ValueError: If a split does not exist, or there is no record at all.
     """
-    corpus = load_corpus(arguments.dataset_name, config_name, data_dir=arguments.data_dir, on_error=arguments.on_error)
+    options = {} if arguments.num_records is None else {"num_records": arguments.num_records}
+    corpus = load_corpus(
+        arguments.dataset_name,
+        config_name,
+        data_dir=arguments.data_dir,
+        num_proc=arguments.preprocessing_num_workers,
+        on_error=arguments.on_error,
+        **options,
+    )
     names = [name.strip() for name in arguments.split.split("+")]
     missing = [name for name in names if name not in corpus]
     if missing:

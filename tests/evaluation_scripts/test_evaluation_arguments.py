@@ -33,6 +33,11 @@ def test_numbers_that_cannot_be_meant_are_refused(flag, value):
         make_arguments(**{flag: value})
 
 
+def test_the_number_of_simulated_records_is_refused_for_another_corpus():
+    with pytest.raises(ValueError, match=r"--num_records 100 is for the simulated corpus, not for ptb_xl\. Leave it"):
+        make_arguments(num_records=100)
+
+
 def test_the_protocol_says_what_was_asked_for_and_what_accelerate_settled():
     arguments = make_arguments(query_wording="all", min_positives=5, split="validation")
 

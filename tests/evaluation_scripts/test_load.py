@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from datasets_scripts import load_corpus
 from evaluation_scripts.arguments import EvaluationArguments
 from evaluation_scripts.load import load_checkpoint, load_records
 from modeling_supreme import SupremeEcgConfig, SupremeForEcgClassification
@@ -36,6 +37,24 @@ def test_labels_are_a_matrix_in_the_order_of_the_label_names(ptb_xl_dir):
 
     assert records.label_names == ["NORM", "MI", "STTC", "CD", "HYP"]
     np.testing.assert_array_equal(records.read_labels(), [[1, 0, 0, 0, 0]] * 2)
+
+
+def test_the_simulated_corpus_has_the_records_asked_for(monkeypatch):
+    asked = {}
+
+    def load_and_note(*names, **options):
+        asked.update(options)
+        return load_corpus(*names, **options)
+
+    monkeypatch.setattr("evaluation_scripts.load.load_corpus", load_and_note)
+    arguments = EvaluationArguments(
+        *("unused", "simulated", "unused"), split="train+validation+test", num_records=20, preprocessing_num_workers=1
+    )
+
+    records = load_records(arguments, None)
+
+    assert len(records.rows) == 20
+    assert asked["num_proc"] == 1
 
 
 def test_a_split_that_does_not_exist_is_refused(ptb_xl_dir):
