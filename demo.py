@@ -21,6 +21,7 @@ import wfdb
 from transformers import pipeline
 
 from datasets_scripts import load_corpus
+from evaluation_scripts.metrics import format_figure
 from modeling_supreme.command_line import parse_arguments, run_command
 from modeling_supreme.ecg_files import read_wfdb, recording_from_row
 from modeling_supreme.plotting import plot_strip
@@ -139,10 +140,10 @@ def describe(
         if entry["auroc"] is not None and entry["num_positives"] >= MIN_POSITIVES
     ]
     seen = [
-        (entry["query"], entry["num_positives"], format_auroc(entry["auroc"])) for entry in defined if entry["seen"]
+        (entry["query"], entry["num_positives"], format_figure(entry["auroc"])) for entry in defined if entry["seen"]
     ]
     secret = [
-        (entry["query"], entry["num_positives"], *map(format_auroc, figures))
+        (entry["query"], entry["num_positives"], *map(format_figure, figures))
         for entry in defined
         if not entry["seen"]
         for figures in [(entry["auroc"], *(entry["controls"][name] for name in ("normal_ecg", "random_queries")))]
@@ -176,15 +177,10 @@ condition is recognised by its name only where its AUROC beats both.
 
 ## Conditions that training named
 
-Macro AUROC {format_auroc((result["seen"] or {}).get("auroc_macro"))}.
+Macro AUROC {format_figure((result["seen"] or {}).get("auroc_macro"))}.
 
 {format_table(("condition", "positives", "AUROC"), seen)}
 """
-
-
-def format_auroc(value: float | None) -> str:
-    """Three decimals, or a dash where there is no figure."""
-    return "-" if value is None else f"{value:.3f}"
 
 
 def format_table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:

@@ -34,6 +34,7 @@ import logging
 from collections.abc import Sequence
 from pathlib import Path
 
+from evaluation_scripts.metrics import format_figure
 from modeling_supreme.command_line import parse_arguments, run_command
 from training_scripts.arguments import (
     DataArguments,
@@ -55,7 +56,6 @@ from training_scripts.outputs import (
     push_to_hub,
 )
 from training_scripts.stop_signal import TERMINATED_EXIT_CODE
-from training_scripts.validation import format_figure
 
 
 logger = logging.getLogger("train")
@@ -89,7 +89,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         results = choose_checkpoint(output_dir, results, training)
         results |= objective.test(output_dir)
         leave_results(output_dir, settings, results, objective.card)
-        logger.info(f"{loop.metric} {format_figure(results[loop.metric])}. The checkpoint is in {output_dir}.")
+        figure = format_figure(results[loop.metric], missing="undefined")
+        logger.info(f"{loop.metric} {figure}. The checkpoint is in {output_dir}.")
         if training.push_to_hub:
             push_to_hub(output_dir, training)
     accelerator.end_training()

@@ -21,6 +21,8 @@ from typing import Any
 import numpy as np
 from command_line import make_parser
 
+from evaluation_scripts.metrics import format_figure
+
 
 logger = logging.getLogger(__name__)
 
@@ -105,18 +107,14 @@ def format_table(by_rule: dict[str, dict[str, Any]], by_name: dict[str, dict[str
 
 
 def format_cells(everywhere: Sequence[float | None], specific: Sequence[float | None]) -> str:
-    """Cells of a row, with two figures each."""
-    return " | ".join(f"{format_figure(a)} / {format_figure(b)}" for a, b in zip(everywhere, specific, strict=True))
-
-
-def format_figure(figure: float | None) -> str:
-    """Three digits, or a dash where a figure is not defined.
+    """Cells of a row, with two figures each.
 
     Example:
-        >>> format_figure(0.8765), format_figure(None)
-        ('.876', '-')
+        >>> format_cells([0.8763, 0.5], [None, 1.0])
+        '.876 / - | .500 / 1.000'
     """
-    return "-" if figure is None else f"{figure:.3f}".removeprefix("0")
+    pairs = zip(everywhere, specific, strict=True)
+    return " | ".join(" / ".join(format_figure(figure).removeprefix("0") for figure in pair) for pair in pairs)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -7,54 +7,17 @@ A condition can be scored where it has both positive and negative records; the o
 `skipped_conditions` and stay out of the macro average. Inside a resample a condition may still lose all of its
 positives or all of its negatives: it then leaves the average of that resample, not the resample.
 
-Also a metric of the Hugging Face `evaluate` library: `evaluate.load("evaluation_scripts/metrics.py")`. Its loader
-copies this file alone and reads import lines literally, hence one module per line and no import from this package.
+The same figures as a metric of the Hugging Face `evaluate` library: `evaluate.load("metrics/multilabel_auroc")`.
 """
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-import datasets
 import numpy as np
-from sklearn.metrics import average_precision_score, roc_auc_score
-
-import evaluate
 
 
 CONFIDENCE_LEVEL = 0.95
 RESAMPLES_PER_CHUNK = 128  # keeps the weights of one chunk near the size of a CPU cache
-
-_DESCRIPTION = """
-Ranks records per condition: AUROC and AUPRC of every condition, their macro averages over the conditions that have
-both positive and negative records, and a 95 % bootstrap interval of the macro AUROC.
-"""
-
-_INPUTS_DESCRIPTION = """
-Args:
-    predictions (sequences of floats, one per record): Score of every condition; only the order of records counts.
-    references (sequences of floats, one per record): 1 positive, 0 negative, NaN unknown, in the same order.
-    label_names (sequence of strings, optional): Names of the conditions. Defaults to their positions.
-    patient_ids (sequence, optional): Patient of every record; the bootstrap draws patients. Defaults to records.
-    min_positives (int): Conditions with fewer positive records are listed, not averaged.
-    num_bootstrap_samples (int): Resamples of the interval; 0 for no interval.
-    seed (int): Seed of the resamples.
-Returns:
-    auroc_macro, auroc_macro_ci95 ([low, high]), auprc_macro, auroc_<label name>, num_records, num_conditions,
-    skipped_conditions (name: reason). A figure that is not defined is None.
-Examples:
-    >>> metric = evaluate.load("evaluation_scripts/metrics.py")  # doctest: +SKIP
-    >>> metric.compute(predictions=[[0.1], [0.8], [0.4]], references=[[0], [1], [0]])["auroc_macro"]  # doctest: +SKIP
-    1.0
-"""
-
-_CITATION = """
-@article{hanley1982meaning,
-  title = {The meaning and use of the area under a receiver operating characteristic ({ROC}) curve},
-  author = {Hanley, James A. and McNeil, Barbara J.},
-  journal = {Radiology}, volume = {143}, number = {1}, pages = {29--36}, year = {1982}
-}
-"""
 
 
 @dataclass(frozen=True)
@@ -185,6 +148,9 @@ def score_conditions(
     Raises:
         ValueError: If shapes differ, a score is not a number, or a label is none of 0, 1 and NaN.
     """
+    # Imported here: training needs this module for its validations, and need not wait for scikit-learn to start
+    from sklearn.metrics import average_precision_score, roc_auc_score
+
     scores, labels = np.asarray(scores, dtype=np.float64), np.asarray(labels, dtype=np.float64)
     _check_scores_and_labels(scores, labels)
     known = ~np.isnan(labels)
@@ -225,6 +191,9 @@ def bootstrap_auroc(
     Returns:
         `np.ndarray` of shape `(num_bootstrap_samples, num_conditions)`: NaN where a resample holds no positive or no
         negative record of a condition.
+
+    Raises:
+        ValueError: If there is not one patient id per record.
 
     Source: Efron and Tibshirani, An Introduction to the Bootstrap (1993), chapter 13 (percentile interval).
     """
@@ -352,36 +321,50 @@ def zero_shot_metrics(
         0.75
     """
     labels = np.asarray(labels, dtype=np.float64)
-    metrics = score_conditions(
+    figures = score_conditions(
         scores, labels, patient_ids=patient_ids, num_bootstrap_samples=num_bootstrap_samples, seed=seed
     )
     names = [str(index) for index in range(labels.shape[1])] if label_names is None else list(label_names)
     if len(names) != labels.shape[1]:
         raise ValueError(f"There are {len(names)} label names for {labels.shape[1]} labels. Give one name per label.")
     skipped = skipped_conditions(labels, names, min_positives=min_positives)
-    return {"num_records": len(labels), **summarize_conditions(metrics, names, skipped)}
+    return {"num_records": len(labels), **summarize_conditions(figures, names, skipped)}
 
 
 def summarize_conditions(
-    metrics: ConditionMetrics, label_names: Sequence[str], skipped: dict[str, str]
+    figures: ConditionMetrics, label_names: Sequence[str], skipped: dict[str, str]
 ) -> dict[str, object]:
     """Flat table of metrics already computed: the keys of [`zero_shot_metrics`] but for `num_records`.
 
     Args:
-        metrics ([`ConditionMetrics`]):
+        figures ([`ConditionMetrics`]):
             AUROC and AUPRC of every condition.
         label_names (`Sequence[str]`):
             Names of the conditions.
         skipped (`dict[str, str]`):
             Conditions that are not averaged, as [`skipped_conditions`] lists them.
+
+    Returns:
+        `dict`: `auroc_macro`, `auroc_macro_ci95`, `auprc_macro`, `num_conditions`, `skipped_conditions` and one
+        `auroc_<label name>` per condition.
     """
     included = np.array([name not in skipped for name in label_names], dtype=bool)
     return {
-        **metrics.macro(included),
+        **figures.macro(included),
         "num_conditions": int(included.sum()),
         "skipped_conditions": skipped,
-        **{f"auroc_{name}": number_or_none(auroc) for name, auroc in zip(label_names, metrics.auroc, strict=True)},
+        **{f"auroc_{name}": number_or_none(auroc) for name, auroc in zip(label_names, figures.auroc, strict=True)},
     }
+
+
+def format_figure(value: float | None, *, missing: str = "-") -> str:
+    """Three decimals, or a word where a figure is not defined.
+
+    Example:
+        >>> format_figure(0.8763), format_figure(None), format_figure(None, missing="undefined")
+        ('0.876', '-', 'undefined')
+    """
+    return missing if value is None or np.isnan(value) else f"{value:.3f}"
 
 
 def percentile_interval(resamples: np.ndarray) -> list[float] | None:
@@ -445,21 +428,3 @@ def _check_scores_and_labels(scores: np.ndarray, labels: np.ndarray) -> None:
             f"Labels hold the value {strange[0]:g}. Give 1 for positive, 0 for negative and NaN for unknown;"
             " round soft labels first."
         )
-
-
-class ZeroShotEcg(evaluate.Metric):  # pyright: ignore[reportAttributeAccessIssue] - it looks at the script evaluate.py
-    """The metrics of [`zero_shot_metrics`] as a metric of the `evaluate` library."""
-
-    def _info(self) -> Any:
-        row = datasets.Sequence(datasets.Value("float64"))
-        return evaluate.MetricInfo(  # pyright: ignore[reportAttributeAccessIssue]
-            description=_DESCRIPTION,
-            citation=_CITATION,
-            inputs_description=_INPUTS_DESCRIPTION,
-            features=datasets.Features({"predictions": row, "references": row}),
-        )
-
-    def _compute(
-        self, *, predictions: Sequence[Sequence[float]], references: Sequence[Sequence[float]], **options: Any
-    ) -> dict[str, object]:
-        return zero_shot_metrics(np.array(predictions), np.array(references), **options)

@@ -6,6 +6,8 @@ from typing import Any, NamedTuple
 
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
+from evaluation_scripts.metrics import format_figure
+
 
 # For objectives that have no template of their own
 PLAIN_CARD = Path(__file__).parent / "cards" / "plain.md"
@@ -70,9 +72,9 @@ def write_model_card(
         held_out=describe_held_out(results.get("held_out_findings", []), settings["held_out_records"]),
         ecg_encoder=describe_source(settings["model_name_or_path"] or settings["ecg_encoder"]),
         text_encoder=describe_source(settings["model_name_or_path"] or settings["text_model_name_or_path"]),
-        validation_auroc=_format(results.get("validation_auroc_macro")),
-        test_auroc=_format(results.get("test_auroc_macro")),
-        validation_loss=_format(results["validation_loss"]),
+        validation_auroc=format_figure(results.get("validation_auroc_macro"), missing="undefined"),
+        test_auroc=format_figure(results.get("test_auroc_macro"), missing="undefined"),
+        validation_loss=format_figure(results["validation_loss"], missing="undefined"),
         settings=settings,
         results=results,
     )
@@ -142,8 +144,3 @@ def _eval_results(settings: dict[str, Any], results: dict[str, Any], task: str) 
             metric_value=round(value, 4),
         )
     ]
-
-
-def _format(value: float | None) -> str:
-    """Three decimals, or a word where there is no figure."""
-    return "undefined" if value is None else f"{value:.3f}"

@@ -24,6 +24,8 @@ from accelerate.utils import DistributedType
 from tqdm.auto import tqdm
 from transformers import get_scheduler
 
+from evaluation_scripts.metrics import format_figure
+
 from .arguments import TrainArguments
 from .checkpoints import collect_model
 from .log import JsonLines, plot_curves, read_lines
@@ -32,7 +34,6 @@ from .objectives import Objective, ValidationFigures
 from .states import RunState, find_state
 from .steps import TrainingBatch
 from .stop_signal import StopSignal
-from .validation import format_figure
 from .weight_average import WeightAverage
 
 
@@ -376,7 +377,8 @@ class TrainingLoop:
             figures = self.validate()
             self._note_validation(figures)
             if not bar.disable:
-                bar.write(f"step {step}: {self.metric} {format_figure(figures.summary[self.metric])}")
+                figure = format_figure(figures.summary[self.metric], missing="undefined")
+                bar.write(f"step {step}: {self.metric} {figure}")
         is_saved = arguments.checkpointing_steps and step % arguments.checkpointing_steps == 0
         if is_saved or (must_end and self.accelerator.distributed_type != DistributedType.DEEPSPEED):
             self.save_state()

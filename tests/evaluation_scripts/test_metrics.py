@@ -1,16 +1,18 @@
 """`metrics`: point estimates are scikit-learn's, resamples are weights, and nothing undefined is averaged."""
 
+import subprocess
+import sys
 import time
-from pathlib import Path
 
 import numpy as np
 import pytest
+from conftest import ROOT
 from scipy.stats import norm
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from evaluation_scripts import metrics
 from evaluation_scripts.metrics import (
     bootstrap_auroc,
+    format_figure,
     label_matrix,
     nanmean_of_rows,
     percentile_interval,
@@ -309,42 +311,16 @@ def test_label_names_must_be_one_per_label():
         zero_shot_metrics(np.zeros((2, 2)), np.zeros((2, 2)), label_names=["AFIB"])
 
 
-@pytest.fixture
-def metric(tmp_path, monkeypatch):
-    """The metric as the `evaluate` library loads it from its file, with its caches in a temporary folder."""
-    import evaluate
-
-    monkeypatch.setattr("evaluate.loading.init_dynamic_modules", lambda: _modules_folder(tmp_path, monkeypatch))
-    return evaluate.load(str(Path(metrics.__file__)), cache_dir=str(tmp_path / "metrics"))
+@pytest.mark.parametrize(("value", "text"), [(0.8763, "0.876"), (1, "1.000"), (None, "undefined"), (NAN, "undefined")])
+def test_a_figure_has_three_decimals_or_a_word(value, text):
+    assert format_figure(value, missing="undefined") == text
 
 
-def _modules_folder(tmp_path, monkeypatch):
-    folder = tmp_path / "evaluate_modules_of_this_test"
-    folder.mkdir(exist_ok=True)
-    (folder / "__init__.py").touch()
-    monkeypatch.syspath_prepend(tmp_path)
-    return str(folder)
+def test_importing_the_arithmetic_imports_no_library_but_numpy():
+    code = "import sys, evaluation_scripts.metrics; print(*sys.modules)"
 
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
 
-def test_the_evaluate_library_loads_the_metric_from_its_file(metric):
-    scores, labels = make_ranking()
-
-    result = metric.compute(predictions=scores, references=labels, label_names=["a", "b", "c"], seed=3)
-
-    assert result == zero_shot_metrics(scores, labels, label_names=["a", "b", "c"], seed=3)
-
-
-def test_the_loaded_metric_takes_batches_and_unknown_labels(metric):
-    scores, labels = make_ranking()
-    labels[5:20, 0] = NAN
-    metric.add_batch(predictions=scores[:30], references=labels[:30])
-    metric.add_batch(predictions=scores[30:], references=labels[30:])
-
-    result = metric.compute(patient_ids=list(range(60)), min_positives=2, num_bootstrap_samples=10)
-
-    assert result == zero_shot_metrics(scores, labels, min_positives=2, num_bootstrap_samples=10)
-
-
-def test_the_metric_describes_itself(metric):
-    assert "AUROC" in metric.description
-    assert "patient_ids" in metric.inputs_description
+    loaded = set(done.stdout.split())
+    assert "numpy" in loaded
+    assert loaded.isdisjoint({"sklearn", "scipy", "pandas", "torch", "datasets", "evaluate"})

@@ -16,14 +16,10 @@ import pandas as pd
 import torch
 from transformers import AutoFeatureExtractor
 
-from evaluation_scripts.results import (
-    Condition,
-    Predictions,
-    compile_result,
-    format_result,
-    tabulate_predictions,
-    write_results,
-)
+from evaluation_scripts.conditions import Condition
+from evaluation_scripts.prediction_table import Predictions, locate_records, tabulate_predictions
+from evaluation_scripts.result_table import format_result
+from evaluation_scripts.results import compile_result, write_results
 from modeling_supreme import SupremeEcgConfig, SupremeEcgFeatureExtractor, SupremeForEcgClassification
 from modeling_supreme.command_line import CommandLineError
 from training_scripts.arguments import ModelArguments, RunArguments
@@ -119,8 +115,7 @@ class ClassificationObjective(MultilabelObjective):
         findings = list((model.config.id2label or {}).values())
         data = self.arguments.data
         corpus, config = Path(data.dataset_name[0]).name, (data.dataset_config_name or ["default"])[0]
-        records = records.assign(corpus=corpus, config=config, split="test")
-        records["patient_id"] = records["patient_id"].fillna("record " + records["record_id"])
+        records = locate_records(records, corpus=corpus, config_name=config, split="test")
         predictions = Predictions(records, labels, scores, controls={})
         conditions = [Condition(finding, finding, finding, seen=True) for finding in findings]
         result = compile_result(predictions, conditions, seed=self.arguments.training.seed)

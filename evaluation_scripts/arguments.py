@@ -1,0 +1,114 @@
+"""Arguments of the evaluation script."""
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+
+QueryWording = Literal["name", "all"]
+
+PROTOCOL_ARGUMENTS = (
+    "split",
+    "hypothesis_template",
+    "query_wording",
+    "composed_rules",
+    "min_positives",
+    "num_bootstrap_samples",
+    "seed",
+    "max_eval_samples",
+    "num_records",
+    "on_error",
+)
+SMALLEST_VALUES = {
+    "max_eval_samples": 1,
+    "preprocessing_num_workers": 1,
+    "per_device_eval_batch_size": 1,
+    "min_positives": 1,
+    "num_bootstrap_samples": 0,
+    "dataloader_num_workers": 0,
+}
+
+
+@dataclass
+class EvaluationArguments:
+    """What to evaluate, on what, and where to write the figures."""
+
+    model_name_or_path: str = field(metadata={"help": "Folder or Hub id of a checkpoint."})
+    dataset_name: str = field(
+        metadata={"help": "Name of a corpus of datasets_scripts, or folder or Hub id of a prepared one."}
+    )
+    output_dir: str = field(metadata={"help": "Folder that receives eval_results.json and predictions.parquet."})
+    revision: str | None = field(default=None, metadata={"help": "Revision of a checkpoint on the Hub."})
+    dataset_config_name: list[str] | None = field(
+        default=None, metadata={"help": "Label set, or several separated by commas or blanks."}
+    )
+    data_dir: str | None = field(default=None, metadata={"help": "Folder with the official files of the corpus."})
+    split: str = field(default="test", metadata={"help": "Split, or several joined by +, as in validation+test."})
+    num_records: int | None = field(default=None, metadata={"help": "Records of the simulated corpus."})
+    preprocessing_num_workers: int | None = field(default=None, metadata={"help": "Processes that read a corpus."})
+    on_error: Literal["raise", "skip"] = field(
+        default="raise", metadata={"help": "What to do with a record that cannot be read."}
+    )
+    max_eval_samples: int | None = field(default=None, metadata={"help": "Evaluate the first records only."})
+    per_device_eval_batch_size: int = field(default=32, metadata={"help": "Records per batch and device."})
+    dataloader_num_workers: int = field(default=0, metadata={"help": "Processes that prepare batches."})
+    mixed_precision: Literal["no", "fp16", "bf16"] | None = field(
+        default=None, metadata={"help": "Precision of the forward pass; else Accelerate's own."}
+    )
+    hypothesis_template: str = field(default="{}", metadata={"help": "Sentence around each query; {} is the query."})
+    query_wording: QueryWording = field(
+        default="name",
+        metadata={"help": "Ask for a finding by its name, or by the mean of its name, synonyms and description."},
+    )
+    composed_rules: bool = field(
+        default=False,
+        metadata={"help": "Answer what training did not name by its rule over measured findings, where there is one."},
+    )
+    min_positives: int = field(
+        default=1, metadata={"help": "Conditions with fewer positive records are listed, not averaged."}
+    )
+    num_bootstrap_samples: int = field(default=1000, metadata={"help": "Resamples of the intervals; 0 for none."})
+    seed: int = field(default=42, metadata={"help": "Seed of the bootstrap and of the random queries."})
+
+    def __post_init__(self) -> None:
+        """Split the configurations and refuse values that cannot be meant.
+
+        Raises:
+            ValueError: If the template has no place for the query, a number is too small, or `num_records` is given
+                for another corpus than the simulated one.
+        """
+        given = [name for text in self.dataset_config_name or [] for name in text.split(",")]
+        self.dataset_config_name = [name.strip() for name in given if name.strip()] or None
+        if "{}" not in self.hypothesis_template:
+            raise ValueError(
+                f"--hypothesis_template {self.hypothesis_template!r} has no place for the query."
+                " Write {} where the query goes, as in 'an ECG showing {}'."
+            )
+        if self.num_records is not None and self.dataset_name != "simulated":
+            raise ValueError(
+                f"--num_records {self.num_records} is for the simulated corpus, not for {self.dataset_name}. Leave it"
+                " out, or limit the records with `--max_eval_samples`."
+            )
+        for name, low in SMALLEST_VALUES.items():
+            value = getattr(self, name)
+            if value is not None and value < low:
+                raise ValueError(f"--{name} is {value}. Give {low} or more.")
+
+
+def describe_protocol(arguments: EvaluationArguments, *, mixed_precision: str) -> dict[str, Any]:
+    """What the figures depend on beside the checkpoint and the corpus.
+
+    Args:
+        arguments ([`EvaluationArguments`]):
+            What was asked for.
+        mixed_precision (`str`):
+            Precision of the forward pass, as Accelerate settled it.
+
+    Returns:
+        `dict`: The `protocol` of eval_results.json.
+    """
+    return {
+        "description": "Labels and splits as the corpus publishes them; macro averages over conditions with at least"
+        f" {arguments.min_positives} positive and one negative record; intervals over patients.",
+        **{name: getattr(arguments, name) for name in PROTOCOL_ARGUMENTS},
+        "mixed_precision": mixed_precision,
+    }

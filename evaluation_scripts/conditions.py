@@ -1,0 +1,98 @@
+"""Which finding each label of a corpus asks for, in which words, and whether training asked for the same."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from accelerate.logging import get_logger
+
+from datasets_scripts.terminology.findings import Finding, load_terminology, normalize_name
+
+from .arguments import QueryWording
+
+
+logger = get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class Condition:
+    """A label of a corpus and how the model is asked for it.
+
+    Args:
+        label (`str`):
+            Name of the label in the corpus.
+        finding (`str`, *optional*):
+            Name of its finding in the terminology; `None` if the terminology does not know the label.
+        query (`str`):
+            Text of the query, before the template.
+        seen (`bool`, *optional*):
+            Whether training asked for the same finding; `None` if the checkpoint does not say.
+    """
+
+    label: str
+    finding: str | None
+    query: str
+    seen: bool | None
+
+
+def describe_conditions(
+    label_names: Sequence[str], *, config_name: str | None, trained_queries: Sequence[str] | None
+) -> list[Condition]:
+    """Say for each label how to ask for it, and whether training asked for the same.
+
+    Args:
+        label_names (`Sequence[str]`):
+            Labels of the corpus.
+        config_name (`str`, *optional*):
+            Configuration of the corpus: the same label may mean different findings in two of them.
+        trained_queries (`Sequence[str]`, *optional*):
+            Queries of training, as the checkpoint lists them. If there are none, `seen` is `None`.
+
+    Returns:
+        `list[Condition]`, in the order of `label_names`.
+    """
+    trained = {identity for query in trained_queries or () for identity in identities(query)}
+    conditions, unknown = [], []
+    for label in label_names:
+        finding = find_finding(label, config_name)
+        if finding is None:
+            unknown.append(label)
+        seen = not trained.isdisjoint(identities(label, config_name)) if trained_queries else None
+        conditions.append(Condition(label, finding and finding.name, finding.name if finding else label, seen))
+    if unknown:
+        logger.warning(
+            f"The terminology does not know {', '.join(unknown)}: these labels are asked for by their own names."
+        )
+    return conditions
+
+
+def find_finding(label: str, config_name: str | None = None) -> Finding | None:
+    """The finding that a label or query stands for, or `None`."""
+    try:
+        return load_terminology().find_label(label, config_name=config_name)
+    except ValueError:
+        return None
+
+
+def identities(text: str, config_name: str | None = None) -> set[str]:
+    """All by which a label or query is recognised as the same finding as another: name and codes.
+
+    Example:
+        >>> sorted(identities("LBBB")) == sorted(identities("left bundle branch block"))
+        True
+    """
+    finding = find_finding(text, config_name)
+    if finding is None:
+        return {normalize_name(text)}
+    codes = {"SNOMED CT": finding.snomed_ct, "SCP": finding.scp_code}
+    return {normalize_name(finding.name)} | {f"{system} {code}" for system, code in codes.items() if code}
+
+
+def word_query(text: str, query_wording: QueryWording) -> tuple[str, ...]:
+    """The wordings in which a query is asked: the text alone, or with `"all"` those of its finding.
+
+    Example:
+        >>> word_query("sinus arrhythmia", "name")
+        ('sinus arrhythmia',)
+    """
+    terminology = load_terminology()
+    return terminology.wordings(text) if query_wording == "all" and text in terminology else (text,)

@@ -1,0 +1,113 @@
+"""What scores reach that do not know the name of a condition: the controls beside every figure that is not seen.
+
+A condition that training never named can be ranked well without understanding its name: whatever is abnormal differs
+from whatever is normal. Its figures therefore stand beside those of two controls that do not know the name, and all of
+them are repeated among the records that are not labelled normal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from . import metrics
+from .conditions import Condition
+from .prediction_table import Predictions
+
+
+NORMAL_FINDING = "normal ecg"
+CONTROLS = ("normal_ecg", "random_queries")
+NUM_RANDOM_DRAWS = 8  # one draw of a random query is a matter of luck; their mean is a control
+
+
+def random_queries(query_embeds: torch.Tensor, num_queries: int, *, seed: int) -> torch.Tensor:
+    """Vectors without meaning that look like queries: normal, with the mean and spread of each dimension.
+
+    Args:
+        query_embeds (`torch.Tensor` of shape `(num_text_queries, text_hidden_size)`):
+            Embedded queries to look like.
+        num_queries (`int`):
+            Number of vectors.
+        seed (`int`):
+            Seed of the vectors, which are the same on every device.
+
+    Returns:
+        `torch.Tensor` of shape `(num_queries, text_hidden_size)`.
+    """
+    noise = torch.randn(num_queries, query_embeds.shape[1], generator=torch.Generator().manual_seed(seed))
+    spread = query_embeds.std(dim=0, correction=0)
+    return query_embeds.mean(dim=0) + noise.to(query_embeds) * spread
+
+
+def find_non_normal(labels: np.ndarray, conditions: Sequence[Condition]) -> np.ndarray | None:
+    """True for records that are known not to carry the label "normal ecg"; `None` if no label says so."""
+    normal = [index for index, condition in enumerate(conditions) if condition.finding == NORMAL_FINDING]
+    return (labels[:, normal] == 0).all(axis=1) if normal else None
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The scores of conditions beside their controls, among some records.
+
+    Args:
+        num_records (`int`):
+            Records compared.
+        named ([`ConditionMetrics`]):
+            What the queries reach.
+        controls (`dict[str, ConditionMetrics]`):
+            What scores reach that do not know the condition's name.
+    """
+
+    num_records: int
+    named: metrics.ConditionMetrics
+    controls: dict[str, metrics.ConditionMetrics]
+
+    @classmethod
+    def of(
+        cls,
+        predictions: Predictions,
+        records: np.ndarray | None,
+        members: np.ndarray,
+        *,
+        measure: Callable[..., metrics.ConditionMetrics],
+    ) -> Comparison | None:
+        """Compare some conditions among some records; `None` if there are none of either."""
+        if records is None or not records.any() or not members.any():
+            return None
+        labels = np.where(members, predictions.labels, np.nan)[records]  # what is unknown costs no time
+        patient_ids = predictions.records["patient_id"][records].tolist()
+        named = measure(predictions.scores[records], labels, patient_ids=patient_ids)
+        controls = {}
+        for name in CONTROLS:
+            draws = predictions.controls[name].reshape(-1, *predictions.scores.shape)
+            figures = [measure(scores[records], labels, patient_ids=patient_ids) for scores in draws]
+            controls[name] = metrics.average_draws(figures)
+        return cls(int(records.sum()), named, controls)
+
+    def condition(self, index: int) -> dict[str, Any]:
+        """AUROC of one condition and of its controls."""
+        return {
+            "auroc": metrics.number_or_none(self.named.auroc[index]),
+            "num_positives": int(self.named.num_positives[index]),
+            "num_records": int(self.named.num_records[index]),
+            "controls": {
+                name: metrics.number_or_none(figures.auroc[index]) for name, figures in self.controls.items()
+            },
+        }
+
+    def macro(self, included: np.ndarray) -> dict[str, Any]:
+        """Macro AUROC of the conditions compared, and of their controls, with intervals."""
+        rows = {"named": self.named, **self.controls}
+        macros = {name: figures.macro(included) for name, figures in rows.items()}
+        for macro in macros.values():
+            macro.pop("auprc_macro")
+        return {
+            "num_records": self.num_records,
+            "num_conditions": int((included & ~np.isnan(self.named.auroc)).sum()),
+            **macros.pop("named"),
+            "controls": macros,
+        }

@@ -1,0 +1,95 @@
+"""The table of conditions that an evaluation prints, with what its controls mean."""
+
+from collections.abc import Callable
+from typing import Any
+
+from .controls import CONTROLS
+from .metrics import format_figure
+
+
+EXPLANATION = (
+    "Two controls do not know the name of the condition: `normal` ranks records by how little they look like a",
+    "normal ECG, `random` by query vectors without meaning. * = among the records that are not labelled normal.",
+    "A condition that training never named is recognised by its name only where its AUROC beats both controls,",
+    "above all under *.",
+)
+
+
+def format_result(name: str, result: dict[str, Any]) -> str:
+    """A table of the conditions for people to read, best read in a wide terminal.
+
+    Args:
+        name (`str`):
+            "corpus/configuration/split".
+        result (`dict`):
+            What [`compile_result`] gives.
+
+    Returns:
+        `str`: Lines that end in a line break.
+    """
+    entries = result["conditions"]
+    with_controls = [entry for entry in entries if "controls" in entry]
+    header = ["condition", "query", "training", "AUROC", "95 % interval", "AUPRC", "positives"]
+    if with_controls:
+        header += ["normal", "random", "AUROC*", "normal*", "random*"]
+    rows = [header, *(_format_condition(entry, len(header)) for entry in entries)]
+    rows += [_format_macro("mean of all", result["num_conditions"], result, len(header))]
+    rows += [
+        _format_macro(f"mean of {group}", result[group]["num_conditions"], result[group], len(header))
+        for group in ("seen", "unseen")
+        if result[group] and result[group]["num_conditions"]
+    ]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(header))]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    title = f"{name}: {result['num_records']} records of {result['num_patients']} patients"
+    lines = [title, *lines[: len(entries) + 1], "-" * max(map(len, lines)), *lines[len(entries) + 1 :]]
+    if result["skipped_conditions"]:
+        reasons = "; ".join(f"{label} ({reason})" for label, reason in result["skipped_conditions"].items())
+        lines.append(f"Not averaged: {reasons}.")
+    return "\n".join([*lines, *(EXPLANATION if with_controls else ())]) + "\n"
+
+
+def _format_condition(entry: dict[str, Any], num_cells: int) -> list[str]:
+    """The cells of one condition."""
+    training = {True: "seen", False: "UNSEEN", None: "unknown"}[entry["seen"]]
+    query = "" if entry["query"] == entry["label"] else entry["query"]
+    cells = [entry["label"], query, training, *_format_figures(entry, "auroc", "auprc")]
+    cells.append(f"{entry['num_positives']}{'' if entry['is_averaged'] else ' (not averaged)'}")
+    if "controls" in entry:
+        cells += _format_controls(entry, "auroc", lambda figure: figure)
+    return cells + [""] * (num_cells - len(cells))
+
+
+def _format_macro(title: str, num_conditions: int, figures: dict[str, Any], num_cells: int) -> list[str]:
+    """The cells of an average."""
+    cells = [
+        title,
+        f"{num_conditions} condition{'s' * (num_conditions != 1)}",
+        "",
+        *_format_figures(figures, "auroc_macro", "auprc_macro"),
+        "",
+    ]
+    if "controls" in figures:
+        cells += _format_controls(figures, "auroc_macro", lambda macro: macro["auroc_macro"])
+    return cells + [""] * (num_cells - len(cells))
+
+
+def _format_figures(figures: dict[str, Any], auroc: str, auprc: str) -> list[str]:
+    """AUROC, its interval and AUPRC."""
+    interval = figures[f"{auroc}_ci95"]
+    return [
+        format_figure(figures[auroc]),
+        " to ".join(map(format_figure, interval)) if interval else format_figure(None),
+        format_figure(figures[auprc]),
+    ]
+
+
+def _format_controls(figures: dict[str, Any], auroc: str, get: Callable[[Any], float | None]) -> list[str]:
+    """The controls, then AUROC and controls among records that are not normal."""
+    controls, specific = figures["controls"] or {}, figures["among_non_normal"] or {}
+    specific_controls = specific.get("controls", {})
+    return [
+        *(format_figure(get(controls[name])) if controls else "-" for name in CONTROLS),
+        format_figure(specific.get(auroc)),
+        *(format_figure(get(specific_controls[name])) if specific_controls else "-" for name in CONTROLS),
+    ]
