@@ -8,7 +8,8 @@ from accelerate.utils import DistributedType
 from torch.distributed.checkpoint.state_dict import StateDictOptions, get_model_state_dict
 
 from modeling_supreme import TASK
-from modeling_supreme.modeling_supreme import SupremeForEcgClassification, SupremeModel
+from modeling_supreme.modeling_supreme import SupremeModel
+from modeling_supreme.modeling_supreme_ecg import SupremeForEcgClassification
 from modeling_supreme.pipeline_zero_shot_ecg import ZeroShotEcgClassificationPipeline
 
 

@@ -21,7 +21,7 @@ from transformers import AutoFeatureExtractor
 from evaluation_scripts.results import Condition, Predictions, compile_result, format_result, tabulate_predictions
 from modeling_supreme.configuration_supreme import SupremeEcgConfig
 from modeling_supreme.feature_extraction_supreme import SupremeEcgFeatureExtractor
-from modeling_supreme.modeling_supreme import SupremeForEcgClassification
+from modeling_supreme.modeling_supreme_ecg import SupremeForEcgClassification
 
 from .arguments import DataArguments, ModelArguments, ObjectiveArguments
 from .training_batch import TrainingBatch
