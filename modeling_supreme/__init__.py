@@ -15,7 +15,8 @@ from transformers.pipelines import PIPELINE_REGISTRY
 from .configuration_supreme import ECG_PRESETS, SupremeConfig, SupremeEcgConfig
 from .feature_extraction_supreme import SupremeEcgFeatureExtractor
 from .leads import STANDARD_LEADS
-from .modeling_supreme import SupremeEcgModel, SupremeForEcgClassification, SupremeModel
+from .modeling_supreme import SupremeModel
+from .modeling_supreme_ecg import SupremeEcgModel, SupremeForEcgClassification
 from .pipeline_zero_shot_ecg import ZeroShotEcgClassificationPipeline
 from .processing_supreme import SupremeProcessor
 

@@ -111,10 +111,10 @@ class TestSaving:
     def test_the_code_to_load_it_elsewhere_travels_with_it(self, saved_dir):
         config = json.loads((saved_dir / "config.json").read_text(encoding="utf-8"))
 
-        reference = "modeling_supreme.SupremeForEcgClassification"
+        reference = "modeling_supreme_ecg.SupremeForEcgClassification"
         assert config["auto_map"]["AutoModelForSequenceClassification"] == reference
         modules = {path.name for path in saved_dir.glob("*.py")}
-        assert modules == {"configuration_supreme.py", "leads.py", "losses.py", "modeling_supreme.py"}
+        assert modules == {"configuration_supreme.py", "leads.py", "losses.py", "modeling_supreme_ecg.py"}
 
     def test_a_reloaded_classifier_is_the_same(self, classifier, saved_dir):
         reloaded = AutoModelForSequenceClassification.from_pretrained(saved_dir)

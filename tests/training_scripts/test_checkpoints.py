@@ -159,6 +159,7 @@ class TestFilesOfACheckpoint:
         assert {
             "configuration_supreme.py",
             "modeling_supreme.py",
+            "modeling_supreme_ecg.py",
             "feature_extraction_supreme.py",
             "processing_supreme.py",
             "pipeline_zero_shot_ecg.py",

@@ -8,7 +8,7 @@ import torch
 from transformers import AutoModel, AutoTokenizer
 
 from datasets_scripts.terminology.findings import load_terminology
-from modeling_supreme.modeling_supreme import masked_mean
+from modeling_supreme.modeling_supreme_ecg import masked_mean
 from modeling_supreme.queries import encode_queries
 from modeling_supreme.text_encoders import find_text_encoder
 
