@@ -43,10 +43,10 @@ from training_scripts.arguments import (
     RunArguments,
     TrainArguments,
 )
-from training_scripts.launch import start_accelerator
-from training_scripts.loop import TerminatedError, TrainingLoop
 from training_scripts.objectives import find_objective
-from training_scripts.outputs import (
+from training_scripts.run.launch import start_accelerator
+from training_scripts.run.loop import TerminatedError, TrainingLoop
+from training_scripts.run.outputs import (
     choose_checkpoint,
     describe_dry_run,
     describe_model,
@@ -55,7 +55,7 @@ from training_scripts.outputs import (
     leave_results,
     push_to_hub,
 )
-from training_scripts.stop_signal import TERMINATED_EXIT_CODE
+from training_scripts.run.stop_signal import TERMINATED_EXIT_CODE
 
 
 logger = logging.getLogger("train")

@@ -15,6 +15,7 @@ REMOTE_CODE = sorted(
     for path in (ROOT / "modeling_supreme").glob(f"{pattern}.py")
 )
 ALLOWED_IN_REMOTE_CODE = {"numpy", "scipy", "torch", "transformers", "huggingface_hub"}
+PACKAGES = ("modeling_supreme", "datasets_scripts", "training_scripts", "evaluation_scripts")
 MODULES = sorted((ROOT / "modeling_supreme").glob("*.py"))
 
 
@@ -38,24 +39,39 @@ def imported_packages(path):
     return {getattr(name, "name", name).split(".")[0] for name in names}
 
 
+@pytest.fixture
+def packages(setup):
+    """What setuptools finds."""
+    return find_packages(str(ROOT), include=setup["options.packages.find"]["include"].split())
+
+
 class TestMetadata:
-    def test_every_package_is_listed(self, setup):
-        listed = setup["options"]["packages"].split()
+    def test_every_folder_of_modules_is_a_package(self, packages):
+        folders = {path.parent.relative_to(ROOT) for name in PACKAGES for path in (ROOT / name).rglob("*.py")}
 
-        assert sorted(listed) == sorted(find_packages(str(ROOT), include=["modeling_supreme*", "datasets_scripts*"]))
+        assert {".".join(folder.parts) for folder in folders} == set(packages)
 
-    def test_train_and_evaluate_are_not_installed_as_modules(self, setup):
+    def test_train_and_evaluate_are_not_installed_as_modules(self, setup, packages):
         assert "py_modules" not in setup["options"]
-        assert not {"train", "evaluate"} & set(setup["options"]["packages"].split())
+        assert not {"train", "evaluate", "metrics", "tests"} & set(packages)
 
     def test_scripts_of_the_root_are_no_packages(self):
         assert not (ROOT / "evaluate").exists()
         assert not (ROOT / "train").exists()
 
-    @pytest.mark.parametrize("package", ["modeling_supreme", "datasets_scripts"])
-    def test_types_are_announced_and_shipped(self, setup, package):
+    @pytest.mark.parametrize("package", PACKAGES)
+    def test_types_are_announced(self, package):
         assert (ROOT / package / "py.typed").is_file()
-        assert "py.typed" in setup["options.package_data"][package]
+
+    @pytest.mark.parametrize("package", PACKAGES)
+    def test_whatever_lies_beside_the_modules_is_shipped(self, setup, packages, package):
+        patterns = setup["options.package_data"]["*"].replace(",", " ").split()
+        shipped = {
+            path for name in packages for pattern in patterns for path in ROOT.joinpath(*name.split(".")).glob(pattern)
+        }
+
+        data = {path for path in (ROOT / package).rglob("*") if path.is_file() and path.suffix not in (".py", ".pyc")}
+        assert {path.name for path in data - shipped} <= {"README.md"}
 
     @pytest.mark.parametrize("dependency", ["datasets", "pandas", "pyarrow", "scipy", "wfdb", "huggingface_hub"])
     def test_what_the_corpora_need_is_declared(self, setup, dependency):
@@ -84,4 +100,4 @@ class TestRemoteCode:
 
     @pytest.mark.parametrize("path", MODULES, ids=lambda path: path.name)
     def test_the_model_never_imports_the_corpora(self, path):
-        assert not imported_packages(path) & {"datasets_scripts", "train"}
+        assert not imported_packages(path) & {"datasets_scripts", "training_scripts", "evaluation_scripts", "train"}

@@ -21,12 +21,12 @@ from transformers import AutoModel, AutoProcessor, BertModel
 
 from datasets_scripts.schema import corpus_features
 from modeling_supreme import ECG_PRESETS, STANDARD_LEADS, SupremeModel, SupremeProcessor
-from training_scripts import loop, outputs
 from training_scripts.arguments import DataArguments
 from training_scripts.data.batches import BatchMaker
 from training_scripts.data.training_data import load_data
 from training_scripts.objectives import supervised
-from training_scripts.states import RunState
+from training_scripts.run import loop, outputs
+from training_scripts.run.states import RunState
 
 
 TINY_VIT = {

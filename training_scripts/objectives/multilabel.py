@@ -13,11 +13,11 @@ from evaluation_scripts.metrics import mean_or_none, score_conditions
 from modeling_supreme import SupremeEcgConfig, SupremeEcgFeatureExtractor
 from modeling_supreme.losses import multilabel_loss
 from training_scripts.arguments import ModelArguments, ObjectiveArguments, RunArguments
-from training_scripts.augmentation import Augmentation, StripDraws, make_noise_bank
 from training_scripts.data.batches import LabelledStrips, LoaderSettings, make_steps
 from training_scripts.data.training_data import TrainingData, count_labels, load_data
 from training_scripts.steps import TrainingBatch
 
+from .augmentation import Augmentation, StripDraws, make_noise_bank
 from .losses import LOSSES, MultilabelLoss, weigh_positives
 from .objective import Objective, ValidationFigures
 

@@ -25,9 +25,9 @@ from modeling_supreme.text_encoders import find_text_encoder
 from training_scripts.arguments import ModelArguments, RunArguments
 from training_scripts.card import CardStyle, describe_source
 from training_scripts.steps import TrainingBatch
-from training_scripts.wordings import QueryWordings, query_wordings
 
 from .multilabel import MultilabelDraws, MultilabelObjective, make_feature_extractor
+from .wordings import QueryWordings, query_wordings
 
 
 class SupervisedObjective(MultilabelObjective):
@@ -35,7 +35,7 @@ class SupervisedObjective(MultilabelObjective):
 
     name = "zero_shot"
     card = CardStyle(
-        Path(__file__).parents[2] / "model_card.md",
+        Path(__file__).parents[1] / "cards" / "zero_shot.md",
         task="zero-shot-classification",
         pipeline_tag="zero-shot-classification",
         tags=(TASK,),

@@ -18,7 +18,7 @@ from datasets_scripts.schema import corpus_features
 from modeling_supreme import SupremeEcgFeatureExtractor
 from training_scripts.data.label import CorpusLabels
 from training_scripts.data.streaming import RecordShards, RecordStream, find_shards, load_shards
-from training_scripts.loop import check_order
+from training_scripts.run.loop import check_order
 
 
 LABEL_NAMES = ["atrial fibrillation", "normal ecg"]

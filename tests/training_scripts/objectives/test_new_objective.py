@@ -10,9 +10,9 @@ from conftest import ROOT
 
 from training_scripts.arguments import TrainArguments
 from training_scripts.card import PLAIN_CARD, CardStyle
-from training_scripts.log import read_lines
-from training_scripts.loop import TrainingLoop
 from training_scripts.objectives import OBJECTIVES, Objective, ValidationFigures, find_objective
+from training_scripts.run.log import read_lines
+from training_scripts.run.loop import TrainingLoop
 from training_scripts.steps import TrainingBatch
 
 
@@ -142,7 +142,7 @@ def test_the_best_checkpoint_is_chosen_by_the_first_metric_of_the_objective(trai
     assert (tmp_path / "best" / "weights.pt").is_file()
 
 
-@pytest.mark.parametrize("path", ["train.py", "training_scripts/loop.py", "training_scripts/outputs.py"])
+@pytest.mark.parametrize("path", ["train.py", "training_scripts/run/loop.py", "training_scripts/run/outputs.py"])
 def test_scripts_and_loop_name_no_objective(path):
     text = (ROOT / path).read_text(encoding="utf-8").partition('"""')[2].partition('"""')[2]
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from modeling_supreme.leads import STANDARD_LEADS
-from training_scripts.augmentation import Augmentation, change_rate, electrode_matrix, make_noise_bank
+from training_scripts.objectives.augmentation import Augmentation, change_rate, electrode_matrix, make_noise_bank
 
 
 NOISE_BANK = make_noise_bank()

@@ -25,14 +25,14 @@ from tqdm.auto import tqdm
 from transformers import get_scheduler
 
 from evaluation_scripts.metrics import format_figure
+from training_scripts.arguments import TrainArguments
+from training_scripts.objectives import Objective, ValidationFigures
+from training_scripts.steps import TrainingBatch
 
-from .arguments import TrainArguments
 from .checkpoints import collect_model
 from .log import JsonLines, plot_curves, read_lines
 from .loss_watch import LossWatch
-from .objectives import Objective, ValidationFigures
 from .states import RunState, find_state
-from .steps import TrainingBatch
 from .stop_signal import StopSignal
 from .weight_average import WeightAverage
 

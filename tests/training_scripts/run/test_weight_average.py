@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from training_scripts.weight_average import WeightAverage
+from training_scripts.run.weight_average import WeightAverage
 
 
 def make_layer(value):

@@ -13,8 +13,8 @@ import yaml
 from accelerate import Accelerator
 from huggingface_hub import HfApi
 
-from .arguments import RunArguments, TrainArguments
-from .card import CardStyle, write_model_card
+from training_scripts.arguments import RunArguments, TrainArguments
+from training_scripts.card import CardStyle, write_model_card
 
 
 logger = logging.getLogger(__name__)

@@ -19,8 +19,8 @@ from test_train import (
     voltage_dir,  # noqa: F401
 )
 
-from training_scripts.log import read_lines
-from training_scripts.states import list_states
+from training_scripts.run.log import read_lines
+from training_scripts.run.states import list_states
 
 
 NUM_STEPS, NUM_KILLS = 50, 10

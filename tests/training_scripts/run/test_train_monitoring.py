@@ -29,11 +29,11 @@ from test_train import (
 )
 
 from modeling_supreme import ECG_PRESETS, SupremeModel
-from training_scripts import launch
-from training_scripts.log import JsonLines, read_lines
-from training_scripts.loop import TrainingLoop, is_better
 from training_scripts.objectives.supervised import SupervisedObjective, choose_queries
-from training_scripts.states import list_states
+from training_scripts.run import launch
+from training_scripts.run.log import JsonLines, read_lines
+from training_scripts.run.loop import TrainingLoop, is_better
+from training_scripts.run.states import list_states
 
 
 @pytest.fixture(scope="module")

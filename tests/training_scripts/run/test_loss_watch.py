@@ -5,7 +5,7 @@ import math
 
 import pytest
 
-from training_scripts.loss_watch import LossWatch
+from training_scripts.run.loss_watch import LossWatch
 
 
 def watch_steps(tmp_path, losses, *, max_ratio=20):

@@ -10,8 +10,8 @@ import pytest
 from conftest import write_report_labels
 from test_train import ROOT, TINY_VIT, model_flags, read_weights, run_python  # noqa: F401
 
-from training_scripts.log import read_lines
-from training_scripts.states import list_states
+from training_scripts.run.log import read_lines
+from training_scripts.run.states import list_states
 
 
 # One process imports torch; every run is forked from it, those of two processes as torchrun would start them.
@@ -28,8 +28,8 @@ from torch import nn
 from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import fully_shard
 from modeling_supreme import ECG_PRESETS, SupremeModel
-from training_scripts.states import RunState
-from training_scripts.weight_average import WeightAverage
+from training_scripts.run.states import RunState
+from training_scripts.run.weight_average import WeightAverage
 
 ECG_PRESETS["vit_tiny"] = settings["preset"]
 build = SupremeModel.from_text_pretrained

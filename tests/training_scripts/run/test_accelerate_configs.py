@@ -9,7 +9,7 @@ from conftest import ROOT
 
 from modeling_supreme import modeling_supreme
 from training_scripts.arguments import TrainArguments
-from training_scripts.launch import set_up_deepspeed
+from training_scripts.run.launch import set_up_deepspeed
 
 
 FOLDER = ROOT / "configs" / "accelerate"

@@ -5,7 +5,7 @@ import torch
 
 from datasets_scripts.terminology.findings import load_terminology, normalize_name
 from training_scripts.data.filter import is_hidden
-from training_scripts.wordings import QueryWordings, query_wordings
+from training_scripts.objectives.wordings import QueryWordings, query_wordings
 
 
 class TestQueryWordings:

@@ -9,7 +9,7 @@ from typing import Any, cast
 from accelerate import Accelerator
 from accelerate.utils import DistributedType, ProjectConfiguration, set_seed
 
-from .arguments import TrainArguments
+from training_scripts.arguments import TrainArguments
 
 
 LOGGED_PACKAGES = ("train", "modeling_supreme", "datasets_scripts", "evaluation_scripts", "training_scripts")

@@ -13,8 +13,8 @@ from accelerate import Accelerator
 from accelerate.state import AcceleratorState, GradientState
 from torch import nn
 
-from training_scripts import states
-from training_scripts.states import (
+from training_scripts.run import states
+from training_scripts.run.states import (
     DamagedStateError,
     RunState,
     check_state,
@@ -23,7 +23,7 @@ from training_scripts.states import (
     read_randomness,
     set_randomness,
 )
-from training_scripts.weight_average import WeightAverage
+from training_scripts.run.weight_average import WeightAverage
 
 
 def start_run(folder, *, seed=0):

@@ -1,0 +1,1 @@
+"""A run: optimiser steps, states, logs, and what is left in its folder."""
