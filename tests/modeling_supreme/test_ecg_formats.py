@@ -199,13 +199,13 @@ class TestFormats:
         recording = read_ecg(tmp_path / name)
 
         assert (recording.leads, recording.sampling_rate) == (STANDARD_LEADS, 500.0)
-        np.testing.assert_allclose(recording.strip * 1000, make_microvolts(), atol=1e-9)
+        np.testing.assert_allclose(recording.strip_mv * 1000, make_microvolts(), atol=1e-9)
 
     @pytest.mark.parametrize("name", WRITERS)
     def test_the_content_tells_the_format_not_the_ending_of_the_name(self, tmp_path, name):
         WRITERS[name](tmp_path / "export.bin", make_microvolts(), STANDARD_LEADS)
 
-        assert read_ecg(str(tmp_path / "export.bin")).strip.shape == (12, 1000)
+        assert read_ecg(str(tmp_path / "export.bin")).strip_mv.shape == (12, 1000)
 
     def test_leads_keep_the_order_of_the_file(self, tmp_path):
         write_muse_xml(tmp_path / "rec.xml", make_microvolts(num_leads=3), ["V2", "II", "I"])
@@ -213,14 +213,14 @@ class TestFormats:
         recording = read_ecg(tmp_path / "rec.xml")
 
         assert recording.leads == ("V2", "II", "I")
-        np.testing.assert_allclose(recording.strip.max(axis=1), [0.1, 0.2, 0.3], atol=1e-3)
+        np.testing.assert_allclose(recording.strip_mv.max(axis=1), [0.1, 0.2, 0.3], atol=1e-3)
 
     def test_other_channels_are_left_out(self, tmp_path):
         write_edf(tmp_path / "rec.edf", make_microvolts(num_leads=3), ["Resp", "I", "X"])
 
         recording = read_ecg(tmp_path / "rec.edf")
 
-        assert (recording.leads, recording.strip.shape) == (("I",), (1, 1000))
+        assert (recording.leads, recording.strip_mv.shape) == (("I",), (1, 1000))
 
     def test_what_a_file_states_wins_over_the_options(self, tmp_path):
         write_edf(tmp_path / "rec.edf", make_microvolts(), STANDARD_LEADS)
@@ -262,7 +262,7 @@ class TestFormats:
 
         recording = read_ecg(path)
 
-        assert recording.strip.shape == (12, 500)
+        assert recording.strip_mv.shape == (12, 500)
         assert "rec.edf: EDF file truncated: header declares 2 data records" in heard[0]
 
     def test_what_a_file_says_of_the_patient_is_not_logged(self, tmp_path, heard):
@@ -277,7 +277,7 @@ class TestFormats:
 
         recording = read_ecg(tmp_path / "rec.dcm")
 
-        assert recording.strip.shape == (12, 1000)
+        assert recording.strip_mv.shape == (12, 1000)
         assert "Invalid value for VR UI" in heard[0]
         assert "Brien" not in "".join(heard)
 
@@ -356,5 +356,5 @@ def test_a_damaged_file_is_read_or_refused_with_a_documented_error(valid_files, 
     except ValueError as error:
         assert name in str(error)  # noqa: PT017 - either outcome is right
     else:
-        assert recording.strip.shape[0] == len(recording.leads) > 0
+        assert recording.strip_mv.shape[0] == len(recording.leads) > 0
         assert recording.sampling_rate > 0
