@@ -12,11 +12,11 @@ from pathlib import Path
 # caught around the library's call alone, so that a mistake in our own code is not taken for a damaged file.
 LIBRARY_ERRORS = (
     *(OSError, EOFError, ValueError, RuntimeError),  # files that end early or hold nonsense; h5py raises the last
-    *(LookupError, ArithmeticError),  # counts, gains and codes that do not fit together
-    *(TypeError, AttributeError),  # wfdb and ecgdatakit go on with the `None` of a field that they did not find
-    *(NameError, SyntaxError, tokenize.TokenError),  # NumPy evaluates the header of a `.npy`; wfdb uses unset names
-    *(struct.error, zlib.error),  # fields and MATLAB's compressed variables
-    *(MemoryError, NotImplementedError),  # sizes that no memory holds; versions, such as MATLAB's 7.3
+    *(LookupError, ArithmeticError),  # counts, codes and frames of 0 samples, with which wfdb looks up and divides
+    *(TypeError, AttributeError),  # wfdb goes on with the `None` of a field that it did not find
+    *(SyntaxError, tokenize.TokenError),  # NumPy parses the header of a `.npy` as Python
+    *(struct.error, zlib.error),  # fields cut short, and MATLAB's compressed variables
+    MemoryError,  # a header states more samples than any memory holds
 )
 
 

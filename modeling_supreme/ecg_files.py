@@ -200,7 +200,7 @@ def _separator(line: str) -> str:
 
 
 def _split_lines(lines: list[str]) -> list[list[str]]:
-    """Cells of each line, without the `#` that NumPy puts before names; between semicolons, commas are points."""
+    """Cells of each line, without the `#` that NumPy puts before names; semicolons make commas decimal points."""
     split = []
     for line in lines:
         separator = _separator(line)
@@ -286,9 +286,8 @@ def _read_hdf5(path: Path) -> tuple[np.ndarray, None]:
     with open_hdf5(path) as file:
         for item in _hdf5_items(file, path):
             with library_call(path):
-                name, content = str(item.name), item[()] if len(getattr(item, "shape", ())) == 2 else None
-            if content is not None:
-                matrices[name.lstrip("/")] = content
+                if len(getattr(item, "shape", ())) == 2:  # groups have no shape
+                    matrices[str(item.name).lstrip("/")] = item[()]
     return _only_array(matrices), None
 
 

@@ -206,10 +206,10 @@ def _read_plain(path: Path, header: list[str]) -> WfdbSignals | None:
 
 def _read_integers(path: Path, *, offset: int) -> np.ndarray:
     """The `int16` numbers of a signal file behind its first `offset` bytes."""
-    if path.is_dir():
-        raise _absent(path)
     try:
         return np.fromfile(path, dtype="<i2", offset=offset)
+    except IsADirectoryError as error:
+        raise _absent(path) from error
     except PermissionError as error:
         raise forbidden(path, error) from error
     except ValueError:  # a file shorter than the offset

@@ -16,6 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from transformers.utils import logging
 
+from modeling_supreme import ecg_files
 from modeling_supreme.ecg_files import is_ecg_file, read_ecg
 from modeling_supreme.leads import STANDARD_LEADS
 
@@ -340,6 +341,19 @@ def valid_files(tmp_path_factory):
     np.save(folder / "rec.npy", make_microvolts(500) / 1000)
     np.savetxt(folder / "rec.csv", make_microvolts(500).T / 1000, delimiter=",", header=",".join(STANDARD_LEADS))
     return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+@pytest.mark.parametrize("part", ["_without_values", "_from_ecgdatakit"])
+def test_a_mistake_in_our_own_code_is_not_taken_for_a_damaged_file(tmp_path, monkeypatch, part):
+    write_aecg(tmp_path / "rec.xml", make_microvolts(), STANDARD_LEADS, increment="0.002" if part[1] == "f" else "0")
+
+    def mistaken(*args):
+        raise AttributeError("our own mistake")
+
+    monkeypatch.setattr(ecg_files, part, mistaken)
+
+    with pytest.raises(AttributeError, match="our own mistake"):
+        read_ecg(tmp_path / "rec.xml")
 
 
 @given(data=st.data())
