@@ -23,7 +23,8 @@ from transformers import pipeline
 from datasets_scripts import load_corpus
 from evaluation_scripts.metrics import format_figure
 from modeling_supreme.command_line import parse_arguments, run_command
-from modeling_supreme.ecg_files import read_wfdb, recording_from_row
+from modeling_supreme.ecg_files import read_ecg
+from modeling_supreme.ecg_recording import recording_from_row
 from modeling_supreme.plotting import plot_strip
 
 
@@ -106,7 +107,7 @@ def write_record(corpus_dir: Path, record_path: Path) -> str:
         fs=recording.sampling_rate,
         units=["mV"] * len(recording.leads),
         sig_name=list(recording.leads),
-        p_signal=recording.strip.T.astype(np.float64),
+        p_signal=recording.strip_mv.T.astype(np.float64),
         fmt=["16"] * len(recording.leads),
         write_dir=str(record_path.parent),
     )
@@ -117,9 +118,9 @@ def classify_record(output_dir: Path, record_path: Path, labels: Sequence[str]) 
     """Score findings on one record file and draw it with the best of them."""
     classify = cast(Any, pipeline)("zero-shot-ecg-classification", model=str(output_dir / "checkpoint"))
     scores = classify(str(record_path), candidate_labels=list(labels))
-    recording = read_wfdb(record_path)
+    recording = read_ecg(record_path)
     plot_strip(
-        recording.strip,
+        recording.strip_mv,
         sampling_rate=recording.sampling_rate,
         leads=recording.leads,
         title="Simulated record, scored zero-shot. Not a medical device.",

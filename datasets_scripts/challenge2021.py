@@ -8,9 +8,10 @@ from typing import Any
 from datasets import DatasetInfo, List, Value, Version
 
 from datasets_scripts.readers.wfdb_reader import read_wfdb_record
+from modeling_supreme.ecg_recording import EcgRecording
 
 from .challenge_corpus import HeaderCorpus, HeaderCorpusConfig
-from .schema import Recording, corpus_features
+from .schema import corpus_features
 
 
 # Code -> the code that it counts as. Source: notes of dx_mapping_scored.csv, evaluation code of the Challenge 2021.
@@ -195,7 +196,7 @@ class Challenge2021(HeaderCorpus):
             ),
         )
 
-    def _read_recording(self, row: dict) -> Recording:
+    def _read_recording(self, row: dict) -> EcgRecording:
         return read_wfdb_record(
             Path(row["path"]).with_suffix(""),
             sampling_rate=None,

@@ -8,14 +8,18 @@ from typing import Any, Literal
 
 from datasets import DatasetInfo, Features, List, Value, Version
 
-from datasets_scripts.readers.chapman_csv_reader import find_diagnostics, read_csv_strip, read_diagnostics
+from datasets_scripts.readers.chapman_csv_reader import (
+    SAMPLING_RATE_HZ,
+    find_diagnostics,
+    read_csv_strip,
+    read_diagnostics,
+)
 from datasets_scripts.readers.wfdb_reader import read_wfdb_record
+from modeling_supreme.ecg_recording import EcgRecording
 
 from .challenge_corpus import HeaderCorpus, HeaderCorpusConfig
-from .schema import Recording, corpus_features
+from .schema import corpus_features
 
-
-SAMPLING_RATE = 500
 
 # Label -> SNOMED CT codes of the headers that mean it. Source of acronyms and first codes: the publisher's
 # ConditionNames_SNOMED-CT.csv. Where several acronyms share a code, the general one is the label: LBBB stands for
@@ -210,10 +214,10 @@ class ChapmanShaoxingNingbo(HeaderCorpus):
             return super()._find_rows(folder)
         return read_diagnostics(diagnostics, signals=self.config.signals)
 
-    def _read_recording(self, row: dict) -> Recording:
+    def _read_recording(self, row: dict) -> EcgRecording:
         if "diagnoses" in row:
             return read_csv_strip(Path(row["path"]))
-        return read_wfdb_record(Path(row["path"]).with_suffix(""), sampling_rate=SAMPLING_RATE)
+        return read_wfdb_record(Path(row["path"]).with_suffix(""), sampling_rate=SAMPLING_RATE_HZ)
 
     def _read_columns(self, row: dict) -> dict[str, Any]:
         if "diagnoses" not in row:

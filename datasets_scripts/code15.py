@@ -11,9 +11,11 @@ import pandas as pd
 from datasets import DatasetInfo, Split, SplitGenerator, Value, Version
 
 from datasets_scripts.readers.hdf5_reader import dataset_of, open_hdf5, recording_of
+from datasets_scripts.readers.patients import age_in_years
+from modeling_supreme.ecg_recording import EcgRecording
 
 from .corpus_builder import CorpusBuilder, CorpusConfig
-from .schema import Recording, corpus_features
+from .schema import corpus_features
 from .splits import assign_split
 
 
@@ -94,7 +96,7 @@ class Code15(CorpusBuilder):
             row["position"] = positions[row["trace_file"]].get(int(row["record_id"]))
         return sorted(rows, key=lambda row: (row["trace_file"], row["position"] is None, row["position"] or 0))
 
-    def _read_recording(self, row: dict) -> Recording:
+    def _read_recording(self, row: dict) -> EcgRecording:
         path = Path(row["path"])
         place = f"{path}: exam {row['record_id']}"
         shard = _open_shard(path, os.getpid())
@@ -138,7 +140,7 @@ def _row_of(exam: dict[str, Any], config_name: str, *, path: Path) -> dict[str, 
     return {
         "record_id": str(exam["exam_id"]),
         "patient_id": str(int(exam["patient_id"])),
-        "age": None if pd.isna(exam["age"]) else float(exam["age"]),
+        "age": age_in_years(exam["age"]),
         "sex": None if is_male is None else SEXES[is_male],
         "report": None,
         "statements": [],

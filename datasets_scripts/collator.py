@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from datasets import Dataset
 
-from modeling_supreme.ecg_files import recording_from_row
+from modeling_supreme.ecg_recording import recording_from_row
 
 
 class StripCollator:
@@ -35,7 +35,7 @@ class StripCollator:
         groups = [range(len(rows))] if is_uniform else [[place] for place in range(len(rows))]
         features = [
             self.feature_extractor(
-                [recordings[place].strip for place in group],
+                [recordings[place].strip_mv for place in group],
                 sampling_rate=recordings[group[0]].sampling_rate,
                 leads=recordings[group[0]].leads,
                 record_id=[str(rows[place]["record_id"]) for place in group],

@@ -12,7 +12,9 @@ from datasets import BuilderConfig, Dataset, Features, GeneratorBasedBuilder, Sp
 from datasets.exceptions import DatasetGenerationError
 from datasets.utils import logging
 
-from .schema import Recording, Window, signal_windows
+from modeling_supreme.ecg_recording import EcgRecording
+
+from .schema import Window, signal_windows
 
 
 logger = logging.get_logger(__name__)
@@ -105,7 +107,7 @@ class CorpusBuilder(GeneratorBasedBuilder):
         skipped = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
         return sorted(skipped, key=lambda record: (len(record["record_id"]), record["record_id"]))
 
-    def _read_recording(self, row: dict) -> Recording:
+    def _read_recording(self, row: dict) -> EcgRecording:
         """The signal of one record."""
         raise NotImplementedError
 

@@ -1,7 +1,5 @@
 """CPSC2018 (Liu et al. 2018, also ICBEB): 6,877 recordings of 6 to 60 s with one to three of nine labels."""
 
-import io
-import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,20 +7,20 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import scipy.io
 from datasets import DatasetInfo, Features, List, Value, Version
-from scipy.io.matlab import MatReadError
 
-from datasets_scripts.readers.challenge_headers import parse_age, parse_sex
+from datasets_scripts.readers.patients import parse_age, parse_sex
 from datasets_scripts.readers.wfdb_reader import read_wfdb_record
-from modeling_supreme.ecg_files import forbidden
+from modeling_supreme.damaged_files import DamagedFileError
+from modeling_supreme.ecg_files import load_mat
+from modeling_supreme.ecg_recording import EcgRecording, to_microvolts
 from modeling_supreme.leads import STANDARD_LEADS
 
 from .challenge_corpus import HeaderCorpus, HeaderCorpusConfig
-from .schema import Recording, corpus_features, to_microvolts
+from .schema import corpus_features
 
 
-SAMPLING_RATE = 500
+SAMPLING_RATE_HZ = 500
 REFERENCE_FILENAME = "REFERENCE.csv"
 RECORD_COLUMN = "Recording"
 LABEL_COLUMNS = ("First_label", "Second_label", "Third_label")
@@ -45,12 +43,6 @@ LABEL_OF_CODE = {
 }
 # Part of the cache's name: raise it when rows change for another reason than the tables and headers.
 ROWS_VERSION = Version("1.0.0")
-
-# What `scipy.io.loadmat` raises on damaged files.
-MAT_ERRORS = (
-    *(OSError, ValueError, TypeError, KeyError, IndexError, EOFError, NotImplementedError, MemoryError),
-    *(zlib.error, MatReadError),
-)
 
 
 @dataclass
@@ -107,11 +99,13 @@ class Cpsc2018(HeaderCorpus):
             rows.append({"record_id": name, "path": str(path), "filename": filename, "diagnoses": diagnoses})
         return rows
 
-    def _read_recording(self, row: dict) -> Recording:
+    def _read_recording(self, row: dict) -> EcgRecording:
         if "diagnoses" in row:
             self._ecg = read_ecg_struct(Path(row["path"]))
-            return Recording(self._ecg["microvolts"], STANDARD_LEADS, SAMPLING_RATE)
-        return read_wfdb_record(Path(row["path"]).with_suffix(""), sampling_rate=SAMPLING_RATE)
+            return EcgRecording(
+                microvolts=self._ecg["microvolts"], leads=STANDARD_LEADS, sampling_rate=SAMPLING_RATE_HZ
+            )
+        return read_wfdb_record(Path(row["path"]).with_suffix(""), sampling_rate=SAMPLING_RATE_HZ)
 
     def _read_columns(self, row: dict) -> dict[str, Any]:
         if "diagnoses" not in row:
@@ -157,23 +151,31 @@ def read_ecg_struct(path: Path) -> dict[str, Any]:
     if not path.is_file():
         raise FileNotFoundError(f"{path} does not exist. Complete the download.")
     try:
-        content = io.BytesIO(path.read_bytes())  # given a path, scipy leaves the file open
-    except PermissionError as error:
-        raise forbidden(path, error) from error
-    try:
-        ecg = scipy.io.loadmat(content)["ECG"][0, 0]
-        strip, age, sex = np.asarray(ecg["data"], dtype=np.float64), ecg["age"], ecg["sex"]
-    except MAT_ERRORS as error:
+        strip, age, sex = _read_struct(load_mat(path))
+    except DamagedFileError as error:
         raise ValueError(
-            f"{path} is no readable MATLAB file with a struct `ECG` of sex, age and data ({type(error).__name__}:"
-            f" {error}). Download it again; if it is of the PhysioNet Challenge, take {REFERENCE_FILENAME} away."
+            f"{path} is no readable MATLAB file with a struct `ECG` of sex, age and data ({error}). Download it again;"
+            f" if it is of the PhysioNet Challenge, take {REFERENCE_FILENAME} away."
         ) from error
     if strip.ndim != 2 or len(strip) != len(STANDARD_LEADS) or not strip.size:
         raise ValueError(f"{path} holds data of shape {strip.shape}, not (12, samples). Download it again.")
     num_lost = np.count_nonzero(~np.isfinite(strip))
     if num_lost:
         raise ValueError(f"{path} lacks {num_lost} of {strip.size} samples. Repair the record.")
-    return {"microvolts": to_microvolts(strip), "age": parse_age(_text(age)), "sex": parse_sex(_text(sex))}
+    return {
+        "microvolts": to_microvolts(strip),
+        "age": parse_age(_text(age)),
+        "sex": parse_sex(_text(sex)),
+    }
+
+
+def _read_struct(variables: Mapping[str, Any]) -> tuple[np.ndarray, Any, Any]:
+    """`data` of the struct `ECG` as floats, and its `age` and `sex` as they are."""
+    try:
+        ecg = variables["ECG"]
+        return np.asarray(ecg["data"], dtype=np.float64), ecg["age"], ecg["sex"]
+    except (KeyError, IndexError, TypeError, ValueError) as error:  # no such struct, or no numbers in it
+        raise DamagedFileError(f"{type(error).__name__}: {error}") from error
 
 
 def _text(cell: Any) -> str:

@@ -13,11 +13,13 @@ from datasets import DatasetInfo, Features, List, Split, SplitGenerator, Value, 
 from datasets.utils import logging
 
 from datasets_scripts.extraction.readings.statements import split_report
+from datasets_scripts.readers.patients import SEXES, age_in_years
 from modeling_supreme.ecg_files import WFDB_SUFFIXES, is_ecg_file, read_ecg
-from modeling_supreme.feature_extraction_supreme import MAX_PEAK_TO_PEAK_MV, MIN_PEAK_TO_PEAK_MV, check_sampling_rate
+from modeling_supreme.ecg_recording import EcgRecording, to_microvolts
+from modeling_supreme.feature_extraction_supreme import check_sampling_rate, check_voltages
 
 from .corpus_builder import CorpusBuilder, CorpusConfig
-from .schema import Recording, corpus_features, to_microvolts
+from .schema import corpus_features
 from .splits import SplitName, assign_split
 
 
@@ -27,7 +29,6 @@ METADATA_FILENAME = "metadata.csv"
 METADATA_COLUMNS = ("file_name", "record_id", "patient_id", "age", "sex", "report", "labels", "split")
 LABEL_SEPARATOR = ";"
 NO_LABELS = "none"
-SEXES = {"male": "male", "m": "male", "female": "female", "f": "female"}
 # Rates within this share of a whole number of hertz are that number: XML formats state a rounded time step.
 RATE_TOLERANCE = 1e-4
 NUM_NAMES_IN_WARNING = 20
@@ -146,7 +147,7 @@ class EcgFolder(CorpusBuilder):
                 more = f" and {len(paths) - NUM_NAMES_IN_WARNING} more" if len(paths) > NUM_NAMES_IN_WARNING else ""
                 logger.warning(f"{folder}: {len(paths)} files are {what}: {names}{more}.")
 
-    def _read_recording(self, row: dict) -> Recording:
+    def _read_recording(self, row: dict) -> EcgRecording:
         ecg = read_ecg(
             row["path"],
             sampling_rate=self.config.sampling_rate,
@@ -157,10 +158,18 @@ class EcgFolder(CorpusBuilder):
         sampling_rate = round(ecg.sampling_rate)
         if abs(ecg.sampling_rate / sampling_rate - 1) > RATE_TOLERANCE:
             raise ValueError(f"{row['path']} has {ecg.sampling_rate} Hz. Resample it to a whole number of hertz.")
-        recorded = np.flatnonzero(~np.isnan(ecg.strip).all(axis=1))
-        strip = ecg.strip[recorded]
-        check_voltages(strip, place=row["path"])
-        return Recording(to_microvolts(strip), [ecg.leads[int(lead)] for lead in recorded], sampling_rate)
+        recorded = np.flatnonzero(~np.isnan(ecg.strip_mv).all(axis=1))
+        strip = ecg.strip_mv[recorded]
+        leads = [ecg.leads[int(lead)] for lead in recorded]
+        num_missing = np.count_nonzero(~np.isfinite(strip))
+        if num_missing or not strip.size:
+            raise ValueError(
+                f"{row['path']} lacks {num_missing} of {strip.size} samples. Repair the file, or leave it out."
+            )
+        check_voltages(
+            strip, leads, row["path"], unit_remedy="Pass `unit=` for tables and arrays, or correct the file."
+        )
+        return EcgRecording(microvolts=to_microvolts(strip), leads=leads, sampling_rate=sampling_rate)
 
     def _read_columns(self, row: dict) -> dict[str, Any]:
         columns = super()._read_columns(row)
@@ -242,26 +251,6 @@ def check_patients(rows: list[dict[str, Any]]) -> None:
             )
 
 
-def check_voltages(strip: np.ndarray, *, place: str) -> None:
-    """Refuse a strip with missing samples, without any signal, or in another unit than millivolts.
-
-    Raises:
-        ValueError: If one of these is the case.
-    """
-    missing = np.count_nonzero(~np.isfinite(strip))
-    if missing or not strip.size:
-        raise ValueError(f"{place} lacks {missing} of {strip.size} samples. Repair the file, or leave it out.")
-    peak_to_peak_mv = np.ptp(strip, axis=1)
-    if not peak_to_peak_mv.any():
-        raise ValueError(f"{place}: every lead is flat, so nothing was recorded. Leave the file out.")
-    median_mv = float(np.median(peak_to_peak_mv[peak_to_peak_mv > 0]))
-    if not MIN_PEAK_TO_PEAK_MV <= median_mv <= MAX_PEAK_TO_PEAK_MV:
-        raise ValueError(
-            f"{place}: the median peak-to-peak voltage is {median_mv:.3g} mV, so its unit is another one."
-            " Pass `unit=` for tables and arrays, or correct the file."
-        )
-
-
 def _is_companion(path: Path) -> bool:
     """Whether a file belongs to the WFDB header beside it: signals, annotations."""
     return path.suffix.lower() != ".hea" and path.with_suffix(".hea").is_file()
@@ -282,7 +271,7 @@ def _row_of(entry: dict[str, Any], folder: Path, label_names: list[str]) -> dict
     labels = split_labels(entry.get("labels"))
     try:
         split = _read_split(entry.get("split")) or assign_split(patient_id or record_id)
-        age = None if entry.get("age") is None else float(entry["age"])
+        age = None if entry.get("age") is None else age_in_years(entry["age"])
         sex = _read_sex(entry.get("sex"))
     except ValueError as error:
         raise ValueError(f"{folder / METADATA_FILENAME}: file {file_name}: {error}. Correct the cell.") from error

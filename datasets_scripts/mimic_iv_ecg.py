@@ -20,39 +20,29 @@ from datasets_scripts.extraction.labels_file import (
 from datasets_scripts.extraction.report_findings import ReportFindings
 from datasets_scripts.extraction.report_tables import MIMIC_REPORT_COLUMN
 from datasets_scripts.extraction.unmentioned import ReportJudge
+from datasets_scripts.readers.mimic_iv_ecg_layout import (
+    FIGURES,
+    MEASUREMENT_COLUMNS,
+    MEASUREMENTS_FILENAME,
+    NOT_MEASURED,
+    RECORD_COLUMNS,
+    RECORDS_FILENAME,
+    SETTINGS,
+)
 from datasets_scripts.readers.wfdb_reader import read_wfdb_record
 from datasets_scripts.terminology.findings import load_terminology
+from modeling_supreme.ecg_recording import EcgRecording
 
 from .corpus_builder import CorpusBuilder, CorpusConfig
-from .schema import SAMPLING_RATE, Recording, corpus_features
+from .schema import SAMPLING_RATE, corpus_features
 from .splits import assign_split
 
 
-RECORDS_FILENAME = "record_list.csv"
-MEASUREMENTS_FILENAME = "machine_measurements.csv"
 # Part of the cache's name: raise it when rows change for another reason than the tables.
 ROWS_VERSION = Version("1.0.0")
 
 # Half a normal QRS complex, so that no wave can hide in what is bridged. Ours.
 MAX_GAP_S = 0.04
-
-# Columns that are taken over as they are: how the cart was set, intervals in ms, axes in degrees.
-SETTINGS = ("cart_id", "bandwidth", "filtering")
-INTERVALS = ("rr_interval", "p_onset", "p_end", "qrs_onset", "qrs_end", "t_end")
-AXES = ("p_axis", "qrs_axis", "t_axis")
-FIGURES = (*INTERVALS, *AXES)
-# What carts write in place of a figure: 29999, and the ends of 16-bit numbers. No interval or axis is that large.
-NOT_MEASURED = (29999, 32767, -32768, 65535, 65534, 61440)
-
-RECORD_COLUMNS = {"subject_id": "int64", "study_id": "int64", "ecg_time": "str", "path": "str"}
-# Settings and statements recur: as categories they take two bytes a cell.
-MEASUREMENT_COLUMNS = {
-    "subject_id": "int64",
-    "study_id": "int64",
-    "report_0": "category",
-    **dict.fromkeys(SETTINGS, "category"),
-    **dict.fromkeys(FIGURES, "float32"),
-}
 
 
 class MimicRecord(NamedTuple):
@@ -178,7 +168,7 @@ class MimicIvEcg(CorpusBuilder):
             "path": str(Path(str(self.config.data_dir)) / f"{record.path}.dat"),
         }
 
-    def _read_recording(self, row: dict) -> Recording:
+    def _read_recording(self, row: dict) -> EcgRecording:
         path = Path(row["path"]).with_suffix("")
         recording = read_wfdb_record(path, sampling_rate=SAMPLING_RATE, max_gap_s=MAX_GAP_S)
         row["num_bridged_samples"] = recording.num_bridged_samples

@@ -9,68 +9,25 @@ import pandas as pd
 from datasets import DatasetInfo, List, Split, SplitGenerator, Value, Version
 
 from datasets_scripts.extraction.readings.statements import split_report
+from datasets_scripts.readers.patients import age_in_years
+from datasets_scripts.readers.ptb_xl_layout import (
+    ALL_CODES,
+    CLASSES_OF_CODE,
+    DATABASE_COLUMNS,
+    DATABASE_FILENAME,
+    DIAGNOSTIC_CODES,
+    FILENAME_COLUMN,
+    FORM_CODES,
+    RHYTHM_CODES,
+    SEX_OF_CODE,
+    STATEMENTS_FILENAME,
+)
 from datasets_scripts.readers.wfdb_reader import read_wfdb_record
+from modeling_supreme.ecg_recording import EcgRecording
 
 from .corpus_builder import CorpusBuilder, CorpusConfig
-from .schema import Recording, corpus_features
+from .schema import corpus_features
 
-
-DATABASE_FILENAME = "ptbxl_database.csv"
-STATEMENTS_FILENAME = "scp_statements.csv"
-
-# Superclass -> subclass -> codes. Source: scp_statements.csv, columns diagnostic_class and diagnostic_subclass.
-DIAGNOSTIC_CODES = {
-    "NORM": {"NORM": ("NORM",)},
-    "MI": {
-        "AMI": ("AMI", "ASMI", "ALMI", "INJAS", "INJAL", "INJLA"),
-        "IMI": ("IMI", "ILMI", "IPMI", "IPLMI", "INJIN", "INJIL"),
-        "LMI": ("LMI",),
-        "PMI": ("PMI",),
-    },
-    "STTC": {
-        "STTC": ("NDT", "DIG", "LNGQT", "ANEUR", "EL"),
-        "NST_": ("NST_",),
-        "ISC_": ("ISC_",),
-        "ISCA": ("ISCAL", "ISCAS", "ISCLA", "ISCAN"),
-        "ISCI": ("ISCIN", "ISCIL"),
-    },
-    "CD": {
-        "LAFB/LPFB": ("LAFB", "LPFB"),
-        "IRBBB": ("IRBBB",),
-        "CRBBB": ("CRBBB",),
-        "ILBBB": ("ILBBB",),
-        "CLBBB": ("CLBBB",),
-        "_AVB": ("1AVB", "2AVB", "3AVB"),
-        "IVCD": ("IVCD",),
-        "WPW": ("WPW",),
-    },
-    "HYP": {
-        "LVH": ("LVH",),
-        "RVH": ("RVH",),
-        "SEHYP": ("SEHYP",),
-        "LAO/LAE": ("LAO/LAE",),
-        "RAO/RAE": ("RAO/RAE",),
-    },
-}
-# Four form codes are diagnostic codes too. Source: scp_statements.csv, column form.
-FORM_CODES = (
-    *("NDT", "NST_", "DIG", "LNGQT", "ABQRS", "PVC", "STD_", "VCLVH", "QWAVE", "LOWT"),
-    *("NT_", "PAC", "LPR", "INVT", "LVOLT", "HVOLT", "TAB_", "STE_", "PRC(S)"),
-)
-# Source: scp_statements.csv, column rhythm.
-RHYTHM_CODES = (
-    *("SR", "AFIB", "STACH", "SARRH", "SBRAD", "PACE"),
-    *("SVARR", "BIGU", "AFLT", "SVTAC", "PSVT", "TRIGU"),
-)
-
-# Superclass and subclass of each diagnostic code.
-CLASSES_OF_CODE = {
-    code: (superclass, subclass)
-    for superclass, subclasses in DIAGNOSTIC_CODES.items()
-    for subclass, codes in subclasses.items()
-    for code in codes
-}
-ALL_CODES = tuple(dict.fromkeys((*CLASSES_OF_CODE, *FORM_CODES, *RHYTHM_CODES)))
 
 # Names of the labels of each configuration, in the order of their indices.
 LABEL_NAMES = {
@@ -101,13 +58,6 @@ DESCRIPTIONS = {
 FOLDS = {Split.TRAIN: range(1, 9), Split.VALIDATION: (9,), Split.TEST: (10,)}
 # Part of the cache's name: raise it when rows change for another reason than the tables.
 ROWS_VERSION = Version("1.0.0")
-FILENAME_COLUMN = {500: "filename_hr", 100: "filename_lr"}
-DATABASE_COLUMNS = ("ecg_id", "patient_id", "age", "sex", "report", "scp_codes", "strat_fold", "validated_by_human")
-SEXES = {0: "male", 1: "female"}
-
-# The corpus writes 300 for every age above 89 years, so that nobody can be recognised.
-AGE_CODE_OVER_89 = 300
-AGE_OVER_89 = 90.0
 
 
 @dataclass
@@ -182,7 +132,7 @@ class PtbXl(CorpusBuilder):
             row["labels"] = labels_of([code["code"] for code in row["scp_codes"]], self.config.name)
         return [row for row in rows if row["labels"]]
 
-    def _read_recording(self, row: dict) -> Recording:
+    def _read_recording(self, row: dict) -> EcgRecording:
         return read_wfdb_record(Path(row["path"]).with_suffix(""), sampling_rate=self.config.sampling_rate)
 
     def _read_columns(self, row: dict) -> dict[str, Any]:
@@ -243,12 +193,11 @@ def _row_of(record: dict[str, Any], *, filename: str, path: Path) -> dict[str, A
             " take the record out of it."
         )
     report = None if pd.isna(record["report"]) else str(record["report"])
-    age = record["age"]
     return {
         "record_id": str(record["ecg_id"]),
         "patient_id": str(int(record["patient_id"])),
-        "age": None if pd.isna(age) else AGE_OVER_89 if age == AGE_CODE_OVER_89 else float(age),
-        "sex": SEXES.get(record["sex"]),
+        "age": age_in_years(record["age"]),
+        "sex": SEX_OF_CODE.get(record["sex"]),
         "report": report,
         "statements": split_report(report or ""),
         "scp_codes": [{"code": code, "likelihood": likelihood} for code, likelihood in codes.items()],

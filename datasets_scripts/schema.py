@@ -1,45 +1,39 @@
 """One row format for every corpus: 12 standard leads, 500 Hz, 10 s, `int16` microvolts."""
 
-import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any, Literal
 
 import numpy as np
 from datasets import Array2D, ClassLabel, Features, List, Value
-from scipy.signal import resample_poly
 
-from modeling_supreme.ecg_files import ROW_SAMPLING_RATE as SAMPLING_RATE
+from modeling_supreme.ecg_recording import (
+    MICROVOLTS_PER_MILLIVOLT,
+    NUM_SAMPLES,
+    SAMPLING_RATE,
+    EcgRecording,
+    round_to_int16,
+    to_microvolts,
+)
 from modeling_supreme.leads import STANDARD_LEADS, select_leads, standardize_lead_names
+from modeling_supreme.signal_processing import resample_by
 
 
-NUM_SAMPLES = 5000
-MICROVOLTS_PER_MILLIVOLT = 1000
+# The numbers of the row format stand in `modeling_supreme.ecg_recording`: a checkpoint reads rows without this file.
+__all__ = [
+    "MICROVOLTS_PER_MILLIVOLT",
+    "NUM_SAMPLES",
+    "SAMPLING_RATE",
+    "Window",
+    "corpus_features",
+    "resample_microvolts",
+    "signal_windows",
+    "to_microvolts",
+]
 
 Window = Literal["first", "center", "all"]
 # What is left of a long recording after its last whole window becomes a row if it lasts this long, in seconds. Ours.
 MIN_REMAINDER_S = 2.5
-
-
-@dataclass(frozen=True)
-class Recording:
-    """A recording of any length, rate and lead order, as a reader returns it.
-
-    Attributes:
-        microvolts (`np.ndarray` of shape `(num_leads, num_samples)`):
-            `int16` voltages, in microvolts.
-        leads (`Sequence[str]`):
-            Names of the rows, as the file spells them.
-        sampling_rate (`int`):
-            Samples per second, in Hz.
-        num_bridged_samples (`int`, defaults to 0):
-            Missing samples, of all leads together, that the reader replaced by straight lines.
-    """
-
-    microvolts: np.ndarray
-    leads: Sequence[str]
-    sampling_rate: int
-    num_bridged_samples: int = 0
 
 
 def corpus_features(label_names: Sequence[str], **codes: Any) -> Features:
@@ -81,21 +75,11 @@ def corpus_features(label_names: Sequence[str], **codes: Any) -> Features:
     )
 
 
-def to_microvolts(strip: np.ndarray) -> np.ndarray:
-    """Store a strip in millivolts as `int16` microvolts; what does not fit is cut at ±32.767 mV.
-
-    Example:
-        >>> to_microvolts(np.array([[0.5, -1.25, 40.0]]))
-        array([[  500, -1250, 32767]], dtype=int16)
-    """
-    return _round_to_int16(np.asarray(strip, dtype=np.float64) * MICROVOLTS_PER_MILLIVOLT)
-
-
-def signal_windows(recording: Recording, *, record_id: str, window: Window = "first") -> list[dict[str, Any]]:
+def signal_windows(recording: EcgRecording, *, record_id: str, window: Window = "first") -> list[dict[str, Any]]:
     """The columns of each row that describe its signal.
 
     Args:
-        recording (`Recording`):
+        recording (`EcgRecording`):
             At 500 Hz its integers are stored as they are; at another rate they are resampled with a polyphase filter.
             Leads that it lacks become zeros.
         record_id (`str`):
@@ -112,9 +96,10 @@ def signal_windows(recording: Recording, *, record_id: str, window: Window = "fi
         ValueError: If the recording is empty, or a lead is unknown or listed twice.
     """
     names = standardize_lead_names(recording.leads, record_id=record_id)
-    if not recording.microvolts.size:
+    original = recording.microvolts
+    if not original.size:
         raise ValueError(f"Record {record_id} has no samples. Read its header and correct it, or leave it out.")
-    microvolts = resample_microvolts(recording.microvolts, recording.sampling_rate)
+    microvolts = resample_microvolts(original, recording.sampling_rate)
     lead_mask = np.isin(STANDARD_LEADS, names)
     present = [lead for lead in STANDARD_LEADS if lead in names]
     strip = select_leads(microvolts, names, present, record_id=record_id)
@@ -129,24 +114,20 @@ def signal_windows(recording: Recording, *, record_id: str, window: Window = "fi
                 "lead_mask": lead_mask,
                 "num_samples": num_samples,
                 "window_start_s": start / SAMPLING_RATE,
-                "num_samples_original": recording.microvolts.shape[1],
+                "num_samples_original": original.shape[1],
                 "sampling_rate_original": recording.sampling_rate,
             }
         )
     return rows
 
 
-def resample_microvolts(microvolts: np.ndarray, sampling_rate: int) -> np.ndarray:
-    """Bring `int16` voltages, `(num_leads, num_samples)`, to 500 Hz."""
+def resample_microvolts(microvolts: np.ndarray, sampling_rate: float) -> np.ndarray:
+    """Bring `int16` microvolts, `(num_leads, num_samples)`, to 500 Hz; at that rate they stay what they are."""
     if sampling_rate == SAMPLING_RATE:
         return microvolts
-    common = math.gcd(sampling_rate, SAMPLING_RATE)
-    # "line" keeps a baseline offset from ringing at both ends, which zero padding would cause; it takes two samples.
-    padtype = "line" if microvolts.shape[1] > 1 else "mean"
-    resampled = resample_poly(
-        microvolts.astype(np.float64), SAMPLING_RATE // common, sampling_rate // common, axis=1, padtype=padtype
+    return round_to_int16(
+        resample_by(microvolts.astype(np.float64), Fraction(SAMPLING_RATE) / Fraction(sampling_rate))
     )
-    return _round_to_int16(resampled)
 
 
 def _window_starts(num_samples: int, window: Window) -> list[int]:
@@ -158,9 +139,3 @@ def _window_starts(num_samples: int, window: Window) -> list[int]:
         return [surplus // 2]
     last = max(0, num_samples - round(MIN_REMAINDER_S * SAMPLING_RATE))
     return list(range(0, last + 1, NUM_SAMPLES))
-
-
-def _round_to_int16(microvolts: np.ndarray) -> np.ndarray:
-    """Nearest `int16` values, cut at the limits of the type."""
-    limits = np.iinfo(np.int16)
-    return np.clip(np.rint(microvolts), limits.min, limits.max).astype(np.int16)

@@ -8,9 +8,11 @@ import pandas as pd
 from datasets import DatasetInfo, List, Split, SplitGenerator, Value, Version
 
 from datasets_scripts.readers.hdf5_reader import dataset_of, open_hdf5, recording_of
+from datasets_scripts.readers.patients import age_in_years, parse_sex
+from modeling_supreme.ecg_recording import EcgRecording
 
 from .corpus_builder import CorpusBuilder, CorpusConfig
-from .schema import Recording, corpus_features
+from .schema import corpus_features
 from .splits import assign_split
 
 
@@ -89,7 +91,6 @@ MODIFIERS = {
 LABEL_NAMES = tuple(STATEMENTS.values())
 
 METADATA_COLUMNS = ("ECG_ID", "AHA_Code", "Patient_ID", "Age", "Sex", "N", "Date")
-SEXES = {"M": "male", "F": "female"}
 # Part of the cache's name: raise it when rows change for another reason than the tables.
 ROWS_VERSION = Version("1.0.0")
 
@@ -146,7 +147,7 @@ class Sph(CorpusBuilder):
             )
         return [_row_of(record, path=path) for record in table.to_dict("records")]
 
-    def _read_recording(self, row: dict) -> Recording:
+    def _read_recording(self, row: dict) -> EcgRecording:
         path = Path(row["path"])
         with open_hdf5(path) as file:
             # The publisher stores float16: steps of at most 0.5 µV below 1 mV.
@@ -210,7 +211,7 @@ def _row_of(record: dict[str, Any], *, path: Path) -> dict[str, Any]:
     record_id = record["ECG_ID"]
     try:
         labels = statements_of(record["AHA_Code"])
-        age = None if pd.isna(record["Age"]) else float(record["Age"])
+        age = age_in_years(record["Age"])
         num_samples = None if pd.isna(record["N"]) else int(record["N"])
     except ValueError as error:
         raise ValueError(f"{path}: record {record_id}: {error}. Correct the cell, or take the record out.") from error
@@ -220,7 +221,7 @@ def _row_of(record: dict[str, Any], *, path: Path) -> dict[str, Any]:
         "path": str(path.parent / RECORDS_FOLDER / f"{record_id}.h5"),
         "num_samples_stated": num_samples,
         "age": age,
-        "sex": SEXES.get(record["Sex"]),
+        "sex": parse_sex(str(record["Sex"])),
         "report": None,
         "statements": [],
         "labels": labels,

@@ -1,64 +1,27 @@
 """ECG files of any kind as strips in millivolts."""
 
 import csv
+import io
 import re
-import struct
-import tokenize
 import warnings
-import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from transformers.utils import logging
 
-from .leads import STANDARD_LEADS, is_standard_lead
+from .damaged_files import LIBRARY_ERRORS, DamagedFileError, library_call
+from .ecg_recording import MILLIVOLTS_PER_UNIT, EcgRecording
+from .leads import is_standard_lead
+from .wfdb_files import read_wfdb
 
 
 logger = logging.get_logger(__name__)
 
-# Rows of a corpus, see datasets_scripts/schema.py; a checkpoint takes this file along, but not that one.
-ROW_SAMPLING_RATE = 500  # Hz
-MILLIVOLTS_PER_MICROVOLT = np.float32(1e-3)
-MILLIVOLTS_PER_UNIT = {"mv": 1.0, "uv": 1e-3, "µv": 1e-3, "v": 1e3}
-
 # Endings under which the header of a WFDB record is looked for: the record's name, its header, its signal file.
 WFDB_SUFFIXES = ("", ".hea", ".dat", ".mat")
 CSV_SEPARATORS = (";", "\t", ",")
-
-# What wfdb, numpy, scipy, h5py and ecgdatakit raise on damaged files; none of them has one exception for it.
-DAMAGE_ERRORS = (
-    *(OSError, ValueError, EOFError, LookupError, TypeError, AttributeError, ArithmeticError, NotImplementedError),
-    *(MemoryError, NameError, RuntimeError, SyntaxError, struct.error, tokenize.TokenError, zlib.error),
-)
-
-
-def forbidden(path: str | Path, error: PermissionError) -> PermissionError:
-    """The error for a file, or for the one that the system names, which this user may not read."""
-    return PermissionError(
-        f"{error.filename or path} cannot be read: this user lacks the permission. Change it (`chmod u+r`), or run as"
-        " the file's owner."
-    )
-
-
-@dataclass(frozen=True)
-class EcgRecording:
-    """One recording.
-
-    Attributes:
-        strip (`np.ndarray` of shape `(num_leads, num_samples)`):
-            Voltages, in millivolts.
-        sampling_rate (`float`):
-            Samples per second, in Hz.
-        leads (`tuple[str, ...]`):
-            Names of the rows, as the file spells them.
-    """
-
-    strip: np.ndarray
-    sampling_rate: float
-    leads: tuple[str, ...]
 
 
 def read_ecg(
@@ -119,9 +82,11 @@ def is_ecg_file(path: Path) -> bool:
     if suffix in (".csv", ".tsv"):
         try:
             with path.open(encoding="utf-8-sig", errors="replace") as file:
-                cells = _split_line(file.readline())
+                (cells,) = _split_lines([file.readline()])
         except PermissionError:
             return True  # whoever reads it will be told
+        except DamagedFileError:
+            return False
         return any(map(is_standard_lead, cells)) or all(map(_is_number, cells))
     if suffix in _ARRAY_READERS:
         return True
@@ -131,75 +96,8 @@ def is_ecg_file(path: Path) -> bool:
         return False
     try:
         return FileParser.detect_format(path) is not None
-    except DAMAGE_ERRORS:
+    except LIBRARY_ERRORS:
         return False
-
-
-def read_wfdb(path: str | Path) -> EcgRecording:
-    """Read the standard leads of a WFDB record.
-
-    Args:
-        path (`str` or `Path`):
-            The record's header, its signal file, or either without the extension.
-
-    Returns:
-        `EcgRecording`: Its 12-lead part; other channels of the record, such as Frank leads, are left out.
-
-    Raises:
-        ImportError: If `wfdb` is not installed.
-        FileNotFoundError: If there is no header at `path`.
-        ValueError: If the record cannot be read, has no standard lead, or is not in volts.
-    """
-    try:
-        import wfdb  # not needed for arrays, and a checkpoint must load without it
-    except ImportError as error:
-        raise ImportError(f"Reading {path} needs the package wfdb: `pip install wfdb`, or pass an array.") from error
-    path = Path(path)
-    header_path = path.with_suffix(".hea")  # a WFDB record has no dot in its name
-    if not header_path.is_file():
-        raise FileNotFoundError(
-            f"There is no ECG record at {path}: {header_path} does not exist."
-            " Give the path of a WFDB record, with or without `.hea`."
-        )
-    try:
-        record: Any = wfdb.rdrecord(str(header_path.with_suffix("")))
-    except PermissionError as error:
-        raise forbidden(header_path, error) from error
-    except DAMAGE_ERRORS as error:
-        raise ValueError(
-            f"{header_path}: the record cannot be read ({type(error).__name__}: {error}). Download its files again."
-        ) from error
-    rows = [row for row, name in enumerate(record.sig_name) if is_standard_lead(name)]
-    if not rows:
-        raise ValueError(
-            f"{header_path}: none of its signals ({', '.join(record.sig_name)}) is a standard lead."
-            " Rename them in the header, or pass an array with `leads`."
-        )
-    strip = np.stack([record.p_signal[:, row] * _millivolts(record.units[row], header_path) for row in rows])
-    return EcgRecording(strip, float(record.fs), tuple(record.sig_name[row] for row in rows))
-
-
-def recording_from_row(row: Mapping[str, Any]) -> EcgRecording:
-    """The recorded part of a row of a corpus.
-
-    Args:
-        row (`Mapping[str, Any]`):
-            At least `signal`, `(12, 5000)` in microvolts, `lead_mask` and `num_samples`, in any format of `datasets`.
-
-    Returns:
-        `EcgRecording`: Without the leads that were not recorded and without padding.
-    """
-    is_recorded = np.asarray(row["lead_mask"], dtype=bool)
-    microvolts = np.asarray(row["signal"])[is_recorded, : int(row["num_samples"])]
-    leads = tuple(lead for lead, recorded in zip(STANDARD_LEADS, is_recorded, strict=True) if recorded)
-    return EcgRecording(microvolts.astype(np.float32) * MILLIVOLTS_PER_MICROVOLT, ROW_SAMPLING_RATE, leads)
-
-
-def _millivolts(unit: str, header_path: Path) -> float:
-    """Millivolts in one unit of a header."""
-    if unit.lower() not in MILLIVOLTS_PER_UNIT:
-        raise ValueError(f"{header_path}: a lead is stored in {unit}, not mV. Correct the unit in the header.")
-    return MILLIVOLTS_PER_UNIT[unit.lower()]
 
 
 def _read_array_file(
@@ -212,12 +110,8 @@ def _read_array_file(
         raise ValueError(f"{path} does not state its sampling rate. Pass `sampling_rate=`, in Hz.")
     try:
         voltages, names = _ARRAY_READERS[path.suffix.lower()](path)
-    except PermissionError as error:
-        raise forbidden(path, error) from error
-    except DAMAGE_ERRORS as error:
-        raise ValueError(
-            f"{path} cannot be read ({type(error).__name__}: {error}). Copy the file again, or repair it."
-        ) from error
+    except DamagedFileError as error:
+        raise ValueError(f"{path} cannot be read ({error}). Copy the file again, or repair it.") from error
     named = {row: name.strip() for row, name in enumerate(names or ()) if is_standard_lead(name)}
     if named:
         voltages, names = voltages[list(named)], tuple(named.values())
@@ -228,7 +122,8 @@ def _read_array_file(
     else:
         voltages, names = _put_leads_first(voltages, leads, path), tuple(leads)
     with np.errstate(all="ignore"):  # what a damaged file holds in place of voltages
-        return EcgRecording(voltages * MILLIVOLTS_PER_UNIT[unit.lower()], float(sampling_rate), names)
+        strip_mv = voltages * MILLIVOLTS_PER_UNIT[unit.lower()]
+    return EcgRecording(strip_mv=strip_mv, sampling_rate=float(sampling_rate), leads=names)
 
 
 def _put_leads_first(voltages: np.ndarray, leads: Sequence[str], path: Path) -> np.ndarray:
@@ -241,29 +136,81 @@ def _put_leads_first(voltages: np.ndarray, leads: Sequence[str], path: Path) -> 
     return voltages if voltages.shape[0] == len(leads) else voltages.T
 
 
+def read_table(path: Path) -> tuple[np.ndarray, list[str] | None]:
+    """Read a table of numbers with a column per signal.
+
+    Args:
+        path (`Path`):
+            A text file; its first line tells whether commas, tabs or semicolons stand between the cells. Between
+            semicolons, commas are decimal points.
+
+    Returns:
+        `tuple[np.ndarray, list[str] | None]`: Numbers of shape `(num_columns, num_lines)`, NaN in empty cells, and the
+        names of the columns where the first line is not of numbers.
+
+    Raises:
+        DamagedFileError: If there is no line, a line has another number of cells, or a cell is no number.
+        PermissionError: If this user may not read the file.
+    """
+    with library_call(path):
+        text = path.read_text(encoding="utf-8-sig", errors="replace")
+    lines = [line for line in text.splitlines() if line.strip()]
+    if not lines:
+        raise DamagedFileError("it has no line of voltages")
+    (first,) = _split_lines(lines[:1])
+    names = None if all(map(_is_number, first)) else first
+    lines = lines if names is None else lines[1:]
+    if not lines:
+        return np.empty((len(first), 0)), names
+    return _numbers(lines, num_columns=len(first)).T, names
+
+
+def _numbers(lines: list[str], *, num_columns: int) -> np.ndarray:
+    """Lines of cells as `(num_lines, num_columns)`."""
+    separator = _separator(lines[0])
+    if separator != ";":
+        try:  # 60,000 cells take 10 ms; one by one, as below, 65 ms
+            table = np.loadtxt(lines, delimiter=separator, comments=None, ndmin=2)
+        except ValueError:  # empty cells, and whatever is to be named below
+            pass
+        else:
+            if table.shape[1] == num_columns:
+                return table
+    cells = _split_lines(lines)
+    for number, line in enumerate(cells, start=1):
+        if len(line) != num_columns:
+            raise DamagedFileError(f"line {number} of its voltages has {len(line)} cells, not {num_columns}")
+        for cell in line:
+            if not _is_number(cell):
+                raise DamagedFileError(f"line {number} of its voltages has the cell {cell!r}, which is no number")
+    return np.array([[float(cell.strip() or "nan") for cell in line] for line in cells])
+
+
 def _read_csv(path: Path) -> tuple[np.ndarray, list[str] | None]:
-    """A table as `(num_columns, num_lines)` and, where its first line is not of numbers, the names of the columns."""
-    lines = path.read_text(encoding="utf-8-sig", errors="replace").splitlines()
-    cells = [_split_line(line) for line in lines if line.strip()]
-    names = None if all(map(_is_number, cells[0] if cells else ())) else cells.pop(0)
-    if not cells:
-        raise ValueError("it has no line of voltages")
-    uneven = [number for number, line in enumerate(cells, start=1) if len(line) != len(names or cells[0])]
-    if uneven:
-        raise ValueError(
-            f"line {uneven[0]} of its voltages has {len(cells[uneven[0] - 1])} cells, not {len(names or cells[0])}"
-        )
-    # An empty cell is a sample that was not recorded.
-    voltages = np.array([[float(cell.strip() or "nan") for cell in line] for line in cells])
-    return voltages.T, names
+    """A table with at least one line of voltages."""
+    voltages, names = read_table(path)
+    if not voltages.size:
+        raise DamagedFileError("it has no line of voltages")
+    return voltages, names
 
 
-def _split_line(line: str) -> list[str]:
-    """Cells of a line, without the `#` that NumPy puts before names; between semicolons, commas are decimal points."""
-    separator = next((mark for mark in CSV_SEPARATORS if mark in line), ",")
-    if separator == ";":
-        line = line.replace(",", ".")
-    return next(csv.reader([line.strip("# \r\n")], delimiter=separator), [])
+def _separator(line: str) -> str:
+    """What stands between the cells of a line."""
+    return next((mark for mark in CSV_SEPARATORS if mark in line), ",")
+
+
+def _split_lines(lines: list[str]) -> list[list[str]]:
+    """Cells of each line, without the `#` that NumPy puts before names; semicolons make commas decimal points."""
+    split = []
+    for line in lines:
+        separator = _separator(line)
+        content = line.strip("# \r\n")
+        content = content.replace(",", ".") if separator == ";" else content
+        try:
+            split.append(next(csv.reader([content], delimiter=separator), []))
+        except csv.Error as error:
+            raise DamagedFileError(f"it is no table: {error}") from error
+    return split
 
 
 def _is_number(cell: str) -> bool:
@@ -277,48 +224,94 @@ def _is_number(cell: str) -> bool:
 
 def _read_npy(path: Path) -> tuple[np.ndarray, None]:
     """The array of a `.npy`; objects are refused, since reading them would run code from the file."""
-    with path.open("rb") as file:
-        return _only_array({"array": np.lib.format.read_array(file, allow_pickle=False)}), None
+    with library_call(path), path.open("rb") as file:
+        array = np.lib.format.read_array(file, allow_pickle=False)
+    return _only_array({"array": array}), None
+
+
+def load_mat(path: Path) -> dict[str, Any]:
+    """The variables of a MATLAB file; structs are dictionaries, and values of one element are no arrays.
+
+    Raises:
+        DamagedFileError: If the file cannot be read.
+        FileNotFoundError: If there is no such file.
+        ImportError: If this build of scipy has no `scipy.io`.
+        PermissionError: If this user may not read the file.
+    """
+    try:
+        from scipy.io import loadmat
+        from scipy.io.matlab import MatReadError
+    except ImportError as error:
+        raise ImportError(f"Reading {path} needs scipy.io: `pip install scipy`.") from error
+    with library_call(path):
+        content = io.BytesIO(path.read_bytes())  # given a path, scipy leaves the file open
+    with library_call(path, MatReadError):
+        # Of files with damaged bytes, SciPy's compiled reader refuses most but crashes on some (tried with 1.17).
+        return loadmat(content, simplify_cells=True)
 
 
 def _read_mat(path: Path) -> tuple[np.ndarray, None]:
     """The only two-dimensional array of a MATLAB file, alone or in a struct."""
     try:
-        from scipy.io import loadmat
-        from scipy.io.matlab import MatReadError
-    except ImportError as error:  # a build of scipy without it
-        raise ImportError(f"Reading {path} needs scipy.io: `pip install scipy`.") from error
+        variables = load_mat(path)
+    except DamagedFileError as error:
+        if isinstance(error.__cause__, NotImplementedError):  # version 7.3, which is HDF5
+            raise DamagedFileError(f"{error}; save it with `-v7`") from error
+        raise
+    return _only_array(variables), None
+
+
+def open_hdf5(path: Path) -> Any:
+    """Open an HDF5 file for reading; use the result as a context, or close it.
+
+    Raises:
+        DamagedFileError: If the file is no readable HDF5 file.
+        FileNotFoundError: If there is no such file.
+        ImportError: If `h5py` is not installed.
+        PermissionError: If this user may not read the file.
+    """
     try:
-        # Of files with damaged bytes, SciPy's compiled reader refuses most but crashes on some (tried with 1.17).
-        return _only_array(loadmat(path, simplify_cells=True)), None
-    except (MatReadError, NotImplementedError) as error:  # the second: version 7.3, which is HDF5
-        raise ValueError(f"{error}; save it with `-v7` if it is of version 7.3") from error
+        import h5py
+    except ImportError as error:
+        raise ImportError(
+            f"Reading {path} needs the package h5py: `pip install h5py`, or `pip install modeling-supreme[formats]`."
+        ) from error
+    with library_call(path):
+        return h5py.File(path, "r")
 
 
 def _read_hdf5(path: Path) -> tuple[np.ndarray, None]:
     """The only two-dimensional dataset of an HDF5 file."""
-    try:
-        import h5py
-    except ImportError as error:
-        raise ImportError(f"Reading {path} needs the package h5py: `pip install h5py`, or pass an array.") from error
-    with h5py.File(path, "r") as file:
-        arrays = {str(item.name).lstrip("/"): item for item in _hdf5_items(file) if isinstance(item, h5py.Dataset)}
-        return _only_array({name: item[()] for name, item in arrays.items() if len(item.shape) == 2}), None
+    matrices = {}
+    with open_hdf5(path) as file:
+        for item in _hdf5_items(file, path):
+            with library_call(path):
+                if len(getattr(item, "shape", ())) == 2:  # groups have no shape
+                    matrices[str(item.name).lstrip("/")] = item[()]
+    return _only_array(matrices), None
 
 
-def _hdf5_items(file: Any) -> set[Any]:
+def _hdf5_items(file: Any, path: Path) -> list[Any]:
     """Groups and datasets of an HDF5 file, other files left out; `visititems` never ends on some damaged ones."""
-    import h5py
-
-    found, unseen = set(), [file]
+    found, unseen = {}, [file]
     while unseen:
         item = unseen.pop()
-        if item in found:
-            continue
-        found.add(item)
-        if isinstance(item, h5py.Group):
-            unseen += [item[name] for name in item if isinstance(item.get(name, getlink=True), h5py.HardLink)]
-    return found
+        with library_call(path):  # h5py looks into the file to compare items, too
+            is_known = item in found
+            members = [] if is_known else _hdf5_members(item)
+        if not is_known:
+            found[item] = item
+            unseen += members
+    return list(found.values())
+
+
+def _hdf5_members(item: Any) -> list[Any]:
+    """What lies in a group itself, not behind a link to elsewhere; nothing in a dataset."""
+    import h5py
+
+    if not isinstance(item, h5py.Group):
+        return []
+    return [item[name] for name in item if isinstance(item.get(name, getlink=True), h5py.HardLink)]
 
 
 def _only_array(content: Mapping[str, Any]) -> np.ndarray:
@@ -326,7 +319,7 @@ def _only_array(content: Mapping[str, Any]) -> np.ndarray:
     found = dict(_matrices(content))
     if len(found) != 1:
         names = f"it holds {len(found)} arrays of two dimensions ({', '.join(found) or 'none'})"
-        raise ValueError(f"{names}, so the strip cannot be told; load it yourself and pass an array")
+        raise DamagedFileError(f"{names}, so the strip cannot be told; load it yourself and pass an array")
     with np.errstate(all="ignore"):  # what a damaged file holds in place of voltages
         return next(iter(found.values())).astype(np.float64)
 
@@ -356,15 +349,13 @@ def _read_with_ecgdatakit(path: Path, *, sampling_rate: float | None) -> EcgReco
     with warnings.catch_warnings(record=True) as remarks:
         warnings.simplefilter("always")
         try:
-            record: Any = FileParser.parse(path)
+            with library_call(path, ECGDataKitError):
+                record: Any = FileParser.parse(path)
         except ImportError as error:
             raise ImportError(f"{path} cannot be read without another package: {error}") from error
-        except PermissionError as error:
-            raise forbidden(path, error) from error
-        except (ECGDataKitError, *DAMAGE_ERRORS) as error:
+        except DamagedFileError as error:
             raise ValueError(
-                f"{path} cannot be read ({type(error).__name__}: {_without_values(str(error))})."
-                " Copy the file again, or convert it."
+                f"{path} cannot be read ({_without_values(str(error))}). Copy the file again, or convert it."
             ) from error
     for remark in remarks:
         logger.warning(f"{path}: {_without_values(str(remark.message))}")
@@ -397,7 +388,9 @@ def _from_ecgdatakit(leads: list[Any], record: Any, path: Path, sampling_rate: f
     if not stated_rate:
         raise ValueError(f"{path} does not state its sampling rate. Pass `sampling_rate=`, in Hz.")
     return EcgRecording(
-        np.stack([lead.samples for lead in leads]), float(stated_rate), tuple(lead.label for lead in leads)
+        strip_mv=np.stack([lead.samples for lead in leads]),
+        sampling_rate=float(stated_rate),
+        leads=[lead.label for lead in leads],
     )
 
 

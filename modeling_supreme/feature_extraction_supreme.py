@@ -2,19 +2,16 @@
 
 import math
 from collections.abc import Sequence
-from fractions import Fraction
-from functools import lru_cache
 from numbers import Real
 from typing import Any
 
 import numpy as np
 import torch
-from scipy import fft, ndimage
-from scipy.signal import resample_poly
 from transformers import BatchFeature, FeatureExtractionMixin
 from transformers.utils import TensorType, logging
 
 from .leads import STANDARD_LEADS, derive_limb_leads, standardize_lead_names
+from .signal_processing import bandpass_strip, estimate_baseline, resample_strip
 
 
 logger = logging.get_logger(__name__)
@@ -23,12 +20,7 @@ MIN_SAMPLING_RATE, MAX_SAMPLING_RATE = 50, 20_000  # Hz; outside, the number is 
 # The median over leads of the peak-to-peak voltage is 0.7 to 3 mV in PTB-XL and about 0.1 mV at the very lowest
 # voltages. The median, so that one defective lead (30 mV occurs in CODE-15 %) does not condemn the strip.
 MIN_PEAK_TO_PEAK_MV, MAX_PEAK_TO_PEAK_MV = 0.02, 20.0
-FILTER_ORDER = 3  # the lowest that takes more than 90 % of 60 Hz away above a cutoff of 40 Hz
-# SciPy's own choice for `resample_poly`: 10 zero crossings of the sinc on each side, under a Kaiser window.
-RESAMPLING_HALF_WIDTH, RESAMPLING_KAISER_BETA = 10, 5.0
 RESAMPLING_MARGIN_S = 1.0  # more than the filter's reach, so that cropping early changes no sample
-BASELINE_RATE = 25  # Hz; the baseline moves slowly enough to be followed at this rate
-BASELINE_WINDOWS_S = (0.2, 0.6)
 
 
 class SupremeEcgFeatureExtractor(FeatureExtractionMixin):
@@ -154,7 +146,7 @@ class SupremeEcgFeatureExtractor(FeatureExtractionMixin):
         flat_leads = {}
         for index, (strip, place) in enumerate(zip(strips, places, strict=True)):
             strip = self._crop(check_strip(strip, names, place), sampling_rate)
-            is_flat = _check_voltages(strip, names, place)
+            is_flat = check_voltages(strip, names, place)
             if is_flat.any():
                 flat_leads[place] = [name for name, flat in zip(names, is_flat, strict=True) if flat]
             strip, rows = self._select(strip, names, is_flat, place)
@@ -201,99 +193,6 @@ class SupremeEcgFeatureExtractor(FeatureExtractionMixin):
         if self.do_bandpass:
             strip = bandpass_strip(strip, self.sampling_rate, self.low_cutoff_hz, self.high_cutoff_hz)
         return strip
-
-
-def resample_strip(strip: np.ndarray, sampling_rate: float, wanted_rate: float) -> np.ndarray:
-    """Change the sampling rate of a strip with a polyphase anti-aliasing filter.
-
-    Args:
-        strip (`np.ndarray` of shape `(num_leads, num_samples)`):
-            Voltages as float32, in millivolts.
-        sampling_rate (`float`):
-            Rate of `strip`, in Hz.
-        wanted_rate (`float`):
-            Rate to return, in Hz.
-
-    Returns:
-        `np.ndarray` of shape `(num_leads, ceil(num_samples * wanted_rate / sampling_rate))`: Millivolts.
-
-    Example:
-        >>> resample_strip(np.ones((12, 1000), dtype=np.float32), 100, 500).shape
-        (12, 5000)
-    """
-    ratio = (Fraction(wanted_rate) / Fraction(sampling_rate)).limit_denominator(1000)
-    if ratio == 1:
-        return strip
-    up, down = ratio.numerator, ratio.denominator
-    # "line" takes off the line between the ends: zeros beyond the ends would ring with any offset.
-    return resample_poly(strip, up, down, axis=-1, window=_antialiasing_filter(up, down), padtype="line")
-
-
-def bandpass_strip(strip: np.ndarray, sampling_rate: float, low_cutoff_hz: float, high_cutoff_hz: float) -> np.ndarray:
-    """Keep a band of frequencies without moving anything in time.
-
-    The gain is that of a third-order Butterworth band-pass run forwards and backwards (`sosfiltfilt`), applied to the
-    spectrum, which takes a third of the time. Beyond its ends the strip is continued by point reflection about the
-    local trend, not about the last sample: that one may lie on the top of an R wave.
-
-    Args:
-        strip (`np.ndarray` of shape `(num_leads, num_samples)`):
-            Voltages as float32, in millivolts, without padding.
-        sampling_rate (`float`):
-            Rate of `strip`, in Hz.
-        low_cutoff_hz (`float`):
-            Lower frequency at which half the amplitude passes, in Hz.
-        high_cutoff_hz (`float`):
-            Upper frequency at which half the amplitude passes, in Hz.
-
-    Returns:
-        `np.ndarray` of shape `(num_leads, num_samples)`: Millivolts.
-    """
-    num_samples = strip.shape[1]
-    # The response to a step at the far end has sunk below 1 % after 1.5 periods of the lower cutoff.
-    margin = min(num_samples - 1, round(1.5 * sampling_rate / low_cutoff_hz))
-    weights = _edge_weights(min(num_samples, round(sampling_rate)))
-    first = strip[:, : len(weights)] @ weights
-    last = strip[:, -len(weights) :] @ weights[::-1]
-    before = 2 * first[:, None] - strip[:, margin:0:-1]
-    after = 2 * last[:, None] - strip[:, -2 : -margin - 2 : -1]
-    extended = np.concatenate([before, strip, after], axis=1)
-    length = fft.next_fast_len(extended.shape[1], real=True)
-    gain = _bandpass_gain(length, sampling_rate, low_cutoff_hz, high_cutoff_hz)
-    filtered = np.asarray(fft.irfft(fft.rfft(extended, length) * gain, length))
-    return filtered[:, margin : margin + num_samples]
-
-
-def estimate_baseline(strip: np.ndarray, sampling_rate: float) -> np.ndarray:
-    """Estimate the wander under the beats of each lead.
-
-    Running medians over 0.2 s take out P waves and QRS complexes, running medians over 0.6 s then take out T waves.
-
-    Args:
-        strip (`np.ndarray` of shape `(num_leads, num_samples)`):
-            Voltages as float32, in millivolts, without padding.
-        sampling_rate (`float`):
-            Rate of `strip`, in Hz.
-
-    Returns:
-        `np.ndarray` of shape `(num_leads, num_samples)`: Millivolts.
-
-    Source:
-        de Chazal, O'Dwyer and Reilly 2004, IEEE Trans Biomed Eng 51:1196, section II-B. Here the medians run over
-        means of 40 ms, which is much faster.
-    """
-    num_samples = strip.shape[1]
-    block = max(1, round(sampling_rate / BASELINE_RATE))
-    starts = np.arange(0, num_samples, block)
-    sizes = np.diff(starts, append=num_samples)
-    coarse = np.add.reduceat(strip, starts, axis=1) / sizes.astype(strip.dtype)
-    centres = starts + (sizes - 1) / 2
-    baseline = np.empty_like(strip)
-    for row, values in enumerate(coarse):
-        for window_s in BASELINE_WINDOWS_S:
-            values = ndimage.median_filter(values, size=round(window_s * BASELINE_RATE), mode="nearest")
-        baseline[row] = np.interp(np.arange(num_samples), centres, values)
-    return baseline
 
 
 def check_sampling_rate(sampling_rate: float) -> None:
@@ -352,6 +251,51 @@ def check_strip(strip: Any, names: tuple[str, ...], place: str) -> np.ndarray:
     return np.ascontiguousarray(strip, dtype=np.float32)
 
 
+def check_voltages(
+    strip: np.ndarray, names: Sequence[str], place: str, *, unit_remedy: str | None = None
+) -> np.ndarray:
+    """Refuse a strip with missing samples, without any signal, or in another unit than millivolts.
+
+    Args:
+        strip (`np.ndarray` of shape `(num_leads, num_samples)`):
+            Voltages as floats, in millivolts.
+        names (`Sequence[str]`):
+            Names of the rows.
+        place (`str`):
+            What messages call the strip.
+        unit_remedy (`str`, *optional*):
+            What to do about another unit; by default, how to scale the array.
+
+    Returns:
+        `np.ndarray` of shape `(num_leads,)`: True for every flat lead.
+
+    Raises:
+        ValueError: If a sample is not finite, every lead is flat, or the voltages are none of an ECG in millivolts.
+    """
+    with np.errstate(invalid="ignore"):  # infinity minus infinity
+        peak_to_peak_mv = strip.max(axis=1) - strip.min(axis=1)  # (num_leads,); not finite if any sample is not
+    if not np.isfinite(peak_to_peak_mv).all():
+        row, sample = np.argwhere(~np.isfinite(strip))[0]
+        raise ValueError(
+            f"{place}: lead {names[row]} has no finite voltage at sample {sample} ({strip[row, sample]})."
+            " Interpolate missing samples, or leave the lead out of the strip and of `leads`."
+        )
+    is_flat = peak_to_peak_mv == 0
+    if is_flat.all():
+        raise ValueError(
+            f"{place}: every lead is flat, so nothing was recorded. Leave the record out, or read it again."
+        )
+    median_mv = float(np.median(peak_to_peak_mv[~is_flat]))
+    problem = f"{place}: the median peak-to-peak voltage is {median_mv:.3g} mV, which looks like"
+    if median_mv < MIN_PEAK_TO_PEAK_MV:
+        remedy = "Give millivolts: multiply by 1000. If the unit is right, nothing was recorded: leave the record out."
+        raise ValueError(f"{problem} volts. {unit_remedy or remedy}")
+    if median_mv > MAX_PEAK_TO_PEAK_MV:
+        remedy = "Give millivolts: divide microvolts by 1000, raw units by the gain of the header."
+        raise ValueError(f"{problem} microvolts or raw ADC units. {unit_remedy or remedy}")
+    return is_flat
+
+
 def _list_strips(strips: Any) -> list[Any]:
     """One entry per strip, whether one strip, a batch or a list was given."""
     num_dims = strips.ndim if isinstance(strips, np.ndarray | torch.Tensor) else _nested_dims(strips)
@@ -389,66 +333,8 @@ def _name_strips(record_id: str | Sequence[str] | None, num_strips: int) -> list
     return [f"Record {name}" for name in record_ids]
 
 
-def _check_voltages(strip: np.ndarray, names: tuple[str, ...], place: str) -> np.ndarray:
-    """True for every flat lead, after a look at missing samples and at the unit."""
-    with np.errstate(invalid="ignore"):  # infinity minus infinity
-        peak_to_peak_mv = strip.max(axis=1) - strip.min(axis=1)  # (num_leads,); not finite if any sample is not
-    if not np.isfinite(peak_to_peak_mv).all():
-        row, sample = np.argwhere(~np.isfinite(strip))[0]
-        raise ValueError(
-            f"{place}: lead {names[row]} has no finite voltage at sample {sample} ({strip[row, sample]})."
-            " Interpolate missing samples, or leave the lead out of the strip and of `leads`."
-        )
-    is_flat = peak_to_peak_mv == 0
-    if is_flat.all():
-        raise ValueError(
-            f"{place}: every lead is flat, so nothing was recorded. Leave the record out, or read it again."
-        )
-    median_mv = float(np.median(peak_to_peak_mv[~is_flat]))
-    if median_mv < MIN_PEAK_TO_PEAK_MV:
-        raise ValueError(
-            f"{place}: the median peak-to-peak voltage is {median_mv:.2g} mV, which looks like volts."
-            " Give millivolts: multiply by 1000. If the unit is right, nothing was recorded: leave the record out."
-        )
-    if median_mv > MAX_PEAK_TO_PEAK_MV:
-        raise ValueError(
-            f"{place}: the median peak-to-peak voltage is {median_mv:.4g} mV, which looks like microvolts or raw ADC"
-            " units. Give millivolts: divide microvolts by 1000, raw units by the gain of the header."
-        )
-    return is_flat
-
-
 def _warn_of_flat_leads(flat_leads: dict[str, list[str]]) -> None:
     """Name, once per call, the leads that were masked because their electrode was off."""
     if flat_leads:
         places = "; ".join(f"{place}: {', '.join(names)}" for place, names in flat_leads.items())
         logger.warning(f"Flat leads are masked as if they were absent ({places}). Leave them out of `leads` if known.")
-
-
-@lru_cache(maxsize=32)
-def _antialiasing_filter(up: int, down: int) -> np.ndarray:
-    """The Kaiser-windowed sinc that `resample_poly` designs by default, anew for every strip."""
-    widest = max(up, down)
-    positions = np.arange(-RESAMPLING_HALF_WIDTH * widest, RESAMPLING_HALF_WIDTH * widest + 1)
-    taps = np.sinc(positions / widest) * np.kaiser(len(positions), RESAMPLING_KAISER_BETA)
-    return (taps / taps.sum()).astype(np.float32)
-
-
-@lru_cache(maxsize=32)
-def _bandpass_gain(length: int, sampling_rate: float, low_cutoff_hz: float, high_cutoff_hz: float) -> np.ndarray:
-    """Gain of the zero-phase band-pass at the frequencies of a real FFT of `length` samples.
-
-    The Butterworth formula with frequencies bent by the bilinear transform, squared for the two directions.
-    """
-    omega = np.tan(np.pi * np.fft.rfftfreq(length))
-    low, high = np.tan(np.pi * np.array([low_cutoff_hz, high_cutoff_hz]) / sampling_rate)
-    in_band = ((high - low) * omega) ** (2 * FILTER_ORDER)
-    off_centre = (omega**2 - low * high) ** (2 * FILTER_ORDER)
-    return (in_band / (in_band + off_centre)).astype(np.float32)
-
-
-@lru_cache(maxsize=32)
-def _edge_weights(num_samples: int) -> np.ndarray:
-    """Weights whose sum over the samples is the value of their least-squares line at the first of them."""
-    weights = 2 * (2 * num_samples - 1 - 3 * np.arange(num_samples)) / (num_samples * (num_samples + 1))
-    return weights.astype(np.float32)

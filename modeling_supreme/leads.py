@@ -132,7 +132,7 @@ def select_leads(
     if missing:
         raise ValueError(
             f"Record {record_id} has no lead {', '.join(missing)}: its header lists {', '.join(leads)}."
-            " Ask for leads the record has with `--leads`, or leave the record out of the split."
+            " Ask for leads that it has, or leave the record out."
         )
     return strip[[rows[lead] for lead in wanted]]
 

@@ -9,7 +9,8 @@ import torch
 from transformers import Pipeline
 
 from .composed_rules import Composed, Composition
-from .ecg_files import EcgRecording, read_ecg, recording_from_row
+from .ecg_files import read_ecg
+from .ecg_recording import EcgRecording, recording_from_row
 from .queries import encode_queries, fill_template
 
 
@@ -114,7 +115,11 @@ class ZeroShotEcgClassificationPipeline(Pipeline):
         source = load_recording(recording, sampling_rate=sampling_rate, leads=leads)
         extractor: Any = self.feature_extractor
         features = extractor(
-            source.strip, sampling_rate=source.sampling_rate, leads=source.leads, record_id=name, return_tensors="pt"
+            source.strip_mv,
+            sampling_rate=source.sampling_rate,
+            leads=source.leads,
+            record_id=name,
+            return_tensors="pt",
         )
         return dict(features)
 
@@ -270,7 +275,7 @@ def load_recording(
             f"An array of shape {tuple(recording.shape)} is not one strip of shape (num_leads, num_samples)."
             " Pass a list of strips for many recordings, and `strip[None]` for a single lead."
         )
-    return EcgRecording(np.asarray(recording), sampling_rate, tuple(leads))
+    return EcgRecording(strip_mv=np.asarray(recording), sampling_rate=sampling_rate, leads=leads)
 
 
 __all__ = ["ZeroShotEcgClassificationPipeline"]

@@ -1,11 +1,12 @@
 """What the headers of the PhysioNet/CinC Challenges say about a patient, and where a folder keeps its records."""
 
-import math
 import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+
+from .patients import parse_age, parse_sex
 
 
 RECORDS_FILENAME = "RECORDS"
@@ -17,13 +18,6 @@ COMMENT = re.compile(r"#\s*(?P<name>Age|Sex|Dx)\s*:\s*(?P<value>.*?)\s*", re.IGN
 # Source: SNOMED CT Technical Implementation Guide, identifiers have 6 to 18 digits; 368009 is one of 6.
 SNOMED_CT_CODE = re.compile(r"\d{6,18}")
 NO_CODE = frozenset({"", "unknown", "nan", "none"})
-
-SEXES = {"m": "male", "male": "male", "f": "female", "female": "female"}
-# PTB-XL writes 300 for every age above 89 years; builders of this package write 90.
-AGE_CODE_OVER_89 = 300
-AGE_OVER_89 = 90.0
-# Negative ages occur where none is known. Nobody on record lived longer than 122 years.
-MAX_AGE = 122
 
 
 @dataclass(frozen=True)
@@ -89,32 +83,6 @@ def parse_comments(header: str, *, source: str) -> HeaderComments:
             f"{source} lists the diagnosis {strange[0]!r}, which is no SNOMED CT code. Correct its `#Dx:`."
         )
     return HeaderComments(parse_age(values.get("age", "")), parse_sex(values.get("sex", "")), tuple(codes))
-
-
-def parse_age(text: str) -> float | None:
-    """An age in years; `None` where the text states none.
-
-    Example:
-        >>> parse_age("85"), parse_age("300"), parse_age("NaN"), parse_age("-1")
-        (85.0, 90.0, None, None)
-    """
-    try:
-        age = float(text)
-    except ValueError:
-        return None
-    if age == AGE_CODE_OVER_89:
-        return AGE_OVER_89
-    return age if math.isfinite(age) and 0 <= age <= MAX_AGE else None
-
-
-def parse_sex(text: str) -> str | None:
-    """`"male"`, `"female"`, or `None` where the text states neither.
-
-    Example:
-        >>> parse_sex("Male"), parse_sex("F"), parse_sex("Unknown")
-        ('male', 'female', None)
-    """
-    return SEXES.get(text.strip().lower())
 
 
 def find_headers(folder: Path, *, absent_folders: list[Path] | None = None) -> list[Path]:

@@ -6,13 +6,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from datasets_scripts.schema import MICROVOLTS_PER_MILLIVOLT, Recording, to_microvolts
+from modeling_supreme.damaged_files import DamagedFileError
+from modeling_supreme.ecg_files import read_table
+from modeling_supreme.ecg_recording import MICROVOLTS_PER_MILLIVOLT, EcgRecording, to_microvolts
 from modeling_supreme.leads import STANDARD_LEADS, is_standard_lead
 
-from .challenge_headers import parse_age, parse_sex
+from .patients import parse_age, parse_sex
 
 
-SAMPLING_RATE = 500
+SAMPLING_RATE_HZ = 500
 DIAGNOSTICS_FILENAMES = ("Diagnostics.csv", "Diagnostics.xlsx")
 COLUMNS = ("FileName", "Rhythm", "Beat", "PatientAge", "Gender")
 # As recorded, and after the publisher's filters.
@@ -59,32 +61,34 @@ def read_diagnostics(path: Path, *, signals: str) -> list[dict[str, Any]]:
     return rows
 
 
-def read_csv_strip(path: Path) -> Recording:
+def read_csv_strip(path: Path) -> EcgRecording:
     """Read a record: 12 columns in microvolts, with a row of lead names (raw) or without (denoised).
+
+    Returns:
+        `EcgRecording`: The 12 leads, rounded to `int16` microvolts.
 
     Raises:
         FileNotFoundError: If there is no such file.
+        PermissionError: If this user may not read it.
         ValueError: If the file is no table of 12 leads, or samples are missing.
     """
     if not path.is_file():
         raise FileNotFoundError(f"{path} does not exist. Complete the download.")
-    with path.open(encoding="utf-8-sig", errors="replace") as file:
-        names = tuple(name.strip().strip('"') for name in file.readline().split(","))
-    is_named = all(map(is_standard_lead, names))
     try:
-        table = pd.read_csv(path, header=0 if is_named else None, dtype=np.float64)
-    except ValueError as error:
+        values, names = read_table(path)
+    except DamagedFileError as error:
         raise ValueError(f"{path} is no table of numbers ({error}). Download it again.") from error
-    if table.shape[1] != len(STANDARD_LEADS) or table.empty:
+    if names is not None and not all(map(is_standard_lead, names)):
+        raise ValueError(f"{path} is no table of numbers (it begins with {names[0]!r}). Download it again.")
+    if len(values) != len(STANDARD_LEADS) or not values.size:
         raise ValueError(
-            f"{path} holds {table.shape[1]} columns and {len(table)} rows, not 12 leads. Download it again."
+            f"{path} holds {values.shape[0]} columns and {values.shape[1]} rows, not 12 leads. Download it again."
         )
-    values = table.to_numpy().T
     num_lost = np.count_nonzero(~np.isfinite(values))
     if num_lost:
         raise ValueError(f"{path} lacks {num_lost} of {values.size} samples. Repair the record.")
     microvolts = to_microvolts(values / MICROVOLTS_PER_MILLIVOLT)
-    return Recording(microvolts, names if is_named else STANDARD_LEADS, SAMPLING_RATE)
+    return EcgRecording(microvolts=microvolts, leads=names or STANDARD_LEADS, sampling_rate=SAMPLING_RATE_HZ)
 
 
 def _read_table(path: Path) -> pd.DataFrame:

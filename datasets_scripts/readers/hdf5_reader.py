@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from datasets_scripts.schema import Recording, to_microvolts
-from modeling_supreme.ecg_files import forbidden
+from modeling_supreme import ecg_files
+from modeling_supreme.damaged_files import DamagedFileError
+from modeling_supreme.ecg_recording import EcgRecording, to_microvolts
 
 
 def open_hdf5(path: Path) -> Any:
@@ -19,19 +20,11 @@ def open_hdf5(path: Path) -> Any:
         PermissionError: If this user may not read it.
         ValueError: If it is not a readable HDF5 file.
     """
-    try:
-        import h5py
-    except ImportError as error:
-        raise ImportError(
-            f"Reading {path} needs the package h5py: `pip install modeling-supreme[formats]`, or `pip install h5py`."
-        ) from error
     if not path.is_file():
         raise FileNotFoundError(f"{path} does not exist. Complete the download.")
     try:
-        return h5py.File(path, "r")
-    except PermissionError as error:
-        raise forbidden(path, error) from error
-    except OSError as error:
+        return ecg_files.open_hdf5(path)
+    except DamagedFileError as error:
         raise ValueError(f"{path} is not a readable HDF5 file ({error}). Download it again.") from error
 
 
@@ -42,7 +35,7 @@ def dataset_of(file: Any, name: str, *, path: Path) -> Any:
     return file[name]
 
 
-def recording_of(strip: np.ndarray, leads: Sequence[str], sampling_rate: int, *, place: str) -> Recording:
+def recording_of(strip: np.ndarray, leads: Sequence[str], sampling_rate: int, *, place: str) -> EcgRecording:
     """A strip in millivolts as a recording; leads whose every sample is zero were not connected and are left out.
 
     Args:
@@ -54,6 +47,9 @@ def recording_of(strip: np.ndarray, leads: Sequence[str], sampling_rate: int, *,
             Samples per second, in Hz.
         place (`str`):
             Named in error messages: the file, and the exam within it.
+
+    Returns:
+        `EcgRecording`: The connected leads, rounded to `int16` microvolts.
 
     Raises:
         ValueError: If the strip has another number of leads, no recorded sample, or samples that are not finite.
@@ -67,4 +63,8 @@ def recording_of(strip: np.ndarray, leads: Sequence[str], sampling_rate: int, *,
     missing = np.count_nonzero(~np.isfinite(millivolts))
     if missing:
         raise ValueError(f"{place} lacks {missing} of {millivolts.size} samples (not finite). Leave the record out.")
-    return Recording(to_microvolts(millivolts), [leads[int(row)] for row in recorded], sampling_rate)
+    return EcgRecording(
+        microvolts=to_microvolts(millivolts),
+        leads=[leads[int(row)] for row in recorded],
+        sampling_rate=sampling_rate,
+    )

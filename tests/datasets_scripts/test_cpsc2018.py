@@ -7,7 +7,7 @@ import scipy.io
 from conftest import make_microvolts
 from test_wfdb_records import write_challenge_record
 
-from datasets_scripts import load_corpus
+from datasets_scripts import cpsc2018, load_corpus
 from datasets_scripts.cpsc2018 import LABEL_NAMES, LABEL_OF_CODE, read_ecg_struct
 from datasets_scripts.terminology.findings import load_terminology
 
@@ -266,6 +266,16 @@ BROKEN_RECORDS = {
 
 
 class TestBrokenFiles:
+    @pytest.mark.parametrize("part", ["_read_struct", "_text", "to_microvolts"])
+    def test_a_mistake_in_our_own_code_is_not_taken_for_a_damaged_record(self, original_dir, monkeypatch, part):
+        def mistaken(*args):
+            raise AttributeError("our own mistake")
+
+        monkeypatch.setattr(cpsc2018, part, mistaken)
+
+        with pytest.raises(AttributeError, match="our own mistake"):
+            read_ecg_struct(original_dir / "TrainingSet1" / "A0002.mat")
+
     @pytest.mark.parametrize(("spoil", "message"), BROKEN_TABLES.values(), ids=BROKEN_TABLES)
     def test_a_broken_table_is_refused(self, original_dir, spoil, message):
         spoil(original_dir)

@@ -10,16 +10,8 @@ import wfdb
 from conftest import PTB_XL_LEADS, make_microvolts, write_ptb_xl_record
 
 from datasets_scripts import load_corpus
-from datasets_scripts.ptb_xl import (
-    ALL_CODES,
-    DIAGNOSTIC_CODES,
-    FORM_CODES,
-    LABEL_NAMES,
-    RHYTHM_CODES,
-    PtbXl,
-    check_statements,
-    labels_of,
-)
+from datasets_scripts.ptb_xl import LABEL_NAMES, PtbXl, check_statements, labels_of
+from datasets_scripts.readers.ptb_xl_layout import ALL_CODES, DIAGNOSTIC_CODES, FORM_CODES, RHYTHM_CODES
 
 
 # MERL's tables are those of PTB-XL 1.0.3, which lacks 38 records of the first release; these are 12 of them.

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from datasets import Array2D, ClassLabel, Dataset, Value
 
-from datasets_scripts.schema import Recording, corpus_features, signal_windows, to_microvolts
+from datasets_scripts.schema import corpus_features, signal_windows, to_microvolts
+from modeling_supreme.ecg_recording import EcgRecording
 from modeling_supreme.leads import STANDARD_LEADS
 
 
@@ -25,7 +26,9 @@ def make_sine(sampling_rate, num_samples, *, offset=0.0):
 
 def signal_columns(microvolts, *, leads, sampling_rate, record_id):
     """Signal columns of the first 10 s."""
-    (columns,) = signal_windows(Recording(microvolts, leads, sampling_rate), record_id=record_id)
+    (columns,) = signal_windows(
+        EcgRecording(microvolts=microvolts, leads=leads, sampling_rate=sampling_rate), record_id=record_id
+    )
     return columns
 
 
@@ -186,7 +189,9 @@ def test_the_documented_format_reads_int16_and_leaves_the_other_columns_alone():
     ],
 )
 def test_a_long_recording_gives_the_windows_asked_for(num_samples, window, starts_s, lengths):
-    recording = Recording(make_microvolts(num_samples=num_samples), STANDARD_LEADS, 500)
+    recording = EcgRecording(
+        microvolts=make_microvolts(num_samples=num_samples), leads=STANDARD_LEADS, sampling_rate=500
+    )
 
     rows = signal_windows(recording, record_id="1", window=window)
 
@@ -198,6 +203,8 @@ def test_a_long_recording_gives_the_windows_asked_for(num_samples, window, start
 def test_the_second_window_goes_on_where_the_first_ends():
     ramp = np.tile(np.arange(10000, dtype=np.int16), (12, 1))
 
-    first, second = signal_windows(Recording(ramp, STANDARD_LEADS, 500), record_id="1", window="all")
+    first, second = signal_windows(
+        EcgRecording(microvolts=ramp, leads=STANDARD_LEADS, sampling_rate=500), record_id="1", window="all"
+    )
 
     assert (first["signal"][0, -1], second["signal"][0, 0]) == (4999, 5000)

@@ -4,7 +4,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from datasets_scripts.schema import MIN_REMAINDER_S, NUM_SAMPLES, Recording, signal_windows
+from datasets_scripts.schema import MIN_REMAINDER_S, NUM_SAMPLES, signal_windows
+from modeling_supreme.ecg_recording import EcgRecording
 from modeling_supreme.leads import STANDARD_LEADS
 
 
@@ -17,7 +18,8 @@ def make_recording(leads, sampling_rate, num_samples):
     """A slow wave whose amplitude tells the lead, so that every rate shows the same voltages."""
     wave = np.sin(2 * np.pi * np.arange(num_samples) / sampling_rate)
     amplitudes = [100 * (1 + STANDARD_LEADS.index(lead)) for lead in leads]
-    return Recording(np.rint(np.outer(amplitudes, wave)).astype(np.int16), leads, sampling_rate)
+    microvolts = np.rint(np.outer(amplitudes, wave)).astype(np.int16)
+    return EcgRecording(microvolts=microvolts, leads=leads, sampling_rate=sampling_rate)
 
 
 @given(leads=LEADS, sampling_rate=RATES, num_samples=st.integers(1, 12000), window=WINDOWS)

@@ -1,6 +1,5 @@
 """`read_ecg` and its parts: the recorded leads of any file, in millivolts, under the names the file gives them."""
 
-import re
 import sys
 
 import h5py
@@ -9,171 +8,17 @@ import pytest
 import wfdb
 from scipy.io import loadmat, savemat
 
-from datasets_scripts import load_corpus
-from modeling_supreme.ecg_files import is_ecg_file, read_ecg, read_wfdb, recording_from_row
+from modeling_supreme import ecg_files
+from modeling_supreme.ecg_files import is_ecg_file, read_ecg
 from modeling_supreme.leads import STANDARD_LEADS
+from modeling_supreme.wfdb_files import read_wfdb
 
 
-RAMP = np.linspace(-1, 1, 100)
-
-
-def write_record(folder, name="rec", *, leads=("I", "II"), units=None, values=None):
-    """A WFDB record of 100 samples at 250 Hz, by default the same ramp from -1 to 1 in the unit of each lead."""
-    wfdb.wrsamp(
-        name,
-        fs=250,
-        units=list(units or ["mV"] * len(leads)),
-        sig_name=list(leads),
-        p_signal=RAMP[:, None] * np.ones(len(leads)) if values is None else values,
-        fmt=["16"] * len(leads),
-        write_dir=str(folder),
-    )
-    return folder / name
-
-
-def test_a_record_is_read_with_its_rate_its_leads_and_millivolts(tmp_path):
-    path = write_record(tmp_path)
-
-    recording = read_wfdb(path)
-
-    assert (recording.sampling_rate, recording.leads) == (250.0, ("I", "II"))
-    np.testing.assert_allclose(recording.strip, [RAMP, RAMP], atol=1e-4)
-
-
-@pytest.mark.parametrize("suffix", ["", ".hea", ".dat"])
-def test_a_record_is_found_by_its_name_its_header_and_its_signal_file(tmp_path, suffix):
-    path = write_record(tmp_path).with_name(f"rec{suffix}")
-
-    recordings = [read_wfdb(path), read_wfdb(str(path))]
-
-    assert [recording.strip.shape for recording in recordings] == [(2, 100), (2, 100)]
-
-
-@pytest.mark.parametrize(("unit", "millivolts"), [("mV", 1.0), ("uV", 1e-3), ("V", 1e3), ("MV", 1.0)])
-def test_every_unit_of_voltage_becomes_millivolts(tmp_path, unit, millivolts):
-    path = write_record(tmp_path, units=["mV", unit])
-
-    recording = read_wfdb(path)
-
-    np.testing.assert_allclose(recording.strip, [RAMP, RAMP * millivolts], atol=1e-4 * millivolts + 1e-4)
-
-
-def test_a_lead_in_another_unit_is_refused_with_header_and_unit(tmp_path):
-    path = write_record(tmp_path, units=["mV", "mmHg"])
-
-    with pytest.raises(ValueError, match=r"rec\.hea: a lead is stored in mmHg, not mV\. Correct the unit"):
-        read_wfdb(path)
-
-
-def test_leads_keep_the_order_and_the_spelling_of_the_header(tmp_path):
-    values = RAMP[:, None] * [1.0, 0.5, 0.25]
-    path = write_record(tmp_path, leads=("V6", "AVR", "ii"), values=values)
-
-    recording = read_wfdb(path)
-
-    assert recording.leads == ("V6", "AVR", "ii")
-    np.testing.assert_allclose(recording.strip, values.T, atol=1e-4)
-
-
-def test_signals_that_are_no_standard_leads_are_left_out_whatever_their_unit(tmp_path):
-    path = write_record(tmp_path, leads=("vx", "V1", "PLETH"), units=["mV", "mV", "NU"])
-
-    recording = read_wfdb(path)
-
-    assert (recording.leads, recording.strip.shape) == (("V1",), (1, 100))
-
-
-def test_a_record_without_a_standard_lead_is_refused_with_its_signals(tmp_path):
-    path = write_record(tmp_path, leads=("vx", "ECG"))
-
-    with pytest.raises(
-        ValueError, match=r"rec\.hea: none of its signals \(vx, ECG\).*Rename them.*array with `leads`"
-    ):
-        read_wfdb(path)
-
-
-def test_a_missing_record_is_reported_with_its_full_path(tmp_path):
-    path = tmp_path / "s0001"
-
-    with pytest.raises(
-        FileNotFoundError, match=rf"no ECG record at {re.escape(str(path))}: .*s0001\.hea does not exist"
-    ):
-        read_wfdb(path)
-
-
-def test_a_folder_is_no_record(tmp_path):
-    with pytest.raises(FileNotFoundError, match=r"no ECG record at .*Give the path of a WFDB record"):
-        read_wfdb(tmp_path)
-
-
-def test_a_header_without_its_signal_file_is_reported_as_damaged(tmp_path):
-    path = write_record(tmp_path)
-    path.with_suffix(".dat").unlink()
-
-    with pytest.raises(
-        ValueError, match=r"rec\.hea: the record cannot be read \(FileNotFoundError.*Download its files"
-    ):
-        read_wfdb(path)
-
-
-@pytest.mark.parametrize("header", ["", "this is no header\n", "rec 2 250 100\n"], ids=["empty", "prose", "cut off"])
-def test_a_damaged_header_is_reported_with_its_path(tmp_path, header):
-    path = write_record(tmp_path)
-    path.with_suffix(".hea").write_text(header, encoding="utf-8")
-
-    with pytest.raises(ValueError, match=r"rec\.hea: the record cannot be read \(.*Download its files again"):
-        read_wfdb(path)
-
-
-def test_a_signal_file_that_ends_early_is_reported_with_its_path(tmp_path):
-    path = write_record(tmp_path)
-    path.with_suffix(".dat").write_bytes(b"\0" * 10)
-
-    with pytest.raises(ValueError, match=r"rec\.hea: the record cannot be read \(.*Download its files again"):
-        read_wfdb(path)
-
-
-def test_reading_a_file_without_wfdb_says_what_to_install(tmp_path, monkeypatch):
-    path = write_record(tmp_path)
-    monkeypatch.setitem(sys.modules, "wfdb", None)
-
-    with pytest.raises(ImportError, match=r"rec needs the package wfdb: `pip install wfdb`, or pass an array"):
-        read_wfdb(path)
-
-
-@pytest.fixture
-def row():
-    """Lead n holds n µV; III and V6 were not recorded, and the strip lasts 3000 samples."""
-    lead_mask = [True] * 12
-    lead_mask[2] = lead_mask[11] = False
-    return {
-        "signal": np.arange(12, dtype=np.int16)[:, None] * np.ones(5000, dtype=np.int16),
-        "lead_mask": lead_mask,
-        "num_samples": 3000,
-    }
-
-
-def test_a_row_gives_its_recorded_leads_without_padding(row):
-    recording = recording_from_row(row)
-
-    assert recording.leads == ("I", "II", "aVR", "aVL", "aVF", "V1", "V2", "V3", "V4", "V5")
-    assert (recording.strip.shape, recording.sampling_rate) == ((10, 3000), 500)
-
-
-def test_microvolts_of_a_row_become_millivolts(row):
-    recording = recording_from_row(row)
-
-    np.testing.assert_allclose(recording.strip[:, 0], np.array([0, 1, 3, 4, 5, 6, 7, 8, 9, 10]) / 1000, rtol=1e-6)
-
-
-@pytest.mark.parametrize("data_format", [None, "numpy", "torch"])
-def test_rows_of_a_corpus_are_read_in_every_format(ptb_xl_dir, data_format):
-    corpus = load_corpus("ptb_xl", "superclass", data_dir=ptb_xl_dir)["test"]
-    microvolts = corpus.with_format("numpy")[0]["signal"]
-
-    recording = recording_from_row(corpus.with_format(data_format)[0])
-
-    np.testing.assert_allclose(recording.strip, microvolts / 1000, rtol=1e-6)
+def write_record(folder):
+    """A WFDB record of 100 samples of two leads at 250 Hz."""
+    strip = np.linspace(-1, 1, 100)[:, None] * np.ones(2)
+    wfdb.wrsamp("rec", 250, ["mV"] * 2, ["I", "II"], strip, fmt=["16"] * 2, write_dir=str(folder))
+    return folder / "rec"
 
 
 def test_a_missing_file_is_reported_with_its_path(tmp_path):
@@ -187,7 +32,7 @@ def test_wfdb_records_are_read_as_before(tmp_path, suffix):
 
     recording = read_ecg(path.with_name(f"rec{suffix}"))
 
-    np.testing.assert_array_equal(recording.strip, read_wfdb(path).strip)
+    np.testing.assert_array_equal(recording.strip_mv, read_wfdb(path).strip_mv)
 
 
 TABLE = "{0}\n0.5{1}-1{1}0.25\n1{1}2{1}-0.75\n"
@@ -202,12 +47,12 @@ class TestTables:
         recording = read_ecg(path, sampling_rate=250)
 
         assert (recording.leads, recording.sampling_rate) == (("II", "V1", "aVR"), 250.0)
-        np.testing.assert_array_equal(recording.strip, [[0.5, 1], [-1, 2], [0.25, -0.75]])
+        np.testing.assert_array_equal(recording.strip_mv, [[0.5, 1], [-1, 2], [0.25, -0.75]])
 
     def test_decimal_commas_stand_between_semicolons(self, tmp_path):
         (tmp_path / "rec.csv").write_text("I;II\n0,5;-1,25\n")
 
-        np.testing.assert_array_equal(read_ecg(tmp_path / "rec.csv", sampling_rate=500).strip, [[0.5], [-1.25]])
+        np.testing.assert_array_equal(read_ecg(tmp_path / "rec.csv", sampling_rate=500).strip_mv, [[0.5], [-1.25]])
 
     def test_a_column_of_time_is_left_out(self, tmp_path):
         (tmp_path / "rec.csv").write_text("time,I,II\n0.000,1,2\n0.002,3,4\n")
@@ -215,7 +60,7 @@ class TestTables:
         recording = read_ecg(tmp_path / "rec.csv", sampling_rate=500)
 
         assert recording.leads == ("I", "II")
-        np.testing.assert_array_equal(recording.strip, [[1, 3], [2, 4]])
+        np.testing.assert_array_equal(recording.strip_mv, [[1, 3], [2, 4]])
 
     def test_names_may_be_quoted_and_follow_a_byte_order_mark(self, tmp_path):
         (tmp_path / "rec.csv").write_text('"I","II"\n1,2\n', encoding="utf-8-sig")
@@ -233,18 +78,20 @@ class TestTables:
         recording = read_ecg(tmp_path / "rec.csv", sampling_rate=500, leads=["V1", "V2"])
 
         assert recording.leads == ("V1", "V2")
-        np.testing.assert_array_equal(recording.strip, [[1, 3, 5], [2, 4, 6]])
+        np.testing.assert_array_equal(recording.strip_mv, [[1, 3, 5], [2, 4, 6]])
 
     def test_an_empty_cell_is_a_sample_that_was_not_recorded(self, tmp_path):
         (tmp_path / "rec.csv").write_text("I,II\n1,\n2,3\n")
 
-        np.testing.assert_array_equal(read_ecg(tmp_path / "rec.csv", sampling_rate=500).strip, [[1, 2], [np.nan, 3]])
+        np.testing.assert_array_equal(
+            read_ecg(tmp_path / "rec.csv", sampling_rate=500).strip_mv, [[1, 2], [np.nan, 3]]
+        )
 
     @pytest.mark.parametrize(("unit", "millivolts"), [("mV", 2.0), ("uV", 0.002), ("µV", 0.002), ("V", 2000.0)])
     def test_the_unit_is_taken_from_the_options(self, tmp_path, unit, millivolts):
         (tmp_path / "rec.csv").write_text("I\n2\n")
 
-        assert read_ecg(tmp_path / "rec.csv", sampling_rate=500, unit=unit).strip[0, 0] == pytest.approx(millivolts)
+        assert read_ecg(tmp_path / "rec.csv", sampling_rate=500, unit=unit).strip_mv[0, 0] == pytest.approx(millivolts)
 
     @pytest.mark.parametrize(
         ("text", "options", "message"),
@@ -291,14 +138,16 @@ class TestArrays:
         recording = read_ecg(tmp_path / name, sampling_rate=400, leads=STANDARD_LEADS)
 
         assert (recording.leads, recording.sampling_rate) == (STANDARD_LEADS, 400.0)
-        np.testing.assert_array_equal(recording.strip, strip)
+        np.testing.assert_array_equal(recording.strip_mv, strip)
 
     @pytest.mark.parametrize("name", ARRAY_WRITERS)
     def test_the_number_of_leads_tells_rows_from_columns(self, tmp_path, name):
         strip = np.arange(36.0).reshape(12, 3)
         ARRAY_WRITERS[name](tmp_path / name, strip.T)
 
-        np.testing.assert_array_equal(read_ecg(tmp_path / name, sampling_rate=400, leads=STANDARD_LEADS).strip, strip)
+        np.testing.assert_array_equal(
+            read_ecg(tmp_path / name, sampling_rate=400, leads=STANDARD_LEADS).strip_mv, strip
+        )
 
     @pytest.mark.parametrize("name", ARRAY_WRITERS)
     def test_rate_and_leads_are_asked_for(self, tmp_path, name):
@@ -341,7 +190,7 @@ class TestArrays:
 
         recording = read_ecg(tmp_path / "rec.h5", sampling_rate=400, leads=STANDARD_LEADS)
 
-        np.testing.assert_array_equal(recording.strip, np.zeros((12, 3)))
+        np.testing.assert_array_equal(recording.strip_mv, np.zeros((12, 3)))
 
     def test_an_hdf5_file_whose_index_was_damaged_is_refused_in_the_end(self, tmp_path):
         save_hdf5(tmp_path / "rec.h5", np.zeros((12, 3)))
@@ -358,6 +207,33 @@ class TestArrays:
 
         with pytest.raises(ImportError, match=r"rec\.h5 needs the package h5py: `pip install h5py`"):
             read_ecg(tmp_path / "rec.h5", sampling_rate=400, leads=STANDARD_LEADS)
+
+
+def break_own_code(monkeypatch, name):
+    """Put a mistake of ours, not of a library, into a part of the reader."""
+
+    def mistaken(*args, **kwargs):
+        raise AttributeError("our own mistake")
+
+    monkeypatch.setattr(ecg_files, name, mistaken)
+
+
+@pytest.mark.parametrize(
+    ("name", "part"),
+    [
+        *((name, "_only_array") for name in ARRAY_WRITERS),
+        *((name, "_put_leads_first") for name in ARRAY_WRITERS),
+        *(("rec.csv", part) for part in ("_split_lines", "_numbers", "_put_leads_first")),
+    ],
+)
+def test_a_mistake_in_our_own_code_is_not_taken_for_a_damaged_file(tmp_path, monkeypatch, name, part):
+    (tmp_path / "rec.csv").write_text("1,2\n3,4\n5,6\n")
+    if name in ARRAY_WRITERS:
+        ARRAY_WRITERS[name](tmp_path / name, np.zeros((12, 3)))
+    break_own_code(monkeypatch, part)
+
+    with pytest.raises(AttributeError, match="our own mistake"):
+        read_ecg(tmp_path / name, sampling_rate=400, leads=["I", "II"])
 
 
 @pytest.mark.parametrize(
@@ -389,30 +265,30 @@ class TestRealFiles:
         recording = read_ecg(path)
 
         assert (recording.leads, recording.sampling_rate) == (STANDARD_LEADS, 500.0)
-        np.testing.assert_allclose(recording.strip * 1000, loadmat(path)["val"], atol=1e-6)
+        np.testing.assert_allclose(recording.strip_mv * 1000, loadmat(path)["val"], atol=1e-6)
 
     def test_a_matlab_struct_of_cpsc2018_is_read(self, data_dir):
         path = sorted((data_dir / "cpsc2018").rglob("*.mat"))[0]
 
         recording = read_ecg(path, sampling_rate=500, leads=STANDARD_LEADS)
 
-        np.testing.assert_array_equal(recording.strip, loadmat(path)["ECG"]["data"][0, 0])
+        np.testing.assert_array_equal(recording.strip_mv, loadmat(path)["ECG"]["data"][0, 0])
 
     def test_a_prepared_exam_of_code15_is_read(self, data_dir):
         path = sorted((data_dir / "code15" / "mat" / "org").glob("*.mat"))[0]
 
         recording = read_ecg(path, sampling_rate=400, leads=STANDARD_LEADS)
 
-        np.testing.assert_allclose(recording.strip, loadmat(path)["feats"])
+        np.testing.assert_allclose(recording.strip_mv, loadmat(path)["feats"])
 
     def test_a_record_of_sph_is_read(self, data_dir):
         recording = read_ecg(data_dir / "sph" / "records" / "A00002.h5", sampling_rate=500, leads=STANDARD_LEADS)
 
-        assert recording.strip.shape == (12, 6000)
-        assert recording.strip[0, 0] == pytest.approx(-0.0376, abs=1e-4)  # mV, stored as float16
+        assert recording.strip_mv.shape == (12, 6000)
+        assert recording.strip_mv[0, 0] == pytest.approx(-0.0376, abs=1e-4)  # mV, stored as float16
 
     def test_the_wfdb_exams_of_code15_are_read(self, data_dir):
         recordings = [read_ecg(path) for path in sorted((data_dir / "code15" / "wfdb").glob("*.hea"))]
 
         assert [recording.sampling_rate for recording in recordings] == [400.0] * 5
-        assert [recording.strip.shape[1] for recording in recordings] == [2934, 2934, 4096, 2934, 4096]
+        assert [recording.strip_mv.shape[1] for recording in recordings] == [2934, 2934, 4096, 2934, 4096]

@@ -16,6 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from transformers.utils import logging
 
+from modeling_supreme import ecg_files
 from modeling_supreme.ecg_files import is_ecg_file, read_ecg
 from modeling_supreme.leads import STANDARD_LEADS
 
@@ -199,13 +200,13 @@ class TestFormats:
         recording = read_ecg(tmp_path / name)
 
         assert (recording.leads, recording.sampling_rate) == (STANDARD_LEADS, 500.0)
-        np.testing.assert_allclose(recording.strip * 1000, make_microvolts(), atol=1e-9)
+        np.testing.assert_allclose(recording.strip_mv * 1000, make_microvolts(), atol=1e-9)
 
     @pytest.mark.parametrize("name", WRITERS)
     def test_the_content_tells_the_format_not_the_ending_of_the_name(self, tmp_path, name):
         WRITERS[name](tmp_path / "export.bin", make_microvolts(), STANDARD_LEADS)
 
-        assert read_ecg(str(tmp_path / "export.bin")).strip.shape == (12, 1000)
+        assert read_ecg(str(tmp_path / "export.bin")).strip_mv.shape == (12, 1000)
 
     def test_leads_keep_the_order_of_the_file(self, tmp_path):
         write_muse_xml(tmp_path / "rec.xml", make_microvolts(num_leads=3), ["V2", "II", "I"])
@@ -213,14 +214,14 @@ class TestFormats:
         recording = read_ecg(tmp_path / "rec.xml")
 
         assert recording.leads == ("V2", "II", "I")
-        np.testing.assert_allclose(recording.strip.max(axis=1), [0.1, 0.2, 0.3], atol=1e-3)
+        np.testing.assert_allclose(recording.strip_mv.max(axis=1), [0.1, 0.2, 0.3], atol=1e-3)
 
     def test_other_channels_are_left_out(self, tmp_path):
         write_edf(tmp_path / "rec.edf", make_microvolts(num_leads=3), ["Resp", "I", "X"])
 
         recording = read_ecg(tmp_path / "rec.edf")
 
-        assert (recording.leads, recording.strip.shape) == (("I",), (1, 1000))
+        assert (recording.leads, recording.strip_mv.shape) == (("I",), (1, 1000))
 
     def test_what_a_file_states_wins_over_the_options(self, tmp_path):
         write_edf(tmp_path / "rec.edf", make_microvolts(), STANDARD_LEADS)
@@ -262,7 +263,7 @@ class TestFormats:
 
         recording = read_ecg(path)
 
-        assert recording.strip.shape == (12, 500)
+        assert recording.strip_mv.shape == (12, 500)
         assert "rec.edf: EDF file truncated: header declares 2 data records" in heard[0]
 
     def test_what_a_file_says_of_the_patient_is_not_logged(self, tmp_path, heard):
@@ -277,7 +278,7 @@ class TestFormats:
 
         recording = read_ecg(tmp_path / "rec.dcm")
 
-        assert recording.strip.shape == (12, 1000)
+        assert recording.strip_mv.shape == (12, 1000)
         assert "Invalid value for VR UI" in heard[0]
         assert "Brien" not in "".join(heard)
 
@@ -342,6 +343,19 @@ def valid_files(tmp_path_factory):
     return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
+@pytest.mark.parametrize("part", ["_without_values", "_from_ecgdatakit"])
+def test_a_mistake_in_our_own_code_is_not_taken_for_a_damaged_file(tmp_path, monkeypatch, part):
+    write_aecg(tmp_path / "rec.xml", make_microvolts(), STANDARD_LEADS, increment="0.002" if part[1] == "f" else "0")
+
+    def mistaken(*args):
+        raise AttributeError("our own mistake")
+
+    monkeypatch.setattr(ecg_files, part, mistaken)
+
+    with pytest.raises(AttributeError, match="our own mistake"):
+        read_ecg(tmp_path / "rec.xml")
+
+
 @given(data=st.data())
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_a_damaged_file_is_read_or_refused_with_a_documented_error(valid_files, tmp_path, heard, data):
@@ -356,5 +370,5 @@ def test_a_damaged_file_is_read_or_refused_with_a_documented_error(valid_files, 
     except ValueError as error:
         assert name in str(error)  # noqa: PT017 - either outcome is right
     else:
-        assert recording.strip.shape[0] == len(recording.leads) > 0
+        assert recording.strip_mv.shape[0] == len(recording.leads) > 0
         assert recording.sampling_rate > 0

@@ -10,45 +10,16 @@ import pytest
 import torch
 import transformers.dynamic_module_utils
 import wfdb
-from scipy.signal import butter, sosfiltfilt
+from strips import INDEPENDENT_LEADS, make_strip, spike_train
 from transformers import AutoFeatureExtractor
 
-from modeling_supreme.feature_extraction_supreme import (
-    SupremeEcgFeatureExtractor,
-    bandpass_strip,
-    estimate_baseline,
-    resample_strip,
-)
+from modeling_supreme.feature_extraction_supreme import SupremeEcgFeatureExtractor
 from modeling_supreme.leads import STANDARD_LEADS
+from modeling_supreme.signal_processing import resample_strip
 
 
 MIMIC_LEADS = ("I", "II", "III", "aVR", "aVF", "aVL", "V1", "V2", "V3", "V4", "V5", "V6")
-INDEPENDENT_LEADS = ("I", "II", "V1", "V2", "V3", "V4", "V5", "V6")
 UPPER_CASE_LEADS = tuple(lead.upper() for lead in STANDARD_LEADS)
-
-
-def make_waves(sampling_rate=500, duration_s=10.0, frequencies=(1.0, 7.0, 23.0)):
-    """Eight independent leads of 1 to 3 mV peak to peak, band-limited, so that they exist at any sampling rate."""
-    time = np.arange(round(duration_s * sampling_rate)) / sampling_rate
-    phases = np.arange(8)[:, None, None] + np.array([0.0, 1.0, 2.0])[None, :, None]
-    waves = np.sin(2 * np.pi * np.array(frequencies)[None, :, None] * time + phases)
-    return (waves * np.array([0.5, 0.3, 0.2])[None, :, None]).sum(1)
-
-
-def make_strip(leads=STANDARD_LEADS, **kwargs):
-    """A 12-lead strip that obeys Einthoven's and Goldberger's laws, rows in the order asked for."""
-    rows = dict(zip(INDEPENDENT_LEADS, make_waves(**kwargs), strict=True))
-    i, ii = rows["I"], rows["II"]
-    rows |= {"III": ii - i, "AVR": -(i + ii) / 2, "AVL": i - ii / 2, "AVF": ii - i / 2}
-    return np.stack([rows[lead.upper()] for lead in leads]).astype(np.float32)
-
-
-def spike_train(sampling_rate=500, duration_s=10.0):
-    """One lead with a QRS of 1 mV and 80 ms and a T wave of 0.3 mV and 160 ms in every second; 0 mV between."""
-    time = np.arange(round(duration_s * sampling_rate)) / sampling_rate % 1.0
-    qrs = np.where(np.abs(time - 0.3) < 0.04, np.cos(np.pi * (time - 0.3) / 0.08), 0)
-    t_wave = np.where(np.abs(time - 0.6) < 0.08, 0.3 * np.cos(np.pi * (time - 0.6) / 0.16), 0)
-    return (qrs + t_wave).astype(np.float32)[None]
 
 
 def edit(strip, row, values):
@@ -243,17 +214,6 @@ class TestSamplingRate:
 
         assert features["sample_mask"].all()
 
-    def test_an_offset_does_not_ring_at_the_ends(self):
-        strip = np.full((1, 1000), 3.0, dtype=np.float32)
-
-        np.testing.assert_allclose(resample_strip(strip, 100, 500), 3.0, atol=0.003)
-
-    def test_frequencies_above_the_new_nyquist_frequency_do_not_fold_back(self):
-        time = np.arange(10_000) / 1000
-        strip = np.sin(2 * np.pi * 400 * time)[None].astype(np.float32)
-
-        assert np.abs(resample_strip(strip, 1000, 500)[:, 100:-100]).max() < 0.005
-
     @pytest.mark.data
     def test_a_real_record_gives_the_same_signal_from_both_its_files(self, data_dir):
         extractor = SupremeEcgFeatureExtractor(do_bandpass=True)
@@ -393,18 +353,7 @@ class TestVoltage:
             extractor(strip, sampling_rate=500, leads=STANDARD_LEADS, record_id="s0001")
 
 
-class TestBandpass:
-    @pytest.mark.parametrize(
-        ("frequency", "gain"), [(0.1, 0.0), (0.5, 0.5), (10.0, 1.0), (40.0, 0.5), (60.0, 0.067), (120.0, 0.0)]
-    )
-    def test_a_sine_passes_with_the_gain_of_its_frequency(self, frequency, gain):
-        time = np.arange(15_000) / 500
-        sine = np.sin(2 * np.pi * frequency * time)[None].astype(np.float32)
-
-        filtered = bandpass_strip(sine, 500, 0.5, 40.0)
-
-        np.testing.assert_allclose(filtered[:, 2500:-2500], gain * sine[:, 2500:-2500], atol=0.015)
-
+class TestFilters:
     def test_drift_and_mains_go_and_the_heart_stays(self):
         extractor = SupremeEcgFeatureExtractor(do_bandpass=True, scale_mv=1.0)
         time = np.arange(5000) / 500
@@ -415,78 +364,12 @@ class TestBandpass:
 
         np.testing.assert_allclose(signal[:, 250:-250], np.tile(beats, (12, 1))[:, 250:-250], atol=0.05)
 
-    def test_it_agrees_with_scipys_filter_run_both_ways(self):
-        strip = make_strip(duration_s=20) + 1
-        sections = butter(3, (0.5, 40.0), "bandpass", fs=500, output="sos")
-
-        filtered = bandpass_strip(strip, 500, 0.5, 40.0)
-
-        expected = sosfiltfilt(sections, strip.astype(np.float64), axis=1, padlen=2000)
-        np.testing.assert_allclose(filtered[:, 2000:-2000], expected[:, 2000:-2000], atol=1e-3)
-
-    def test_nothing_moves_in_time(self):
-        strip = spike_train()
-
-        filtered = bandpass_strip(strip, 500, 0.5, 40.0)
-
-        peaks = [int(filtered[0, second * 500 : (second + 1) * 500].argmax()) for second in range(10)]
-        assert peaks == [150] * 10
-
-    def test_a_straight_line_is_removed_up_to_the_ends(self):
-        line = np.linspace(-2, 5, 5000, dtype=np.float32)[None]
-
-        np.testing.assert_allclose(bandpass_strip(line, 500, 0.5, 40.0), 0, atol=0.03)
-
-    def test_a_strip_that_ends_on_an_r_wave_is_not_bent(self):
-        whole = spike_train()
-        cut = whole[:, :4650]  # ends at the top of the QRS at 9.3 s
-
-        filtered = bandpass_strip(cut, 500, 0.5, 40.0)
-
-        middle_of_strip = bandpass_strip(whole, 500, 0.5, 40.0)
-        np.testing.assert_allclose(filtered[:, :4600], middle_of_strip[:, :4600], atol=0.15)
-
-    @pytest.mark.parametrize("num_samples", [2, 3, 50, 501])
-    def test_very_short_strips_stay_finite(self, num_samples):
-        strip = make_strip()[:, :num_samples]
-
-        filtered = bandpass_strip(strip, 500, 0.5, 40.0)
-
-        assert filtered.shape == strip.shape
-        assert np.abs(filtered).max() < 3
-
-    def test_an_offset_of_a_hundred_millivolts_leaves_no_trace(self):
-        strip = make_strip()
-
-        filtered = bandpass_strip(strip + 100, 500, 0.5, 40.0)
-
-        np.testing.assert_allclose(filtered, bandpass_strip(strip, 500, 0.5, 40.0), atol=2e-4)
-
-
-class TestBaseline:
-    def test_four_fifths_of_the_wander_are_found_under_the_beats(self):
-        time = np.arange(5000) / 500
-        wander = (1 + 0.4 * np.sin(2 * np.pi * 0.2 * time)).astype(np.float32)[None]
-
-        baseline = estimate_baseline(spike_train() + wander, 500)
-
-        assert (baseline - wander).std() < 0.2 * wander.std()
-
-    def test_beats_on_a_level_baseline_are_left_alone(self):
-        np.testing.assert_allclose(estimate_baseline(spike_train() + 2, 500), 2, atol=1e-6)
-
     def test_the_signal_is_the_strip_without_its_baseline(self):
         extractor = SupremeEcgFeatureExtractor(do_remove_baseline=True, scale_mv=1.0)
 
         signal = extractor(spike_train() + 3, sampling_rate=500, leads=["V2"])["signal"]
 
         np.testing.assert_allclose(signal[0, 7], spike_train()[0], atol=1e-6)
-
-    @pytest.mark.parametrize("num_samples", [1, 2, 21, 333])
-    def test_any_length_has_a_baseline(self, num_samples):
-        strip = np.full((2, num_samples), 0.7, dtype=np.float32)
-
-        np.testing.assert_allclose(estimate_baseline(strip, 500), 0.7, atol=1e-6)
 
 
 class TestWrongInput:

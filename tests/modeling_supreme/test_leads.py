@@ -109,7 +109,7 @@ def test_a_selection_is_a_copy():
 
 
 def test_a_missing_lead_is_reported_with_the_record_and_a_remedy():
-    with pytest.raises(ValueError, match=r"Record s0001 has no lead V6.*header lists I, II.*--leads"):
+    with pytest.raises(ValueError, match=r"Record s0001 has no lead V6.*header lists I, II.*leads that it has"):
         select_leads(make_strip(["I", "II"]), ["I", "II"], ["I", "V6"], record_id="s0001")
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from datasets_scripts.mimic_iv_ecg import MEASUREMENTS_FILENAME, NOT_MEASURED, RECORDS_FILENAME
+from datasets_scripts.readers.mimic_iv_ecg_layout import MEASUREMENTS_FILENAME, NOT_MEASURED, RECORDS_FILENAME
 from datasets_scripts.schema import SAMPLING_RATE, to_microvolts
 from datasets_scripts.simulator.heart.voltages import axis_deg
 from datasets_scripts.simulator.population.folds import RECORDS_PER_PATIENT

@@ -11,17 +11,15 @@ from typing import Any
 import pandas as pd
 from scipy.signal import resample_poly
 
-from datasets_scripts.ptb_xl import (
-    AGE_CODE_OVER_89,
-    AGE_OVER_89,
+from datasets_scripts.readers.patients import AGE_CODE_OVER_89, AGE_OVER_89
+from datasets_scripts.readers.ptb_xl_layout import (
     ALL_CODES,
     CLASSES_OF_CODE,
     DATABASE_FILENAME,
     FILENAME_COLUMN,
     FORM_CODES,
-    LABEL_NAMES,
     RHYTHM_CODES,
-    SEXES,
+    SEX_OF_CODE,
     STATEMENTS_FILENAME,
 )
 from datasets_scripts.schema import SAMPLING_RATE, to_microvolts
@@ -110,9 +108,8 @@ def scp_codes_of(conditions: frozenset[str]) -> dict[str, float]:
         for label in terminology[condition].ptb_xl
         if label.startswith(LABEL_PREFIX)
     }
-    is_diagnostic = LABEL_NAMES["diagnostic"]
     return {
-        code: LIKELIHOOD_CERTAIN if code in is_diagnostic else LIKELIHOOD_NOT_STATED
+        code: LIKELIHOOD_CERTAIN if code in CLASSES_OF_CODE else LIKELIHOOD_NOT_STATED
         for code in ALL_CODES
         if code in codes
     }
@@ -126,7 +123,7 @@ def _make_row(index: int, record: SimulatedRecord) -> dict[str, Any]:
         "ecg_id": ecg_id,
         "patient_id": float(index // RECORDS_PER_PATIENT + 1),
         "age": float(AGE_CODE_OVER_89) if record.age >= AGE_OVER_89 else record.age,
-        "sex": next(code for code, sex in SEXES.items() if sex == record.sex),
+        "sex": next(code for code, sex in SEX_OF_CODE.items() if sex == record.sex),
         **dict.fromkeys(EMPTY_COLUMNS),
         "device": "simulator",
         "recording_date": str(FIRST_DAY + datetime.timedelta(hours=index)),

@@ -9,9 +9,7 @@ from test_wfdb_records import write_challenge_record
 from datasets_scripts.readers.challenge_headers import (
     HeaderComments,
     find_headers,
-    parse_age,
     parse_comments,
-    parse_sex,
     read_comments,
     signal_path,
 )
@@ -45,26 +43,6 @@ class TestComments:
 
     def test_age_and_sex_may_be_absent(self):
         assert parse("#Dx: 426783006") == HeaderComments(None, None, ("426783006",))
-
-    @pytest.mark.parametrize(
-        ("text", "age"),
-        [
-            *(("0", 0.0), ("1.5", 1.5), ("89", 89.0), ("300", 90.0), ("NaN", None), ("", None), ("Unknown", None)),
-            *(("-1", None), ("123", None), ("inf", None), ("85Y", None)),
-        ],
-    )
-    def test_an_age_is_a_number_of_years_or_unknown(self, text, age):
-        assert parse_age(text) == age
-
-    @pytest.mark.parametrize(
-        ("text", "sex"),
-        [
-            *(("Male", "male"), ("M", "male"), ("m", "male"), ("FEMALE", "female"), (" f ", "female")),
-            *(("Unknown", None), ("NaN", None), ("", None), ("U", None), ("1", None)),
-        ],
-    )
-    def test_a_sex_is_male_female_or_unknown(self, text, sex):
-        assert parse_sex(text) == sex
 
     def test_a_header_without_diagnoses_is_refused(self):
         with pytest.raises(ValueError, match=r'E00001\.hea has no line `#Dx:`.*"ecg_folder"'):

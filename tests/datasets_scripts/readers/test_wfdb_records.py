@@ -8,7 +8,6 @@ from conftest import PTB_XL_LEADS, make_microvolts, write_ptb_xl_record
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from datasets_scripts.readers import wfdb_reader as wfdb_records
 from datasets_scripts.readers.wfdb_reader import read_wfdb_record
 from modeling_supreme.leads import STANDARD_LEADS
 
@@ -58,7 +57,7 @@ def without_wfdb(monkeypatch):
     def refuse(*args, **kwargs):
         raise ValueError("left to wfdb")
 
-    monkeypatch.setattr(wfdb_records.wfdb, "rdrecord", refuse)
+    monkeypatch.setattr(wfdb, "rdrecord", refuse)
 
 
 def edit_header(record, old, new):
@@ -163,7 +162,7 @@ def test_a_lead_of_lost_samples_does_not_disturb_the_others(tmp_path):
 
     recording = read_wfdb_record(tmp_path / "1", sampling_rate=500)
 
-    assert recording.leads == [lead for lead in PTB_XL_LEADS if lead != "AVF"]
+    assert recording.leads == tuple(lead for lead in PTB_XL_LEADS if lead != "AVF")
     np.testing.assert_array_equal(recording.microvolts[5], make_microvolts(1)[:, 6])
 
 
@@ -278,7 +277,7 @@ class TestChallengeRecords:
 
         recording = read_wfdb_record(tmp_path / "S0001", sampling_rate=500, only_standard_leads=True)
 
-        assert recording.leads == list(STANDARD_LEADS)
+        assert recording.leads == STANDARD_LEADS
         np.testing.assert_array_equal(recording.microvolts, make_microvolts(1).T)
 
     def test_a_record_without_a_standard_lead_is_refused(self, tmp_path):
@@ -305,7 +304,7 @@ def test_every_header_gives_the_voltages_of_wfdb(challenge_record, gain, baselin
 
     per_unit = {"mV": 1000, "mv": 1000, "V": 1_000_000}[unit]
     expected = np.clip(wfdb.rdsamp(str(challenge_record))[0].T * per_unit, -32768, 32767)
-    assert recording.leads == order
+    assert recording.leads == tuple(order)
     np.testing.assert_allclose(recording.microvolts, expected, atol=0.5)
 
 
@@ -339,7 +338,7 @@ def test_real_ptb_record_in_two_files_at_1000_hz_keeps_its_12_leads(data_dir):
     recording = read_wfdb_record(path, sampling_rate=None, only_standard_leads=True)
 
     assert (recording.sampling_rate, recording.microvolts.shape) == (1000, (12, 38400))
-    assert recording.leads == ["i", "ii", "iii", "avr", "avl", "avf", "v1", "v2", "v3", "v4", "v5", "v6"]
+    assert recording.leads == ("i", "ii", "iii", "avr", "avl", "avf", "v1", "v2", "v3", "v4", "v5", "v6")
     # Header: -489 units of 1/2000 mV. numpy rounds halves to even.
     assert recording.microvolts[0, 0] == -244
     np.testing.assert_allclose(recording.microvolts, wfdb.rdsamp(str(path))[0].T[:12] * 1000, atol=0.5)
