@@ -5,7 +5,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 import yaml
 
@@ -97,7 +97,7 @@ def _read_yaml(path: Path) -> Mapping[str, Any]:
     return content
 
 
-def _is_prompt(content: Any) -> bool:
+def _is_prompt(content: Any) -> TypeGuard[Mapping[str, Any]]:
     """Whether a file holds the rules of reading, and examples."""
     if not isinstance(content, Mapping) or "system" not in content or not isinstance(content.get("examples"), list):
         return False
