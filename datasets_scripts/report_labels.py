@@ -43,7 +43,12 @@ class ReportLabelsConfig(CorpusConfig):
 
     @property
     def labels_path(self) -> Path:
-        """The labels, which must exist."""
+        """The labels.
+
+        Raises:
+            FileNotFoundError: If there is no such file.
+            ValueError: If no labels were named.
+        """
         if self.report_labels is None:
             raise ValueError(
                 "The corpus is labelled by its reports, and no labels were given. Pass `report_labels=`"
@@ -52,7 +57,11 @@ class ReportLabelsConfig(CorpusConfig):
         return find_labels_file(self.report_labels)
 
     def make_builder(self) -> DatasetBuilder:
-        """The builder of the corpus, with the options that it knows."""
+        """The builder of the corpus, with the options that it knows.
+
+        Raises:
+            ValueError: If there is no such corpus.
+        """
         if self.corpus_name not in CORPORA:
             raise ValueError(
                 f"There is no corpus {self.corpus_name!r} to label. Pass one of {', '.join(CORPORA)} as"

@@ -13,7 +13,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet
 
-from datasets_scripts.extraction.readings.reading import CERTAINTIES
+from datasets_scripts.extraction.readings.reading import CERTAINTIES, Certainty
 from datasets_scripts.terminology.findings import NORMAL_FINDING
 
 from .atomic_files import replace_when_complete
@@ -41,7 +41,7 @@ class LabelCounts:
             Records written.
         num_without_findings (`int`):
             Records of which no finding is positive, uncertain or negative.
-        findings (`dict[str, Counter]`):
+        findings (`dict[Certainty, Counter]`):
             Records of each finding, by certainty.
         overruled (`Counter`):
             Records in which a finding was stated with several certainties.
@@ -51,7 +51,9 @@ class LabelCounts:
 
     num_records: int = 0
     num_without_findings: int = 0
-    findings: dict[str, Counter] = field(default_factory=lambda: {certainty: Counter() for certainty in CERTAINTIES})
+    findings: dict[Certainty, Counter] = field(
+        default_factory=lambda: {certainty: Counter() for certainty in CERTAINTIES}
+    )
     overruled: Counter = field(default_factory=Counter)
     beside_normal: Counter = field(default_factory=Counter)
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
-from datasets_scripts.extraction.readings.reading import CERTAINTIES, Reading
+from datasets_scripts.extraction.readings.reading import CERTAINTIES, Certainty, Reading
 from datasets_scripts.terminology.findings import ABNORMAL_FINDING, NORMAL_FINDING, load_terminology
 
 
@@ -62,7 +62,7 @@ def join_readings(
         >>> join_readings(map(read_statement, ["Inferior infarct", "Cannot rule out anterior infarct"])).positive
         ('inferior myocardial infarction', 'myocardial infarction')
     """
-    stated: dict[str, set[str]] = {certainty: set() for certainty in CERTAINTIES}
+    stated: dict[Certainty, set[str]] = {certainty: set() for certainty in CERTAINTIES}
     for reading in readings:
         for entity in reading.entities:
             stated[entity.certainty].add(entity.entity)

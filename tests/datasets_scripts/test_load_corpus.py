@@ -12,6 +12,7 @@ from datasets import Dataset, DatasetDict
 
 from datasets_scripts import BUILDERS, load_corpus
 from datasets_scripts.ptb_xl import PtbXl
+from datasets_scripts.registry import CORPORA
 
 
 RECORD_4 = "records500/00000/00004_hr"
@@ -45,6 +46,10 @@ class TestBuilders:
         builder.download_and_prepare()
 
         assert builder.as_dataset("train").num_rows == 16
+
+    def test_what_is_built_on_a_corpus_is_no_corpus_itself(self):
+        assert set(BUILDERS) - set(CORPORA) == {"report_labels"}
+        assert list(CORPORA) == [name for name in BUILDERS if name in CORPORA]
 
     def test_an_unknown_builder_is_a_key_error(self):
         with pytest.raises(KeyError, match="ptbxl"):

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from datasets_scripts.extraction.readings.grounding import is_grounded
-from datasets_scripts.extraction.readings.reading import CERTAINTIES, Entity
+from datasets_scripts.extraction.readings.reading import CERTAINTIES, Certainty, Entity, strongest
 
 
 MAX_ENTITIES = 16
@@ -73,7 +73,7 @@ def parse_answer(answer: str, statement: str) -> tuple[Entity, ...]:
         >>> parse_answer('{"entities": [{"entity": "Sinus rhythm", "certainty": "positive"}]}', "Normal sinus rhythm")
         (Entity(entity='sinus rhythm', certainty='positive', snomed_ct='', scp_code=''),)
     """
-    certainties: dict[str, str] = {}
+    certainties: dict[str, Certainty] = {}
     for entity in _read_entities(answer):
         name, certainty = _check_entity(entity)
         if not is_grounded(name, statement, quote=entity.get("quote", "")):
@@ -82,7 +82,7 @@ def parse_answer(answer: str, statement: str) -> tuple[Entity, ...]:
                 f"The statement does not say {json.dumps(name, ensure_ascii=False)}. Name only what it says, in its"
                 " own words or their usual clinical name, and quote the words.",
             )
-        certainties[name] = min(certainties.get(name, certainty), certainty, key=CERTAINTIES.index)
+        certainties[name] = strongest(certainties.get(name, certainty), certainty)
     return tuple(Entity(name, certainty, "", "") for name, certainty in certainties.items())
 
 
@@ -103,7 +103,7 @@ def _read_entities(answer: str) -> list[Any]:
     return entities
 
 
-def _check_entity(entity: Any) -> tuple[str, str]:
+def _check_entity(entity: Any) -> tuple[str, Certainty]:
     """Name and certainty of one entity; refuses other keys, types, certainties and characters."""
     if not isinstance(entity, Mapping):
         raise AnswerRefused("an entity is not a JSON object")

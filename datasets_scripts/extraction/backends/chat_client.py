@@ -7,13 +7,19 @@ from email.utils import parsedate_to_datetime
 from typing import Any, NamedTuple
 
 import httpx2
-from huggingface_hub import InferenceClient
+from huggingface_hub import (
+    ChatCompletionOutput,
+    ChatCompletionOutputComplete,
+    ChatCompletionOutputMessage,
+    InferenceClient,
+)
 
 from .answers import ANSWER_SCHEMA, AnswerRefused
 from .prompts import Message
 
 
 MAX_ANSWER_BYTES = 1_000_000
+NO_COMPLETION = "the server sent no chat completion in UTF-8 JSON"
 MAX_TOKENS_COUNTED = 10_000_000  # a server that claims more for one request is not believed
 TEMPORARY_STATUSES = (408, 409, 425, 429, 500, 502, 503, 504, 529)
 FORMAT_STATUSES = (400, 422)  # what servers answer to a `response_format` that they do not know
@@ -130,21 +136,19 @@ class ChatClient(InferenceClient):
 
     def _complete(self, messages: list[Message], model: str, max_tokens: int) -> ChatAnswer:
         """One request, at temperature 0."""
+        conversation = [dict(message) for message in messages]
         try:
             completion = self.chat_completion(
-                [dict(message) for message in messages], model=model, max_tokens=max_tokens, temperature=0.0, seed=0
+                conversation, model=model, max_tokens=max_tokens, temperature=0.0, seed=0
             )
-            text = completion.choices[0].message.content
-            usage = completion.usage if isinstance(completion.usage, dict) else {}
-            tokens = [_read_count(usage.get(name)) for name in ("prompt_tokens", "completion_tokens")]
         except AnswerRefused:
             raise
         except (ValueError, TypeError, LookupError, AttributeError, RecursionError):
-            raise AnswerRefused("the server sent no chat completion in UTF-8 JSON") from None
-        if not isinstance(text, str):
-            raise AnswerRefused("the answer has no text")
+            # The library takes any JSON for a completion and stumbles, each time otherwise, over what it is not.
+            raise AnswerRefused(NO_COMPLETION) from None
+        answer = _read_completion(completion)
         self._is_format_proven = True
-        return ChatAnswer(text, *tokens)
+        return answer
 
     def _try_next_format(self, index: int) -> bool:
         """Whether the request can be repeated with another way to ask for JSON than the one of this index."""
@@ -176,6 +180,20 @@ class ChatClient(InferenceClient):
             raise RequestFailed("no connection to the server", is_unreachable=True) from None
         except httpx2.RequestError:
             raise RequestFailed("the connection broke off") from None
+
+
+def _read_completion(completion: ChatCompletionOutput) -> ChatAnswer:
+    """Text and tokens of a completion, whose fields the library has filled with whatever the server sent."""
+    choice = completion.choices[0] if isinstance(completion.choices, list) and completion.choices else None
+    message = choice.message if isinstance(choice, ChatCompletionOutputComplete) else None
+    if not isinstance(message, ChatCompletionOutputMessage):
+        raise AnswerRefused(NO_COMPLETION)
+    if not isinstance(message.content, str):
+        raise AnswerRefused("the answer has no text")
+    usage = completion.usage if isinstance(completion.usage, dict) else {}
+    return ChatAnswer(
+        message.content, _read_count(usage.get("prompt_tokens")), _read_count(usage.get("completion_tokens"))
+    )
 
 
 def _read_body(response: httpx2.Response, deadline: float) -> bytes:

@@ -5,7 +5,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 import yaml
 
@@ -74,19 +74,42 @@ def load_prompt(name: str) -> Prompt:
         raise FileNotFoundError(
             f"There is no prompt {name!r}. `--prompt_version` takes {known}, or the path of a YAML file."
         )
-    content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    try:
-        system = str(content["system"])
-        examples = tuple((example["statement"], _write_answer(example)) for example in content["examples"])
-    except (KeyError, TypeError, ValueError) as error:
-        raise ValueError(
-            f"{path} is no prompt: it needs the text `system` and the list `examples`, each with `statement` and"
-            f" `entities` as lists of quote, entity and certainty, as in {PROMPTS_FOLDER.name}/findings_v1.yaml."
-        ) from error
+    content = _read_yaml(path)
+    system = str(content["system"])
+    examples = tuple((example["statement"], _write_answer(example)) for example in content["examples"])
     unhashed = Prompt("", system, examples)
     told = json.dumps([unhashed.messages("", refusal="."), ANSWER_SCHEMA], sort_keys=True)
     digest = hashlib.sha256(told.encode("utf-8")).hexdigest()[:HASH_LENGTH]
     return Prompt(f"{path.stem}-{digest}", system, examples)
+
+
+def _read_yaml(path: Path) -> Mapping[str, Any]:
+    """The content of a file that has the form of a prompt."""
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError):
+        content = None
+    if not _is_prompt(content):
+        raise ValueError(
+            f"{path} is no prompt: it needs the text `system` and the list `examples`, each with `statement` and"
+            f" `entities` as lists of quote, entity and certainty, as in {PROMPTS_FOLDER.name}/findings_v1.yaml."
+        )
+    return content
+
+
+def _is_prompt(content: Any) -> TypeGuard[Mapping[str, Any]]:
+    """Whether a file holds the rules of reading, and examples."""
+    if not isinstance(content, Mapping) or "system" not in content or not isinstance(content.get("examples"), list):
+        return False
+    return all(map(_is_example, content["examples"]))
+
+
+def _is_example(example: Any) -> bool:
+    """Whether an example has a statement, and quote, name and certainty of each finding."""
+    if not isinstance(example, Mapping) or "statement" not in example:
+        return False
+    entities = example.get("entities")
+    return isinstance(entities, list) and all(isinstance(entity, list) and len(entity) == 3 for entity in entities)
 
 
 def _put_statement(statement: str) -> str:

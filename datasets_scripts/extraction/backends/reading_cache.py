@@ -17,7 +17,7 @@ from datasets_scripts.extraction.readings.reading import Entity, Reading
 from datasets_scripts.extraction.readings.rules import read_statement
 from datasets_scripts.extraction.readings.statements import statement_key
 
-from .backend import NOT_ASKED, Backend, fall_back
+from .backend import NOT_ASKED, Backend, BackendName, fall_back
 from .costs import Cost
 
 
@@ -41,7 +41,8 @@ class CachedBackend:
     def __init__(
         self, backend: Backend, path: Path, *, retry_failed: bool = False, show_progress: bool = False
     ) -> None:
-        self.name, self.model, self.prompt_version = backend.name, backend.model, backend.prompt_version
+        self.name: BackendName = backend.name
+        self.model, self.prompt_version = backend.model, backend.prompt_version
         self._backend = backend
         self._path = path
         self._retry_failed = retry_failed
@@ -128,13 +129,12 @@ class CachedBackend:
         num_broken = 0
         with self._path.open("rb") as file:
             for line in file:
-                try:
-                    content = json.loads(line)
-                    asked, key, reading = content["asked"], content["key"], _read_line(content)
-                except (ValueError, TypeError, KeyError):
+                content = _parse_line(line)
+                if content is None:
                     num_broken += bool(line.strip())
                     continue
-                is_ours = asked == [self.name, self.model, self.prompt_version]
+                key, reading = content["key"], _read_line(content)
+                is_ours = content["asked"] == [self.name, self.model, self.prompt_version]
                 if is_ours and not (reading.problem and key in readings):
                     readings[key] = reading
         if num_broken:
@@ -142,7 +142,22 @@ class CachedBackend:
         return readings
 
 
+def _parse_line(line: bytes) -> dict[str, Any] | None:
+    """What a line of the file holds; `None` if it is no reading, or one that was not finished."""
+    try:
+        content = json.loads(line)
+    except ValueError:
+        return None
+    if not isinstance(content, dict) or not {"asked", "key", *Reading._fields} <= content.keys():
+        return None
+    entities = content["entities"]
+    is_whole = isinstance(entities, list) and all(
+        isinstance(entity, dict) and entity.keys() == set(Entity._fields) for entity in entities
+    )
+    return content if is_whole else None
+
+
 def _read_line(content: dict[str, Any]) -> Reading:
-    """One reading of the file."""
+    """The reading of a line."""
     fields = {name: content[name] for name in Reading._fields}
     return Reading(**{**fields, "entities": tuple(Entity(**entity) for entity in content["entities"])})

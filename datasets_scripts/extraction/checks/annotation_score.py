@@ -5,15 +5,16 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
-from datasets_scripts.extraction.readings.reading import CERTAINTIES
+from datasets_scripts.extraction.readings.reading import CERTAINTIES, Certainty
 from datasets_scripts.extraction.readings.rules import read_statement
 from datasets_scripts.extraction.readings.statements import statement_key
 from datasets_scripts.terminology.findings import load_terminology
 from modeling_supreme.names import normalize_name
 
 
-Certainties = dict[str, str]  # of the entities of one statement, by name
+Certainties = dict[str, Certainty]  # of the entities of one statement, by name
 
 
 @dataclass
@@ -133,7 +134,7 @@ def load_readings(path: Path) -> Callable[[str], Certainties]:
     return read
 
 
-def name_canonically(entities: Iterable[Mapping[str, str]]) -> Certainties:
+def name_canonically(entities: Iterable[Mapping[str, Any]]) -> Certainties:
     """Certainty of each entity under its name in the terminology."""
     terminology = load_terminology()
     named: Certainties = {}

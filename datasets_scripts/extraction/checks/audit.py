@@ -8,7 +8,7 @@ from typing import Any
 from datasets_scripts.extraction.atomic_files import replace_when_complete
 from datasets_scripts.extraction.extract import Extraction
 from datasets_scripts.extraction.labels_file import count_by_finding
-from datasets_scripts.extraction.readings.reading import CERTAINTIES, Entity, Reading
+from datasets_scripts.extraction.readings.reading import CERTAINTIES, Certainty, Entity, Reading
 from datasets_scripts.extraction.readings.rules import read_statement
 from datasets_scripts.extraction.readings.standardise import StandardisationArguments, standardise
 
@@ -144,7 +144,7 @@ def _judge(reading: Reading, by_rules: Reading | None) -> str:
     return READ if reading.is_read else UNREAD
 
 
-def _pairs(entities: Iterable[Entity]) -> list[tuple[str, str]]:
+def _pairs(entities: Iterable[Entity]) -> list[tuple[str, Certainty]]:
     """Findings with certainties, the sure ones first."""
     return sorted(
         ((entity.entity, entity.certainty) for entity in entities), key=lambda pair: CERTAINTIES.index(pair[1])

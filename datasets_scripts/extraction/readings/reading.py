@@ -1,19 +1,30 @@
 """What a backend returns for a statement: its findings, each with a certainty and codes."""
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 from datasets_scripts.terminology.findings import load_terminology
 
 
-POSITIVE, UNCERTAIN, NEGATIVE = "positive", "uncertain", "negative"
-CERTAINTIES = (POSITIVE, UNCERTAIN, NEGATIVE)  # the first wins where a finding is stated twice
+Certainty = Literal["positive", "uncertain", "negative"]
+CERTAINTIES: tuple[Certainty, ...] = get_args(Certainty)  # the first wins where a finding is stated twice
+POSITIVE, UNCERTAIN, NEGATIVE = CERTAINTIES
+
+
+def strongest(first: Certainty, second: Certainty) -> Certainty:
+    """The one of two certainties that counts where a finding is stated with both.
+
+    Example:
+        >>> strongest("negative", "uncertain")
+        'uncertain'
+    """
+    return CERTAINTIES[min(CERTAINTIES.index(first), CERTAINTIES.index(second))]
 
 
 class Entity(NamedTuple):
     """A finding that a statement names: canonical name, certainty, and codes where they are beyond doubt."""
 
     entity: str
-    certainty: str
+    certainty: Certainty
     snomed_ct: str
     scp_code: str
 
@@ -44,7 +55,7 @@ class Reading(NamedTuple):
     problem: str = ""
 
 
-def code_entity(name: str, certainty: str) -> Entity:
+def code_entity(name: str, certainty: Certainty) -> Entity:
     """A finding of the terminology as an entity."""
     finding = load_terminology()[name]
     return Entity(name, certainty, finding.snomed_ct, finding.scp_code)

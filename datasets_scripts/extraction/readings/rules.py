@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datasets_scripts.terminology.findings import ABNORMAL_FINDING, load_terminology
 
 from .lexicon import VOLTAGES, Token, load_lexicon, located_stems
-from .reading import CERTAINTIES, NEGATIVE, POSITIVE, UNCERTAIN, Reading, code_entity
+from .reading import NEGATIVE, POSITIVE, UNCERTAIN, Certainty, Reading, code_entity, strongest
 from .statements import normalize_statement
 
 
@@ -39,7 +39,7 @@ class Mention:
     """A finding as met in the text, before territory and age are joined to its name."""
 
     stem: str
-    certainty: str
+    certainty: Certainty
     group: int
     sentence: int
     is_located: bool = False
@@ -61,9 +61,9 @@ class StatementReader:
 
     tokens: Sequence[Token]
     mentions: list[Mention] = field(default_factory=list)
-    certainty: str = POSITIVE  # of the scope that is open
+    certainty: Certainty = POSITIVE  # of the scope that is open
     is_scope_used: bool = False  # a finding has stood in the open scope
-    certainty_before_with: str = POSITIVE
+    certainty_before_with: Certainty = POSITIVE
     is_in_condition: bool = False  # behind "if", to the end of the sentence
     is_joined: bool = False  # "and" or "or" since the last finding
     is_alternative: bool = False  # "or" since the last finding
@@ -260,7 +260,7 @@ class StatementReader:
         for mention in self._last_group():
             mention.certainty = POSITIVE
 
-    def _open_scope(self, certainty: str) -> None:
+    def _open_scope(self, certainty: Certainty) -> None:
         if not self.is_in_condition:
             self.certainty = certainty
         self.is_scope_used = False
@@ -313,10 +313,10 @@ def read_statement(statement: str) -> Reading:
         [('left ventricular hypertrophy', 'uncertain'), ('premature ventricular contraction', 'positive')]
     """
     tokens = join_territories(load_lexicon().tokenize(normalize_statement(statement)))
-    certainties: dict[str, str] = {}
+    certainties: dict[str, Certainty] = {}
     for mention in StatementReader(tokens).read():
         for name in mention.names():
-            certainties[name] = min(certainties.get(name, NEGATIVE), mention.certainty, key=CERTAINTIES.index)
+            certainties[name] = strongest(certainties.get(name, NEGATIVE), mention.certainty)
     is_understood = bool(certainties) or any(token.kind in REMARK_KINDS for token in tokens)
     is_read = is_understood and share_unknown(tokens) <= MAX_UNKNOWN_SHARE
     entities = tuple(code_entity(name, certainty) for name, certainty in certainties.items())

@@ -366,10 +366,10 @@ def merge_duplicates(entities: Iterable[Entity]) -> list[Entity]:
 
 
 def _gather_findings(found: Iterable[Iterable[Finding]]) -> dict[str, Finding]:
-    """The findings with all their ancestors, by name."""
+    """The findings, then their ancestors, by name; in the same order whenever the same is read."""
     terminology = load_terminology()
     findings = {finding.name: finding for some in found for finding in some}
-    above = {name for finding in findings.values() for name in find_ancestors(finding)}
+    above = [name for finding in findings.values() for name in find_ancestors(finding)]
     return findings | {name: terminology[name] for name in above}
 
 

@@ -68,3 +68,11 @@ def test_a_file_of_another_form_is_refused(tmp_path, changes):
 
     with pytest.raises(ValueError, match=r"mine\.yaml is no prompt: it needs the text `system`"):
         load_prompt(path)
+
+
+@pytest.mark.parametrize("content", [b"system: [", b"system: \xff"], ids=["no YAML", "no UTF-8"])
+def test_a_file_that_cannot_be_read_is_refused(tmp_path, content):
+    (tmp_path / "mine.yaml").write_bytes(content)
+
+    with pytest.raises(ValueError, match=r"mine\.yaml is no prompt: it needs the text `system`"):
+        load_prompt(str(tmp_path / "mine.yaml"))

@@ -7,6 +7,7 @@ from datasets_scripts.extraction.readings.distinctions import find_distinctions
 from datasets_scripts.extraction.readings.neighbours import NameEncoder, find_neighbours
 from datasets_scripts.extraction.readings.reading import Entity, Reading
 from datasets_scripts.extraction.readings.standardise import StandardisationArguments, standardise
+from datasets_scripts.terminology.findings import load_terminology
 
 
 def read(*statements):
@@ -114,6 +115,16 @@ def test_ancestors_are_those_of_the_terminology():
 
     assert closed.find_ancestors("inferior myocardial infarction") == ("myocardial infarction",)
     assert stated.find_ancestors("inferior myocardial infarction") == ()
+
+
+def test_findings_come_before_what_they_are_kinds_of_the_most_frequent_first():
+    findings = standardise(read(["LBBB", "sinus rhythm"], ["sinus rhythm", "old inferior infarct"])).findings
+
+    assert list(findings) == [
+        *("sinus rhythm", "left bundle branch block", "old inferior myocardial infarction"),
+        *load_terminology().ancestors("left bundle branch block"),
+        *load_terminology().ancestors("old inferior myocardial infarction"),
+    ]
 
 
 class TestReport:
