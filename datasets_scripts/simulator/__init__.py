@@ -4,11 +4,17 @@ Rooms from below: `population` (in numbers), `patient`, `rhythm`, `heart`, `reco
 all of them in `simulated_record`, its report through `report_writer`; `export` and `realism` use whole records.
 """
 
-from .population.folds import FOLDS_OF_SPLIT, PATIENTS_PER_FOLD_CYCLE, RECORDS_PER_PATIENT, fold_of
+from datasets_scripts.simulator.population.folds import (
+    FOLDS_OF_SPLIT,
+    PATIENTS_PER_FOLD_CYCLE,
+    RECORDS_PER_PATIENT,
+    fold_of,
+)
+from datasets_scripts.simulator.truth.catalogue import CONDITIONS, condition_names, label_names
+
 from .report_templates import Language
 from .report_writer import ReportStyle
 from .simulated_record import SIMULATOR_VERSION, SimulatedRecord, SimulatorSettings, simulate_record
-from .truth.catalogue import CONDITIONS, condition_names, label_names
 
 
 __all__ = [

@@ -145,7 +145,7 @@ def simulate_record(
         `SimulatedRecord`: Strip, conditions and report.
 
     Raises:
-        ValueError: If the condition cannot be simulated.
+        ValueError: If the condition is not known, or was not shown in many attempts.
 
     Example:
         >>> record = simulate_record(3, seed=1, condition="left bundle branch block")
@@ -162,19 +162,29 @@ def simulate_record(
         lead_field=settings.lead_field,
     )
     record_id = f"sim{seed}-r{record_index:07d}"
-    background = patient.background
     if condition is None:
         rng = np.random.default_rng([RECORD_STREAM, seed, record_index])
         diagnosis = draw_diagnosis(
-            rng, patient.person, background, is_first=number == 0, has_comorbidity=settings.has_comorbidity
+            rng,
+            patient.person,
+            patient.background,
+            is_first=number == 0,
+            has_comorbidity=settings.has_comorbidity,
         )
         return _simulate(rng, diagnosis, patient, record_id=record_id, settings=settings)
+    return _simulate_condition(condition, patient, record_index, seed=seed, record_id=record_id, settings=settings)
+
+
+def _simulate_condition(
+    condition: str, patient: Patient, record_index: int, *, seed: int, record_id: str, settings: SimulatorSettings
+) -> SimulatedRecord:
+    """Simulate records of a patient until one shows the condition."""
     meant = conditions_meant_by(condition)
     for attempt in range(MAX_ATTEMPTS):
         rng = np.random.default_rng([RECORD_STREAM, seed, record_index, attempt])
         cause = meant[int(rng.integers(len(meant)))]
         # What the patient has elsewhere may exclude the condition: every other attempt is made without it.
-        company = background if attempt % 2 == 0 else None
+        company = patient.background if attempt % 2 == 0 else None
         diagnosis = diagnose(rng, cause, patient.person, background=company, has_comorbidity=settings.has_comorbidity)
         another = replace(patient, heart_seed=(*patient.heart_seed, attempt))
         record = _simulate(rng, diagnosis, another, record_id=record_id, settings=settings)

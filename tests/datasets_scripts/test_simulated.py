@@ -6,9 +6,7 @@ import pytest
 from datasets_scripts import load_corpus
 from datasets_scripts.schema import corpus_features
 from datasets_scripts.simulated import Simulated, make_row
-from datasets_scripts.simulator import SimulatorSettings, label_names, simulate_record
-from datasets_scripts.simulator.report_writer import ReportStyle
-from datasets_scripts.simulator.truth.catalogue import condition_names
+from datasets_scripts.simulator import ReportStyle, SimulatorSettings, condition_names, label_names, simulate_record
 from datasets_scripts.terminology.measured_findings import load_measured_findings
 from training_scripts.data.label import CorpusLabels
 

@@ -15,6 +15,7 @@ INDEPENDENT_LEADS = ("I", "II", "V1", "V2", "V3", "V4", "V5", "V6")
 NUM_INDEPENDENT = len(INDEPENDENT_LEADS)
 NUM_PRECORDIAL = 6
 ROW = {lead: row for row, lead in enumerate(STANDARD_LEADS)}
+UPRIGHT_T_LEADS = ("I", "II", "V4", "V5", "V6")  # in which T points up in a healthy heart
 USUAL_T_VECTOR = np.array([0.37, 0.22, -0.22])  # heart vector at the peak of T, in millivolts; see `priors`
 
 # mV in a lead per mV of the heart vector (x, y, z). Source: Dower, Machado & Osborne 1980, Clin Cardiol 3:87.

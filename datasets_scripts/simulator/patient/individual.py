@@ -7,7 +7,7 @@ import numpy as np
 
 from datasets_scripts.simulator.population import priors
 
-from .body import INDEPENDENT_LEADS, USUAL_T_VECTOR, draw_torso, rotation_matrix
+from .body import INDEPENDENT_LEADS, UPRIGHT_T_LEADS, USUAL_T_VECTOR, draw_torso, rotation_matrix
 from .diagnosis import Diagnosis, draw_diseased
 from .person import Person, draw_person
 
@@ -15,7 +15,7 @@ from .person import Person, draw_person
 # First elements of seed sequences: keep the random numbers of patients, hearts and recordings apart.
 PATIENT_STREAM = 1
 HEART_STREAM = 3
-UPRIGHT_T_ROWS = [INDEPENDENT_LEADS.index(lead) for lead in ("I", "II", "V4", "V5", "V6")]
+UPRIGHT_T_ROWS = [INDEPENDENT_LEADS.index(lead) for lead in UPRIGHT_T_LEADS]
 USUAL_UPRIGHT_T_MV = 0.05  # somewhat above what a single normal beat must show
 
 

@@ -119,7 +119,9 @@ def _fields_of(rng: np.random.Generator, condition: str) -> dict[str, object]:
     for disease in ("infarction", "ischemia", "injury"):
         if condition.endswith(f"myocardial {disease}"):
             return _fields_of_territory(rng, condition.removesuffix(f"myocardial {disease}").strip(), disease)
-    raise ValueError(f"The simulator has no diagnosis for {condition!r}. Add it to the table of request.py.")
+    raise ValueError(
+        f"The simulator has no diagnosis for {condition!r}. Add it to `_FIELDS_OF_CONDITION` in patient/request.py."
+    )
 
 
 def _with_company(field_name: str, condition: str) -> dict[str, object]:

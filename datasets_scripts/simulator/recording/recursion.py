@@ -1,4 +1,8 @@
-"""First-order recursion over whole strips, which filters and noise are made with."""
+"""First-order recursion over whole strips, which filters and noise are made with.
+
+`scipy.signal.lfilter` in its place needs 0.73 ms per record instead of 0.30 ms (medians of 6 x 300 records in turns,
+on a busy core where a record takes 6 ms in all), and rounds otherwise: two strips in three would not stay the same.
+"""
 
 import numpy as np
 
@@ -16,7 +20,7 @@ def recur(rows: np.ndarray, pole: float) -> None:
         rows (`np.ndarray` of shape `(num_rows, num_samples)`):
             Changed in place; zero is assumed before the first sample.
         pole (`float`):
-            Between -1 and 1.
+            Between -1 and 1; not a NumPy number, which would turn every product into `float64`.
 
     Example:
         >>> rows = np.array([[1.0, 0.0, 0.0, 2.0]])

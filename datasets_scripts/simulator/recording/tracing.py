@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from datasets_scripts.schema import SAMPLING_RATE
+from datasets_scripts.schema import NUM_SAMPLES, SAMPLING_RATE
 from datasets_scripts.simulator.heart.atria import (
     P_WINDOW_MS,
     PTemplate,
@@ -15,7 +15,7 @@ from datasets_scripts.simulator.heart.beat import BeatTemplate
 from datasets_scripts.simulator.patient.body import NUM_INDEPENDENT
 from datasets_scripts.simulator.population import priors
 from datasets_scripts.simulator.population.chance import draw_number
-from datasets_scripts.simulator.rhythm.timeline import STRIP_DURATION_S, Beat, PWaveKind
+from datasets_scripts.simulator.rhythm.timeline import Beat, PWaveKind
 
 from .wave_templates import Setting, atrial_field, draw_foci
 
@@ -29,7 +29,6 @@ SPIKE_BEFORE_QRS_S, SPIKE_BEFORE_P_S = 0.006, 0.004
 BIVENTRICULAR_SPIKE_GAP_S = 0.012
 VENTRICULAR_SPIKE_VECTOR = np.array([-0.6, -1.0, 0.5])
 ATRIAL_SPIKE_VECTOR = np.array([0.3, 0.6, 0.0])
-NUM_SAMPLES = int(STRIP_DURATION_S * SAMPLING_RATE)
 
 
 @dataclass

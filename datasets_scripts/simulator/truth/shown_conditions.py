@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from datasets_scripts.simulator.patient.body import UPRIGHT_T_LEADS
 from datasets_scripts.simulator.patient.diagnosis import ABNORMAL_ACTIVATION, INFARCTIONS, Diagnosis
 from datasets_scripts.simulator.population import priors
 from datasets_scripts.simulator.rhythm.timeline import Rhythm
@@ -134,7 +135,7 @@ def _unhealthy(diagnosis: Diagnosis, measurements: Mapping[str, float]) -> list[
     if diagnosis.has_high_voltage:
         seen -= {"high qrs voltage", "left ventricular hypertrophy by voltage"}
     seen |= _st_t_conditions(diagnosis, measurements)
-    if count_leads(measurements, "t_mv", ("I", "II", "V4", "V5", "V6"), at_least=UPRIGHT_T_MV) < 5:
+    if count_leads(measurements, "t_mv", UPRIGHT_T_LEADS, at_least=UPRIGHT_T_MV) < len(UPRIGHT_T_LEADS):
         seen.add("t wave changes")
     if diagnosis.repolarization != "early repolarization" and has_early_repolarization(measurements):
         seen.add("early repolarization")

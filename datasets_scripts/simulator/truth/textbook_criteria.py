@@ -20,6 +20,7 @@ sources; voltages and durations that these do not state, such as how small a q i
 
 from collections.abc import Callable, Mapping, Sequence
 
+from datasets_scripts.simulator.patient.body import UPRIGHT_T_LEADS
 from datasets_scripts.terminology.measured_findings import is_measured, load_measured_findings
 
 from .beat_measurements import key_of
@@ -31,23 +32,24 @@ Criterion = Callable[[Measurements], bool]
 
 TALL_T_MV = load_measured_findings()["t waves above 1 mV in two chest leads"].above
 SMALL_Q_MV = 0.06  # a q below it counts as none
+INFERIOR_LEADS, LATERAL_LEADS = ("II", "III", "aVF"), ("I", "aVL", "V5", "V6")
+RIGHT_CHEST_LEADS = ("V1", "V2", "V3")
 # Leads that look at a site.
 LEADS_OF_SITE = {
     "": ("I", "II", "aVL", "aVF", "V3", "V4", "V5", "V6"),
     "anterior": ("V1", "V2", "V3", "V4"),
-    "anteroseptal": ("V1", "V2", "V3"),
+    "anteroseptal": RIGHT_CHEST_LEADS,
     "anterolateral": ("V1", "V2", "V3", "V4"),
     "apical": ("V3", "V4", "V5", "V6"),
-    "inferior": ("II", "III", "aVF"),
-    "inferolateral": ("II", "III", "aVF"),
-    "inferoposterior": ("II", "III", "aVF"),
-    "lateral": ("I", "aVL", "V5", "V6"),
+    "inferior": INFERIOR_LEADS,
+    "inferolateral": INFERIOR_LEADS,
+    "inferoposterior": INFERIOR_LEADS,
+    "lateral": LATERAL_LEADS,
     "high lateral": ("I", "aVL"),
     "posterior": (),
 }
 # Sites that reach a second wall, one lead of which must agree.
-SECOND_WALL = {"anterolateral": ("I", "aVL", "V5", "V6"), "inferolateral": ("I", "aVL", "V5", "V6")}
-RIGHT_CHEST_LEADS = ("V1", "V2", "V3")
+SECOND_WALL = {"anterolateral": LATERAL_LEADS, "inferolateral": LATERAL_LEADS}
 INFERIOR_OR_LATERAL = ("I", "II", "aVL", "aVF", "V4", "V5", "V6")
 CHEST_LEADS = ("V1", "V2", "V3", "V4", "V5", "V6")
 
@@ -147,14 +149,14 @@ def has_right_ventricular_hypertrophy(m: Measurements) -> bool:
 
 def has_septal_hypertrophy(m: Measurements) -> bool:
     """Deep, narrow q waves in two of I, aVL, V5 and V6."""
-    leads = [lead for lead in ("I", "aVL", "V5", "V6") if m[f"q_mv_{lead}"] > 0.25 and m[f"q_ms_{lead}"] <= 45]
+    leads = [lead for lead in LATERAL_LEADS if m[f"q_mv_{lead}"] > 0.25 and m[f"q_ms_{lead}"] <= 45]
     return len(leads) >= 2
 
 
 def has_left_ventricular_strain(m: Measurements) -> bool:
     """ST depression of 0.05 mV and an inverted T in two lateral leads."""
-    leads = ("I", "aVL", "V5", "V6")
-    return count_leads(m, "st_mv", leads, at_most=-0.05) >= 2 and count_leads(m, "t_mv", leads, at_most=-WAVE_MV) >= 2
+    has_st = count_leads(m, "st_mv", LATERAL_LEADS, at_most=-0.05) >= 2
+    return has_st and count_leads(m, "t_mv", LATERAL_LEADS, at_most=-WAVE_MV) >= 2
 
 
 def has_right_ventricular_strain(m: Measurements) -> bool:
@@ -237,7 +239,7 @@ def has_digitalis_effect(m: Measurements) -> bool:
 
 def has_slight_t_change(m: Measurements) -> bool:
     """T under 0.1 mV in two leads where it should be upright."""
-    return count_leads(m, "t_mv", ("I", "II", "V4", "V5", "V6"), at_most=0.1) >= 2
+    return count_leads(m, "t_mv", UPRIGHT_T_LEADS, at_most=0.1) >= 2
 
 
 def has_slight_st_change(m: Measurements) -> bool:

@@ -5,12 +5,12 @@ import pytest
 
 from datasets_scripts.extraction.readings.rules import read_statement
 from datasets_scripts.simulator import SimulatorSettings, simulate_record
+from datasets_scripts.simulator.report_templates import load_templates
 from datasets_scripts.simulator.report_writer import (
     JOINING_WORDS,
     MAX_STATEMENTS,
     UNREMARKABLE,
     ReportStyle,
-    load_templates,
     locate_findings,
     write_report,
 )

@@ -5,9 +5,8 @@ import logging
 import pandas as pd
 import pytest
 
+from datasets_scripts.simulator import CONDITIONS, simulate_record
 from datasets_scripts.simulator.__main__ import describe, load_real_rows, main, make_title
-from datasets_scripts.simulator.simulated_record import simulate_record
-from datasets_scripts.simulator.truth.catalogue import CONDITIONS
 
 
 @pytest.fixture
