@@ -79,9 +79,11 @@ def _complete(stored: DatasetDict) -> DatasetDict:
 def _check_stored_corpus(name: str, **options: Any) -> None:
     """Refuse a name that is neither a folder nor of the form `owner/dataset`, and options that only builders have."""
     if not Path(name).is_dir() and (name.count("/") != 1 or name.startswith((".", "/", "~"))):
+        from modeling_supreme.command_line import suggest  # not before it is needed: its package imports torch
+
         raise ValueError(
-            f"There is no corpus {name!r}. Pass one of {', '.join(BUILDERS)}, a folder written by"
-            " `python -m datasets_scripts.prepare`, or the name of a dataset on the Hub (owner/dataset)."
+            f"There is no corpus {name!r}.{suggest([name], BUILDERS)} Pass one of {', '.join(BUILDERS)}, a folder"
+            " written by `python -m datasets_scripts.prepare`, or the name of a dataset on the Hub (owner/dataset)."
         )
     given = [option for option, value in options.items() if value is not None]
     if given:

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, cast, get_args
+from typing import Any, cast, get_args
 
 import numpy as np
 import pandas as pd
@@ -52,9 +52,7 @@ class EcgFolderConfig(CorpusConfig):
             " I,II,V1; in Python also a list."
         },
     )
-    unit: Literal["mV", "uV", "V"] = field(
-        default="mV", metadata={"help": "Unit of the voltages in files that do not say."}
-    )
+    unit: str = field(default="mV", metadata={"help": "Unit of the voltages in files that do not say: mV, uV or V."})
 
     def create_config_id(self, config_kwargs: dict, custom_features: Features | None = None) -> str:
         """Name of the cache folder: it changes with the options and with the files of the folder."""

@@ -8,38 +8,40 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from modeling_supreme import palette
+from modeling_supreme.palette import AXIS, GRID, INK, MUTED
+
 
 if TYPE_CHECKING:  # pages of words alone need no matplotlib
     from matplotlib.figure import Figure
 
 
-INK, MUTED, GRID = "#1d2733", "#66717d", "#edf0f2"
 FIGURE = re.compile(r"-?[\d,.]+( %)?|-")
 CSS = """
-body { margin: 0; background: #f4f6f8; color: #1d2733;
+body { margin: 0; background: var(--ground); color: var(--ink);
        font: 16px/1.5 "Helvetica Neue", "DejaVu Sans", Arial, sans-serif; }
 main { max-width: 1060px; margin: 0 auto; padding: 28px 20px 60px; }
 h1 { font-size: 28px; margin: 0; } h2 { font-size: 19px; margin: 0 0 4px; }
-p { margin: 4px 0 12px; } .muted, .note { color: #66717d; } .note { font-size: 14px; }
-section, .figure { background: #fff; border: 1px solid #e1e6ea; border-radius: 10px; }
+p { margin: 4px 0 12px; } .muted, .note { color: var(--muted); } .note { font-size: 14px; }
+section, .figure { background: var(--surface); border: 1px solid var(--edge); border-radius: 10px; }
 section { padding: 18px 22px; min-width: 0; } main > *, .columns { margin-top: 18px; }
 .figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(150px, 1fr)); gap: 14px; }
-.figure { padding: 12px 16px; } .figure span { color: #66717d; font-size: 14px; }
-.figure b { display: block; font-size: 25px; line-height: 1.25; } .figure.alarm b { color: #b5483a; }
+.figure { padding: 12px 16px; } .figure span { color: var(--muted); font-size: 14px; }
+.figure b { display: block; font-size: 25px; line-height: 1.25; } .figure.alarm b { color: var(--red); }
 .columns { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(430px, 100%), 1fr)); gap: 18px; }
 table { border-collapse: collapse; width: 100%; font-size: 14px; }
-th, td { text-align: left; padding: 4px 14px 4px 0; border-bottom: 1px solid #edf0f2; vertical-align: top;
+th, td { text-align: left; padding: 4px 14px 4px 0; border-bottom: 1px solid var(--grid); vertical-align: top;
          overflow-wrap: anywhere; }
-th { color: #66717d; font-weight: 600; } .number { text-align: right; font-variant-numeric: tabular-nums; }
+th { color: var(--muted); font-weight: 600; } .number { text-align: right; font-variant-numeric: tabular-nums; }
 svg, img { display: block; max-width: 100%; height: auto; }
-td:first-child { white-space: nowrap; } details { margin-top: 10px; } summary { cursor: pointer; color: #31587a; }
+td:first-child { white-space: nowrap; } details { margin-top: 10px; } summary { cursor: pointer; color: var(--blue); }
 """
 # Of plots in a page.
 STYLE: dict[Any, Any] = {
     "font.size": 10,
     "text.color": INK,
     "axes.labelcolor": MUTED,
-    "axes.edgecolor": "#c9d0d6",
+    "axes.edgecolor": AXIS,
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.axisbelow": True,
@@ -65,9 +67,16 @@ def write_document(path: Path, *, title: str, parts: Sequence[str]) -> None:
     path.write_text(
         f'<!doctype html>\n<html lang="en">\n<head><meta charset="utf-8"><title>{escape(title)}</title>'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<style>{CSS}</style></head>\n<body><main>\n" + "\n".join(parts) + "\n</main></body>\n</html>\n",
+        f"<style>{_define_colours()}{CSS}</style></head>\n"
+        "<body><main>\n" + "\n".join(parts) + "\n</main></body>\n</html>\n",
         encoding="utf-8",
     )
+
+
+def _define_colours() -> str:
+    """The palette as CSS variables, for the styles of this page and of those that add their own."""
+    colours = {name.lower().replace("_", "-"): value for name, value in vars(palette).items() if name.isupper()}
+    return f":root {{ {' '.join(f'--{name}: {value};' for name, value in colours.items())} }}"
 
 
 def key_figures(figures: Sequence[tuple[str, str]], *, alarms: Sequence[str] = ()) -> str:

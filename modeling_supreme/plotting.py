@@ -13,6 +13,7 @@ from matplotlib.patheffects import withStroke
 
 from .feature_extraction_supreme import check_sampling_rate, check_strip
 from .leads import derive_limb_leads, standardize_lead_names
+from .palette import BLUE, COARSE_LINE, FINE_LINE, GRID, INK, MUTED, PAPER, SURFACE
 
 
 MM_PER_INCH = 25.4
@@ -36,9 +37,6 @@ HEADER_HEIGHT, FOOTER_HEIGHT, TOP_MARGIN = 18, 9, 6
 SCORE_COLUMNS, SCORE_WIDTH, SCORE_HEIGHT, SCORE_MARGIN = 3, 85, 6, 8
 BAR_LEFT, BAR_LENGTH, BAR_THICKNESS = 54, 20, 2.4
 MAX_LABEL_LENGTH, MAX_TITLE_LENGTH = 36, 100
-
-PAPER, FINE_LINE, COARSE_LINE = "#fff8f6", "#f8d3cc", "#eda79b"
-INK, MUTED, TRACK, BAR = "#111111", "#6b6b6b", "#e9ecef", "#31587a"
 
 
 def plot_strip(
@@ -87,7 +85,7 @@ def plot_strip(
     scores_height = _scores_height(scores)
     grid_bottom = scores_height + FOOTER_HEIGHT
     page_height = grid_bottom + GRID_HEIGHT + (HEADER_HEIGHT if title else TOP_MARGIN)
-    figure = Figure(figsize=(PAGE_WIDTH / MM_PER_INCH, page_height / MM_PER_INCH), dpi=150, facecolor="white")
+    figure = Figure(figsize=(PAGE_WIDTH / MM_PER_INCH, page_height / MM_PER_INCH), dpi=150, facecolor=SURFACE)
     axes = figure.add_axes((0, 0, 1, 1), xlim=(0, PAGE_WIDTH), ylim=(0, page_height))
     axes.set_axis_off()
     _draw_paper(axes, grid_bottom)
@@ -251,8 +249,8 @@ def _draw_scores(axes: Axes, scores: Sequence[Mapping[str, Any]], top: float) ->
         y = top - (index % per_column) * SCORE_HEIGHT
         shown = _shorten(label, MAX_LABEL_LENGTH)
         axes.text(left + BAR_LEFT - 2, y, shown, size=8, color=INK, va="center", ha="right", parse_math=False)
-        axes.add_patch(_bar(left, y, BAR_LENGTH, TRACK))
-        axes.add_patch(_bar(left, y, BAR_LENGTH * score, BAR))
+        axes.add_patch(_bar(left, y, BAR_LENGTH, GRID))
+        axes.add_patch(_bar(left, y, BAR_LENGTH * score, BLUE))
         axes.text(left + BAR_LEFT + BAR_LENGTH + 2, y, f"{score:.2f}", size=8, color=INK, va="center")
 
 

@@ -3,9 +3,9 @@
     python -m datasets_scripts.prepare ptb_xl --config_name superclass --data_dir D --output_dir O --num_proc 8
     python -m datasets_scripts.prepare ptb_xl --help
 
-The second line also lists the options of this corpus. The folder gets `train-00000-of-0000N.parquet` and so
-on, a README.md that declares splits and features, build_report.json (how many records each split has, how often each
-label occurs, how good the signals are, which records were left out and why), and the same as build_report.html.
+The second line also lists the options of this corpus. The folder gets `train-00000-of-0000N.parquet` and so on, a
+README.md that declares splits and features, build_report.json (how many records each split has, how often each label
+occurs, how good the signals are, which records were left out and why), and the same as build_report.html.
 
 After a crash or a kill, the same command goes on where it was: shards that are finished are kept. The files do not
 depend on the number of processes, nor on how often the command was interrupted. On many machines that share a file
@@ -90,13 +90,15 @@ def read_command_line(argv: Sequence[str]) -> tuple[str, PrepareArguments, dict[
 
     Raises:
         CommandLineError: If there is no such corpus, or a flag is wrong.
+        SystemExit: After `--help`.
     """
     words = list(argv)
-    epilog = f"corpora: {', '.join(BUILDERS)}\n\n`CORPUS --help` also explains the options of a corpus."
-    corpus = next((word for word in words if word in BUILDERS), words[0] if words else "--help")
-    if corpus in ("-h", "--help"):
+    is_first = bool(words) and not words[0].startswith("-")
+    corpus = words[0] if is_first else next((word for word in words if word in BUILDERS), None)
+    if corpus is None and {"-h", "--help"} & set(words):
+        epilog = f"corpora: {', '.join(BUILDERS)}\n\n`CORPUS --help` also explains the options of a corpus."
         parse_arguments([PrepareArguments], ["--help"], description=__doc__, epilog=epilog, command="CORPUS")
-    if corpus.startswith("-"):
+    if corpus is None:
         raise CommandLineError(f"No corpus is named. Begin with one of {', '.join(BUILDERS)}.")
     words.remove(check_name(corpus, BUILDERS, kind="corpus"))
     own_options = options_class(BUILDERS[corpus].BUILDER_CONFIG_CLASS, title=f"options of {corpus}")

@@ -10,18 +10,18 @@ import pyarrow.parquet as pq
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from datasets_scripts.page import MUTED, STYLE, encode_png, figure_to_svg
+from datasets_scripts.page import STYLE, encode_png, figure_to_svg
 from datasets_scripts.schema import MICROVOLTS_PER_MILLIVOLT, SAMPLING_RATE
 from modeling_supreme.leads import STANDARD_LEADS
+from modeling_supreme.palette import BLUE, GREEN, GREY, MUTED, ORANGE, PALE_BLUE, RED
 from modeling_supreme.plotting import plot_strip
 
 
 WIDE, NARROW = 10.4, 5.2  # inches, for the full width of the page and half of it
 BAR_HEIGHT = 0.3  # inches per label
 STRIP_DPI = 110
-SPAN, BAR = "#b9c6d2", "#31587a"
-SPLIT_COLOURS = {"train": BAR, "validation": "#d08c3f", "test": "#7a9a5b"}
-DEFECT_COLOURS = {"missing": "#9aa4ad", "flat": "#d08c3f", "clipped": "#b5483a"}
+SPLIT_COLOURS = {"train": BLUE, "validation": ORANGE, "test": GREEN}
+DEFECT_COLOURS = {"missing": GREY, "flat": ORANGE, "clipped": RED}
 
 
 def plot_labels(splits: Mapping[str, Mapping[str, Any]], labels: Sequence[str]) -> str:
@@ -47,8 +47,8 @@ def plot_voltages(leads: Mapping[str, Mapping[str, Any]]) -> str:
         for position, quantiles in enumerate(lead["peak_to_peak_mv"] for lead in leads.values()):
             if quantiles["median"] is not None:
                 span = [quantiles["p5"], quantiles["p95"]]
-                axes.plot(span, [position, position], color=SPAN, linewidth=5, solid_capstyle="round")
-                axes.plot(quantiles["median"], position, "o", color=BAR, markersize=6)
+                axes.plot(span, [position, position], color=PALE_BLUE, linewidth=5, solid_capstyle="round")
+                axes.plot(quantiles["median"], position, "o", color=BLUE, markersize=6)
         _name_rows(axes, list(leads))
         axes.set_xlim(left=0)
         axes.set_xlabel("mV, peak to peak")
@@ -79,7 +79,7 @@ def plot_histogram(histogram: Mapping[str, Sequence[float]], *, unit: str, count
     names = [f"{edges[i]:g} to {edges[i + 1]:g}" if i + 1 < len(edges) else f"{edges[i]:g} or more" for i in shown]
 
     def draw(axes: Axes) -> None:
-        axes.bar(range(len(shown)), [counts[i] for i in shown], 0.86, color=BAR)
+        axes.bar(range(len(shown)), [counts[i] for i in shown], 0.86, color=BLUE)
         rotation = {"rotation": 35, "ha": "right", "rotation_mode": "anchor"} if len(shown) > 4 else {}
         axes.set_xticks(range(len(shown)), names, **rotation)
         axes.set_xlim(min(-0.6, len(shown) / 2 - 2.5), max(len(shown) - 0.4, len(shown) / 2 + 1.5))

@@ -283,6 +283,10 @@ class TestNames:
         with pytest.raises(ValueError, match=rf"no corpus '{name}'.*ptb_xl, simulated.*prepare.*Hub"):
             load_corpus(name)
 
+    def test_a_mistyped_name_gets_the_nearest_one(self):
+        with pytest.raises(ValueError, match=r"no corpus 'ptbxl'\. Did you mean `ptb_xl`\?"):
+            load_corpus("ptbxl")
+
     def test_an_unknown_configuration_is_answered_with_the_list(self, ptb_xl_dir):
         with pytest.raises(ValueError, match=r"'superclasses' not found.*'superclass'.*'hierarchy'"):
             load_corpus("ptb_xl", "superclasses", data_dir=ptb_xl_dir)

@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from modeling_supreme.plotting import BAR, INK, MUTED, TRACK
+from modeling_supreme.palette import BLUE, GRID, INK, MUTED
 
 
 class JsonLines:
@@ -89,16 +89,16 @@ def plot_curves(
     """
     figure = Figure(figsize=(10, 6), dpi=120, facecolor="white", layout="constrained")
     loss, auroc, norm, rate = figure.subplots(2, 2, sharex=True).flat
-    _draw(loss, steps, "loss", TRACK, label="each step")
+    _draw(loss, steps, "loss", GRID, label="each step")
     _draw(loss, _smooth(steps, "loss"), "loss", INK, label="mean around it")
-    _draw(loss, validations, "validation_loss", BAR, label="validation")
-    _draw(auroc, validations, "validation_auroc_macro", BAR, label="validation")
+    _draw(loss, validations, "validation_loss", BLUE, label="validation")
+    _draw(auroc, validations, "validation_auroc_macro", BLUE, label="validation")
     _draw(norm, steps, "grad_norm", MUTED)
     _draw(rate, steps, "learning_rate", MUTED)
     titles = ("loss", "macro AUROC on validation", "norm of the gradient", "learning rate")
     for axes, title in zip((loss, auroc, norm, rate), titles, strict=True):
         axes.set_title(title, loc="left", fontsize=10, color=INK)
-        axes.grid(color=TRACK, linewidth=0.6)
+        axes.grid(color=GRID, linewidth=0.6)
         axes.spines[["top", "right"]].set_visible(False)
         axes.tick_params(labelsize=8, colors=MUTED)
     for axes in (norm, rate):

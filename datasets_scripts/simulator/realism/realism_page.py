@@ -22,12 +22,13 @@ from datasets_scripts.page import (
 )
 from datasets_scripts.schema import SAMPLING_RATE
 from modeling_supreme.leads import STANDARD_LEADS
+from modeling_supreme.palette import INK, ORANGE
 
 from .pairs import REAL, SIDES, SIMULATED, Pair, strip_file_name
 from .strip_features import BAND_EDGES_HZ, BEAT_SAMPLES, BEFORE_R_S
 
 
-COLOURS = {REAL: "#1d2733", SIMULATED: "#d08c3f"}
+COLOURS = {REAL: INK, SIMULATED: ORANGE}
 BEATS_DPI = 80
 NUM_TELLTALES = 25
 # Shown as histograms: what a cardiologist measures first.

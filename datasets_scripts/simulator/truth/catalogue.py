@@ -4,6 +4,7 @@ from functools import lru_cache
 
 from datasets_scripts.terminology.findings import load_terminology
 from datasets_scripts.terminology.measured_findings import load_measured_findings
+from modeling_supreme.command_line import suggest
 
 
 RHYTHM_CONDITIONS = (
@@ -172,5 +173,8 @@ def conditions_meant_by(name: str) -> tuple[str, ...]:
     terminology = load_terminology()
     meant = tuple(condition for condition in CONDITIONS if name in terminology.ancestors(condition))
     if not meant:
-        raise ValueError(f"The simulator has no condition {name!r}. Ask for one of: {', '.join(condition_names())}.")
+        names = condition_names()
+        raise ValueError(
+            f"The simulator has no condition {name!r}.{suggest([name], names)} Ask for one of: {', '.join(names)}."
+        )
     return meant

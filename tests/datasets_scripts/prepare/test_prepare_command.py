@@ -144,9 +144,15 @@ class TestCommand:
         with pytest.raises(ValueError, match=r"There is no corpus 'ptbxl'\. Did you mean `ptb_xl`\?"):
             main(["ptbxl", "--output_dir", "out"])
 
-    def test_a_corpus_must_be_named(self):
+    @pytest.mark.parametrize("words", [[], ["--output_dir", "out"]], ids=["nothing", "flags alone"])
+    def test_a_corpus_must_be_named(self, words):
         with pytest.raises(ValueError, match=r"No corpus is named\. Begin with one of ptb_xl, simulated"):
-            main(["--output_dir", "out"])
+            main(words)
+
+    def test_the_first_word_is_the_corpus_whatever_a_flag_names(self):
+        corpus, _, options = read_command_line(["report_labels", "--corpus_name", "sph", "--output_dir", "o"])
+
+        assert (corpus, options) == ("report_labels", {"corpus_name": "sph"})
 
     def test_a_recipe_may_follow_the_corpus(self, tmp_path):
         recipe = tmp_path / "recipe.yaml"

@@ -98,6 +98,11 @@ def test_an_unknown_condition_is_refused():
         main(["--condition", "gout"])
 
 
+def test_a_mistyped_condition_gets_the_nearest_one():
+    with pytest.raises(ValueError, match=r"'atrial fluter'\. Did you mean `atrial flutter`\? Ask for one of"):
+        main(["--condition", "atrial fluter"])
+
+
 def test_help_explains_the_commands(capsys):
     with pytest.raises(SystemExit, match="0"):
         main(["--help"])
