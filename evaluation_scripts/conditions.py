@@ -66,7 +66,12 @@ def describe_conditions(
 
 
 def find_finding(label: str, config_name: str | None = None) -> Finding | None:
-    """The finding that a label or query stands for, or `None`."""
+    """The finding that a label or query stands for, or `None` if the terminology does not know it.
+
+    Example:
+        >>> find_finding("LBBB").name, find_finding("blue moon")
+        ('left bundle branch block', None)
+    """
     try:
         return load_terminology().find_label(label, config_name=config_name)
     except ValueError:
