@@ -14,12 +14,13 @@ from typing import Any
 import numpy as np
 import torch
 
+from datasets_scripts.terminology.findings import NORMAL_FINDING
+
 from . import metrics
 from .conditions import Condition
 from .prediction_table import Predictions
 
 
-NORMAL_FINDING = "normal ecg"
 CONTROLS = ("normal_ecg", "random_queries")
 NUM_RANDOM_DRAWS = 8  # one draw of a random query is a matter of luck; their mean is a control
 
