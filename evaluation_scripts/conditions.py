@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from accelerate.logging import get_logger
 
-from datasets_scripts.terminology.findings import Finding, load_terminology, normalize_name
+from datasets_scripts.terminology.findings import Finding, load_terminology
+from modeling_supreme.names import normalize_name
 
 from .arguments import QueryWording
 
@@ -66,7 +67,12 @@ def describe_conditions(
 
 
 def find_finding(label: str, config_name: str | None = None) -> Finding | None:
-    """The finding that a label or query stands for, or `None`."""
+    """The finding that a label or query stands for, or `None` if the terminology does not know it.
+
+    Example:
+        >>> find_finding("LBBB").name, find_finding("blue moon")
+        ('left bundle branch block', None)
+    """
     try:
         return load_terminology().find_label(label, config_name=config_name)
     except ValueError:

@@ -14,12 +14,13 @@ from typing import Any
 import numpy as np
 import torch
 
+from datasets_scripts.terminology.findings import NORMAL_FINDING
+
 from . import metrics
 from .conditions import Condition
 from .prediction_table import Predictions
 
 
-NORMAL_FINDING = "normal ecg"
 CONTROLS = ("normal_ecg", "random_queries")
 NUM_RANDOM_DRAWS = 8  # one draw of a random query is a matter of luck; their mean is a control
 
@@ -44,7 +45,17 @@ def random_queries(query_embeds: torch.Tensor, num_queries: int, *, seed: int) -
 
 
 def find_non_normal(labels: np.ndarray, conditions: Sequence[Condition]) -> np.ndarray | None:
-    """True for records that are known not to carry the label "normal ecg"; `None` if no label says so."""
+    """Records that are known not to be normal.
+
+    Args:
+        labels (`np.ndarray` of shape `(num_records, num_conditions)`):
+            1 positive, 0 negative, NaN unknown.
+        conditions (`Sequence[Condition]`):
+            The columns of `labels`.
+
+    Returns:
+        `np.ndarray` of shape `(num_records,)`, boolean; `None` if no label asks for the normal ECG.
+    """
     normal = [index for index, condition in enumerate(conditions) if condition.finding == NORMAL_FINDING]
     return (labels[:, normal] == 0).all(axis=1) if normal else None
 
@@ -75,7 +86,21 @@ class Comparison:
         *,
         measure: Callable[..., metrics.ConditionMetrics],
     ) -> Comparison | None:
-        """Compare some conditions among some records; `None` if there are none of either."""
+        """Compare some conditions among some records.
+
+        Args:
+            predictions ([`Predictions`]):
+                Scores, controls and labels of all records.
+            records (`np.ndarray` of shape `(num_records,)`, boolean, *optional*):
+                The records to compare among.
+            members (`np.ndarray` of shape `(num_conditions,)`, boolean):
+                The conditions to compare; the others have no figures.
+            measure (`Callable`):
+                [`score_conditions`] with the options of the bootstrap.
+
+        Returns:
+            [`Comparison`], or `None` if there are no records or no conditions.
+        """
         if records is None or not records.any() or not members.any():
             return None
         labels = np.where(members, predictions.labels, np.nan)[records]  # what is unknown costs no time
@@ -100,7 +125,12 @@ class Comparison:
         }
 
     def macro(self, included: np.ndarray) -> dict[str, Any]:
-        """Macro AUROC of the conditions compared, and of their controls, with intervals."""
+        """Macro AUROC of the conditions compared, and of their controls, with intervals.
+
+        Args:
+            included (`np.ndarray` of shape `(num_conditions,)`, boolean):
+                Conditions that are averaged where they were compared.
+        """
         rows = {"named": self.named, **self.controls}
         macros = {name: figures.macro(included) for name, figures in rows.items()}
         for macro in macros.values():

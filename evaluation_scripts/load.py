@@ -80,7 +80,7 @@ def load_records(arguments: EvaluationArguments, config_name: str | None) -> Lab
     Raises:
         ValueError: If a split does not exist, or there is no record at all.
     """
-    options = {} if arguments.num_records is None else {"num_records": arguments.num_records}
+    options: dict[str, Any] = {} if arguments.num_records is None else {"num_records": arguments.num_records}
     corpus = load_corpus(
         arguments.dataset_name,
         config_name,

@@ -13,12 +13,13 @@ from tqdm.auto import tqdm
 from transformers import PreTrainedModel, ProcessorMixin
 
 from datasets_scripts.collator import StripCollator
+from datasets_scripts.terminology.findings import NORMAL_FINDING
 from modeling_supreme.composed_rules import Composition
 from modeling_supreme.queries import encode_query_wordings
 
 from .arguments import EvaluationArguments
 from .conditions import Condition, describe_conditions, word_query
-from .controls import NORMAL_FINDING, NUM_RANDOM_DRAWS, random_queries
+from .controls import NUM_RANDOM_DRAWS, random_queries
 from .load import LabelledRecords
 from .prediction_table import Predictions
 

@@ -45,6 +45,9 @@ def compile_result(
         `skipped_conditions`, `auroc_<label>`; the groups `seen` and `unseen`, `None` where the checkpoint does not say
         what it was trained on; and `conditions`, one entry per label. Conditions that are not known to be seen and
         the group `unseen` carry `controls` and `among_non_normal`, the latter `None` where no label is the normal ECG.
+
+    Raises:
+        ValueError: If a score is not a number, or a label is none of 0, 1 and NaN.
     """
     measure = partial(metrics.score_conditions, num_bootstrap_samples=num_bootstrap_samples, seed=seed)
     names = [condition.label for condition in conditions]
@@ -92,7 +95,23 @@ def group_conditions(
     unnamed: Comparison | None,
     specific: Comparison | None,
 ) -> dict[str, Any]:
-    """Macro averages of seen and of unseen conditions, the latter beside their controls."""
+    """Macro averages of seen and of unseen conditions, the latter beside their controls.
+
+    Args:
+        conditions (`Sequence[Condition]`):
+            All conditions.
+        included (`np.ndarray` of shape `(num_conditions,)`, boolean):
+            Conditions that are averaged.
+        figures ([`ConditionMetrics`]):
+            Figures of all conditions.
+        unnamed ([`Comparison`], *optional*):
+            The unseen conditions beside their controls, among all records.
+        specific ([`Comparison`], *optional*):
+            The same among the records that are not normal.
+
+    Returns:
+        `dict`: `seen` and `unseen`, both `None` where the checkpoint does not say what it was trained on.
+    """
     if any(condition.seen is None for condition in conditions):
         return {"seen": None, "unseen": None}
     seen = np.array([condition.seen for condition in conditions], dtype=bool)
