@@ -24,8 +24,8 @@ from datasets_scripts import load_corpus
 from evaluation_scripts.metrics import format_figure
 from modeling_supreme.command_line import parse_arguments, run_command
 from modeling_supreme.ecg_files import read_ecg
-from modeling_supreme.ecg_recording import recording_from_row
 from modeling_supreme.plotting import plot_strip
+from modeling_supreme.recordings import recording_from_row
 
 
 logger = logging.getLogger("demo")

@@ -8,7 +8,7 @@ from typing import Any
 from datasets import DatasetInfo, List, Value, Version
 
 from datasets_scripts.readers.wfdb_reader import read_wfdb_record
-from modeling_supreme.ecg_recording import EcgRecording
+from modeling_supreme.recordings import EcgRecording
 
 from .challenge_corpus import HeaderCorpus, HeaderCorpusConfig
 from .schema import corpus_features

@@ -15,7 +15,7 @@ from datasets_scripts.readers.chapman_csv_reader import (
     read_diagnostics,
 )
 from datasets_scripts.readers.wfdb_reader import read_wfdb_record
-from modeling_supreme.ecg_recording import EcgRecording
+from modeling_supreme.recordings import EcgRecording
 
 from .challenge_corpus import HeaderCorpus, HeaderCorpusConfig
 from .schema import corpus_features

@@ -12,7 +12,7 @@ from datasets import DatasetInfo, Split, SplitGenerator, Value, Version
 
 from datasets_scripts.readers.hdf5_reader import dataset_of, open_hdf5, recording_of
 from datasets_scripts.readers.patients import age_in_years
-from modeling_supreme.ecg_recording import EcgRecording
+from modeling_supreme.recordings import EcgRecording
 
 from .corpus_builder import CorpusBuilder, CorpusConfig
 from .schema import corpus_features

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from datasets import Dataset
 
-from modeling_supreme.ecg_recording import recording_from_row
+from modeling_supreme.recordings import recording_from_row
 
 
 class StripCollator:

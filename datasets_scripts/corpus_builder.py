@@ -12,7 +12,7 @@ from datasets import BuilderConfig, Dataset, Features, GeneratorBasedBuilder, Sp
 from datasets.exceptions import DatasetGenerationError
 from datasets.utils import logging
 
-from modeling_supreme.ecg_recording import EcgRecording
+from modeling_supreme.recordings import EcgRecording
 
 from .schema import Window, signal_windows
 

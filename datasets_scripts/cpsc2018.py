@@ -11,10 +11,9 @@ from datasets import DatasetInfo, Features, List, Value, Version
 
 from datasets_scripts.readers.patients import parse_age, parse_sex
 from datasets_scripts.readers.wfdb_reader import read_wfdb_record
-from modeling_supreme.damaged_files import DamagedFileError
 from modeling_supreme.ecg_files import load_mat
-from modeling_supreme.ecg_recording import EcgRecording, to_microvolts
 from modeling_supreme.leads import STANDARD_LEADS
+from modeling_supreme.recordings import DamagedFileError, EcgRecording, to_microvolts
 
 from .challenge_corpus import HeaderCorpus, HeaderCorpusConfig
 from .schema import corpus_features

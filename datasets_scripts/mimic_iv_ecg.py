@@ -31,7 +31,7 @@ from datasets_scripts.readers.mimic_iv_ecg_layout import (
 )
 from datasets_scripts.readers.wfdb_reader import read_wfdb_record
 from datasets_scripts.terminology.findings import load_terminology
-from modeling_supreme.ecg_recording import EcgRecording
+from modeling_supreme.recordings import EcgRecording
 
 from .corpus_builder import CorpusBuilder, CorpusConfig
 from .schema import SAMPLING_RATE, corpus_features

@@ -23,7 +23,7 @@ from datasets_scripts.readers.ptb_xl_layout import (
     STATEMENTS_FILENAME,
 )
 from datasets_scripts.readers.wfdb_reader import read_wfdb_record
-from modeling_supreme.ecg_recording import EcgRecording
+from modeling_supreme.recordings import EcgRecording
 
 from .corpus_builder import CorpusBuilder, CorpusConfig
 from .schema import corpus_features

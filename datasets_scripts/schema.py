@@ -7,7 +7,8 @@ from typing import Any, Literal
 import numpy as np
 from datasets import Array2D, ClassLabel, Features, List, Value
 
-from modeling_supreme.ecg_recording import (
+from modeling_supreme.leads import STANDARD_LEADS, select_leads, standardize_lead_names
+from modeling_supreme.recordings import (
     MICROVOLTS_PER_MILLIVOLT,
     NUM_SAMPLES,
     SAMPLING_RATE,
@@ -15,11 +16,10 @@ from modeling_supreme.ecg_recording import (
     round_to_int16,
     to_microvolts,
 )
-from modeling_supreme.leads import STANDARD_LEADS, select_leads, standardize_lead_names
 from modeling_supreme.signal_processing import resample_by
 
 
-# The numbers of the row format stand in `modeling_supreme.ecg_recording`: a checkpoint reads rows without this file.
+# The numbers of the row format stand in `modeling_supreme.recordings`: a checkpoint reads rows without this file.
 __all__ = [
     "MICROVOLTS_PER_MILLIVOLT",
     "NUM_SAMPLES",

@@ -11,9 +11,8 @@ from typing import Any
 import numpy as np
 from transformers.utils import logging
 
-from .damaged_files import LIBRARY_ERRORS, DamagedFileError, library_call
-from .ecg_recording import MILLIVOLTS_PER_UNIT, EcgRecording
 from .leads import is_standard_lead
+from .recordings import LIBRARY_ERRORS, MILLIVOLTS_PER_UNIT, DamagedFileError, EcgRecording, library_call
 from .wfdb_files import read_wfdb
 
 

@@ -10,8 +10,8 @@ from transformers import Pipeline
 
 from .composed_rules import Composed, Composition
 from .ecg_files import read_ecg
-from .ecg_recording import EcgRecording, recording_from_row
 from .queries import encode_queries, fill_template
+from .recordings import EcgRecording, recording_from_row
 
 
 ARRAY_KEYS = ("array", "strip", "signal")

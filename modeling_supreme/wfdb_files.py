@@ -10,9 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from .damaged_files import DamagedFileError, forbidden, library_call
-from .ecg_recording import MILLIVOLTS_PER_UNIT, EcgRecording
 from .leads import is_standard_lead
+from .recordings import MILLIVOLTS_PER_UNIT, DamagedFileError, EcgRecording, forbidden, library_call
 
 
 # What each signal format stores for a sample that was not recorded; format 8 has no such number.

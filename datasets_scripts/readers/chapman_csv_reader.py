@@ -6,10 +6,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from modeling_supreme.damaged_files import DamagedFileError
 from modeling_supreme.ecg_files import read_table
-from modeling_supreme.ecg_recording import MICROVOLTS_PER_MILLIVOLT, EcgRecording, to_microvolts
 from modeling_supreme.leads import STANDARD_LEADS, is_standard_lead
+from modeling_supreme.recordings import MICROVOLTS_PER_MILLIVOLT, DamagedFileError, EcgRecording, to_microvolts
 
 from .patients import parse_age, parse_sex
 

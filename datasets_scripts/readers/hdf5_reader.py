@@ -7,8 +7,7 @@ from typing import Any
 import numpy as np
 
 from modeling_supreme import ecg_files
-from modeling_supreme.damaged_files import DamagedFileError
-from modeling_supreme.ecg_recording import EcgRecording, to_microvolts
+from modeling_supreme.recordings import DamagedFileError, EcgRecording, to_microvolts
 
 
 def open_hdf5(path: Path) -> Any:

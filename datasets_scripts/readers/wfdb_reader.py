@@ -6,8 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from modeling_supreme.damaged_files import DamagedFileError
-from modeling_supreme.ecg_recording import MICROVOLTS_PER_MILLIVOLT, EcgRecording, to_microvolts
+from modeling_supreme.recordings import MICROVOLTS_PER_MILLIVOLT, DamagedFileError, EcgRecording, to_microvolts
 from modeling_supreme.wfdb_files import NOT_RECORDED, WfdbSignals, read_signals
 
 from .gaps import bridge_gaps

@@ -5,8 +5,8 @@ import pytest
 from datasets import Array2D, ClassLabel, Dataset, Value
 
 from datasets_scripts.schema import corpus_features, signal_windows, to_microvolts
-from modeling_supreme.ecg_recording import EcgRecording
 from modeling_supreme.leads import STANDARD_LEADS
+from modeling_supreme.recordings import EcgRecording
 
 
 MIMIC_LEADS = ("I", "II", "III", "aVR", "aVF", "aVL", "V1", "V2", "V3", "V4", "V5", "V6")

@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from datasets_scripts.schema import MIN_REMAINDER_S, NUM_SAMPLES, signal_windows
-from modeling_supreme.ecg_recording import EcgRecording
 from modeling_supreme.leads import STANDARD_LEADS
+from modeling_supreme.recordings import EcgRecording
 
 
 RATES = st.sampled_from([100, 128, 250, 257, 360, 400, 500, 1000])

@@ -6,8 +6,8 @@ import sys
 import pytest
 from transformers import AutoConfig
 
-from modeling_supreme import text_encoders
-from modeling_supreme.text_encoders import BUNDLED_TEXT_ENCODERS, find_text_encoder
+from modeling_supreme import queries
+from modeling_supreme.queries import BUNDLED_TEXT_ENCODERS, find_text_encoder
 
 
 MINILM = "sentence-transformers/all-MiniLM-L6-v2"
@@ -35,7 +35,7 @@ def test_finding_it_does_not_import_the_package(bundled_dir):
 
 
 def test_the_log_says_where_it_came_from(bundled_dir, caplog):
-    with caplog.at_level(logging.INFO, logger=text_encoders.__name__):
+    with caplog.at_level(logging.INFO, logger=queries.__name__):
         find_text_encoder("owner/bundled")
 
     assert "Loading owner/bundled from the installed package bundled_encoder." in caplog.text

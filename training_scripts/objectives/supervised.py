@@ -20,8 +20,7 @@ from modeling_supreme import (
     ZeroShotEcgClassificationPipeline,
 )
 from modeling_supreme.command_line import CommandLineError
-from modeling_supreme.queries import encode_queries
-from modeling_supreme.text_encoders import find_text_encoder
+from modeling_supreme.queries import encode_queries, find_text_encoder
 from training_scripts.arguments import ModelArguments, RunArguments
 from training_scripts.card import CardStyle, describe_source
 from training_scripts.steps import TrainingBatch

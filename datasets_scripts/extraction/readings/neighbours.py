@@ -9,8 +9,7 @@ from transformers import AutoModel, AutoTokenizer
 
 from datasets_scripts.terminology.findings import load_terminology
 from modeling_supreme.modeling_supreme_ecg import masked_mean
-from modeling_supreme.queries import encode_queries
-from modeling_supreme.text_encoders import find_text_encoder
+from modeling_supreme.queries import encode_queries, find_text_encoder
 
 from .distinctions import find_distinctions
 

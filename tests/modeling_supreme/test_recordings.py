@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from datasets_scripts import load_corpus
-from modeling_supreme.ecg_recording import EcgRecording, recording_from_row
+from modeling_supreme.recordings import EcgRecording, recording_from_row
 
 
 def test_integers_in_microvolts_arrive_unchanged():

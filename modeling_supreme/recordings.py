@@ -1,6 +1,11 @@
-"""One recording in memory: voltages with their unit, sampling rate and leads."""
+"""One recording in memory, and what is said of a file that holds none that can be read."""
 
-from collections.abc import Mapping, Sequence
+import struct
+import tokenize
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,6 +20,17 @@ MILLIVOLTS_PER_UNIT = {"mv": 1.0, "uv": 1e-3, "µv": 1e-3, "v": 1e3}  # units in
 # along, but not that one.
 SAMPLING_RATE = 500  # Hz
 NUM_SAMPLES = 5000
+
+# No library that reads ECG files has one exception for damaged ones: bytes that it trusts take it anywhere. These are
+# caught around the library's call alone, so that a mistake in our own code is not taken for a damaged file.
+LIBRARY_ERRORS = (
+    *(OSError, EOFError, ValueError, RuntimeError),  # files that end early or hold nonsense; h5py raises the last
+    *(LookupError, ArithmeticError),  # counts, codes and frames of 0 samples, with which wfdb looks up and divides
+    *(TypeError, AttributeError),  # wfdb goes on with the `None` of a field that it did not find
+    *(SyntaxError, tokenize.TokenError),  # NumPy parses the header of a `.npy` as Python
+    *(struct.error, zlib.error),  # fields cut short, and MATLAB's compressed variables
+    MemoryError,  # a header states more samples than any memory holds
+)
 
 
 class EcgRecording:
@@ -104,3 +120,40 @@ def recording_from_row(row: Mapping[str, Any]) -> EcgRecording:
     microvolts = np.asarray(row["signal"])[is_recorded, : int(row["num_samples"])].astype(np.int16, copy=False)
     leads = [lead for lead, recorded in zip(STANDARD_LEADS, is_recorded, strict=True) if recorded]
     return EcgRecording(sampling_rate=SAMPLING_RATE, leads=leads, microvolts=microvolts)
+
+
+class DamagedFileError(ValueError):
+    """What is wrong with a file; whoever asked for it adds which file it is and what to do."""
+
+
+@contextmanager
+def library_call(path: Path, *own_errors: type[Exception]) -> Iterator[None]:
+    """Run one call of a library on a file; nothing else belongs inside.
+
+    Args:
+        path (`Path`):
+            The file, or one that the library itself names in its error.
+        own_errors (`type[Exception]`):
+            What this library raises besides Python's exceptions.
+
+    Raises:
+        DamagedFileError: If the library fails on the file, however it does so.
+        FileNotFoundError: If the library finds no such file.
+        PermissionError: If this user may not read the file.
+    """
+    try:
+        yield
+    except FileNotFoundError:
+        raise
+    except PermissionError as error:
+        raise forbidden(path, error) from error
+    except (*LIBRARY_ERRORS, *own_errors) as error:
+        raise DamagedFileError(f"{type(error).__name__}: {error}") from error
+
+
+def forbidden(path: str | Path, error: PermissionError) -> PermissionError:
+    """The error for a file, or for the one that the system names, which this user may not read."""
+    return PermissionError(
+        f"{error.filename or path} cannot be read: this user lacks the permission. Change it (`chmod u+r`), or run as"
+        " the file's owner."
+    )
