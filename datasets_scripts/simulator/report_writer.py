@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
-from datasets_scripts.terminology.findings import INFARCTION_AGES, TERRITORIES, load_terminology
+from datasets_scripts.terminology.findings import INFARCTION_AGES, NORMAL_FINDING, TERRITORIES, load_terminology
 
 from .report_templates import Language, Template, ranks_of_conditions, templates_by_condition, templates_by_place
 
@@ -255,7 +255,7 @@ def _write_verdict(
     language: Language,
 ) -> list[str]:
     """The last statement; German readers leave it out unless the ECG is normal."""
-    if "normal ecg" in conditions and not has_false_finding:
+    if NORMAL_FINDING in conditions and not has_false_finding:
         place = "normal-except-rate" if conditions & UNUSUAL_RATES else "verdict"
     else:
         is_mild = not has_false_finding and set(wanted) <= MILD_FINDINGS | UNREMARKABLE

@@ -1,6 +1,6 @@
 """Measured findings: statements about a strip that are true by a number, each with its threshold and source.
 
-The one table is `measured_findings.csv`. A row names a measurement of `measurements.measure_tracing`, the leads it is
+The one table is `measured_findings.csv`. A row names a measurement of the simulator, the leads it is
 looked at in (`min_leads` of them must agree), and the limits, which are exclusive. Composed rules refer to the names.
 
 A source behind "Own choice" or after a semicolon has another limit, or one for a part of the finding only. The works:

@@ -6,6 +6,7 @@ import numpy as np
 
 from datasets_scripts.simulator.population import priors
 from datasets_scripts.simulator.population.chance import pick
+from datasets_scripts.terminology.findings import NORMAL_FINDING
 
 from .diagnosis import Diagnosis, draw_diseased, draw_healthy, draw_territories, reconcile
 from .person import Person
@@ -96,7 +97,7 @@ def diagnose(
         `Diagnosis`: Usually with the condition. A measured finding, such as ST elevation, may still miss its
         criterion, and a drawn co-morbidity may exclude the condition: the caller looks and draws again.
     """
-    if condition == "normal ecg":
+    if condition == NORMAL_FINDING:
         return draw_healthy(rng, person) if has_comorbidity else Diagnosis(is_healthy=True)
     start = Diagnosis()
     if has_comorbidity:

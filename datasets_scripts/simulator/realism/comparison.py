@@ -10,6 +10,7 @@ import numpy as np
 from datasets import Dataset
 
 from datasets_scripts.simulator.simulated_record import SIMULATOR_VERSION
+from datasets_scripts.terminology.findings import NORMAL_FINDING
 from modeling_supreme.leads import STANDARD_LEADS
 
 from .pairs import REAL, SIDES, SIMULATED, Pair, measure_pairs
@@ -18,7 +19,6 @@ from .two_sample import compare_samples, separate_by_each
 
 
 PAGE_FILENAME, FIGURES_FILENAME = "realism.html", "realism.json"
-NORMAL = "normal ecg"
 MIN_PAIRS_OF_MEAN = 3  # a mean beat of fewer records shows the patients, not the condition
 
 
@@ -62,7 +62,7 @@ def summarize(pairs: Sequence[Pair], *, seed: int) -> dict[str, Any]:
     spectra = np.array([strip.features.spectrum.ravel() for strip in strips])
     names = list(strips[0].features.figures)
     aurocs = separate_by_each(measured, is_simulated)
-    is_normal = np.tile([pair.condition == NORMAL for pair in pairs], 2)
+    is_normal = np.tile([pair.condition == NORMAL_FINDING for pair in pairs], 2)
     tests = {
         "measurements": (measured, slice(None), False),
         "measurements, linear": (measured, slice(None), True),

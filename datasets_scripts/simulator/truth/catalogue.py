@@ -2,7 +2,7 @@
 
 from functools import lru_cache
 
-from datasets_scripts.terminology.findings import load_terminology
+from datasets_scripts.terminology.findings import NORMAL_FINDING, load_terminology
 from datasets_scripts.terminology.measured_findings import load_measured_findings
 from modeling_supreme.command_line import suggest
 
@@ -78,7 +78,7 @@ ISCHEMIA_CONDITIONS = (
     ),
 )
 CONDITIONS = (
-    "normal ecg",
+    NORMAL_FINDING,
     *RHYTHM_CONDITIONS,
     *ECTOPY_CONDITIONS,
     "left bundle branch block",

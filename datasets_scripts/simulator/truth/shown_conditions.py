@@ -8,7 +8,7 @@ from datasets_scripts.simulator.patient.body import UPRIGHT_T_LEADS
 from datasets_scripts.simulator.patient.diagnosis import ABNORMAL_ACTIVATION, INFARCTIONS, Diagnosis
 from datasets_scripts.simulator.population import priors
 from datasets_scripts.simulator.rhythm.timeline import Rhythm
-from datasets_scripts.terminology.findings import load_terminology
+from datasets_scripts.terminology.findings import NORMAL_FINDING, load_terminology
 from datasets_scripts.terminology.measured_findings import is_measured
 
 from .catalogue import NORMAL_VARIANTS
@@ -165,7 +165,7 @@ def find_conditions(diagnosis: Diagnosis, rhythm: Rhythm, measurements: Mapping[
         found |= _st_t_conditions(diagnosis, measurements)
     found |= _position_conditions(diagnosis, measurements)
     if found <= NORMAL_VARIANTS and not diagnosis.has_dextrocardia:
-        found.add("normal ecg")
+        found.add(NORMAL_FINDING)
     return frozenset(load_terminology().close_upward(found))
 
 
