@@ -12,6 +12,7 @@ from modeling_supreme import SupremeConfig, SupremeEcgConfig, SupremeEcgModel, S
 
 
 ENCODERS = ["vit", "resnet", "hybrid"]
+TRANSFORMERS = ["vit", "hybrid"]
 NAN = float("nan")
 
 
@@ -213,6 +214,15 @@ class TestMasks:
         assert (without_lead - logits_of(model, signal)).abs().max() > 1e-4
         assert (without_end - logits_of(model, signal)).abs().max() > 1e-4
 
+    def test_the_mask_of_tokens_covers_every_token_that_was_begun(self, model):
+        sample_mask = last_samples_masked(1, 390)
+        stride = model.config.ecg_config.token_stride
+
+        outputs = model.ecg_model(make_signal(1), None, sample_mask)
+
+        assert outputs.token_mask.shape == outputs.last_hidden_state.shape[:2]
+        assert outputs.token_mask.sum().item() == math.ceil(610 / stride)
+
 
 class TestAttention:
     @pytest.fixture
@@ -259,6 +269,23 @@ class TestAttention:
         weights = torch.stack(outputs.cross_attentions)[:, 1]
         assert weights[..., num_recorded:].abs().max() == 0
         assert weights[..., :num_recorded].min() > 0
+
+    @pytest.mark.parametrize("encoder_type", TRANSFORMERS, indirect=True)
+    def test_no_token_looks_at_padding(self, model, inputs):
+        outputs = model.ecg_model(**inputs, output_attentions=True)
+
+        num_recorded = math.ceil(500 / model.config.ecg_config.token_stride)
+        weights = torch.stack(outputs.attentions)
+        assert weights[:, 1, ..., num_recorded:].abs().max() == 0
+        torch.testing.assert_close(weights.sum(dim=-1), torch.ones(weights.shape[:-1]))
+
+    @pytest.mark.parametrize(("encoder_type", "num_layers"), [("vit", 2), ("hybrid", 1)], indirect=["encoder_type"])
+    def test_the_encoder_returns_weights_and_tokens_of_every_layer(self, model, inputs, num_layers):
+        outputs = model.ecg_model(**inputs, output_attentions=True, output_hidden_states=True)
+
+        num_tokens = model.config.ecg_config.num_tokens
+        assert [weights.shape for weights in outputs.attentions] == [(2, 2, num_tokens, num_tokens)] * num_layers
+        assert [tokens.shape for tokens in outputs.hidden_states] == [(2, num_tokens, 32)] * (num_layers + 1)
 
     def test_nothing_is_returned_that_was_not_asked_for(self, model, inputs):
         outputs = model.ecg_model(**inputs)
@@ -535,3 +562,27 @@ class TestCompile:
         names = [name.removeprefix("_orig_mod.") for name in gradients]
         assert sorted(names) == sorted(expected)
         assert max((gradients[f"_orig_mod.{name}"] - expected[name]).abs().max().item() for name in names) < 1e-4
+
+
+class TestSizes:
+    @pytest.mark.parametrize(
+        ("preset", "num_parameters"),
+        # Patches 12 * 50 * 192 + 192, positions 100 * 192, twelve layers of 12 * 192² + 13 * 192, a norm of 2 * 192;
+        # ResNet-18 in one dimension: 5,504 before the stages, 49,664 + 181,504 + 723,456 + 2,888,704 in them.
+        [("vit_tiny", 5_473_344), ("resnet18", 3_848_832)],
+    )
+    def test_an_encoder_has_the_size_of_the_architecture_it_is_named_after(self, preset, num_parameters):
+        assert count_parameters(SupremeEcgConfig.from_preset(preset)) == num_parameters
+
+    def test_the_hybrid_is_light(self):
+        assert count_parameters(SupremeEcgConfig.from_preset("hybrid")) < 1_000_000
+
+    @pytest.mark.parametrize(("preset", "millions"), [("vit_small", 22), ("vit_base", 86)])
+    def test_larger_transformers_have_the_sizes_of_deit(self, preset, millions):
+        # Touvron et al. 2021, table 1; our patches of 600 values are somewhat smaller than theirs of 768.
+        assert count_parameters(SupremeEcgConfig.from_preset(preset)) / 1e6 == pytest.approx(millions, rel=0.04)
+
+
+def count_parameters(config):
+    with torch.device("meta"):
+        return sum(parameter.numel() for parameter in SupremeEcgModel(config).parameters())
