@@ -151,7 +151,7 @@ class SupremeModel(SupremePreTrainedModel):
     config: SupremeConfig
     base_model_prefix = "supreme"
     input_modalities = ["time", "text"]
-    _no_split_modules = [*SupremePreTrainedModel._no_split_modules, "SupremeFusionLayer"]
+    _no_split_modules = ["SupremeFusionLayer"]  # transformers adds those of the encoders
 
     def __init__(self, config: SupremeConfig) -> None:
         super().__init__(config)

@@ -13,6 +13,7 @@ from import_graph import ROOT, find_circles, list_files, read_graph, top_level_i
 GRAPH = read_graph()
 FILES = list_files(ROOT)
 PYTHON_FILES = [path for path in FILES if path.suffix == ".py"]
+TEST_FILES = [path for path in PYTHON_FILES if path.relative_to(ROOT).parts[0] == "tests"]
 MOST_FILES = 20  # at one level
 MOST_LINES, MOST_LINES_OF_A_MODEL = 600, 800
 TRAVELLERS = r"modeling_supreme/(configuration|modeling|feature_extraction|processing|pipeline)_\w+\.py"
@@ -82,6 +83,15 @@ def complain_of_luggage(graph):
     return complaints
 
 
+def complain_of_borrowing(path, source):
+    """One sentence per import of a module of tests, which runs with its own fixtures and is no place to share."""
+    return [
+        f"{path}:{node.lineno} imports from {node.module}. Move what tests share to tests/helpers/."
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.ImportFrom) and re.fullmatch(r"(test_\w+|conftest)", node.module or "")
+    ]
+
+
 def complain_of_full_folders(files, root):
     """One sentence per folder that is too full to be read at a glance."""
     counts = Counter(path.parent for path in files)
@@ -121,6 +131,12 @@ class TestImports:
         sources = {arrow.source for arrow in GRAPH.arrows if arrow.target == "datasets_scripts/ptb_xl.py"}
 
         assert sources & {"datasets_scripts/__init__.py", "datasets_scripts/registry.py"}
+
+
+class TestTests:
+    @pytest.mark.parametrize("path", TEST_FILES, ids=lambda path: str(path.relative_to(ROOT)))
+    def test_no_test_imports_from_another(self, path):
+        assert complain_of_borrowing(path.relative_to(ROOT), path.read_text(encoding="utf-8")) == []
 
 
 class TestFiles:
@@ -277,6 +293,16 @@ class TestThisTest:
 
         assert [complaint.partition(",")[0] for complaint in complaints] == [
             "modeling_supreme/ecg_files.py:1 imports pandas"
+        ]
+
+    def test_a_helper_borrowed_from_a_test_is_found(self):
+        source = "from test_train import train\nfrom helpers.runs import start\nfrom conftest import ROOT\n"
+
+        complaints = complain_of_borrowing(Path("tests/test_a.py"), source)
+
+        assert [complaint.split(". ")[0] for complaint in complaints] == [
+            "tests/test_a.py:1 imports from test_train",
+            "tests/test_a.py:3 imports from conftest",
         ]
 
     def test_a_full_folder_is_found(self, tmp_path):
