@@ -9,6 +9,7 @@ from transformers.configuration_utils import SubConfigSpec
 from .leads import STANDARD_LEADS
 
 
+EcgPreset = Literal["vit_tiny", "vit_small", "vit_base", "resnet18", "hybrid"]
 ECG_PRESETS: dict[str, dict[str, Any]] = {
     # 1D ViT in the sizes of DeiT (Touvron et al. 2021, table 1); patches of 100 ms as in MERL (Liu et al. 2024).
     "vit_tiny": {"encoder_type": "vit", "hidden_size": 192, "num_attention_heads": 3, "intermediate_size": 768},

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, Union, get_args, get_origin, get_type_hints
 
+from modeling_supreme.configuration_supreme import EcgPreset
+
 
 # Schedules of transformers that need no options of their own
 Schedule = Literal[
@@ -43,7 +45,7 @@ class ModelArguments:
     model_name_or_path: str | None = field(
         default=None, metadata={"help": "Checkpoint to go on from; by default a new model is made from the presets."}
     )
-    ecg_encoder: Literal["vit_tiny", "vit_small", "vit_base", "resnet18", "hybrid"] = field(
+    ecg_encoder: EcgPreset = field(
         default="vit_tiny", metadata={"help": "ECG encoder of a new model, by the name of its preset."}
     )
     text_model_name_or_path: str = field(
