@@ -1,8 +1,6 @@
 """Shared by all tests: caches in a temporary folder, real records, a small corpus, tiny models and the scripts."""
 
-import importlib.util
 import os
-import sys
 import tempfile
 
 
@@ -17,30 +15,10 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from pathlib import Path  # noqa: E402
 
-import numpy as np  # noqa: E402
 import pandas as pd  # noqa: E402
 import pytest  # noqa: E402
-import wfdb  # noqa: E402
-
-from datasets_scripts.ptb_xl import ALL_CODES, CLASSES_OF_CODE, FORM_CODES, RHYTHM_CODES  # noqa: E402
-
-
-ROOT = Path(__file__).resolve().parents[1]
-PTB_XL_LEADS = ["I", "II", "III", "AVR", "AVL", "AVF", "V1", "V2", "V3", "V4", "V5", "V6"]
-
-# One per record of `ptb_xl_dir`, twice in turn; record 6 and 16 have neither a diagnosis nor a form.
-PTB_XL_CODES = (
-    {"NORM": 100.0, "SR": 0.0},
-    {"IMI": 80.0, "1AVB": 100.0, "SR": 0.0},
-    {"ASMI": 0.0, "LAFB": 100.0, "AFIB": 0.0},
-    {"LVH": 50.0, "NDT": 100.0, "SR": 0.0},
-    {"NST_": 100.0, "SBRAD": 0.0},
-    {"SR": 0.0},
-    {"CRBBB": 100.0, "PVC": 100.0, "SR": 0.0},
-    {"ISC_": 100.0, "LVOLT": 100.0, "STACH": 0.0},
-    {"LAO/LAE": 100.0, "SARRH": 0.0},
-    {"NORM": 80.0, "SBRAD": 0.0},
-)
+from helpers.ptb_xl_records import make_microvolts, make_ptb_xl_row, write_ptb_xl_record, write_scp_statements  # noqa: E402
+from helpers.tiny_models import TINY_ENCODERS, make_tokenizer  # noqa: E402
 
 
 @pytest.fixture(scope="session")
@@ -65,61 +43,6 @@ def ptb_xl_dir(tmp_path_factory):
     return folder
 
 
-def make_microvolts(ecg_id):
-    """`(5000, 12)` sines whose amplitude tells the lead (100 µV for I to 1200 µV for V6) and whose rate the record."""
-    seconds = np.arange(5000) / 500
-    sine = np.sin(2 * np.pi * (1 + ecg_id / 20) * seconds)
-    return np.rint(sine[:, None] * 100 * np.arange(1, 13)).astype(np.int16)
-
-
-def write_ptb_xl_record(path, microvolts, *, sampling_rate, leads=PTB_XL_LEADS, gain=1000.0):
-    """Write a WFDB record as PTB-XL does: one `.dat` of `int16` with a gain of 1000 per mV."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    num_leads = microvolts.shape[1]
-    wfdb.wrsamp(
-        path.name,
-        fs=sampling_rate,
-        units=["mV"] * num_leads,
-        sig_name=list(leads),
-        d_signal=microvolts,
-        fmt=["16"] * num_leads,
-        adc_gain=[gain] * num_leads,
-        baseline=[0] * num_leads,
-        write_dir=str(path.parent),
-    )
-
-
-def make_ptb_xl_row(ecg_id):
-    """A row of ptbxl_database.csv; record 1 is over 89 years old, record 2 of unknown age."""
-    return {
-        "ecg_id": ecg_id,
-        "patient_id": 1000.0 + ecg_id,
-        "age": {1: 300.0, 2: None}.get(ecg_id, 40.0 + ecg_id),
-        "sex": ecg_id % 2,
-        "report": "sinus rhythm. left axis deviation.\nqrs 0.12 s.",
-        "scp_codes": str(PTB_XL_CODES[(ecg_id - 1) % 10]),
-        "validated_by_human": True,
-        "strat_fold": (ecg_id - 1) % 10 + 1,
-        "filename_lr": f"records100/00000/{ecg_id:05d}_lr",
-        "filename_hr": f"records500/00000/{ecg_id:05d}_hr",
-    }
-
-
-def write_scp_statements(path):
-    """The columns of the official table that a reader needs; tests marked `data` read the real one."""
-    rows = {
-        code: {
-            "diagnostic": 1.0 if code in CLASSES_OF_CODE else None,
-            "form": 1.0 if code in FORM_CODES else None,
-            "rhythm": 1.0 if code in RHYTHM_CODES else None,
-            "diagnostic_class": CLASSES_OF_CODE.get(code, (None, None))[0],
-            "diagnostic_subclass": CLASSES_OF_CODE.get(code, (None, None))[1],
-        }
-        for code in ALL_CODES
-    }
-    pd.DataFrame.from_dict(rows, orient="index").to_csv(path)
-
-
 @pytest.fixture
 def forbidden_folder():
     """A new folder that everybody may enter, in a process without the rights of root, whom no permission stops."""
@@ -129,27 +52,6 @@ def forbidden_folder():
         os.seteuid(user or 65534)
         yield Path(name)
         os.seteuid(user)
-
-
-def make_corpus_row(record_id, signal, **columns):
-    """A row of a corpus: ten seconds of all leads at 500 Hz, without a label of the only one; or the columns given."""
-    return {
-        "record_id": record_id,
-        "patient_id": record_id,
-        "signal": signal,
-        "lead_mask": [True] * 12,
-        "num_samples": 5000,
-        "sampling_rate_original": 500,
-        "num_samples_original": 5000,
-        "window_start_s": 0.0,
-        "age": 50.0,
-        "sex": "female",
-        "report": "",
-        "statements": [],
-        "labels": [],
-        "label_mask": [True],
-        **columns,
-    }
 
 
 @pytest.fixture(scope="session")
@@ -163,33 +65,6 @@ def load_mixture(ptb_xl_dir):
         return load_data(DataArguments(names, configs, [str(ptb_xl_dir)], on_the_fly=True, min_positives=1, **options))
 
     return load
-
-
-def rows_by_id(corpus):
-    """Rows of all splits by record id, with labels as names and signals as arrays."""
-    names = corpus["train"].features["labels"].feature.names
-    return {
-        row["record_id"]: row
-        | {"split": split, "labels": [names[label] for label in row["labels"]], "signal": np.array(row["signal"])}
-        for split, rows in corpus.items()
-        for row in rows
-    }
-
-
-def write_report_labels(path, records):
-    """A labels.parquet as the extraction writes it; `{record_id: (positive, uncertain, negative)}`, or fewer lists."""
-    rows = [(record_id, *stated, *[[]] * (3 - len(stated))) for record_id, stated in records.items()]
-    pd.DataFrame(rows, columns=["record_id", "positive", "uncertain", "negative"]).to_parquet(path)
-    return path
-
-
-def load_script(name):
-    """A script as a module, wherever pytest was started, and under another name than the library `evaluate` has."""
-    spec = importlib.util.spec_from_file_location(f"{name}_script", ROOT / f"{name}.py")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
 
 
 @pytest.fixture(scope="session")
@@ -213,43 +88,6 @@ def text_encoder_dir(tmp_path_factory):
     )
     BertModel(config).save_pretrained(folder)
     return folder
-
-
-def make_tokenizer():
-    """WordPiece over some words of the field, with every letter as a fallback: no query becomes `[UNK]`.
-
-    The words do not follow the terminology: the random weights, and so every score, would change with its size.
-    """
-    from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
-    from transformers import PreTrainedTokenizerFast
-
-    characters = "abcdefghijklmnopqrstuvwxyz0123456789-/().,'"
-    words = {"atrial", "block", "branch", "bundle", "fibrillation", "flutter", "infarction", "left", "normal", "sinus"}
-    pieces = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", *characters, *(f"##{letter}" for letter in characters)]
-    vocabulary = {piece: index for index, piece in enumerate([*pieces, *sorted(words)])}
-    tokenizer = Tokenizer(models.WordPiece(vocabulary, unk_token="[UNK]"))
-    tokenizer.normalizer = normalizers.BertNormalizer()
-    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-    tokenizer.post_processor = processors.BertProcessing(
-        ("[SEP]", vocabulary["[SEP]"]), ("[CLS]", vocabulary["[CLS]"])
-    )
-    special_tokens = {"pad_token": "[PAD]", "unk_token": "[UNK]", "cls_token": "[CLS]", "sep_token": "[SEP]"}
-    return PreTrainedTokenizerFast(tokenizer_object=tokenizer, model_max_length=64, **special_tokens)
-
-
-# Encoders of a few thousand parameters for 10 s at 100 Hz.
-TINY_ENCODERS = {
-    "vit": {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64},
-    "resnet": {"hidden_size": 32, "conv_channels": [8, 16, 24, 32]},
-    "hybrid": {
-        "hidden_size": 32,
-        "num_hidden_layers": 1,
-        "num_attention_heads": 2,
-        "intermediate_size": 64,
-        "conv_channels": [8, 16, 24, 32],
-        "conv_strides": [5, 2, 2, 2],
-    },
-}
 
 
 @pytest.fixture(scope="session")

@@ -3,7 +3,7 @@
 import importlib
 
 import pytest
-from conftest import load_script
+from helpers.repository import load_script
 
 from modeling_supreme.command_line import CommandParser, run_command
 

@@ -5,7 +5,7 @@ import configparser
 import sys
 
 import pytest
-from conftest import ROOT
+from helpers.repository import ROOT
 from setuptools import find_packages
 
 

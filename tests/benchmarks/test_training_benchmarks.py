@@ -7,7 +7,7 @@ import sys
 
 import pytest
 import torch
-from conftest import ROOT
+from helpers.repository import ROOT
 from transformers import BertConfig
 
 

@@ -15,7 +15,7 @@ import pandas as pd
 import pytest
 import torch
 from accelerate.state import AcceleratorState, GradientState
-from conftest import load_script
+from helpers.repository import load_script
 from transformers import AutoFeatureExtractor, AutoModelForSequenceClassification, pipeline
 
 from datasets_scripts import load_corpus

@@ -6,8 +6,9 @@ import sys
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import rows_by_id, write_ptb_xl_record
-from test_ecg_formats import WRITERS, make_microvolts, write_edf, write_muse_xml
+from helpers.corpus_rows import rows_by_id
+from helpers.ecg_file_writers import WRITERS, make_microvolts, write_edf, write_muse_xml
+from helpers.ptb_xl_records import write_ptb_xl_record
 
 from datasets_scripts import load_corpus
 from datasets_scripts.ecg_folder import EcgFolder

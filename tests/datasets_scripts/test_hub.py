@@ -6,8 +6,9 @@ import subprocess
 import sys
 
 import pytest
-from conftest import ROOT, make_microvolts
-from hub_server import run_hub
+from helpers.hub_server import run_hub
+from helpers.ptb_xl_records import make_microvolts
+from helpers.repository import ROOT
 
 
 CORPUS, MODEL = "group/simulated-ecg", "group/supreme-tiny"

@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 import wfdb
-from conftest import PTB_XL_LEADS, make_microvolts, write_ptb_xl_record
+from helpers.corpus_rows import signals
+from helpers.ptb_xl_records import PTB_XL_LEADS, make_microvolts, write_ptb_xl_record
 
 from datasets_scripts import load_corpus
 from datasets_scripts.ptb_xl import LABEL_NAMES, PtbXl, check_statements, labels_of
@@ -51,10 +52,6 @@ def change_table(folder, **columns):
     for column, values in columns.items():
         table.loc[list(values), column] = list(values.values())
     table.to_csv(path, index=False)
-
-
-def signals(dataset):
-    return dataset.with_format("numpy", columns=["signal"], dtype=np.int16)["signal"][:]
 
 
 def label_names_of(dataset):

@@ -4,9 +4,9 @@ import json
 import shutil
 
 import pytest
-from conftest import write_report_labels
-from test_mimic_iv_ecg import write_mimic_corpus
-from test_train import TINY_VIT, train
+from helpers.corpus_rows import write_report_labels
+from helpers.mimic_iv_ecg_records import write_mimic_corpus
+from helpers.training_runs import TINY_VIT, train
 from transformers import AutoModel
 
 from datasets_scripts import load_corpus

@@ -4,7 +4,7 @@ import h5py
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import rows_by_id
+from helpers.corpus_rows import rows_by_id
 
 from datasets_scripts import load_corpus
 from datasets_scripts.sph import MODIFIERS, STATEMENTS, statements_of

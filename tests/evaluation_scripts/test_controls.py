@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from made_predictions import RARE, SEEN, UNSEEN, compile_quickly, make_predictions
+from helpers.made_predictions import RARE, SEEN, UNSEEN, compile_quickly, make_predictions
 from sklearn.metrics import roc_auc_score
 
 from evaluation_scripts.conditions import Condition

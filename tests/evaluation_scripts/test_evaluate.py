@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from conftest import ROOT, load_script
+from helpers.repository import ROOT, load_script
 from sklearn.metrics import roc_auc_score
 
 

@@ -6,7 +6,7 @@ import time
 
 import numpy as np
 import pytest
-from conftest import ROOT
+from helpers.repository import ROOT
 from scipy.stats import norm
 from sklearn.metrics import average_precision_score, roc_auc_score
 

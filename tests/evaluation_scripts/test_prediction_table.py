@@ -2,7 +2,7 @@
 
 import numpy as np
 import pandas as pd
-from made_predictions import CONDITIONS, make_predictions
+from helpers.made_predictions import CONDITIONS, make_predictions
 
 from evaluation_scripts.prediction_table import locate_records, tabulate_predictions
 

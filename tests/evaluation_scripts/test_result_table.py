@@ -1,6 +1,6 @@
 """The printed table: unseen conditions are marked, columns line up, controls are explained where there are any."""
 
-from made_predictions import CONDITIONS, compile_quickly, make_predictions
+from helpers.made_predictions import CONDITIONS, compile_quickly, make_predictions
 
 from evaluation_scripts.conditions import Condition
 from evaluation_scripts.result_table import format_result

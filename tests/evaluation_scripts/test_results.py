@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
-from made_predictions import CONDITIONS, compile_quickly, make_predictions
+from helpers.made_predictions import CONDITIONS, compile_quickly, make_predictions
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from evaluation_scripts.conditions import Condition

@@ -4,7 +4,7 @@ import shutil
 
 import numpy as np
 import pytest
-from conftest import ROOT
+from helpers.repository import ROOT
 
 from evaluation_scripts.metrics import zero_shot_metrics
 

@@ -5,7 +5,7 @@ import math
 
 import pytest
 import torch
-from test_modeling_supreme import fit
+from helpers.tiny_models import fit
 from transformers import AutoModel, AutoModelForSequenceClassification
 
 from modeling_supreme import SupremeEcgConfig, SupremeEcgModel, SupremeForEcgClassification

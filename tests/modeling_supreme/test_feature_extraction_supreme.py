@@ -10,7 +10,7 @@ import pytest
 import torch
 import transformers.dynamic_module_utils
 import wfdb
-from strips import INDEPENDENT_LEADS, make_strip, spike_train
+from helpers.strips import INDEPENDENT_LEADS, make_strip, spike_train
 from transformers import AutoFeatureExtractor
 
 from modeling_supreme.feature_extraction_supreme import SupremeEcgFeatureExtractor

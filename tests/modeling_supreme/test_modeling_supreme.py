@@ -6,6 +6,7 @@ import shutil
 
 import pytest
 import torch
+from helpers.tiny_models import fit
 from transformers import AutoModel
 
 from modeling_supreme import SupremeConfig, SupremeEcgConfig, SupremeEcgModel, SupremeModel
@@ -471,19 +472,6 @@ def assert_gradients_reach_all_but_the_text_encoder(model):
     # A bias of the keys shifts all weights of a query alike, which softmax takes away again: its gradient is zero.
     flat = [name for name, gradient in gradients.items() if gradient.abs().max() == 0]
     assert [name for name in flat if not name.endswith("k_proj.bias")] == []
-
-
-def fit(model, *, num_steps, learning_rate=3e-3, **inputs):
-    """The loss before each step of AdamW."""
-    optimizer = torch.optim.AdamW([each for each in model.parameters() if each.requires_grad], lr=learning_rate)
-    losses = []
-    for _ in range(num_steps):
-        loss = model(**inputs).loss
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        losses.append(loss.item())
-    return losses
 
 
 class TestPrecision:

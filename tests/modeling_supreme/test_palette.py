@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from conftest import ROOT
+from helpers.repository import ROOT
 
 from datasets_scripts.page import write_document
 from modeling_supreme import palette

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from test_ecg_formats import WRITERS
+from helpers.ecg_file_writers import WRITERS
 from transformers import AutoModel, AutoProcessor, pipeline
 
 from datasets_scripts import load_corpus

@@ -4,8 +4,8 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+from helpers.strips import make_strip, spike_train
 from scipy.signal import butter, sosfiltfilt
-from strips import make_strip, spike_train
 
 from modeling_supreme.signal_processing import bandpass_strip, estimate_baseline, resample_by, resample_strip
 

@@ -2,7 +2,7 @@
 
 import pytest
 import yaml
-from conftest import ROOT
+from helpers.repository import ROOT
 
 from datasets_scripts import BUILDERS
 from datasets_scripts.terminology.findings import load_terminology

@@ -2,108 +2,41 @@
 
 import json
 import logging
-import os
-import subprocess
-import sys
 from itertools import chain
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
-from accelerate.state import AcceleratorState, GradientState
-from conftest import ROOT, load_script, make_corpus_row, write_report_labels
-from datasets import Dataset
+from helpers.corpus_rows import write_report_labels
+from helpers.repository import ROOT
+from helpers.training_runs import (
+    TINY_VIT,
+    are_equal,
+    load_ptb_xl,
+    read_weights,
+    record_batches,
+    run_python,
+    script,
+    train,
+    train_in_two_parts,
+    without_dropout,
+)
 from huggingface_hub import ModelCard
 from safetensors.torch import load_file
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from transformers import AutoModel, AutoProcessor, BertModel
 
-from datasets_scripts.schema import corpus_features
 from modeling_supreme import ECG_PRESETS, STANDARD_LEADS, SupremeModel, SupremeProcessor
-from training_scripts.arguments import DataArguments
-from training_scripts.data.batches import BatchMaker
-from training_scripts.data.training_data import load_data
 from training_scripts.objectives import supervised
 from training_scripts.run import loop, outputs
-from training_scripts.run.states import RunState
 
 
-TINY_VIT = {
-    "encoder_type": "vit",
-    "patch_size": 250,
-    "hidden_size": 16,
-    "num_hidden_layers": 1,
-    "num_attention_heads": 2,
-    "intermediate_size": 32,
-    "dropout": 0.1,
-}
-
-
-script = load_script("train")
-
-
-@pytest.fixture(scope="module", autouse=True)
-def tiny_preset():
-    """`--ecg_encoder vit_tiny` as an encoder that trains in no time and has dropout."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(ECG_PRESETS, "vit_tiny", TINY_VIT)
-        yield
-
-
-def train(output_dir, flags):
-    """Run the script in this process; returns train_results.json."""
-    # Accelerate keeps its settings for the life of a process
-    AcceleratorState._reset_state(reset_partial_state=True)
-    GradientState._reset_state()
-    script.main([*flags, "--output_dir", str(output_dir)])
-    return json.loads((output_dir / "train_results.json").read_text(encoding="utf-8"))
-
-
-def run_python(folder, *words, cwd=ROOT):
-    """Run Python in a process of its own, whose cache is in the folder; returns what it said."""
-    run = subprocess.run(
-        [sys.executable, *map(str, words)],
-        cwd=cwd,
-        env={**os.environ, "HF_HOME": str(folder / "home")},
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-    assert run.returncode == 0, run.stderr
-    return run.stderr
-
-
-def read_weights(checkpoint_dir):
-    return load_file(checkpoint_dir / "model.safetensors")
-
-
-def are_equal(weights, others):
-    """Whether two sets of weights are the same, bit for bit."""
-    return weights.keys() == others.keys() and all(torch.equal(weights[name], others[name]) for name in weights)
+pytestmark = pytest.mark.usefixtures("tiny_preset")
 
 
 def text_weights(weights):
     return {name.removeprefix("text_model."): value for name, value in weights.items() if name.startswith("text_")}
-
-
-@pytest.fixture(scope="module")
-def model_flags(text_encoder_dir):
-    return [
-        *("--text_model_name_or_path", str(text_encoder_dir), "--text_pooling", "mean", "--ecg_encoder", "vit_tiny"),
-        *("--fusion_hidden_size", "16", "--num_fusion_layers", "1", "--learning_rate", "0.002"),
-    ]
-
-
-@pytest.fixture(scope="module")
-def flags(model_flags, ptb_xl_dir):
-    """Sixteen records: four batches of four strips an epoch. A last `--max_train_steps` wins over an earlier one."""
-    return [
-        *model_flags,
-        *("--dataset_name", "ptb_xl", "--dataset_config_name", "hierarchy", "--data_dir", str(ptb_xl_dir)),
-        *("--min_positives", "1", "--per_device_train_batch_size", "4", "--max_train_steps", "1"),
-    ]
 
 
 @pytest.fixture(scope="module")
@@ -185,27 +118,6 @@ class TestWhatARunLeaves:
         assert names == {"model.safetensors"}
 
 
-class InterruptedRunError(Exception):
-    """Stands for whatever ends a run early."""
-
-
-def train_in_two_parts(output_dir, flags, step):
-    """Train until the state of a step is saved, then resume; returns train_results.json."""
-    save = RunState.save
-
-    def save_and_stop(states, saved_step, *args, **options):
-        save(states, saved_step, *args, **options)
-        if saved_step == step:
-            raise InterruptedRunError(f"after step {step}")
-
-    flags = [*flags, "--checkpointing_steps", str(step)]
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(RunState, "save", save_and_stop)
-        with pytest.raises(InterruptedRunError, match=f"after step {step}"):
-            train(output_dir, flags)
-    return train(output_dir, [*flags, "--resume_from_checkpoint", "latest"])
-
-
 class TestResuming:
     @pytest.mark.parametrize(
         ("batch_size", "num_accumulated", "step"),
@@ -254,20 +166,6 @@ class TestResuming:
     def test_a_missing_state_is_an_error(self, flags, tmp_path):
         with pytest.raises(FileNotFoundError, match=r"no state .*step_7 to resume from.*`latest`"):
             train(tmp_path, [*flags, "--resume_from_checkpoint", str(tmp_path / "step_7")])
-
-
-def record_batches(patch):
-    """Note the records of every batch that is made."""
-    batches = []
-
-    collate = BatchMaker.__call__
-
-    def collate_and_note(collator, rows):
-        batches.append([row["record_id"] for row in rows])
-        return collate(collator, rows)
-
-    patch.setattr(BatchMaker, "__call__", collate_and_note)
-    return batches
 
 
 def count_calls(patch, owner, name):
@@ -361,33 +259,6 @@ class TestSteps:
             train(tmp_path, [*flags, "--max_train_steps", "5"])
 
 
-def without_dropout(model_class):
-    """The constructor from a text encoder, with the dropout of the fusion network turned off."""
-    build = model_class.from_text_pretrained
-    return lambda *args, **kwargs: build(*args, **kwargs, fusion_dropout=0.0)
-
-
-@pytest.fixture(scope="module")
-def voltage_dir(tmp_path_factory):
-    """A prepared corpus of eight records, of 0.2 mV or, with hypertrophy, of 2 mV. It validates on the same."""
-    folder = tmp_path_factory.mktemp("voltage")
-    names = ["left ventricular hypertrophy", "hypertrophy"]
-    wave = np.sin(2 * np.pi * 1.2 * np.arange(5000) / 500) ** 2
-    rows = [
-        make_corpus_row(
-            f"v{number}",
-            np.tile(wave * (200, 2000)[number % 2] * (1 + number / 20), (12, 1)).astype(np.int16),
-            labels=[0, 1] * (number % 2),
-            label_mask=[True, True],
-        )
-        for number in range(8)
-    ]
-    corpus = Dataset.from_list(rows, features=corpus_features(names))
-    corpus.to_parquet(folder / "train-00000-of-00001.parquet")
-    corpus.to_parquet(folder / "validation-00000-of-00001.parquet")
-    return folder
-
-
 def test_a_tiny_model_learns_eight_strips(model_flags, voltage_dir, tmp_path):
     flags = [*model_flags, "--dataset_name", str(voltage_dir), "--min_positives", "1", "--learning_rate", "0.01"]
 
@@ -396,12 +267,6 @@ def test_a_tiny_model_learns_eight_strips(model_flags, voltage_dir, tmp_path):
     # knowing only that half of the strips have the findings leaves a loss of ln 2 = 0.69
     assert results["train_loss"] < 0.3
     assert results["validation_auroc_macro"] == 1.0
-
-
-def load_ptb_xl(ptb_xl_dir, config_name="hierarchy", **options):
-    """Training data of the twenty records, every finding that occurs in it."""
-    options = {"min_positives": 1, **options}
-    return load_data(DataArguments(["ptb_xl"], [config_name], [str(ptb_xl_dir)], **options))
 
 
 class TestData:

@@ -1,22 +1,17 @@
 """`train.py --streaming`: what is learned from shards, and that no interruption leaves a trace there either."""
 
-# ruff: noqa: F811  fixtures are imported, and asked for by name
-
 import json
 from itertools import chain
 
 import pytest
-from conftest import write_report_labels
 from datasets import Dataset
-from test_train import (
+from helpers.corpus_rows import write_report_labels
+from helpers.training_runs import (
     are_equal,
-    flags,  # noqa: F401
     load_ptb_xl,
-    model_flags,  # noqa: F401
     read_weights,
     record_batches,
     run_python,
-    tiny_preset,  # noqa: F401
     train,
     train_in_two_parts,
 )
@@ -24,6 +19,9 @@ from test_train import (
 from datasets_scripts import load_corpus
 from training_scripts.arguments import DataArguments
 from training_scripts.data.training_data import load_data
+
+
+pytestmark = pytest.mark.usefixtures("tiny_preset")
 
 
 @pytest.fixture(scope="module")

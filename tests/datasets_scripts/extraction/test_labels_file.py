@@ -4,7 +4,7 @@ import logging
 
 import pandas as pd
 import pytest
-from conftest import write_report_labels
+from helpers.corpus_rows import write_report_labels
 
 from datasets_scripts.extraction.__main__ import main as extract
 from datasets_scripts.extraction.labels_file import (

@@ -6,7 +6,7 @@ import shutil
 
 import numpy as np
 import pytest
-from conftest import PTB_XL_LEADS, make_microvolts, write_ptb_xl_record
+from helpers.ptb_xl_records import PTB_XL_LEADS, make_microvolts, write_ptb_xl_record
 
 from datasets_scripts.prepare.corpus import prepare_corpus
 from datasets_scripts.ptb_xl import PtbXl

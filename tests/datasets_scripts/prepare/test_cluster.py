@@ -9,7 +9,7 @@ import subprocess
 import sys
 
 import pytest
-from conftest import ROOT
+from helpers.repository import ROOT
 
 from datasets_scripts.prepare.corpus import prepare_corpus
 

@@ -4,8 +4,8 @@ import json
 
 import numpy as np
 import pytest
-from conftest import make_corpus_row
 from datasets import Dataset
+from helpers.corpus_rows import make_corpus_row
 
 from datasets_scripts.overlap import main
 from datasets_scripts.prepare.overlap import find_overlap, hash_strip

@@ -15,7 +15,8 @@ import datasets
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from conftest import ROOT, make_microvolts, write_ptb_xl_record
+from helpers.ptb_xl_records import make_microvolts, write_ptb_xl_record
+from helpers.repository import ROOT
 
 from datasets_scripts import BUILDERS, load_corpus
 from datasets_scripts.prepare import corpus, publication

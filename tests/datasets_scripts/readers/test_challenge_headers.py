@@ -1,10 +1,10 @@
 """Headers of the Challenges: age, sex and codes in both dialects, and the records that a folder lists."""
 
 import pytest
-from conftest import make_microvolts
+from helpers.challenge_records import write_challenge_record
+from helpers.ptb_xl_records import make_microvolts
 from hypothesis import example, given
 from hypothesis import strategies as st
-from test_wfdb_records import write_challenge_record
 
 from datasets_scripts.readers.challenge_headers import (
     HeaderComments,

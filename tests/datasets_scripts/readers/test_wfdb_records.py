@@ -4,43 +4,13 @@ import numpy as np
 import pytest
 import scipy.io
 import wfdb
-from conftest import PTB_XL_LEADS, make_microvolts, write_ptb_xl_record
+from helpers.challenge_records import edit_header, write_challenge_record
+from helpers.ptb_xl_records import PTB_XL_LEADS, make_microvolts, write_ptb_xl_record
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from datasets_scripts.readers.wfdb_reader import read_wfdb_record
 from modeling_supreme.leads import STANDARD_LEADS
-
-
-COMMENTS = {
-    "ecg-arrhythmia": "#Age: {age}\n#Sex: {sex}\n#Dx: {codes}\n#Rx: Unknown\n#Hx: Unknown\n#Sx: Unknown\n",
-    "challenge": "# Age: {age}\n# Sex: {sex}\n# Dx: {codes}\n# Rx: Unknown\n# Hx: Unknown\n# Sx: Unknown\n",
-}
-
-
-def write_challenge_record(
-    path,
-    microvolts,
-    *,
-    sampling_rate=500,
-    leads=STANDARD_LEADS,
-    codes="426783006",
-    age="85",
-    sex="Male",
-    dialect="ecg-arrhythmia",
-):
-    """Write a record as the PhysioNet Challenges do: integers behind the 24 bytes that make the file a MATLAB file."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    scipy.io.savemat(f"{path}.mat", {"val": microvolts}, format="4")
-    lines = [
-        f"{path.name} {len(leads)} {sampling_rate} {microvolts.shape[1]}",
-        *(
-            f"{path.name}.mat 16+24 1000/mV 16 0 {row[0]} 0 0 {lead}"
-            for row, lead in zip(microvolts, leads, strict=True)
-        ),
-        COMMENTS[dialect].format(age=age, sex=sex, codes=codes),
-    ]
-    path.with_name(f"{path.name}.hea").write_text("\n".join(lines), encoding="utf-8")
 
 
 @pytest.fixture
@@ -58,13 +28,6 @@ def without_wfdb(monkeypatch):
         raise ValueError("left to wfdb")
 
     monkeypatch.setattr(wfdb, "rdrecord", refuse)
-
-
-def edit_header(record, old, new):
-    header = record.with_name(f"{record.name}.hea")
-    text = header.read_text(encoding="utf-8")
-    assert old in text
-    header.write_text(text.replace(old, new), encoding="utf-8")
 
 
 def read(record):

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 import torch
-from conftest import make_corpus_row
 from datasets import Dataset
+from helpers.corpus_rows import make_corpus_row
 
 from datasets_scripts.collator import StripCollator
 from datasets_scripts.schema import corpus_features

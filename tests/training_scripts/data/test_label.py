@@ -3,8 +3,8 @@
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import write_report_labels
 from datasets import Dataset
+from helpers.corpus_rows import write_report_labels
 
 from datasets_scripts.schema import corpus_features
 from training_scripts.data.label import CorpusLabels, ReportLabels

@@ -9,8 +9,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import torch
-from conftest import make_corpus_row
 from datasets import Dataset, List, Value
+from helpers.corpus_rows import make_corpus_row
 from torch.utils.data import DataLoader
 
 from datasets_scripts.collator import StripCollator

@@ -9,10 +9,10 @@ import pandas as pd
 import pytest
 import torch
 from datasets import Dataset
+from helpers.training_runs import train as train_for_results
 from huggingface_hub import ModelCard
 from safetensors.torch import load_file
 from sklearn.metrics import roc_auc_score
-from test_train import train as train_for_results
 from transformers import AutoFeatureExtractor, AutoModelForSequenceClassification
 
 from training_scripts.arguments import (

@@ -6,7 +6,7 @@ import pytest
 import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState, GradientState
-from conftest import ROOT
+from helpers.repository import ROOT
 
 from training_scripts.arguments import TrainArguments
 from training_scripts.card import PLAIN_CARD, CardStyle

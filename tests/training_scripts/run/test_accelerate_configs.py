@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 import yaml
 from accelerate.commands.config.config_args import load_config_from_file
-from conftest import ROOT
+from helpers.repository import ROOT
 
 from modeling_supreme import modeling_supreme
 from training_scripts.arguments import TrainArguments

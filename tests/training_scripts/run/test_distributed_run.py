@@ -1,14 +1,13 @@
 """Two processes learn what one learns from the same strips, and may take over from each other."""
 
-# ruff: noqa: F811  fixtures are imported, and asked for by name
-
 import json
 import socket
 from types import SimpleNamespace
 
 import pytest
-from conftest import write_report_labels
-from test_train import ROOT, TINY_VIT, model_flags, read_weights, run_python  # noqa: F401
+from helpers.corpus_rows import write_report_labels
+from helpers.repository import ROOT
+from helpers.training_runs import TINY_VIT, read_weights, run_python
 
 from training_scripts.run.log import read_lines
 from training_scripts.run.states import list_states

@@ -1,7 +1,5 @@
 """A run that is killed, told to end, or out of luck with its disk goes on as if nothing had been."""
 
-# ruff: noqa: F811  fixtures are imported, and asked for by name
-
 import json
 import os
 import re
@@ -9,15 +7,8 @@ import signal
 from types import SimpleNamespace
 
 import pytest
-from test_train import (
-    ROOT,
-    TINY_VIT,
-    are_equal,
-    model_flags,  # noqa: F401
-    read_weights,
-    run_python,
-    voltage_dir,  # noqa: F401
-)
+from helpers.repository import ROOT
+from helpers.training_runs import TINY_VIT, are_equal, read_weights, run_python
 
 from training_scripts.run.log import read_lines
 from training_scripts.run.states import list_states

@@ -1,7 +1,5 @@
 """What a run shows of itself, what makes it stop, and which of its models it keeps."""
 
-# ruff: noqa: F811  fixtures are imported, and asked for by name
-
 import errno
 import io
 import json
@@ -14,19 +12,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from helpers.training_runs import TINY_VIT, are_equal, read_weights, train, without_dropout
 from PIL import Image
 from safetensors.torch import load_file
-from test_train import (
-    TINY_VIT,
-    are_equal,
-    flags,  # noqa: F401
-    model_flags,  # noqa: F401
-    read_weights,
-    tiny_preset,  # noqa: F401
-    train,
-    voltage_dir,  # noqa: F401
-    without_dropout,
-)
 
 from modeling_supreme import ECG_PRESETS, SupremeModel
 from training_scripts.objectives.supervised import SupervisedObjective, choose_queries
@@ -34,6 +22,9 @@ from training_scripts.run import launch
 from training_scripts.run.log import JsonLines, read_lines
 from training_scripts.run.loop import TrainingLoop, is_better
 from training_scripts.run.states import list_states
+
+
+pytestmark = pytest.mark.usefixtures("tiny_preset")
 
 
 @pytest.fixture(scope="module")
