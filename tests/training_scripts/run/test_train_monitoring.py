@@ -17,6 +17,7 @@ from PIL import Image
 from safetensors.torch import load_file
 
 from modeling_supreme import ECG_PRESETS, SupremeModel
+from training_scripts.objectives import ValidationFigures
 from training_scripts.objectives.supervised import SupervisedObjective, choose_queries
 from training_scripts.run import launch
 from training_scripts.run.log import JsonLines, read_lines
@@ -48,7 +49,7 @@ def validate_with(patch, figures):
     patch.setattr(
         TrainingLoop,
         "validate",
-        lambda run: {"validation_loss": 0.5, "validation_auroc_macro": next(found), "auroc": {}},
+        lambda run: ValidationFigures({"validation_loss": 0.5, "validation_auroc_macro": next(found)}, {"auroc": {}}),
     )
 
 
