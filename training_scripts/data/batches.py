@@ -19,6 +19,7 @@ from training_scripts.steps import RowCollator, TrainingBatch
 
 from .label import MixedLabels
 from .record_order import ProcessBatches, RecordOrder, split_step
+from .records import Records
 from .simulated_records import SimulatedRecords
 from .streaming import RecordShards, RecordStream
 from .training_data import TrainingData
@@ -152,7 +153,7 @@ class MappedSteps:
             is_endless=[isinstance(corpus.train, SimulatedRecords) for corpus in data.corpora],
             seed=settings.seed,
         )
-        self._train = self._mix([corpus.train for corpus in data.corpora])
+        self._train = [corpus.train for corpus in data.corpora]
         self._validation = [corpus.validation for corpus in data.corpora]
 
     @property
@@ -184,46 +185,13 @@ class MappedSteps:
             num_processes=settings.num_processes,
             process_index=settings.process_index,
         )
-        batches = self._load(self._train, sampler)
+        batches = load_batches(self._train, sampler, self.collator, settings)
         for step in count(first_step):
             yield [place_batch(next(batches), positions) for positions in sampler.positions(step)]
 
     def validation_batches(self) -> Iterator[TrainingBatch]:
-        """Every validation record once."""
-        return self.pass_once(self._validation)
-
-    def pass_once(self, records: Sequence[Any]) -> Iterator[TrainingBatch]:
-        """Every record of a split, given by corpus, once and in order.
-
-        Each process has as many batches, perhaps one that counts for nothing.
-        """
-        settings = self.settings
-        keys = [(corpus, index) for corpus, split in enumerate(records) for index in range(len(split))]
-        shares = [
-            share[settings.process_index]
-            for share in split_step(
-                len(keys), batch_size=settings.eval_batch_size, num_processes=settings.num_processes
-            )
-        ]
-        sampler = [[keys[place] for place in (share if len(share) else [0])] for share in shares]
-        for batch, share in zip(self._load(self._mix(records), sampler), shares, strict=True):
-            yield place_batch(batch, share)
-
-    def _mix(self, records: Sequence[Any]) -> MixedRecords:
-        """The columns that batches are made from, as arrays; `int16` microvolts stay what they are."""
-        return MixedRecords(
-            [
-                split.select_columns(self.collator.columns(corpus)).with_format("numpy", dtype=np.int16)
-                if isinstance(split, Dataset)
-                else split
-                for corpus, split in enumerate(records)
-            ]
-        )
-
-    def _load(self, records: MixedRecords, sampler: Any) -> Iterator[TrainingBatch]:
-        """Batches of the records of a sampler."""
-        options = {**self.settings.loader_options(), "collate_fn": BatchMaker(self.collator)}
-        return iter(DataLoader(cast(Any, records), batch_sampler=sampler, **options))
+        """Every validation record once, in order; each process has as many batches."""
+        return pass_once(self._validation, self.collator, self.settings)
 
 
 class StreamedSteps:
@@ -305,6 +273,36 @@ class StreamedSteps:
         """The batches of a stream; workers start anew with every pass: only so do they learn where it begins."""
         options = {**self.settings.loader_options(), "collate_fn": BatchMaker(self.collator)}
         return iter(DataLoader(stream, batch_size=None, **options))
+
+
+def pass_once(records: Sequence[Records], collator: RowCollator, settings: LoaderSettings) -> Iterator[TrainingBatch]:
+    """Every record of a split, given by corpus, once and in order.
+
+    Each process of the settings has as many batches, perhaps one that counts for nothing.
+    """
+    keys = [(corpus, index) for corpus, split in enumerate(records) for index in range(len(split))]
+    shares = [
+        share[settings.process_index]
+        for share in split_step(len(keys), batch_size=settings.eval_batch_size, num_processes=settings.num_processes)
+    ]
+    sampler = [[keys[place] for place in (share if len(share) else [0])] for share in shares]
+    for batch, share in zip(load_batches(records, sampler, collator, settings), shares, strict=True):
+        yield place_batch(batch, share)
+
+
+def load_batches(
+    records: Sequence[Records], sampler: Any, collator: RowCollator, settings: LoaderSettings
+) -> Iterator[TrainingBatch]:
+    """Batches of the records that a sampler names by corpus and index."""
+    # The columns that batches are made from, as arrays; `int16` microvolts stay what they are.
+    columns = [
+        split.select_columns(collator.columns(corpus)).with_format("numpy", dtype=np.int16)
+        if isinstance(split, Dataset)
+        else split
+        for corpus, split in enumerate(records)
+    ]
+    options = {**settings.loader_options(), "collate_fn": BatchMaker(collator)}
+    return iter(DataLoader(cast(Any, MixedRecords(cast(Any, columns))), batch_sampler=sampler, **options))
 
 
 def place_batch(batch: TrainingBatch, positions: np.ndarray) -> TrainingBatch:

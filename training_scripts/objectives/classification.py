@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -24,7 +25,7 @@ from modeling_supreme import SupremeEcgConfig, SupremeEcgFeatureExtractor, Supre
 from modeling_supreme.command_line import CommandLineError
 from training_scripts.arguments import ModelArguments, RunArguments
 from training_scripts.card import CardStyle
-from training_scripts.data.batches import MappedSteps
+from training_scripts.data.batches import LoaderSettings, pass_once
 from training_scripts.steps import TrainingBatch
 
 from .multilabel import MultilabelObjective, make_feature_extractor
@@ -41,8 +42,6 @@ class ClassificationObjective(MultilabelObjective):
         Path(__file__).parents[1] / "cards" / "classification.md",
         task="multi-label-classification",
     )
-
-    source: MappedSteps
 
     @classmethod
     def check_arguments(cls, arguments: RunArguments) -> None:
@@ -89,7 +88,11 @@ class ClassificationObjective(MultilabelObjective):
             )
             return {}
         records = pd.DataFrame(cast(Any, corpus.test).select_columns(["record_id", "patient_id"])[:])
-        result = self._report_test(folder, self.source.pass_once([corpus.test]), records)
+        # Only this process reads them, so it reads them all
+        settings = replace(
+            LoaderSettings.of_run(self.arguments.training, self.accelerator), num_processes=1, process_index=0
+        )
+        result = self._report_test(folder, pass_once([corpus.test], self.collator, settings), records)
         names = ("auroc_macro", "auroc_macro_ci95", "auprc_macro", "num_records", "num_conditions")
         return {f"test_{name}": result[name] for name in names}
 

@@ -61,11 +61,8 @@ class MultilabelObjective(Objective):
             self.data = load_data(arguments.data, seed=arguments.training.seed)
         self.model, self.feature_extractor = self.build_model(arguments.model)
         self.model.to(accelerator.device)
-        self.source = make_steps(
-            self.data,
-            LabelledStrips(self.feature_extractor, self.data.labels),
-            LoaderSettings.of_run(arguments.training, accelerator),
-        )
+        self.collator = LabelledStrips(self.feature_extractor, self.data.labels)
+        self.source = make_steps(self.data, self.collator, LoaderSettings.of_run(arguments.training, accelerator))
         self.loss = build_loss(self.data, arguments.objective, accelerator.device)
         self.augmentation = make_augmentation(arguments.objective, self.feature_extractor)
         self.noise_bank = make_noise_bank(accelerator.device)

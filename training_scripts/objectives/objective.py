@@ -136,7 +136,10 @@ class Objective(ABC):
         """Write a checkpoint that `from_pretrained` loads, with the code that reads it."""
 
     def test(self, folder: Path) -> dict[str, Any]:
-        """Figures for `train_results.json` that are measured once, in the end, with the checkpoint in a folder."""
+        """Figures for `train_results.json` that are measured once, in the end, with the checkpoint in a folder.
+
+        Asked on the main process alone.
+        """
         return {}
 
     @abstractmethod

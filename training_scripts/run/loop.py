@@ -26,7 +26,7 @@ from transformers import get_scheduler
 
 from evaluation_scripts.metrics import format_figure
 from training_scripts.arguments import TrainArguments
-from training_scripts.objectives import Objective, ValidationFigures
+from training_scripts.objectives.objective import Objective, ValidationFigures
 from training_scripts.steps import TrainingBatch
 
 from .checkpoints import collect_model

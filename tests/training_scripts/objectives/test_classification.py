@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 import torch
 from datasets import Dataset
+from helpers.training_runs import run_python
 from helpers.training_runs import train as train_for_results
 from huggingface_hub import ModelCard
 from safetensors.torch import load_file
@@ -149,6 +150,16 @@ class TestTestRecords:
 
         assert predictions["record_id"].tolist() == ["10", "20"]  # fold 10
         assert set(predictions["split"]) == {"test"}
+
+    @pytest.mark.slow
+    def test_all_are_read_whatever_the_number_of_processes(self, flags, tmp_path, monkeypatch):
+        monkeypatch.setenv("ACCELERATE_USE_CPU", "true")
+        launch = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2", "train.py"]
+
+        run_python(tmp_path, *launch, *flags, "--freeze_encoder", "--output_dir", tmp_path / "two")
+
+        predictions = pd.read_parquet(tmp_path / "two" / "predictions.parquet")
+        assert predictions["record_id"].tolist() == ["10", "20"]
 
     def test_they_are_read_once_after_the_last_step(self, flags, tmp_path, monkeypatch):
         test, lengths = ClassificationObjective.test, []

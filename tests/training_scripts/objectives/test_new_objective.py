@@ -1,5 +1,7 @@
 """An objective is one file: the loop trains one that it has never heard of, with losses of several parts."""
 
+import subprocess
+import sys
 from itertools import count
 
 import pytest
@@ -10,7 +12,8 @@ from helpers.repository import ROOT
 
 from training_scripts.arguments import TrainArguments
 from training_scripts.card import PLAIN_CARD, CardStyle
-from training_scripts.objectives import OBJECTIVES, Objective, ValidationFigures, find_objective
+from training_scripts.objectives import OBJECTIVES, Objective, find_objective
+from training_scripts.objectives.objective import ValidationFigures
 from training_scripts.run.log import read_lines
 from training_scripts.run.loop import TrainingLoop
 from training_scripts.steps import TrainingBatch
@@ -152,3 +155,20 @@ def test_scripts_and_loop_name_no_objective(path):
 def test_an_unknown_objective_is_named_with_those_there_are():
     with pytest.raises(ValueError, match=r"`--objective` is contrast\. Choose one of zero_shot, classification"):
         find_objective("contrast")
+
+
+@pytest.mark.parametrize("name", OBJECTIVES)
+def test_every_name_of_the_table_finds_its_objective(name):
+    objective = find_objective(name)
+
+    assert objective.name == name
+    assert objective.card.template.is_file()
+    assert "validation_loss" in objective.metrics
+
+
+def test_the_loop_starts_without_the_libraries_of_data_and_metrics():
+    code = "import sys, training_scripts.run.loop; print(*sys.modules)"
+
+    run = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+
+    assert not {"datasets", "evaluate", "sklearn", "pandas", "wfdb"} & set(run.stdout.split())

@@ -17,7 +17,7 @@ from PIL import Image
 from safetensors.torch import load_file
 
 from modeling_supreme import ECG_PRESETS, SupremeModel
-from training_scripts.objectives import ValidationFigures
+from training_scripts.objectives.objective import ValidationFigures
 from training_scripts.objectives.supervised import SupervisedObjective, choose_queries
 from training_scripts.run import launch
 from training_scripts.run.log import JsonLines, read_lines
