@@ -9,6 +9,7 @@ from datasets_scripts.terminology.findings import load_terminology
 from modeling_supreme import ECG_PRESETS
 from modeling_supreme.command_line import parse_arguments
 from training_scripts.arguments import DataArguments, ModelArguments, ObjectiveArguments, TrainArguments
+from training_scripts.data.choose import choose_corpora
 
 
 RECIPES = sorted((ROOT / "configs").glob("*.yaml"))
@@ -49,7 +50,7 @@ class TestRecipe:
         assert read(path)[0].ecg_encoder in ECG_PRESETS
 
     def test_the_corpus_and_its_configuration_exist(self, path):
-        corpora = read(path)[1].corpora
+        corpora = choose_corpora(read(path)[1])
 
         unknown = [
             corpus for corpus in corpora if corpus.config_name not in {None, *BUILDERS[corpus.name].builder_configs}

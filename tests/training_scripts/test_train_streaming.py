@@ -149,7 +149,7 @@ def test_two_processes_find_the_validation_loss_of_one(stream_flags, ptb_xl_dir,
     train_split = load_corpus("ptb_xl", "hierarchy", data_dir=ptb_xl_dir)["train"]
     train_split.to_parquet(tmp_path / "train-00000-of-00001.parquet")
     train_split.select(range(3, 8)).flatten_indices().to_parquet(tmp_path / "validation-00000-of-00001.parquet")
-    flags = [*stream_flags, "--dataset_name", str(tmp_path), "--ecg_encoder", "vit_tiny", "--learning_rate", "0"]
+    flags = [*stream_flags, "--dataset_name", str(tmp_path), "--ecg_encoder", "vit_small", "--learning_rate", "0"]
     flags += ["--max_train_steps", "2", "--dataloader_num_workers", "1"]
     launch = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2", "train.py"]
 
