@@ -41,5 +41,6 @@ def iterate_strips(
         batch_size, batch_size, num_workers=num_workers, do_pin_memory=torch.device(device).type == "cuda"
     )
     collator = LabelledStrips(SupremeEcgFeatureExtractor(), data.labels)
-    for (batch,) in make_steps(data, collator, settings).steps(0):
+    (corpus,) = data.corpora
+    for (batch,) in make_steps([corpus.train], [corpus.validation], collator, settings).steps(0):
         yield {name: value for name, value in batch.to(torch.device(device)).inputs.items() if name != "labels"}

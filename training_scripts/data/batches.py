@@ -22,7 +22,6 @@ from .record_order import ProcessBatches, RecordOrder, split_step
 from .records import Records
 from .simulated_records import SimulatedRecords
 from .streaming import RecordShards, RecordStream
-from .training_data import TrainingData
 
 
 @dataclass(frozen=True)
@@ -136,25 +135,34 @@ class MappedSteps:
     """Steps over corpora that give a record by its index.
 
     Args:
-        data (`TrainingData`):
-            The corpora.
+        train, validation (`Sequence[Records]` of length `num_corpora`):
+            Records of each corpus.
         collator (`RowCollator`):
             What the objective makes of their rows.
         settings (`LoaderSettings`):
             How batches are made.
+        weights (`Sequence[float]`, *optional*):
+            Share of each corpus in a step.
     """
 
-    def __init__(self, data: TrainingData, collator: RowCollator, settings: LoaderSettings) -> None:
+    def __init__(
+        self,
+        train: Sequence[Records],
+        validation: Sequence[Records],
+        collator: RowCollator,
+        settings: LoaderSettings,
+        *,
+        weights: Sequence[float] | None = None,
+    ) -> None:
         self.settings, self.collator = settings, collator
         self.order = RecordOrder(
-            [len(corpus.train) for corpus in data.corpora],
+            [len(records) for records in train],
             step_size=settings.step_size,
-            weights=data.weights,
-            is_endless=[isinstance(corpus.train, SimulatedRecords) for corpus in data.corpora],
+            weights=weights,
+            is_endless=[isinstance(records, SimulatedRecords) for records in train],
             seed=settings.seed,
         )
-        self._train = [corpus.train for corpus in data.corpora]
-        self._validation = [corpus.validation for corpus in data.corpora]
+        self._train, self._validation = list(train), list(validation)
 
     @property
     def steps_per_epoch(self) -> int:
@@ -200,19 +208,20 @@ class StreamedSteps:
     Each process reads a stretch of its own: another number of processes gives other steps.
 
     Args:
-        data (`TrainingData`):
-            One corpus of `RecordShards`.
+        train, validation (`RecordShards`):
+            Records of one corpus.
         collator (`RowCollator`):
             What the objective makes of its rows.
         settings (`LoaderSettings`):
             How batches are made.
     """
 
-    def __init__(self, data: TrainingData, collator: RowCollator, settings: LoaderSettings) -> None:
+    def __init__(
+        self, train: RecordShards, validation: RecordShards, collator: RowCollator, settings: LoaderSettings
+    ) -> None:
         self.settings, self.collator = settings, collator
-        (corpus,) = data.corpora
-        self._train = self._stream(corpus.train, settings.batch_size, settings.shuffle_buffer_size)
-        self._validation = self._stream(corpus.validation, settings.eval_batch_size, None)
+        self._train = self._stream(train, settings.batch_size, settings.shuffle_buffer_size)
+        self._validation = self._stream(validation, settings.eval_batch_size, None)
 
     @property
     def steps_per_epoch(self) -> int:
@@ -318,7 +327,28 @@ def place_batch(batch: TrainingBatch, positions: np.ndarray) -> TrainingBatch:
     return batch._replace(positions=torch.from_numpy(positions))
 
 
-def make_steps(data: TrainingData, collator: RowCollator, settings: LoaderSettings) -> MappedSteps | StreamedSteps:
-    """Last stop of a training row: steps of batches over the corpora of a run, streamed if their shards are."""
-    is_streamed = isinstance(data.corpora[0].train, RecordShards)
-    return (StreamedSteps if is_streamed else MappedSteps)(data, collator, settings)
+def make_steps(
+    train: Sequence[Records],
+    validation: Sequence[Records],
+    collator: RowCollator,
+    settings: LoaderSettings,
+    *,
+    weights: Sequence[float] | None = None,
+) -> MappedSteps | StreamedSteps:
+    """Last stop of a training row: steps of batches over the records of each corpus, streamed if they are shards.
+
+    Args:
+        train (`Sequence[Records]` of length `num_corpora`):
+            Training records of each corpus.
+        validation (`Sequence[Records]` of length `num_corpora`):
+            Validation records of each corpus.
+        collator (`RowCollator`):
+            What the objective makes of their rows.
+        settings (`LoaderSettings`):
+            How batches are made.
+        weights (`Sequence[float]` of length `num_corpora`, *optional*):
+            Share of each corpus in a step; by default as many as it has records.
+    """
+    if isinstance(train[0], RecordShards):
+        return StreamedSteps(train[0], cast(RecordShards, validation[0]), collator, settings)
+    return MappedSteps(train, validation, collator, settings, weights=weights)

@@ -8,7 +8,6 @@ import numpy as np
 from datasets_scripts.terminology.findings import load_terminology
 
 from .label import CorpusLabels, LabelSource
-from .load import Splits
 from .records import Records, iterate_columns
 from .simulated_records import SimulatedRecords
 
@@ -48,32 +47,6 @@ def is_hidden(finding: str, held_out: Collection[str]) -> bool:
     terminology = load_terminology()
     implied = terminology.ancestors(finding) if finding in terminology else ()
     return not {finding, *implied}.isdisjoint(held_out)
-
-
-def drop_held_out(
-    splits: Splits, labels: LabelSource, held_out: Collection[str], *, keeps_records: bool
-) -> tuple[Splits, dict[str, float]]:
-    """Leave out the training and validation records of a corpus that have, or may have, a held-out finding.
-
-    Args:
-        splits (`Splits`):
-            Records of the corpus.
-        labels (`LabelSource`):
-            Their labels.
-        held_out (`Collection[str]`):
-            Findings that training must not name.
-        keeps_records (`bool`):
-            Whether such records stay all the same, labelled with everything but the held-out findings.
-
-    Returns:
-        `tuple`: The records that stay; test records are left alone. And for each finding of the corpus, in how many
-        of the training records that stay it is positive or uncertain.
-    """
-    is_out = [not keeps_records and is_hidden(finding, held_out) for finding in labels.findings]
-    train = drop_hidden(splits.train, labels, is_out)
-    validation = drop_hidden(splits.validation, labels, is_out)
-    counts = dict(zip(labels.findings, train.counts.tolist(), strict=True))
-    return splits._replace(train=train.records, validation=validation.records), counts
 
 
 def drop_hidden(records: Records, labels: LabelSource, hidden: Sequence[bool]) -> KeptRecords:

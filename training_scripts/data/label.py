@@ -14,7 +14,6 @@ from datasets_scripts.terminology.findings import load_terminology
 from datasets_scripts.terminology.measured_findings import load_measured_findings
 from training_scripts.arguments import DataArguments
 
-from .choose import CorpusChoice
 from .records import Records
 from .streaming import RecordShards
 
@@ -169,16 +168,28 @@ class MixedLabels:
         return targets
 
 
-def label_records(choice: CorpusChoice, train: Records, arguments: DataArguments) -> LabelSource:
+def label_records(
+    train: Records, arguments: DataArguments, *, config_name: str | None = None, report_labels: str | None = None
+) -> LabelSource:
     """Say where the labels of a corpus come from: its reports, where those were read, or the corpus itself.
+
+    Args:
+        train (`Records`):
+            Training records, whose features name the labels of the corpus.
+        arguments (`DataArguments`):
+            What uncertain and unmentioned findings count for.
+        config_name (`str`, *optional*):
+            Configuration of the corpus: the same label may mean different findings in two of them.
+        report_labels (`str`, *optional*):
+            `labels.parquet` of an extraction.
 
     Returns:
         `LabelSource`: Gives targets of shape `(num_rows, num_findings)` for rows of any split of the corpus.
     """
-    if choice.report_labels:
+    if report_labels:
         return ReportLabels.from_parquet(
-            choice.report_labels, uncertain_label=arguments.uncertain_label, unmentioned=arguments.unmentioned
+            report_labels, uncertain_label=arguments.uncertain_label, unmentioned=arguments.unmentioned
         )
     if isinstance(train, RecordShards):
         train.check_columns(CorpusLabels.columns)
-    return CorpusLabels.from_dataset(cast(Dataset, train), config_name=choice.config_name)
+    return CorpusLabels.from_dataset(cast(Dataset, train), config_name=config_name)

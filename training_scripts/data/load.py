@@ -7,7 +7,6 @@ from datasets_scripts import load_corpus
 from datasets_scripts.simulated import SimulatedConfig
 from training_scripts.arguments import DataArguments
 
-from .choose import CorpusChoice
 from .records import Records, take_first
 from .simulated_records import SimulatedRecords
 from .streaming import load_shards
@@ -30,8 +29,27 @@ class Splits(NamedTuple):
     test: Records | None = None
 
 
-def load_splits(choice: CorpusChoice, arguments: DataArguments) -> Splits:
+def load_splits(
+    name: str,
+    arguments: DataArguments,
+    *,
+    config_name: str | None = None,
+    data_dir: str | None = None,
+    is_on_the_fly: bool = False,
+) -> Splits:
     """Load one corpus, at most `--max_train_samples` and `--max_eval_samples` records of it.
+
+    Args:
+        name (`str`):
+            Builder, prepared folder or Hub id.
+        arguments (`DataArguments`):
+            What is said of all corpora.
+        config_name (`str`, *optional*):
+            Labels of the corpus.
+        data_dir (`str`, *optional*):
+            Folder with the official files.
+        is_on_the_fly (`bool`):
+            Whether its records are simulated while a model trains on them.
 
     Returns:
         `Splits`: Rows of `datasets_scripts.schema`, with whatever labels the corpus has.
@@ -39,32 +57,39 @@ def load_splits(choice: CorpusChoice, arguments: DataArguments) -> Splits:
     Raises:
         ValueError: If it has no training records.
     """
-    found = _find_splits(choice, arguments)
+    if is_on_the_fly:
+        found = _simulate_splits(arguments.num_records)
+    elif arguments.streaming:
+        found = load_shards(name)
+    else:
+        found = _load_stored_splits(name, arguments, config_name=config_name, data_dir=data_dir)
     train = take_first(found["train"], arguments.max_train_samples)
     validation = take_first(found["validation"], arguments.max_eval_samples)
     if not len(train):
-        raise ValueError(f"Corpus {choice.name} has no training records. Look at its build report.")
+        raise ValueError(f"Corpus {name} has no training records. Look at its build report.")
     return Splits(train, validation, found.get("test"))
 
 
-def _find_splits(choice: CorpusChoice, arguments: DataArguments) -> Mapping[str, Any]:
-    """The splits that the corpus has, by name: simulated without end, streamed, or mapped into memory."""
-    if choice.is_on_the_fly:
-        config = SimulatedConfig()
-        num_records = config.num_records if arguments.num_records is None else arguments.num_records
-        return {
-            split: SimulatedRecords.of_corpus(num_records, split, seed=config.seed)
-            for split in ("train", "validation")
-        }
-    if arguments.streaming:
-        return load_shards(choice.name)
+def _simulate_splits(num_records: int | None) -> Mapping[str, Any]:
+    """Training and validation records without end, of which a pass has as many as a corpus of so many records."""
+    config = SimulatedConfig()
+    num_records = config.num_records if num_records is None else num_records
+    return {
+        split: SimulatedRecords.of_corpus(num_records, split, seed=config.seed) for split in ("train", "validation")
+    }
+
+
+def _load_stored_splits(
+    name: str, arguments: DataArguments, *, config_name: str | None, data_dir: str | None
+) -> Mapping[str, Any]:
+    """All splits of a corpus, mapped into memory."""
     options: dict[str, Any] = {}
-    if choice.name == "simulated" and arguments.num_records is not None:
+    if name == "simulated" and arguments.num_records is not None:
         options["num_records"] = arguments.num_records
     loaded = load_corpus(
-        choice.name,
-        choice.config_name,
-        data_dir=choice.data_dir,
+        name,
+        config_name,
+        data_dir=data_dir,
         num_proc=arguments.preprocessing_num_workers,
         on_error=arguments.on_error,
         **options,

@@ -9,7 +9,7 @@ import numpy as np
 from training_scripts.arguments import DataArguments
 
 from .choose import choose_corpora
-from .filter import drop_held_out, hold_out_findings, trainable_findings
+from .filter import drop_hidden, hold_out_findings, is_hidden, trainable_findings
 from .label import LabelSource, MixedLabels, label_records
 from .load import load_splits
 from .records import Records, draw_fraction, iterate_columns
@@ -77,30 +77,35 @@ def load_data(arguments: DataArguments, *, seed: int = 0) -> TrainingData:
         ValueError: If a corpus has no training records, or no finding has enough of them.
     """
     held_out = hold_out_findings(arguments.held_out_findings)
-    choices = choose_corpora(arguments)
-    loaded = [load_splits(choice, arguments) for choice in choices]
-    labels = [label_records(choice, splits.train, arguments) for choice, splits in zip(choices, loaded, strict=True)]
-    keeps_records = arguments.held_out_records == "keep"
-    kept = [
-        drop_held_out(splits, source, held_out, keeps_records=keeps_records)
-        for splits, source in zip(loaded, labels, strict=True)
-    ]
+    corpora: list[Corpus] = []
     totals: dict[str, float] = {}
-    for _, counts in kept:
-        for finding, count in counts.items():
-            totals[finding] = totals.get(finding, 0) + count
-    findings = trainable_findings(totals, min_positives=arguments.min_positives, held_out=held_out)
-    corpora = tuple(
-        Corpus(
+    for choice in choose_corpora(arguments):
+        splits = load_splits(
             choice.name,
-            train=draw_fraction(splits.train, arguments.train_fraction, seed=seed),
-            validation=splits.validation,
-            test=splits.test,
-            labels=source.select(findings),
+            arguments,
+            config_name=choice.config_name,
+            data_dir=choice.data_dir,
+            is_on_the_fly=choice.is_on_the_fly,
         )
-        for choice, (splits, _), source in zip(choices, kept, labels, strict=True)
+        labels = label_records(
+            splits.train, arguments, config_name=choice.config_name, report_labels=choice.report_labels
+        )
+        does_remove = arguments.held_out_records == "remove"
+        hidden = [does_remove and is_hidden(finding, held_out) for finding in labels.findings]
+        train = drop_hidden(splits.train, labels, hidden)
+        validation = drop_hidden(splits.validation, labels, hidden)
+        for finding, count in zip(labels.findings, train.counts.tolist(), strict=True):
+            totals[finding] = totals.get(finding, 0) + count
+        corpora.append(Corpus(choice.name, train.records, validation.records, splits.test, labels))
+    findings = trainable_findings(totals, min_positives=arguments.min_positives, held_out=held_out)
+    learnt = (
+        corpus._replace(
+            labels=corpus.labels.select(findings),
+            train=draw_fraction(corpus.train, arguments.train_fraction, seed=seed),
+        )
+        for corpus in corpora
     )
-    return TrainingData(corpora, tuple(arguments.dataset_weights) or None, findings, held_out)
+    return TrainingData(tuple(learnt), tuple(arguments.dataset_weights) or None, findings, held_out)
 
 
 def count_labels(data: TrainingData) -> tuple[np.ndarray, np.ndarray]:

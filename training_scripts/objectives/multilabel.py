@@ -62,7 +62,13 @@ class MultilabelObjective(Objective):
         self.model, self.feature_extractor = self.build_model(arguments.model)
         self.model.to(accelerator.device)
         self.collator = LabelledStrips(self.feature_extractor, self.data.labels)
-        self.source = make_steps(self.data, self.collator, LoaderSettings.of_run(arguments.training, accelerator))
+        self.source = make_steps(
+            [corpus.train for corpus in self.data.corpora],
+            [corpus.validation for corpus in self.data.corpora],
+            self.collator,
+            LoaderSettings.of_run(arguments.training, accelerator),
+            weights=self.data.weights,
+        )
         self.loss = build_loss(self.data, arguments.objective, accelerator.device)
         self.augmentation = make_augmentation(arguments.objective, self.feature_extractor)
         self.noise_bank = make_noise_bank(accelerator.device)

@@ -41,7 +41,8 @@ def streamed_data(ptb_xl_dir, tmp_path_factory):
 
 def make_source(data, settings):
     """Where the batches of labelled strips come from."""
-    return make_steps(data, LabelledStrips(EXTRACTOR, data.labels), settings)
+    train, validation = ([getattr(corpus, split) for corpus in data.corpora] for split in ("train", "validation"))
+    return make_steps(train, validation, LabelledStrips(EXTRACTOR, data.labels), settings, weights=data.weights)
 
 
 def read_steps(data, num_steps, *, first_step=0, **settings):
