@@ -2,27 +2,9 @@
 
 import json
 
+from helpers.annotated_statements import ANNOTATIONS, write_lines
+
 from datasets_scripts.extraction.score import main
-
-
-ANNOTATIONS = [
-    {
-        "statement": "Possible LVH with PVCs",
-        "entities": [{"entity": "LVH", "certainty": "positive"}],
-        "group": "uncertain",
-    },
-    {
-        "statement": "Sinus rhythm",
-        "entities": [{"entity": "sinus rhythm", "certainty": "positive"}],
-        "group": "single",
-    },
-]
-
-
-def write_lines(path, rows):
-    """A JSONL file."""
-    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
-    return path
 
 
 def test_the_command_writes_the_scores_as_json(tmp_path, capsys):

@@ -1,30 +1,9 @@
 """The score of a reading counts entities over all statements, and certainty over the entities that both name."""
 
-import json
-
 import pytest
+from helpers.annotated_statements import ANNOTATIONS, write_lines
 
 from datasets_scripts.extraction.checks.annotation_score import load_readings, score_statements
-
-
-ANNOTATIONS = [
-    {
-        "statement": "Possible LVH with PVCs",
-        "entities": [{"entity": "LVH", "certainty": "positive"}],
-        "group": "uncertain",
-    },
-    {
-        "statement": "Sinus rhythm",
-        "entities": [{"entity": "sinus rhythm", "certainty": "positive"}],
-        "group": "single",
-    },
-]
-
-
-def write_lines(path, rows):
-    """A JSONL file."""
-    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
-    return path
 
 
 def test_entities_are_counted_over_all_statements():
