@@ -53,9 +53,9 @@ from training_scripts.run.outputs import (
     describe_run,
     flatten,
     leave_results,
-    push_to_hub,
 )
 from training_scripts.run.stop_signal import TERMINATED_EXIT_CODE
+from training_scripts.run.upload import check_hub, describe_upload, push_to_hub
 
 
 logger = logging.getLogger("train")
@@ -69,6 +69,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     objective_class = find_objective(arguments.objective.objective)
     objective_class.check_arguments(arguments)
     accelerator = start_accelerator(training)
+    hub = {"repo_id": str(training.hub_model_id), "is_public": training.hub_public}
+    if training.push_to_hub and not training.dry_run and accelerator.is_main_process:
+        check_hub(**hub)
     if not training.dry_run:
         describe_run(accelerator, settings)
     objective = objective_class(arguments, accelerator)
@@ -77,6 +80,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     logger.info(objective.announce())
     if training.dry_run:
         logger.info(describe_dry_run(loop.dry_run()))
+        if training.push_to_hub:
+            logger.info(describe_upload(output_dir, **hub))
         return
     loop.resume()
     try:
@@ -92,7 +97,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         figure = format_figure(results[loop.metric], missing="undefined")
         logger.info(f"{loop.metric} {figure}. The checkpoint is in {output_dir}.")
         if training.push_to_hub:
-            push_to_hub(output_dir, training)
+            names = push_to_hub(output_dir, **hub)
+            logger.info(f"{hub['repo_id']} now has {', '.join(names)}.")
     accelerator.end_training()
 
 

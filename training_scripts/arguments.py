@@ -329,7 +329,11 @@ class TrainArguments:
     dry_run: bool = field(
         default=False, metadata={"help": "Take a few steps, say what the run would need, and leave nothing behind."}
     )
-    push_to_hub: bool = field(default=False, metadata={"help": "Upload the trained model to the Hub."})
+    push_to_hub: bool = field(
+        default=False,
+        metadata={"help": "Upload the trained model, its card, code and figures to a private repository of the Hub."},
+    )
+    hub_public: bool = field(default=False, metadata={"help": "Make the repository on the Hub a public one."})
     hub_model_id: str | None = field(default=None, metadata={"help": "Repository on the Hub, as owner/name."})
 
     def __post_init__(self) -> None:
@@ -341,6 +345,8 @@ class TrainArguments:
             raise ValueError(f"`--ema_decay` is {self.ema_decay}. Choose a share between 0 and 1, such as 0.999.")
         if self.push_to_hub and not self.hub_model_id:
             raise ValueError("`--push_to_hub` needs `--hub_model_id owner/name`.")
+        if self.hub_public and not self.push_to_hub:
+            raise ValueError("`--hub_public` is for an upload. Ask for it with `--push_to_hub`, or leave it out.")
         dependent = [name for name in ("load_best_model_at_end", "early_stopping_patience") if getattr(self, name)]
         if dependent and not self.eval_steps:
             raise ValueError(f"`--{dependent[0]}` compares validations. Say with `--eval_steps` when to validate.")

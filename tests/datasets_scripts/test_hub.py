@@ -90,8 +90,8 @@ def test_training_finds_the_shards_of_a_pushed_corpus(run):
 
 
 def test_a_pushed_checkpoint_is_a_pipeline_for_those_who_lack_the_package(run, tiny_checkpoint_dir, tmp_path):
-    push = "import sys, train; from pathlib import Path; from types import SimpleNamespace as A; "
-    run("-c", f"{push} train.push_to_hub(Path(sys.argv[1]), A(hub_model_id={MODEL!r}))", tiny_checkpoint_dir)
+    push = "import sys; from pathlib import Path; from training_scripts.run.upload import push_to_hub; "
+    run("-c", f"{push} push_to_hub(Path(sys.argv[1]), {MODEL!r})", tiny_checkpoint_dir)
     script = (
         "import sys, json; sys.modules['datasets_scripts'] = sys.modules['modeling_supreme'] = None; import numpy;"
         " from transformers import pipeline;"

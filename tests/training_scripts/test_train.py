@@ -29,7 +29,7 @@ from transformers import AutoModel, AutoProcessor, BertModel
 
 from modeling_supreme import ECG_PRESETS, STANDARD_LEADS, SupremeModel, SupremeProcessor
 from training_scripts.objectives import supervised
-from training_scripts.run import loop, outputs
+from training_scripts.run import loop
 
 
 pytestmark = pytest.mark.usefixtures("tiny_preset")
@@ -434,26 +434,6 @@ class TestOptions:
         train(tmp_path, [*flags, "--mixed_precision", "bf16"])
 
         assert {value.dtype for value in read_weights(tmp_path).values()} == {torch.float32}
-
-    def test_the_upload_leaves_out_the_states(self, flags, tmp_path, monkeypatch):
-        calls = []
-
-        class RecordingApi:
-            def create_repo(self, repo_id, **options):
-                calls.append(("create_repo", repo_id, options))
-                return SimpleNamespace(repo_id=repo_id)
-
-            def upload_folder(self, **options):
-                calls.append(("upload_folder", options.pop("repo_id"), options))
-
-        monkeypatch.setattr(outputs, "HfApi", RecordingApi)
-        train(tmp_path, [*flags, "--push_to_hub", "--hub_model_id", "owner/supreme"])
-
-        ignored = ["checkpoints/*", "best/*", "modeling_supreme/*"]
-        assert calls == [
-            ("create_repo", "owner/supreme", {"exist_ok": True}),
-            ("upload_folder", "owner/supreme", {"folder_path": tmp_path, "ignore_patterns": ignored}),
-        ]
 
 
 class TestCommandLine:

@@ -11,7 +11,6 @@ from typing import Any
 
 import yaml
 from accelerate import Accelerator
-from huggingface_hub import HfApi
 
 from training_scripts.arguments import RunArguments, TrainArguments
 from training_scripts.card import CardStyle, write_model_card
@@ -68,11 +67,3 @@ def leave_results(output_dir: Path, settings: dict[str, Any], results: dict[str,
     """Write what came out beside the checkpoint."""
     (output_dir / "train_results.json").write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
     write_model_card(output_dir, settings=settings, results=results, style=style)
-
-
-def push_to_hub(output_dir: Path, arguments: TrainArguments) -> None:
-    """Upload the checkpoint, without the states and logs of the run."""
-    api = HfApi()
-    repo_id = api.create_repo(str(arguments.hub_model_id), exist_ok=True).repo_id
-    ignored = ["checkpoints/*", "best/*", "modeling_supreme/*"]
-    api.upload_folder(repo_id=repo_id, folder_path=output_dir, ignore_patterns=ignored)
