@@ -136,7 +136,7 @@ class EcgFolder(CorpusBuilder):
         """Name files that are no ECG of a known kind, and ECG files that the table does not describe."""
         unknown = (
             "no ECG files of a known kind and were left out (formats beyond WFDB, CSV, MATLAB, NumPy and HDF5 need"
-            " `pip install modeling-supreme[formats]`)"
+            " `pip install '.[formats]'` in a clone)"
         )
         undescribed = f"ECG files without a line in {METADATA_FILENAME} and are read without labels"
         for paths, what in ((self.unknown_files, unknown), (others, undescribed)):

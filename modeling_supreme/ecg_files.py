@@ -273,7 +273,8 @@ def open_hdf5(path: Path) -> Any:
         import h5py
     except ImportError as error:
         raise ImportError(
-            f"Reading {path} needs the package h5py: `pip install h5py`, or `pip install modeling-supreme[formats]`."
+            f"Reading {path} needs the package h5py: `pip install h5py`, or for all formats `pip install '.[formats]'`"
+            " in a clone of this package."
         ) from error
     with library_call(path):
         return h5py.File(path, "r")

@@ -33,7 +33,7 @@ def write_shards_on_cluster(builder: DatasetBuilder, shards: Sequence[Shard], *,
         from distributed import Client, as_completed
     except ImportError as error:
         raise ImportError(
-            "`--dask_scheduler` needs the package distributed: pip install 'modeling-supreme[cluster]'."
+            "`--dask_scheduler` needs the package distributed: `pip install '.[cluster]'` in a clone of this package."
         ) from error
     with Client(scheduler) as client:
         # `pure=False`: a shard that failed before is to be tried again, not to be answered from memory

@@ -256,6 +256,6 @@ def _import_llguidance() -> Any:
     except ImportError as error:
         raise BackendError(
             "`--backend transformers` needs llguidance, which is not installed. Install it with"
-            ' `pip install "modeling-supreme[llm]"`.'
+            ' `pip install ".[llm]"` in a clone of this package.'
         ) from error
     return llguidance
