@@ -190,7 +190,7 @@ def bootstrap_auroc(
 
     Returns:
         `np.ndarray` of shape `(num_bootstrap_samples, num_conditions)`: NaN where a resample holds no positive or no
-        negative record of a condition.
+        negative record of a condition, and everywhere where there is only one patient.
 
     Raises:
         ValueError: If there is not one patient id per record.
@@ -204,9 +204,11 @@ def bootstrap_auroc(
         )
     patients = np.arange(num_records) if patient_ids is None else _positions_of(patient_ids)
     num_patients = int(patients.max()) + 1 if num_records else 0
+    if num_patients < 2:  # every draw of one patient is that patient: an interval of width zero would claim certainty
+        return np.full((num_bootstrap_samples, num_conditions), np.nan)
     generator = np.random.default_rng(seed)
     resamples = np.full((num_bootstrap_samples, num_conditions), np.nan)
-    for start in range(0, num_bootstrap_samples if num_records else 0, RESAMPLES_PER_CHUNK):
+    for start in range(0, num_bootstrap_samples, RESAMPLES_PER_CHUNK):
         size = min(RESAMPLES_PER_CHUNK, num_bootstrap_samples - start)
         counts = generator.multinomial(num_patients, np.full(num_patients, 1 / num_patients), size=size)
         weights = np.ascontiguousarray(counts.T[patients], dtype=np.float64)  # (num_records, size)

@@ -1,5 +1,7 @@
 """`pipeline("zero-shot-ecg-classification")`: a recording and any findings in, a probability for each out."""
 
+import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,7 @@ from .queries import encode_queries, fill_template
 from .recordings import EcgRecording, recording_from_row
 
 
+LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 ARRAY_KEYS = ("array", "strip", "signal")
 
 
@@ -197,7 +200,7 @@ def check_labels(candidate_labels: str | Sequence[str] | None) -> list[str]:
 
     Raises:
         TypeError: If a label is no string.
-        ValueError: If there is no label, an empty one, or the same one twice.
+        ValueError: If there is no label, an empty one, the same one twice, or one that is no text.
     """
     if isinstance(candidate_labels, str):
         candidate_labels = candidate_labels.split(",")
@@ -213,9 +216,15 @@ def check_labels(candidate_labels: str | Sequence[str] | None) -> list[str]:
     labels = [label.strip() for label in candidate_labels]
     if "" in labels:
         raise ValueError(f"Candidate label {labels.index('')} of {len(labels)} is empty. Remove it or name a finding.")
-    repeated = sorted({label for label in labels if labels.count(label) > 1})
+    repeated = [label for label, count in Counter(labels).items() if count > 1]
     if repeated:
-        raise ValueError(f"Candidate label {repeated[0]!r} is given more than once. Give each label once.")
+        raise ValueError(f"Candidate label {min(repeated)!r} is given more than once. Give each label once.")
+    broken = next((label for label in labels if LONE_SURROGATE.search(label)), None)
+    if broken is not None:
+        raise ValueError(
+            f"The candidate label {broken!r} holds half a character (a lone surrogate), which no text encoder reads."
+            " Decode the text with the encoding that it was written in."
+        )
     return labels
 
 

@@ -58,11 +58,24 @@ def encode_queries(
     queries = fill_template(template, labels)
     embeds = []
     for start in range(0, len(queries), batch_size):
-        encoding = tokenizer(
-            queries[start : start + batch_size], padding=True, truncation=True, return_tensors="pt"
-        ).to(model.device)
+        batch = queries[start : start + batch_size]
+        encoding = tokenizer(batch, padding=True, truncation=True, return_tensors="pt").to(model.device)
+        if encoding["input_ids"].shape[1] == tokenizer.model_max_length:
+            _warn_of_cut(batch, tokenizer)
         embeds.append(model.get_query_embeds(encoding["input_ids"], encoding["attention_mask"]))
     return torch.cat(embeds)
+
+
+def _warn_of_cut(queries: Sequence[str], tokenizer: Any) -> None:
+    """Name queries of which the text encoder reads only the beginning."""
+    lengths = [len(tokens) for tokens in tokenizer(list(queries), verbose=False)["input_ids"]]
+    cut = [query for query, length in zip(queries, lengths, strict=True) if length > tokenizer.model_max_length]
+    if cut:
+        logger.warning(
+            f"The text encoder reads {tokenizer.model_max_length} tokens of {max(lengths)} of the query"
+            f" {cut[0][:80]!r}{f' and of {len(cut) - 1} more' if len(cut) > 1 else ''}: the rest is not asked for."
+            " Shorten it."
+        )
 
 
 def encode_query_wordings(

@@ -160,6 +160,15 @@ def test_records_of_one_patient_are_drawn_together():
     assert np.isnan(by_record).any()
 
 
+def test_one_patient_gives_no_interval():
+    scores, labels = np.array([[0.9], [0.4], [0.6]]), np.array([[1.0], [0.0], [0.0]])
+
+    figures = score_conditions(scores, labels, patient_ids=["a", "a", "a"])
+
+    assert figures.auroc.tolist() == [1.0]
+    assert figures.interval(0) is None
+
+
 def test_the_interval_over_patients_is_wider_when_their_records_repeat():
     scores, labels = make_ranking(num_records=50, num_conditions=1, seed=3)
     scores, labels = np.repeat(scores, 8, axis=0), np.repeat(labels, 8, axis=0)

@@ -1,5 +1,6 @@
 """`pipeline("zero-shot-ecg-classification")`: any recording and any findings in, probabilities of presence out."""
 
+import time
 from collections.abc import Iterator
 from itertools import permutations
 from pathlib import Path
@@ -12,6 +13,7 @@ from transformers import AutoModel, AutoProcessor, pipeline
 
 from datasets_scripts import load_corpus
 from modeling_supreme import STANDARD_LEADS, ZeroShotEcgClassificationPipeline
+from modeling_supreme.pipeline_zero_shot_ecg import check_labels
 
 
 TASK = "zero-shot-ecg-classification"
@@ -381,6 +383,17 @@ class TestRefusals:
             ValueError, match=r"Candidate label 'pacing' is given more than once\. Give each label once"
         ):
             classify(paths[0], candidate_labels=labels)
+
+    def test_a_label_with_half_a_character_is_refused(self, classify, paths):
+        with pytest.raises(ValueError, match=r"label 'pacing\\udc80' holds half a character.*Decode the text"):
+            classify(paths[0], candidate_labels=["normal ecg", "pacing\udc80"])
+
+    def test_ten_thousand_labels_are_checked_at_once(self):
+        started = time.perf_counter()
+
+        check_labels([f"finding {number}" for number in range(10_000)])
+
+        assert time.perf_counter() - started < 1  # comparing every two of them takes seconds
 
     @pytest.mark.parametrize(("label", "kind"), [(7, "int"), (None, "NoneType"), (b"pacing", "bytes")])
     def test_a_label_that_is_no_string_is_refused(self, classify, paths, label, kind):

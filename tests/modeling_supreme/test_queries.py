@@ -80,6 +80,18 @@ def test_queries_are_cut_where_the_tokenizer_says(tiny_model, text_encoder_dir):
     torch.testing.assert_close(long, short)
 
 
+def test_a_query_that_is_cut_is_named(tiny_model, text_encoder_dir, caplog):
+    tokenizer = AutoTokenizer.from_pretrained(text_encoder_dir, model_max_length=4)
+
+    with caplog.at_level("WARNING", logger="modeling_supreme.queries"):
+        encode_queries(tiny_model, tokenizer, ["atrial flutter"])
+        assert caplog.text == ""
+        encode_queries(tiny_model, tokenizer, ["atrial flutter", "atrial flutter with pauses"])
+
+    length = len(tokenizer("atrial flutter with pauses", verbose=False)["input_ids"])
+    assert f"reads 4 tokens of {length} of the query 'atrial flutter with pauses': the rest is not" in caplog.text
+
+
 def test_embedding_needs_no_gradient_even_where_the_text_encoder_is_trained(make_tiny_model, tiny_processor):
     model = make_tiny_model(freeze_text_encoder=False).train()
 
