@@ -173,7 +173,7 @@ def test_a_cut_answer_keeps_its_whole_entities(cut, closed):
 def test_without_llguidance_the_extra_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "llguidance", None)
 
-    with pytest.raises(BackendError, match=r"needs llguidance.*modeling-supreme\[llm\]"):
+    with pytest.raises(BackendError, match=r'needs llguidance.*`pip install "\.\[llm\]"` in a clone'):
         make_backend("anything")
 
 
