@@ -6,8 +6,8 @@ order, and a resumed run enters it at the next record.
 
 The streams of `datasets` resume too, but not their shuffle buffer: broken off halfway through 20,000 records with a
 buffer of 2,048, one skipped 1,143 records and repeated 119 (benchmarks/resume_streaming.py), and a resumed run would
-not end with the weights of an unbroken one. A loader that saves the states of its workers, such as torchdata's, saves
-no more of the buffer than the stream does.
+not end with the weights of an unbroken one. A loader that saves the states of its workers, such as torchdata's, asks
+the stream for them.
 """
 
 from __future__ import annotations

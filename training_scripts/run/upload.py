@@ -13,33 +13,36 @@ from typing import Any
 
 import yaml
 from huggingface_hub import CommitOperationAdd, HfApi
+from huggingface_hub.errors import HFValidationError
 
+from modeling_supreme import command_line
 from modeling_supreme.command_line import CommandLineError
 
 
 # Names, not paths: nothing below a folder is uploaded.
 UPLOADED = (
-    *("README.md", "*.safetensors", "*.safetensors.index.json", "*.py"),
+    *("README.md", "*.safetensors", "*.safetensors.index.json"),
     *("config.json", "processor_config.json", "preprocessor_config.json"),
     *("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json"),
     *("vocab.txt", "vocab.json", "merges.txt", "spiece.model", "sentencepiece.bpe.model"),
     *("train_arguments.yaml", "train_results.json", "eval_results.json", "training_curves.png"),
 )
+# Code that may have travelled with the checkpoint; a script of the user's beside it stays.
+CODE = frozenset(path.name for path in Path(command_line.__file__).parent.glob("*.py"))
 # What may say where on this machine something lay
 STRIPPED = ("*config.json", "train_arguments.yaml", "train_results.json", "eval_results.json")
 
 
 def choose_files(folder: Path) -> list[Path]:
     """The files of a folder that are uploaded, by name."""
-    return sorted(
-        path for path in folder.iterdir() if path.is_file() and any(fnmatch(path.name, name) for name in UPLOADED)
-    )
+    files = sorted(path for path in folder.iterdir() if path.is_file())
+    return [path for path in files if path.name in CODE or any(fnmatch(path.name, name) for name in UPLOADED)]
 
 
-def read_without_paths(path: Path) -> bytes:
-    """The content of a file as it is uploaded: of a local path, only the last part is left."""
+def without_paths(path: Path) -> bytes | Path:
+    """A file as it is uploaded: itself, or its content, in which of a local path only the last part is left."""
     if not any(fnmatch(path.name, pattern) for pattern in STRIPPED):
-        return path.read_bytes()
+        return path
     text = path.read_text(encoding="utf-8")
     if path.suffix == ".yaml":
         return yaml.safe_dump(strip_paths(yaml.safe_load(text)), sort_keys=False).encode()
@@ -79,7 +82,8 @@ def check_hub(repo_id: str, *, is_public: bool) -> None:
         name = api.whoami()["name"]
         repo_id = api.create_repo(repo_id, private=not is_public, exist_ok=True).repo_id
         is_private = api.repo_info(repo_id).private
-    except OSError as error:  # what huggingface_hub raises without a login, without the right, and offline
+    # What huggingface_hub raises without a login, without the right, offline, and at a name that cannot be
+    except (OSError, HFValidationError) as error:
         raise CommandLineError(
             f"`--hub_model_id` {repo_id} cannot be written to ({type(error).__name__}: {error}). Log in with"
             " `hf auth login`, or name a repository of yours."
@@ -96,7 +100,8 @@ def describe_upload(folder: Path, repo_id: str, *, is_public: bool) -> str:
     found = [path.name for path in choose_files(folder)] if folder.is_dir() else []
     kind = "public" if is_public else "private"
     there = f"; of what is in {folder} now: {', '.join(found)}" if found else ""
-    return f"Would go to {repo_id} ({kind}): {', '.join(UPLOADED)}{there}. Local paths are cut to their last part."
+    listed = ", ".join([*UPLOADED, "the model's code"])
+    return f"Would go to {repo_id} ({kind}): {listed}{there}. Local paths are cut to their last part."
 
 
 def push_to_hub(folder: Path, repo_id: str, *, is_public: bool = False) -> list[str]:
@@ -116,11 +121,6 @@ def push_to_hub(folder: Path, repo_id: str, *, is_public: bool = False) -> list[
     api = HfApi()
     repo_id = api.create_repo(repo_id, private=not is_public, exist_ok=True).repo_id
     files = choose_files(folder)
-    operations = [
-        CommitOperationAdd(
-            path.name, path if path.suffix in (".safetensors", ".png", ".model") else read_without_paths(path)
-        )
-        for path in files
-    ]
+    operations = [CommitOperationAdd(path.name, without_paths(path)) for path in files]
     api.create_commit(repo_id, operations, commit_message="Upload the trained model")
     return [path.name for path in files]

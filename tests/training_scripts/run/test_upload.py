@@ -6,6 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 from helpers.training_runs import train
+from huggingface_hub.errors import HFValidationError
 
 from modeling_supreme.command_line import CommandLineError
 from training_scripts.run import upload
@@ -58,7 +59,7 @@ class TestRun:
     @pytest.fixture
     def uploaded(self, flags, hub, tmp_path):
         """What a run uploads from a folder in which an evaluation and a failed step have left files too."""
-        for name in ("predictions.parquet", "failed_step_00000.json", "notes.txt"):
+        for name in ("predictions.parquet", "failed_step_00000.json", "notes.txt", "my_cohort.py"):
             (tmp_path / name).write_text("record 17, patient 4", encoding="utf-8")
         report = {"model": str(tmp_path), "protocol": {}, "results": {}}
         (tmp_path / "eval_results.json").write_text(json.dumps(report), encoding="utf-8")
@@ -75,6 +76,7 @@ class TestRun:
             *("train_arguments.yaml", "train_results.json", "eval_results.json", "training_curves.png"),
         }
         assert {"modeling_supreme.py", "pipeline_zero_shot_ecg.py"} <= set(uploaded)
+        assert "my_cohort.py" not in uploaded
 
     def test_no_file_names_a_folder_or_the_user_of_this_machine(
         self, uploaded, tmp_path, ptb_xl_dir, text_encoder_dir
@@ -117,6 +119,12 @@ class TestCheck:
             train(tmp_path / "run", [*flags, "--push_to_hub", "--hub_model_id", "ann/supreme"])
 
         assert not (tmp_path / "run").exists()
+
+    def test_a_name_that_cannot_be_is_refused(self, hub):
+        hub.refusal = HFValidationError("Repo id must use alphanumeric chars")
+
+        with pytest.raises(CommandLineError, match=r"ann/my model cannot be written to .*alphanumeric"):
+            check_hub("ann/my model", is_public=False)
 
     def test_a_repository_of_others_is_refused(self, hub):
         hub.refusal = PermissionError("403")
