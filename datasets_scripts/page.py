@@ -8,8 +8,8 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from modeling_supreme import palette
-from modeling_supreme.palette import AXIS, GRID, INK, MUTED
+from modeling_supreme.plotting import palette
+from modeling_supreme.plotting.palette import AXIS, GRID, INK, MUTED
 
 
 if TYPE_CHECKING:  # pages of words alone need no matplotlib

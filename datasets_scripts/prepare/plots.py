@@ -13,8 +13,8 @@ from matplotlib.figure import Figure
 from datasets_scripts.page import STYLE, encode_png, figure_to_svg
 from datasets_scripts.schema import MICROVOLTS_PER_MILLIVOLT, SAMPLING_RATE
 from modeling_supreme.leads import STANDARD_LEADS
-from modeling_supreme.palette import BLUE, GREEN, GREY, MUTED, ORANGE, PALE_BLUE, RED
 from modeling_supreme.plotting import plot_strip
+from modeling_supreme.plotting.palette import BLUE, GREEN, GREY, MUTED, ORANGE, PALE_BLUE, RED
 
 
 WIDE, NARROW = 10.4, 5.2  # inches, for the full width of the page and half of it

@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from modeling_supreme.palette import BLUE, GRID, INK, MUTED
+from modeling_supreme.plotting.palette import BLUE, GRID, INK, MUTED
 
 
 class JsonLines:

@@ -15,7 +15,7 @@ import yaml
 from huggingface_hub import CommitOperationAdd, HfApi
 from huggingface_hub.errors import HFValidationError
 
-from modeling_supreme import command_line
+from modeling_supreme import leads
 from modeling_supreme.command_line import CommandLineError
 
 
@@ -28,7 +28,7 @@ UPLOADED = (
     *("train_arguments.yaml", "train_results.json", "eval_results.json", "training_curves.png"),
 )
 # Code that may have travelled with the checkpoint; a script of the user's beside it stays.
-CODE = frozenset(path.name for path in Path(command_line.__file__).parent.glob("*.py"))
+CODE = frozenset(path.name for path in Path(leads.__file__).parent.glob("*.py"))
 # What may say where on this machine something lay
 STRIPPED = ("*config.json", "train_arguments.yaml", "train_results.json", "eval_results.json")
 

@@ -22,7 +22,7 @@ from datasets_scripts.page import (
 )
 from datasets_scripts.schema import SAMPLING_RATE
 from modeling_supreme.leads import STANDARD_LEADS
-from modeling_supreme.palette import INK, ORANGE
+from modeling_supreme.plotting.palette import INK, ORANGE
 
 from .pairs import REAL, SIDES, SIMULATED, Pair, strip_file_name
 from .strip_features import BAND_EDGES_HZ, BEAT_SAMPLES, BEFORE_R_S

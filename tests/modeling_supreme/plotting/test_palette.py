@@ -6,7 +6,7 @@ import pytest
 from helpers.repository import ROOT
 
 from datasets_scripts.page import write_document
-from modeling_supreme import palette
+from modeling_supreme.plotting import palette
 
 
 COLOURS = {name: value for name, value in vars(palette).items() if name.isupper()}

@@ -11,8 +11,8 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.patheffects import withStroke
 
-from .feature_extraction_supreme import check_sampling_rate, check_strip
-from .leads import derive_limb_leads, standardize_lead_names
+from ..feature_extraction_supreme import check_sampling_rate, check_strip
+from ..leads import derive_limb_leads, standardize_lead_names
 from .palette import BLUE, COARSE_LINE, FINE_LINE, GRID, INK, MUTED, PAPER, SURFACE
 
 
