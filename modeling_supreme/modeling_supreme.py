@@ -20,6 +20,7 @@ from .modeling_supreme_ecg import (
     SupremeEcgModel,
     SupremeMLP,
     SupremePreTrainedModel,
+    make_attention_mask,
     masked_mean,
 )
 
@@ -78,7 +79,7 @@ class SupremeFusionLayer(GradientCheckpointingLayer):
             tokens (`torch.Tensor` of shape `(batch_size, num_tokens, fusion_hidden_size)`):
                 Tokens of the strips.
             attention_mask (`torch.Tensor` of shape `(batch_size, 1, 1, num_tokens)`, *optional*):
-                False for tokens that were not recorded.
+                As `make_attention_mask` returns it.
             output_attentions (`bool`):
                 Whether to return what each query looked at.
 
@@ -136,7 +137,7 @@ class CardiacFusionNetwork(nn.Module):
         """
         queries = self.query_projection(self.query_norm(query_embeds))[None]  # (1, num_queries, fusion_hidden_size)
         tokens = self.token_norm(self.token_projection(tokens))
-        attention_mask = None if token_mask is None else token_mask[:, None, None, :]
+        attention_mask = make_attention_mask(token_mask, tokens.dtype)
         cross_attentions = ()
         for layer in self.layers:
             queries, weights = layer(queries, tokens, attention_mask, output_attentions)

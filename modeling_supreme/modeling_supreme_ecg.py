@@ -87,7 +87,7 @@ def eager_attention_forward(
         value (`torch.Tensor` of shape `(batch_size, num_heads, num_tokens, head_size)`):
             What is answered.
         attention_mask (`torch.Tensor` of shape `(batch_size, 1, 1, num_tokens)`, *optional*):
-            False where no one may look.
+            Minus infinity where no one may look, else zero.
         scaling (`float`):
             Factor on the products.
         dropout (`float`):
@@ -101,7 +101,7 @@ def eager_attention_forward(
     """
     scores = torch.matmul(query, key.transpose(-1, -2)) * scaling
     if attention_mask is not None:
-        scores = scores.masked_fill(~attention_mask, torch.finfo(scores.dtype).min)
+        scores = scores.masked_fill(attention_mask.isinf(), torch.finfo(scores.dtype).min)
     weights = nn.functional.softmax(scores, dim=-1, dtype=torch.float32).to(query.dtype)
     weights = nn.functional.dropout(weights, p=dropout, training=module.training)
     return torch.matmul(weights, value).transpose(1, 2).contiguous(), weights
@@ -137,7 +137,7 @@ class SupremeAttention(nn.Module):
             key_value_states (`torch.Tensor` of shape `(batch_size, num_tokens, hidden_size)`):
                 What is read.
             attention_mask (`torch.Tensor` of shape `(batch_size, 1, 1, num_tokens)`, *optional*):
-                False for tokens that no one may read.
+                As [`make_attention_mask`] returns it.
             output_attentions (`bool`):
                 Whether to return the weights. The fast implementations have none to return, so this takes the slow
                 one.
@@ -214,7 +214,7 @@ class SupremeEcgLayer(GradientCheckpointingLayer):
             hidden_states (`torch.Tensor` of shape `(batch_size, num_tokens, hidden_size)`):
                 Tokens.
             attention_mask (`torch.Tensor` of shape `(batch_size, 1, 1, num_tokens)`, *optional*):
-                False for tokens that were not recorded.
+                As [`make_attention_mask`] returns it.
             output_attentions (`bool`):
                 Whether to return the attention weights.
 
@@ -256,7 +256,7 @@ class SupremeEcgTransformer(nn.Module):
             weights where asked for.
         """
         hidden_states = tokens + self.position_embeddings[:, : tokens.shape[1]]
-        attention_mask = None if token_mask is None else token_mask[:, None, None, :]
+        attention_mask = make_attention_mask(token_mask, hidden_states.dtype)
         all_hidden_states, all_attentions = (hidden_states,), ()
         for layer in self.layers:
             hidden_states, weights = layer(hidden_states, attention_mask, output_attentions)
@@ -466,6 +466,18 @@ def thin_sample_mask(sample_mask: torch.Tensor | None, stride: int) -> torch.Ten
         tensor([[ True,  True, False]])
     """
     return None if sample_mask is None else sample_mask[:, ::stride]
+
+
+def make_attention_mask(token_mask: torch.Tensor | None, dtype: torch.dtype) -> torch.Tensor | None:
+    """What attention adds to its scores, made once for all layers: minus infinity for tokens that were not recorded.
+
+    Example:
+        >>> make_attention_mask(torch.tensor([[True, False]]), torch.float32)
+        tensor([[[[0., -inf]]]])
+    """
+    if token_mask is None:
+        return None
+    return torch.zeros_like(token_mask, dtype=dtype).masked_fill_(~token_mask, -torch.inf)[:, None, None, :]
 
 
 def apply_mask(hidden_states: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
