@@ -387,11 +387,16 @@ class SupremeConfig(CheckedConfig):
     trained_queries: list[str] | tuple[str, ...] = ()
     composed_rules: list[dict[str, Any]] | tuple[dict[str, Any], ...] = ()
 
+    def __new__(cls, *args: Any, **fields: Any) -> "SupremeConfig":
+        """Refuse lists that take long to look through, before the type of every entry is looked at."""
+        with _as_validation_error("validate_bounds"):
+            check_count("trained_queries", fields.get("trained_queries", ()), MAX_QUERIES)
+            check_count("composed_rules", fields.get("composed_rules", ()), MAX_RULES)
+        return super().__new__(cls)
+
     def __post_init__(self, **kwargs: Any) -> None:
         with _as_validation_error("validate_bounds"):
             check_bounds(self)
-            check_count("trained_queries", self.trained_queries, MAX_QUERIES)
-            check_count("composed_rules", self.composed_rules, MAX_RULES)
             check_text_fields(self.text_config)
         self.trained_queries = list(self.trained_queries)
         self.composed_rules = list(self.composed_rules)
@@ -471,7 +476,7 @@ def check_bounds(config: PreTrainedConfig, *, prefix: str = "") -> None:
 
 def check_count(name: str, entries: Any, most: int) -> None:
     """Refuse lists that are too long to be read one by one."""
-    if len(entries) > most:
+    if isinstance(entries, list | tuple | dict) and len(entries) > most:
         raise ValueError(f"`{name}` has {len(entries):,} entries, more than {most:,}. Leave out what is not needed.")
 
 
