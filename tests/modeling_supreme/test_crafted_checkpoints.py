@@ -4,6 +4,8 @@ import json
 import os
 import pickle
 import shutil
+import subprocess
+import sys
 import time
 
 import numpy as np
@@ -547,3 +549,43 @@ def test_saved_files_have_the_permissions_of_the_users_other_files(tiny_model, t
     modes = {path.name: path.stat().st_mode & 0o777 for path in (tmp_path / "checkpoint").iterdir()}
     assert modes[WEIGHTS] == 0o666 & ~umask
     assert set(modes.values()) == {0o666 & ~umask}
+
+
+# Run in a process of its own, in which this package cannot be imported, as if it were not installed
+FOREIGN_SCRIPT = """
+import sys
+
+sys.modules["modeling_supreme"] = None
+from transformers import AutoModel
+
+for folder in sys.argv[1:]:
+    try:
+        AutoModel.from_pretrained(folder, trust_remote_code=True)
+        print("loaded")
+    except Exception as error:
+        print(type(error).__module__, type(error).__name__, str(error).replace(chr(10), " "))
+"""
+
+
+def test_the_code_that_travels_refuses_too(folder, tmp_path):
+    broken, pickled, large = (shutil.copytree(folder, tmp_path / name) for name in ("broken", "pickled", "large"))
+    change_weights(broken, lambda tensors: tensors.pop("fusion.classifier.weight"))
+    save_as_pickle(pickled)
+    change_config(large, num_fusion_layers=10**9)
+
+    run = subprocess.run(
+        [sys.executable, "-c", FOREIGN_SCRIPT, *map(str, (folder, broken, pickled, large))],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": "", "HF_HOME": str(tmp_path / "home")},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=True,
+    )
+
+    said = run.stdout.splitlines()
+    assert said[0] == "loaded"
+    assert "transformers_modules" in said[1]
+    assert "lack tensors of the model (fusion.classifier.weight)" in said[1]
+    assert "only pytorch_model.bin: a pickle" in said[2]
+    assert "`num_fusion_layers` is 1000000000, outside 1 to 512" in said[3]
