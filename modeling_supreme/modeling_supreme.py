@@ -13,6 +13,7 @@ from transformers import AutoConfig, AutoModel
 from transformers.modeling_layers import GradientCheckpointingLayer
 from transformers.utils import ModelOutput
 
+from .checkpoints import load_text_encoder
 from .configuration_supreme import SupremeConfig, SupremeEcgConfig
 from .losses import multilabel_loss
 from .modeling_supreme_ecg import (
@@ -188,10 +189,11 @@ class SupremeModel(SupremePreTrainedModel):
 
         Raises:
             OSError: If there is no text encoder of this name.
+            CheckpointError: If its weights are no safetensors, not all there, or not finite.
         """
         text_config = AutoConfig.from_pretrained(text_model_name_or_path, revision=revision)
         model = cls(SupremeConfig(ecg_config=ecg_config, text_config=text_config, **config_fields))
-        text_model = AutoModel.from_pretrained(text_model_name_or_path, revision=revision, dtype=model.dtype)
+        text_model = load_text_encoder(text_model_name_or_path, revision=revision, dtype=model.dtype)
         model.text_model.load_state_dict(text_model.state_dict())
         return model.eval()
 

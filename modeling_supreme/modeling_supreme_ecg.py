@@ -5,19 +5,20 @@ transformer), all of which return the same output. Models that read the tokens, 
 `modeling_supreme.py`, build on this file; it knows none of them.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import nn
-from transformers import PreTrainedConfig, PreTrainedModel
+from transformers import PreTrainedConfig
 from transformers import initialization as init
 from transformers.activations import ACT2FN
 from transformers.modeling_layers import GradientCheckpointingLayer
 from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 from transformers.utils import ModelOutput
 
+from .checkpoints import CheckedPreTrainedModel, StoredTensor
 from .configuration_supreme import SupremeEcgConfig
 from .losses import multilabel_loss
 
@@ -493,7 +494,7 @@ def masked_mean(hidden_states: torch.Tensor, mask: torch.Tensor | None) -> torch
     return (hidden_states * weights).sum(dim=1) / weights.sum(dim=1).clamp(min=1)
 
 
-class SupremePreTrainedModel(PreTrainedModel):
+class SupremePreTrainedModel(CheckedPreTrainedModel):
     """Weight initialisation and what this family can do."""
 
     main_input_name = "signal"
@@ -525,6 +526,7 @@ class SupremeEcgModel(SupremePreTrainedModel):
 
     config: SupremeEcgConfig
     base_model_prefix = "ecg_model"
+    other_parts = ("text_model.", "fusion.", "layer_norm.", "classifier.")
 
     def __init__(self, config: SupremeEcgConfig) -> None:
         super().__init__(config)
@@ -627,6 +629,22 @@ class SupremeForEcgClassification(SupremePreTrainedModel):
         self.layer_norm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
         self.classifier = nn.Linear(config.hidden_size, len(config.id2label or ()))
         self.post_init()
+
+    @classmethod
+    def _new_parts(
+        cls, described: Mapping[str, Any], stored: Mapping[str, StoredTensor], options: Mapping[str, Any]
+    ) -> tuple[str, ...]:
+        """The head, unless the checkpoint has some of it, is a classifier, or has labels that nobody replaced."""
+        head = ("layer_norm.", "classifier.")
+        is_classifier = cls.__name__ in (described.get("architectures") or ())
+        labels = described.get("id2label")
+        config = options.get("config")
+        is_relabelled = "id2label" in options or (
+            isinstance(config, PreTrainedConfig)
+            and list((config.id2label or {}).values()) != list((labels or {}).values())
+        )
+        has_head = any(name.startswith(head) for name in stored)
+        return () if has_head or is_classifier or (labels and not is_relabelled) else head
 
     def freeze_encoder(self) -> "SupremeForEcgClassification":
         """Let only the head learn. Loading a checkpoint undoes it: whether to freeze is a matter of the run.

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from transformers import Pipeline
 
+from .checkpoints import check_logits
 from .composed_rules import Composed, Composition
 from .ecg_files import read_ecg
 from .queries import encode_queries, fill_template
@@ -124,11 +125,11 @@ class ZeroShotEcgClassificationPipeline(Pipeline):
             record_id=name,
             return_tensors="pt",
         )
-        return dict(features)
+        return {**features, "record": name or "without a name"}
 
     def _forward(
         self,
-        model_inputs: dict[str, torch.Tensor],
+        model_inputs: dict[str, Any],
         candidate_labels: Sequence[str] | None = None,
         hypothesis_template: str = "{}",
         return_attention: bool = False,
@@ -141,11 +142,13 @@ class ZeroShotEcgClassificationPipeline(Pipeline):
                 " attention of its findings, as `candidate_labels`."
             )
         queries = (*fill_template(hypothesis_template, composition.queries), *composition.findings)
+        records = model_inputs.pop("record")
         outputs = self.model(
             **{**model_inputs, "signal": model_inputs["signal"].to(self.model.dtype)},
             query_embeds=self._embed(queries),
             output_attentions=return_attention,
         )
+        check_logits(outputs.logits_per_ecg, [records] if isinstance(records, str) else records)
         model_outputs = {"logits": outputs.logits_per_ecg.float()}
         if return_attention:
             weights = torch.stack(outputs.cross_attentions)  # (num_layers, batch_size, num_heads, num_queries, tokens)
