@@ -18,6 +18,8 @@ DISK_ERRORS = {
     errno.EFBIG: "the file is larger than this process may write",
     errno.EIO: "the disk failed",
 }
+# Those that no reading of a file runs into
+WRITING_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG)
 # How libraries that write in another language, such as safetensors and Arrow, report what the system said
 SYSTEM_ERROR = re.compile(r"\(os error (\d+)\)|\[[Ee]rrno (\d+)\]")
 MIB = 2**20
@@ -33,7 +35,7 @@ def find_disk_error(error: BaseException) -> int | None:
         return error.errno if error.errno in DISK_ERRORS else None
     match = SYSTEM_ERROR.search(str(error))
     number = int(match[1] or match[2]) if match else None
-    return number if number in DISK_ERRORS else None
+    return number if number in WRITING_ERRORS else None
 
 
 def describe_disk_error(error: BaseException, folder: Path) -> str:

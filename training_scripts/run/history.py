@@ -38,7 +38,16 @@ KEPT = (
     *("fusion_hidden_size", "num_fusion_layers", "freeze_text_encoder", "freeze_encoder", "do_bandpass"),
     *("dataset_name", "dataset_config_name", "dataset_weights", "num_records", "on_the_fly", "streaming"),
     *("report_labels", "uncertain_label", "unmentioned", "min_positives", "held_out_findings", "held_out_records"),
-    *("train_fraction", "max_train_samples", "objective", "seed", "learning_rate", "weight_decay", "ema_decay"),
+    *(
+        "train_fraction",
+        "max_train_samples",
+        "objective",
+        "loss_type",
+        "seed",
+        "learning_rate",
+        "weight_decay",
+        "ema_decay",
+    ),
 )
 
 
@@ -212,7 +221,7 @@ def describe_sessions(sessions: Sequence[Mapping[str, Any]]) -> str:
         >>> first = {"first_step": 0, "last_step": 40, "changed": {}, "versions": {"torch": "2.6"}}
         >>> second = {"first_step": 40, "last_step": 90, "versions": {"torch": "2.7"}, "num_processes": 1}
         >>> second["changed"] = {"eval_steps": {"before": 5, "now": 9}}
-        >>> print(describe_sessions([first, second]).replace(". ", ".\\n"))
+        >>> print(describe_sessions([first, second]).replace(". ", ".\n"))
         Trained in 2 sessions (steps 1 to 40, 41 to 90).
         From step 41 on: `--eval_steps` 9, before 5; torch 2.7, before 2.6.
     """
