@@ -71,7 +71,7 @@ def look_at(paths: Sequence[str], *, are_hashed: bool) -> SourceStates:
         sizes[number], times[number] = _look_at_one(path)
     checksums = np.zeros(len(paths), dtype=np.uint64)
     if are_hashed:
-        for number in np.flatnonzero((sizes >= 0) & (sizes <= LARGEST_HASHED_BYTES)):
+        for number in np.flatnonzero((sizes >= 0) & (sizes <= LARGEST_HASHED_BYTES)).tolist():
             checksums[number] = compute_checksum(paths[number])
     return SourceStates(sizes, times, checksums)
 
@@ -93,12 +93,12 @@ def find_changed(paths: Sequence[str], then: SourceStates, *, verify: bool) -> I
         return
     is_other = now.sizes != then.sizes
     is_read = ~is_other & (now.sizes != ABSENT) & (verify | (now.times_ns != then.times_ns))
-    for number in np.flatnonzero(is_read):
+    for number in np.flatnonzero(is_read).tolist():
         if then.checksums[number] != NOT_HASHED:
             is_other[number] = compute_checksum(paths[number]) != int(then.checksums[number])
         else:
             is_other[number] = now.times_ns[number] != then.times_ns[number]
-    yield from (paths[number] for number in np.flatnonzero(is_other))
+    yield from (paths[number] for number in np.flatnonzero(is_other).tolist())
 
 
 def compute_checksum(path: str) -> int:

@@ -148,7 +148,12 @@ class RunFolder:
         if self.state_dir:
             self._state = read_history(self.state_dir)
             check_kept(self._state.settings, self.settings, self.state_dir)
-        is_own = self.state_dir is not None and is_within(self.state_dir, states_dir) and self._state.run_id == run_id
+        is_own = (
+            self.state_dir is not None
+            and is_within(self.state_dir, states_dir)
+            and self._state is not None
+            and self._state.run_id == run_id
+        )
         if not training.overwrite_output_dir and not is_own:
             self._check_unused()
         goes_on = is_own or (resumed == "latest" and bool(sessions))

@@ -132,9 +132,9 @@ class TestStates:
         assert calls == paths
 
     def test_a_corpus_that_is_made_has_no_files(self, tmp_path):
-        report = prepare_corpus("simulated", output_dir=tmp_path / "out", num_records=4)
+        report = prepare_corpus("simulated", output_dir=tmp_path / "out", num_records=20)
 
-        assert prepare_corpus("simulated", output_dir=tmp_path / "out", num_records=4) == report
+        assert prepare_corpus("simulated", output_dir=tmp_path / "out", num_records=20) == report
         assert np.load(tmp_path / "out" / "build_sources.npz")["sizes"].size == 0
 
 
