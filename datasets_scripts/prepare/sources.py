@@ -17,7 +17,7 @@ from datasets import DatasetBuilder
 SOURCES_FILENAME = "sources.npz"
 # A corpus in a few large files has each of them in many shards; reading them once more for each would take hours
 LARGEST_HASHED_BYTES = 2**26
-READ_SIZE = 2**20
+READ_SIZE = 2**17
 ABSENT = -1
 NOT_HASHED = 0
 
