@@ -7,9 +7,10 @@ The second line also lists the options of this corpus. The folder gets `train-00
 README.md that declares splits and features, build_report.json (how many records each split has, how often each label
 occurs, how good the signals are, which records were left out and why), and the same as build_report.html.
 
-After a crash or a kill, the same command goes on where it was: shards that are finished are kept. The files do not
-depend on the number of processes, nor on how often the command was interrupted. On many machines that share a file
-system, start a Dask scheduler and workers there and add `--dask_scheduler tcp://host:8786`.
+After a crash or a kill, the same command goes on where it was: shards that are finished are kept, except those that a
+file has changed of since; a complete corpus of which one has changed is refused. One command at a time writes to a
+folder. The files do not depend on the number of processes, nor on how often the command was interrupted. On many
+machines that share a file system, start a Dask scheduler and workers there and add `--dask_scheduler tcp://host:8786`.
 """
 
 import logging
@@ -51,6 +52,10 @@ class PrepareArguments:
             "help": "Read and write on the workers of a Dask cluster, as tcp://host:8786.",
             "metavar": "ADDRESS",
         },
+    )
+    verify: bool = field(
+        default=False,
+        metadata={"help": "Compare the files that were read before by checksum, not by size and time alone."},
     )
     push_to_hub: str | None = field(
         default=None,
@@ -119,6 +124,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         num_proc=arguments.num_proc,
         records_per_shard=arguments.records_per_shard,
         dask_scheduler=arguments.dask_scheduler,
+        verify=arguments.verify,
         **options,
     )
     counts = ", ".join(f"{split['num_rows']} {name}" for name, split in report["splits"].items())
