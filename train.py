@@ -36,6 +36,7 @@ from pathlib import Path
 
 from evaluation_scripts.metrics import format_figure
 from modeling_supreme.command_line import parse_arguments, run_command
+from modeling_supreme.command_line.hub import check_hub
 from training_scripts.arguments import (
     DataArguments,
     ModelArguments,
@@ -55,7 +56,7 @@ from training_scripts.run.outputs import (
     leave_results,
 )
 from training_scripts.run.stop_signal import TERMINATED_EXIT_CODE
-from training_scripts.run.upload import check_hub, describe_upload, push_to_hub
+from training_scripts.run.upload import describe_upload, push_to_hub
 
 
 logger = logging.getLogger("train")
@@ -71,7 +72,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     accelerator = start_accelerator(training)
     hub = {"repo_id": str(training.hub_model_id), "is_public": training.hub_public}
     if training.push_to_hub and not training.dry_run and accelerator.is_main_process:
-        check_hub(**hub)
+        check_hub(**hub, flag="--hub_model_id")
     if not training.dry_run:
         describe_run(accelerator, settings)
     objective = objective_class(arguments, accelerator)

@@ -1,5 +1,6 @@
 """Configurations of the ECG encoder and of the whole zero-shot model."""
 
+from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 from huggingface_hub.dataclasses import strict
@@ -246,6 +247,15 @@ class SupremeConfig(PreTrainedConfig):
             # checkpoint's copy. In that copy this module has another name, and the entry stays.
             kwargs.pop("custom_pipelines", None)
         super().__post_init__(**kwargs)
+
+    def to_dict(self) -> dict[str, Any]:
+        """What is saved. Of a text encoder that was loaded from a folder of this machine, only the name is told."""
+        content = super().to_dict()
+        for part in self.sub_configs_defaults:
+            source = content[part].get("_name_or_path")
+            if source and (Path(source).is_absolute() or Path(source).exists()):
+                content[part]["_name_or_path"] = Path(source).name
+        return content
 
     def validate_fusion_heads(self) -> None:
         """Refuse widths that do not divide into heads."""
