@@ -11,8 +11,8 @@ After a crash or a kill, the same command goes on where it was: shards that are 
 depend on the number of processes, nor on how often the command was interrupted. On many machines that share a file
 system, start a Dask scheduler and workers there and add `--dask_scheduler tcp://host:8786`.
 
-`--push_to_hub owner/name` uploads rows and card, and no report, to a private dataset of the Hub; the right to write there
-is checked before any record is read, and `--dry_run` says what would go there.
+`--push_to_hub owner/name` uploads rows and card, and no report, to a private dataset of the Hub. The right to write
+there is checked before any record is read, and `--dry_run` says what would go there.
 """
 
 import logging
