@@ -86,6 +86,6 @@ def push_to_hub(
     files: dict[str, Path | bytes] = {path.name: path for path in choose_files(Path(output_dir))}
     if source_license:
         card = DatasetCard.load(Path(output_dir) / CARD)
-        card.data.license = source_license
+        card.data["license"] = source_license
         files[CARD] = str(card).encode()
     return upload_files(files, repo_id, message="Upload the prepared corpus", is_public=is_public, repo_type="dataset")

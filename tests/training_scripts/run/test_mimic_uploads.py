@@ -17,6 +17,8 @@ from datasets_scripts.simulator.export.export_mimic_iv_ecg import export_mimic_i
 from datasets_scripts.terminology.findings import load_terminology
 
 
+pytestmark = pytest.mark.slow
+
 USER, HOST = "annuser", "ward7host"
 CORPUS, MODEL, CLASSIFIER = "datasets/group/mimic", "models/group/zero-shot", "models/group/classifier"
 # A command on a machine of that name, with an encoder that trains in no time
