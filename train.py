@@ -37,6 +37,7 @@ from pathlib import Path
 
 from evaluation_scripts.metrics import format_figure
 from modeling_supreme.command_line import parse_arguments, run_command
+from modeling_supreme.command_line.hub import check_hub
 from modeling_supreme.output_files.disk import DiskError, told_when_refused
 from training_scripts.arguments import (
     DataArguments,
@@ -59,7 +60,7 @@ from training_scripts.run.outputs import (
     start_tracker,
 )
 from training_scripts.run.stop_signal import TERMINATED_EXIT_CODE
-from training_scripts.run.upload import check_hub, describe_upload, push_to_hub
+from training_scripts.run.upload import describe_upload, push_to_hub
 
 
 logger = logging.getLogger("train")
@@ -83,7 +84,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             logger.info(describe_upload(Path(training.output_dir), **hub))
         return
     if training.push_to_hub and accelerator.is_main_process:
-        check_hub(**hub)
+        check_hub(**hub, flag="--hub_model_id")
     with RunFolder(accelerator, arguments, flatten(arguments)) as folder:
         run(folder, objective_class(arguments, accelerator))
         if training.push_to_hub and accelerator.is_main_process:
