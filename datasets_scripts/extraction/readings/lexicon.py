@@ -21,17 +21,19 @@ VOLTAGES = ("low qrs voltage", "high qrs voltage")
 # Shorthand that is right as the name of a column, but a common word or another thing in running text.
 NOT_IN_REPORTS = ("normal", "norm", "cd", "hyp", "el", "tab", "std", "ste", "mat", "pace", "sr", "lao", "rao", "laa")
 
-_WORD = re.compile(r"_?[a-z0-9'>]+(?::\d+)?(?:\.\d+)?|[,.;:/()+&?-]")
+_WORD = re.compile(r"_?(?:[^\W_]|['>])+(?::\d+)?(?:\.\d+)?|[,.;:/()+&?-]")
 _GERMAN_ADJECTIVE = re.compile(r"(?:(?<=aer)|(?<=ior)|(?<=[rtpcm]al)|(?<=[a-z]{2}sch))(?:e|er|es|en|em)$")
 _GERMAN_PLURALS = ("systolen", "wellen", "zacken", "strecken", "kardien", "cardien")
 
 
 class Token(NamedTuple):
-    """A stretch of a statement: its kind, its meaning (a finding, a territory, ...) and its words."""
+    """A stretch of a statement: its kind, its meaning (a finding, a territory, ...), its words and where they stand."""
 
     kind: str
     value: str = ""
     text: str = ""
+    start: int = 0  # characters of the normalised statement
+    end: int = 0
 
 
 def singular(word: str) -> str:
@@ -84,20 +86,23 @@ class Lexicon:
 
     def tokenize(self, text: str) -> list[Token]:
         """Tokens of a normalised statement; words without a meaning of their own have the kind `"word"`."""
-        words = split_words(text)
+        matches = list(_WORD.finditer(text))
+        words = [singular(match[0]) for match in matches]
         tokens, position = [], 0
         while position < len(words):
             token, length = self._match(words, position)
-            tokens.append(token)
+            start, end = matches[position].start(), matches[position + length - 1].end()
+            tokens.append(token._replace(start=start, end=end))
             position += length
         return tokens
 
     def _match(self, words: list[str], position: int) -> tuple[Token, int]:
         """The longest wording that starts here, and its number of words."""
         for length in self._lengths.get(words[position], ()):
-            token = self._wordings.get(tuple(words[position : position + length]))
+            found = tuple(words[position : position + length])
+            token = self._wordings.get(found)
             if token is not None:
-                return token, length
+                return token, len(found)
         return Token("word", text=words[position]), 1
 
 

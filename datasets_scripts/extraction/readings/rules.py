@@ -344,7 +344,8 @@ def join_territories(tokens: Sequence[Token]) -> list[Token]:
     for token in tokens:
         if token.kind == "territory" and (start := _start_of_list(joined)) is not None:
             first = joined[start]
-            joined[start:] = [Token("territory", f"{first.value},{token.value}", f"{first.text} {token.text}")]
+            value, text = f"{first.value},{token.value}", f"{first.text} {token.text}"
+            joined[start:] = [Token("territory", value, text, first.start, token.end)]
         else:
             joined.append(token)
     return joined
@@ -353,7 +354,7 @@ def join_territories(tokens: Sequence[Token]) -> list[Token]:
 def _start_of_list(tokens: Sequence[Token]) -> int | None:
     """Position of the territory that a following territory continues, with only connectives and "leads" between."""
     for position in range(len(tokens) - 1, -1, -1):
-        kind, _, text = tokens[position]
+        kind, text = tokens[position].kind, tokens[position].text
         if kind == "territory":
             return position if position < len(tokens) - 1 else None
         if kind not in BETWEEN_TERRITORIES and text not in ("lead", "leads"):

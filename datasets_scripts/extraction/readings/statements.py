@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from collections.abc import Callable, Iterator
 
 from modeling_supreme.names import APOSTROPHE_FOLD
 
@@ -32,6 +33,10 @@ _TYPOGRAPHIC_MARKS = str.maketrans(
     | dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2212", "-")
     | {"\u00ba": "\u00b0", "\u2265": ">=", "\u2264": "<=", "\u00ad": None}
 )
+# A letter with the marks that combine with it, as some systems write umlauts.
+_CLUSTER = re.compile(r".[\u0300-\u036f]*", re.DOTALL)
+_BLANKS = re.compile(r"(?:\s|_(?!leads\b|query\b))+")  # the underscore marks what the rules have folded
+_NEEDLESS = re.compile(r"\s+(?=[,.])|^[- ]+|\s+$")
 _ORNAMENTS = " .,;:!-"  # around a statement: final punctuation, dashes, the hyphen of a continuation line
 
 
@@ -123,23 +128,94 @@ def _strip_ornaments(text: str) -> str:
     return sign + bare + ("-" if tail.startswith("-") and not tail.startswith("--") else "")
 
 
-def normalize_statement(statement: str) -> str:
-    """Bring a statement into the one spelling that the rules read.
+class TracedText:
+    """A text under rewriting that knows which characters of the original each of its characters stands for.
+
+    Args:
+        original (`str`):
+            The text before anything was folded.
+
+    Attributes:
+        text (`str`):
+            The text as it stands: lower case, without umlauts.
+        origins (`list[tuple[int, int]]`):
+            For each character of `text`, start and end of what it stands for in the original.
+
+    Example:
+        >>> traced = TracedText("ST depr V4")
+        >>> traced.rewrite(re.compile("depr"), "depression")
+        >>> traced.text, traced.locate(3, 13)
+        ('st depression v4', (3, 7))
+    """
+
+    def __init__(self, original: str) -> None:
+        pieces: list[str] = []
+        self.origins: list[tuple[int, int]] = []
+        for match in _CLUSTER.finditer(original):
+            piece = unicodedata.normalize("NFC", match[0]).lower().translate(LETTER_FOLDS)
+            pieces.append(piece)
+            self.origins += [match.span()] * len(piece)
+        self.text = "".join(pieces)
+
+    def rewrite(self, pattern: re.Pattern[str], replacement: str | Callable[[re.Match[str]], str]) -> None:
+        """Replace what the pattern matches, as `re.sub` does."""
+        pieces: list[str] = []
+        origins: list[tuple[int, int]] = []
+        end = 0
+        for match in pattern.finditer(self.text):
+            piece = match.expand(replacement) if isinstance(replacement, str) else replacement(match)
+            pieces += (self.text[end : match.start()], piece)
+            origins += (*self.origins[end : match.start()], *self._trace(match, piece))
+            end = match.end()
+        if pieces:
+            self.text = "".join((*pieces, self.text[end:]))
+            self.origins = [*origins, *self.origins[end:]]
+
+    def _trace(self, match: re.Match[str], piece: str) -> Iterator[tuple[int, int]]:
+        """Origins of what replaces a match: what is the same at its ends stays, the rest stands for all between."""
+        matched, start = match[0], match.start()
+        shorter = min(len(matched), len(piece))
+        head = next((position for position in range(shorter) if matched[position] != piece[position]), shorter)
+        rest = range(1, shorter - head + 1)
+        tail = next((back - 1 for back in rest if matched[-back] != piece[-back]), shorter - head)
+        yield from self.origins[start : start + head]
+        middle = self.origins[start + head : match.end() - tail] or self.origins[max(start + head - 1, 0) :][:1]
+        if middle:
+            yield from [(middle[0][0], middle[-1][1])] * (len(piece) - head - tail)
+        yield from self.origins[match.end() - tail : match.end()] if tail else ()
+
+    def locate(self, start: int, end: int) -> tuple[int, int]:
+        """Start and end in the original of a stretch of the text."""
+        return self.origins[start][0], self.origins[end - 1][1]
+
+
+def trace_statement(statement: str) -> TracedText:
+    """Bring a statement into the one spelling that the rules read, and keep where each character comes from.
 
     Args:
         statement (`str`):
             A statement as the report has it.
 
     Returns:
-        `str`: Lower case, without umlauts; usual abbreviations written out; each list of leads replaced by `_leads`.
+        `TracedText`: Lower case, without umlauts; usual abbreviations written out; each list of leads replaced by
+        `_leads`.
+    """
+    traced = TracedText(statement)
+    traced.rewrite(_BLANKS, " ")
+    traced.rewrite(AV_BLOCK_GRADE, name_av_block)
+    traced.rewrite(LEAD_LIST, " _leads ")
+    for pattern, replacement in REWRITES:
+        traced.rewrite(pattern, replacement)
+    traced.rewrite(_BLANKS, " ")
+    traced.rewrite(_NEEDLESS, "")
+    return traced
+
+
+def normalize_statement(statement: str) -> str:
+    """The one spelling of a statement that the rules read.
 
     Example:
         >>> normalize_statement("*** ST depr V4-V6, prob. ischaemia ***")
         'st depression _leads, probable ischemia'
     """
-    text = statement.lower().translate(LETTER_FOLDS)
-    text = AV_BLOCK_GRADE.sub(name_av_block, " ".join(text.split()))
-    text = LEAD_LIST.sub(" _leads ", text)
-    for pattern, replacement in REWRITES:
-        text = pattern.sub(replacement, text)
-    return re.sub(r"\s+(?=[,.])", "", " ".join(text.split())).lstrip("- ").strip()
+    return trace_statement(statement).text
