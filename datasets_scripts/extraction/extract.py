@@ -6,13 +6,14 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from tqdm import tqdm
 
 from datasets_scripts.extraction.backends.backend import Backend
 from datasets_scripts.extraction.backends.costs import Cost
 from datasets_scripts.extraction.readings.reading import Reading
+from datasets_scripts.extraction.readings.rules import account_for
 from datasets_scripts.extraction.readings.standardise import StandardisationArguments, Standardised, standardise
 from datasets_scripts.extraction.readings.statements import statement_key
 from modeling_supreme.output_files.atomic_files import replace_when_complete
@@ -231,7 +232,10 @@ def _make_labeller(
 
 
 def write_statements(path: Path, statements: StatementCounts, readings: Mapping[str, Reading]) -> None:
-    """Write one line per distinct statement as the reports have it; spellings of one statement share its reading."""
+    """Write one line per distinct statement as the reports have it; spellings of one statement share its reading.
+
+    Whoever read it, a line says in which characters the rules find its findings, and which words they leave over.
+    """
     with replace_when_complete(path) as temporary, temporary.open("w", encoding="utf-8") as file:
         for spelling, count in statements.spellings.items():
             reading = readings[statements.keys[spelling]]
@@ -243,9 +247,20 @@ def write_statements(path: Path, statements: StatementCounts, readings: Mapping[
                 "prompt_version": reading.prompt_version,
                 "count": count,
                 "is_read": reading.is_read,
+                **_point_out(spelling, reading),
                 "problem": reading.problem,
             }
             file.write(json.dumps(line, ensure_ascii=False) + "\n")
+
+
+def _point_out(statement: str, reading: Reading) -> dict[str, Any]:
+    """Where in a statement the findings stand that the rules find as well, and which words they leave over."""
+    account = account_for(statement)
+    named = [entity.entity for entity in reading.entities]
+    return {
+        "spans": {name: account.spans[name] for name in named if name in account.spans},
+        "left_over": account.left_over,
+    }
 
 
 def write_findings(path: Path, counts: LabelCounts, standardised: Standardised, kept: frozenset[str]) -> None:

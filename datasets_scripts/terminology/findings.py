@@ -4,6 +4,7 @@ Single findings are rows of `terminology.csv`. Findings with a territory ("infer
 inferior myocardial infarction") are composed from the rows that say so in their column `composed_with`.
 """
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -46,6 +47,27 @@ TERRITORIES = {
 INFARCTION_AGES = ("acute", "recent", "old")
 # The verdicts over a whole strip, as reports end with them and as everything that asks "is it normal?" names them.
 NORMAL_FINDING, ABNORMAL_FINDING = "normal ecg", "abnormal ecg"
+
+
+_PLURAL = re.compile(r"(?<=[a-z]{3})(?<![sui])s\b")
+_BRITISH = (("aemi", "emi"), ("oedem", "edem"), ("isation", "ization"), ("ised", "ized"), ("haem", "hem"))
+_LONG_FORMS = (("atrioventricular", "av"), ("myocardial ischemi", "ischemi"))
+
+
+def fold_spelling(text: str) -> str:
+    """A name with the plural, the spelling and the long forms folded in which people write one and the same name.
+
+    Example:
+        >>> fold_spelling("Inferior ischaemia") == fold_spelling("inferior myocardial ischemia")
+        True
+        >>> fold_spelling("Atrial premature complex(es)"), fold_spelling("abnormal Q waves")
+        ('atrial premature complex', 'abnormal q wave')
+    """
+    folded = re.sub(r"\((?:e?s)\)|[(),]", " ", normalize_name(text))
+    for written, folded_to in (*_BRITISH, *_LONG_FORMS):
+        folded = folded.replace(written, folded_to)
+    folded = re.sub(r"xes\b", "x", folded).replace("abnormalities", "abnormality")
+    return " ".join(_PLURAL.sub("", folded).split())
 
 
 @dataclass(frozen=True)
@@ -120,6 +142,7 @@ class Terminology:
                 )
             self._findings[finding.name] = finding
         self._by_wording = self._index_wordings()
+        self._by_spelling = self._index_spellings(corpus_labels or {})
         self._by_label = {label: finding for finding in self for label in finding.ptb_xl}
         self._by_label |= self._index_corpus_labels(corpus_labels or {})
         self._by_code = self._index_codes()
@@ -142,8 +165,11 @@ class Terminology:
         return len(self._findings)
 
     def find(self, text: str) -> Finding | None:
-        """The finding whose name or synonym the text is, whatever its case and hyphens; `None` if there is none."""
-        return self._by_wording.get(normalize_name(text))
+        """The finding whose name or synonym the text is, or the name that a corpus published; `None` if there is none.
+
+        Case, hyphens, singular or plural and British or American spelling make no difference.
+        """
+        return self._by_wording.get(normalize_name(text)) or self._by_spelling.get(fold_spelling(text))
 
     def find_label(self, label: str, *, config_name: str | None = None) -> Finding:
         """The finding that a corpus' label asks for.
@@ -199,6 +225,20 @@ class Terminology:
             for synonym in finding.synonyms:
                 by_wording.setdefault(normalize_name(synonym), finding)
         return by_wording
+
+    def _index_spellings(self, corpus_labels: Mapping[str, str]) -> dict[str, Finding]:
+        """Folded names, then synonyms, then what corpora call a finding in more than a word."""
+        by_spelling: dict[str, Finding] = {}
+        for finding in self:
+            by_spelling.setdefault(fold_spelling(finding.name), finding)
+        for finding in self:
+            for synonym in finding.synonyms:
+                by_spelling.setdefault(fold_spelling(synonym), finding)
+        for label, name in corpus_labels.items():
+            wording = label.partition(":")[2] or label
+            if " " in wording and name in self._findings:
+                by_spelling.setdefault(fold_spelling(wording), self._findings[name])
+        return by_spelling
 
     def _index_corpus_labels(self, corpus_labels: Mapping[str, str]) -> dict[str, Finding]:
         """Findings by `config_name:label`."""

@@ -83,8 +83,8 @@ def _distinctions_of(name: str) -> Iterator[str]:
             yield _MEANING[meant]
         elif _DISTINCTIVE.match(word):
             yield word
-        elif word not in NOT_IN_REPORTS and (finding := terminology.find(word)) and finding.name != word:
-            yield from _distinctions_of(finding.name)
+        elif word not in NOT_IN_REPORTS and (finding := terminology.find(word)):
+            yield from _distinctions_of(" ".join(other for other in split_words(finding.name) if other != word))
 
 
 def _correct(word: str) -> str | None:

@@ -12,11 +12,20 @@ from itertools import product
 from pathlib import Path
 from typing import NamedTuple
 
-from datasets_scripts.terminology.findings import INFARCTION_AGES, TERRITORIES, load_terminology
+from datasets_scripts.terminology.findings import (
+    CORPUS_LABELS_PATH,
+    INFARCTION_AGES,
+    TERRITORIES,
+    load_terminology,
+)
+from datasets_scripts.terminology.tables import read_table
 from modeling_supreme.names import normalize_name
+
+from .statements import normalize_statement
 
 
 WORDINGS_PATH = Path(__file__).with_name("report_wordings.csv")
+EXCHANGED_ELECTRODES = "exchanged arm electrodes"
 VOLTAGES = ("low qrs voltage", "high qrs voltage")
 # Shorthand that is right as the name of a column, but a common word or another thing in running text.
 NOT_IN_REPORTS = ("normal", "norm", "cd", "hyp", "el", "tab", "std", "ste", "mat", "pace", "sr", "lao", "rao", "laa")
@@ -27,7 +36,7 @@ _GERMAN_PLURALS = ("systolen", "wellen", "zacken", "strecken", "kardien", "cardi
 
 
 class Token(NamedTuple):
-    """A stretch of a statement: its kind, its meaning (a finding, a territory, ...), its words and where they stand."""
+    """A stretch of a statement: its kind, its meaning (a finding, a territory, ...), its words and their place."""
 
     kind: str
     value: str = ""
@@ -109,7 +118,8 @@ class Lexicon:
 @lru_cache(maxsize=1)
 def load_lexicon() -> Lexicon:
     """The lexicon of the terminology and of `report_wordings.csv`; the table overrules the terminology."""
-    wordings = {words: token for words, token in _terminology_wordings() if words}
+    wordings = dict(_published_wordings())
+    wordings |= {words: token for words, token in _terminology_wordings() if words}
     with WORDINGS_PATH.open(encoding="utf-8", newline="") as file:
         for row in csv.DictReader(file):
             kind = row["kind"]
@@ -143,6 +153,15 @@ def _terminology_wordings() -> Iterator[tuple[tuple[str, ...], Token]]:
             text = normalize_name(wording)
             if text not in NOT_IN_REPORTS:
                 yield tuple(split_words(text)), Token(kind, finding.name, text)
+
+
+def _published_wordings() -> Iterator[tuple[tuple[str, ...], Token]]:
+    """Names in which corpora published their labels; that electrodes were exchanged is a remark in a report."""
+    for row in read_table(CORPUS_LABELS_PATH):
+        text, name = normalize_name(row["label"]), row["finding"]
+        if " " in text and name != EXCHANGED_ELECTRODES and "," not in text:
+            words = tuple(split_words(normalize_statement(text)))
+            yield words, Token("stem" if name in located_stems() else "finding", name, text)
 
 
 def expand_wording(wording: str) -> Iterator[str]:

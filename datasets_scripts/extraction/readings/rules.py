@@ -4,19 +4,23 @@ Source: the scopes of hedges and negations follow the idea of NegEx (Chapman et 
 ConText (Harkema et al. 2009, J Biomed Inform 42:839): a cue opens a scope, which a connective or a new phrase closes.
 """
 
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import NamedTuple
 
 from datasets_scripts.terminology.findings import ABNORMAL_FINDING, load_terminology
 
+from .coverage import content_spans, count_content_words, find_left_over, is_foreign
 from .lexicon import VOLTAGES, Token, load_lexicon, located_stems
 from .reading import NEGATIVE, POSITIVE, UNCERTAIN, Certainty, Reading, code_entity, strongest
-from .statements import normalize_statement
+from .statements import trace_statement
 
 
-RULES_VERSION = "2"  # changes whenever a statement is read differently
+RULES_VERSION = "3"  # changes whenever a statement is read differently
 INFARCTION = "myocardial infarction"
+HIGH_VOLTAGES = ("high qrs voltage", "limb high qrs voltage", "precordial high qrs voltage")
+LEFT_HYPERTROPHY, VOLTAGE_CRITERION = "left ventricular hypertrophy", "left ventricular hypertrophy by voltage"
 # Findings that cannot be there without the one they are added to by "with".
 DEPENDENT_FINDINGS = ("secondary st-t changes", "sinoatrial block")
 # Findings of repolarization: those joined by "and" share the territory before the first of them.
@@ -25,12 +29,9 @@ REPOLARIZATION_PREFIXES = ("st ", "st-t ", "t wave ", "low amplitude t", "tall t
 ADJECTIVES = ("irregular rhythm",)
 REMARK_KINDS = ("remark", "changes", "alternative", "territory", "ignore")
 # What may stand between a territory or age and the finding behind it, and between a finding and the age behind it.
-BEFORE_STEM = ("word", "filler", "age", "degree", "ignore", "territory")
-AFTER_STEM = ("word", "filler", "hedge", "comma", "dash", "degree", "territory", "remark", "bracket")
+BEFORE_STEM = ("word", "filler", "part", "age", "degree", "ignore", "territory")
+AFTER_STEM = ("word", "filler", "part", "hedge", "comma", "dash", "degree", "territory", "remark", "bracket")
 PHRASE_ENDS = ("end", "stop", "comma", "dash", "but")
-# Without a meaning of their own; nor have single letters and figures.
-NEUTRAL_KINDS = ("filler", "bracket", "comma", "dash", "stop", "and", "or")
-MAX_UNKNOWN_SHARE = 0.5
 BETWEEN_TERRITORIES = ("and", "comma")
 
 
@@ -45,6 +46,7 @@ class Mention:
     is_located: bool = False
     territories: tuple[str, ...] = ()
     age: str = ""
+    tokens: tuple[Token, ...] = ()  # the words that say it
     owner: "Mention | None" = None  # whose territory this finding has if it is given none
 
     def names(self) -> Iterator[str]:
@@ -69,6 +71,7 @@ class StatementReader:
     is_alternative: bool = False  # "or" since the last finding
     territories: tuple[str, ...] = ()
     age: str = ""
+    modifiers: tuple[Token, ...] = ()  # territory and age that stand before their finding
     has_remark: bool = False  # since the last finding
     group: int = 0
     sentence: int = 0
@@ -82,7 +85,15 @@ class StatementReader:
         for mention in self.mentions:
             if mention.owner and not mention.territories:
                 mention.territories = mention.owner.territories
-        return self.mentions
+        return [*self.mentions, *self._read_voltage_criteria()]
+
+    def _read_voltage_criteria(self) -> Iterator[Mention]:
+        """High voltages that suggest a hypertrophy are a voltage criterion for it, whether there is one or not."""
+        for voltage, hypertrophy in pairwise(self.mentions):
+            is_criterion = voltage.stem in HIGH_VOLTAGES and hypertrophy.stem == LEFT_HYPERTROPHY
+            if is_criterion and voltage.sentence == hypertrophy.sentence and voltage.certainty == POSITIVE:
+                tokens = (*voltage.tokens, *hypertrophy.tokens)
+                yield Mention(VOLTAGE_CRITERION, POSITIVE, self.group, voltage.sentence, tokens=tokens)
 
     def _read_finding(self, token: Token, position: int) -> None:
         names = token.value.split(",")
@@ -91,7 +102,8 @@ class StatementReader:
             return  # another wording of the finding before, under the same hedge or negation
         for name in names:
             self.is_joined = self.is_joined or name != names[0]
-            self._add(Mention(name, POSITIVE, self.group, self.sentence), is_dependent=name in DEPENDENT_FINDINGS)
+            mention = Mention(name, POSITIVE, self.group, self.sentence, tokens=(token,))
+            self._add(mention, is_dependent=name in DEPENDENT_FINDINGS)
 
     def _read_stem(self, token: Token, position: int) -> None:
         mention = Mention(token.value, POSITIVE, self.group, self.sentence, is_located=True)
@@ -99,6 +111,7 @@ class StatementReader:
         if token.value == INFARCTION:
             mention.age, self.age = self.age, ""
         self.territories = ()
+        self._take_modifiers(mention, token)
         if self.is_joined and _is_repolarization(mention) and _is_repolarization(self.mentions[-1]):
             mention.owner = self.mentions[-1]
         self._add(mention, is_dependent=token.text.startswith("extension"))
@@ -111,11 +124,17 @@ class StatementReader:
         mention.owner = next((other for other in self.mentions if other.stem == INFARCTION), None)
         mention.territories, mention.age = self.territories, self.age
         self.territories, self.age = (), ""
+        self._take_modifiers(mention, token)
         self._add(mention, is_dependent=True)
+
+    def _take_modifiers(self, mention: Mention, token: Token) -> None:
+        """The words that say a finding: its own, and the territory and the age before it."""
+        mention.tokens = (*self.modifiers, token)
+        self.modifiers = ()
 
     def _read_borderline_ecg(self, token: Token, position: int) -> None:
         self.certainty = UNCERTAIN
-        self._add(Mention(ABNORMAL_FINDING, UNCERTAIN, self.group, self.sentence))
+        self._add(Mention(ABNORMAL_FINDING, UNCERTAIN, self.group, self.sentence, tokens=(token,)))
 
     def _add(self, mention: Mention, *, is_dependent: bool = False) -> None:
         """Append a finding with the certainty of the open scope, which ends before a finding that nothing joins."""
@@ -142,12 +161,14 @@ class StatementReader:
         places = tuple(token.value.split(","))
         if self._next_token(position, skip=BEFORE_STEM).kind in ("stem", "changes"):
             self.territories = places
+            self.modifiers += (token,)
             return
         is_set_off = position > 0 and self.tokens[position - 1].kind == "comma"
         mentions = [mention for mention in self.mentions if mention.sentence == self.sentence]
         for mention in mentions if is_set_off else self._last_group():
             if mention.is_located and not mention.territories:
                 mention.territories = tuple(place for place in places if _takes_territory(mention.stem, place))
+                mention.tokens += (token,) if mention.territories else ()
 
     def _read_age(self, token: Token, position: int) -> None:
         """An age belongs to the infarct after it, or else to the one just before it; to nothing else."""
@@ -156,14 +177,17 @@ class StatementReader:
         is_predicate = self._is_hedged_predicate(position)
         if not is_predicate and (following.kind == "changes" or following.value == INFARCTION):
             self.age = token.value
+            self.modifiers += (token,)
         elif preceding.value != INFARCTION:
             return
         elif self.certainty == POSITIVE or self.is_scope_used:
             for infarction in self._last_group():
                 infarction.age = token.value
+                infarction.tokens += (token,)
         else:
-            places = self.mentions[-1].territories
-            doubted = Mention(INFARCTION, POSITIVE, self.group, self.sentence, territories=places, age=token.value)
+            last = self.mentions[-1]
+            doubted = Mention(INFARCTION, POSITIVE, self.group, self.sentence, age=token.value)
+            doubted.territories, doubted.tokens = last.territories, (*last.tokens, token)
             self._add(doubted)
 
     def _is_hedged_predicate(self, position: int) -> bool:
@@ -297,6 +321,64 @@ class StatementReader:
         return False
 
 
+class Account(NamedTuple):
+    """What the rules made of each word of a statement.
+
+    Attributes:
+        reading (`Reading`):
+            The findings.
+        spans (`dict[str, tuple[tuple[int, int], ...]]`):
+            For each finding, start and end of the words that say it, in characters of the statement as written.
+        left_over (`tuple[str, ...]`):
+            Words as written that are no finding, modifier, hedge, negation, lead, number, remark or function word.
+        num_words (`int`):
+            Words that should have a meaning: all but function words, figures and single letters.
+    """
+
+    reading: Reading
+    spans: dict[str, tuple[tuple[int, int], ...]]
+    left_over: tuple[str, ...]
+    num_words: int
+
+
+def account_for(statement: str) -> Account:
+    """Read a statement and account for each of its words.
+
+    Args:
+        statement (`str`):
+            One statement of a report, in English, German or Swedish.
+
+    Returns:
+        `Account`: Findings, where they stand, and what was left over.
+
+    Example:
+        >>> account = account_for("Old inferior infarct, gremlins")
+        >>> account.spans, account.left_over
+        ({'old inferior myocardial infarction': ((0, 20),)}, ('gremlins',))
+    """
+    traced = trace_statement(statement)
+    tokens = join_territories(load_lexicon().tokenize(traced.text))
+    if is_foreign(tokens):
+        unread = Reading((), is_read=False, prompt_version=RULES_VERSION)
+        words = [statement[slice(*traced.locate(*span))] for span in content_spans(tokens)]
+        return Account(unread, {}, tuple(words), len(words))
+    certainties: dict[str, Certainty] = {}
+    said: dict[str, list[Token]] = {}
+    for mention in StatementReader(tokens).read():
+        for name in mention.names():
+            certainties[name] = strongest(certainties.get(name, NEGATIVE), mention.certainty)
+            said.setdefault(name, []).extend(mention.tokens)
+    left_over = find_left_over(tokens)
+    is_understood = bool(certainties) or any(token.kind in REMARK_KINDS for token in tokens)
+    entities = tuple(code_entity(name, certainty) for name, certainty in certainties.items())
+    return Account(
+        Reading(entities, is_understood and not left_over, prompt_version=RULES_VERSION),
+        {name: _join_spans(traced.locate(token.start, token.end) for token in said[name]) for name in certainties},
+        tuple(statement[slice(*traced.locate(token.start, token.end))] for token in left_over),
+        count_content_words(tokens),
+    )
+
+
 def read_statement(statement: str) -> Reading:
     """Findings that a statement names, with certainty and codes.
 
@@ -305,37 +387,25 @@ def read_statement(statement: str) -> Reading:
             One statement of a report, in English, German or Swedish.
 
     Returns:
-        `Reading`: Its entities, and whether it was understood: not so if it holds no word of any meaning, or more
-        unknown words than known ones.
+        `Reading`: Its entities, and whether it was understood: not so if it holds no word of any meaning, or a word
+        that should have one and was left over.
 
     Example:
         >>> [entity[:2] for entity in read_statement("Possible LVH with PVCs").entities]
         [('left ventricular hypertrophy', 'uncertain'), ('premature ventricular contraction', 'positive')]
     """
-    tokens = join_territories(load_lexicon().tokenize(normalize_statement(statement)))
-    certainties: dict[str, Certainty] = {}
-    for mention in StatementReader(tokens).read():
-        for name in mention.names():
-            certainties[name] = strongest(certainties.get(name, NEGATIVE), mention.certainty)
-    is_understood = bool(certainties) or any(token.kind in REMARK_KINDS for token in tokens)
-    is_read = is_understood and share_unknown(tokens) <= MAX_UNKNOWN_SHARE
-    entities = tuple(code_entity(name, certainty) for name, certainty in certainties.items())
-    return Reading(entities, is_read, prompt_version=RULES_VERSION)
+    return account_for(statement).reading
 
 
-def share_unknown(tokens: Iterable[Token]) -> float:
-    """Share of the words of a statement that the lexicon does not know.
-
-    Args:
-        tokens (`Iterable[Token]`):
-            Tokens of the statement; those without a meaning of their own, figures and single letters do not count.
-
-    Returns:
-        `float`: From 0 to 1; 0 for a statement without words that count.
-    """
-    known = sum(len(token.text.split()) for token in tokens if token.kind not in (*NEUTRAL_KINDS, "word"))
-    unknown = sum(bool(re.search(r"[a-z]{2}", token.text)) for token in tokens if token.kind == "word")
-    return unknown / max(known + unknown, 1)
+def _join_spans(spans: Iterable[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
+    """Spans in order, each once; those with nothing but a blank between are one."""
+    joined: list[tuple[int, int]] = []
+    for start, end in sorted(set(spans)):
+        if joined and start <= joined[-1][1] + 1:
+            joined[-1] = (joined[-1][0], max(end, joined[-1][1]))
+        else:
+            joined.append((start, end))
+    return tuple(joined)
 
 
 def join_territories(tokens: Sequence[Token]) -> list[Token]:

@@ -30,11 +30,82 @@ def name_av_block(match: re.Match[str]) -> str:
     return f"{_ORDINALS[match[1]]} degree av block"
 
 
+_MEASURED = (
+    r"(qtc?|pr|pq|qrs)(?: ?-?(?:interval|duration|zeit|tid|time))?(?: is| was| of|:)? ?[=~<>]? ?\d{2,3}"
+    r"(?: ?(?:ms|msec))?"
+)
+_LENGTHENED = r"((?:borderline |mildly |markedly )?(?:prolonged|long|short|wide|broad))\b"
+_MEASUREMENTS = (
+    (
+        rf"\b{_MEASURED} ?(?:,|-|\()? ?{_LENGTHENED}\)?",
+        r"\2 \1",
+    ),
+    (rf"\b{_MEASURED}(?![\w/])", " _measured "),
+    (
+        r"\b(?:(?:ventricular|atrial|heart|hr)? ?rate|hr|hf|herzfrequenz|frequenz)"
+        r"(?: is| of| in the|:)? ?[=~<>]? ?(?:about |approx\.? |ca\.? )?\d{2,3}s?(?: ?-? ?\d{2,3}s?)?"
+        r"(?: ?(?:bpm|beats per minute|per minute|/ ?min(?:ute)?|min-1))?(?![\w/])",
+        " _measured ",
+    ),
+)
+# How clinicians write: "AF w RVR", "s/p MI", "2/2 LVH", "T waves have normalised".
+_SHORTHAND = (
+    (r"\bw/o\b", "without"),
+    (r"(?<![/\w])w/? (?=[a-z])", "with "),
+    (r"\bs/p\b", "status post"),
+    (r"\bh/o\b", "history of"),
+    (r"\bc/w\b", "consistent with"),
+    (r"\be/o\b", "evidence of"),
+    (r"\bd/t\b|\b2/2\b|\b2\u00b0 to\b", "due to"),
+    (r"\bddx?\b:?(?= )", "differential diagnosis"),
+    (r"\bcan'?t (?=rule|exclude|r/o)", "cannot "),
+    (r"\bcannot r/o\b", "cannot rule out"),
+    (r"(?<![\w?])\?{1,3} ?(?=[a-z])", "? "),
+    (r"\(\?+\)|(?<=\w) ?\?{1,3}(?=$|[\s.,;)/])", " _query "),
+    (r"\bwellen'?s'?(?: (?:syndrome|sign|pattern|type|warning))?\b(?! ?und)", "wellens syndrome"),
+    (r"\bfailure to (sense|capture) (and|or|and/or) (sense|capture)\b", r"failure to \1 \2 failure to \3"),
+    (
+        r"\b(t waves?|st segments?|st-t changes|qtc?|qrs)(?: interval)? (?:has|have|is|are)"
+        r" (?:now |since )?(?:normali[sz]ed|back to normal|returned to normal)\b",
+        lambda match: f"{_NORMALISED[match[1].rstrip('s')]} has resolved",
+    ),
+)
+_NORMALISED = {
+    "t wave": "t wave changes",
+    "st segment": "st changes",
+    "st-t change": "st-t changes",
+    "qt": "prolonged qt interval",
+    "qtc": "prolonged qt interval",
+    "qr": "prolonged qrs duration",
+}
+# German and Swedish compounds of which a part is written once: "vorhofflimmern/-flattern", "rechts- oder
+# linksschenkelblock"; and hyphens that a blank follows: "st- hebung".
+_FIRST_PARTS = r"(vorhof|kammer|foermaks|links|rechts|vorder|hinter|myokard|perikard|sinus)"
+_COMPOUNDS = (
+    (
+        rf"\b{_FIRST_PARTS}(\w{{4,}}) ?(/|,|oder|und|bzw\.?|resp\.?|eller|och) ?-(?=\w{{4}})",
+        lambda match: f"{match[1]}{match[2]} {_CONNECTIVES.get(match[3], match[3])} {match[1]}",
+    ),
+    (
+        rf"\b{_FIRST_PARTS}s?- ?(/|,|oder|und|bzw\.?|resp\.?|eller|och) ?{_FIRST_PARTS}(\w{{4,}})",
+        lambda match: f"{match[1]}{match[4]} {_CONNECTIVES.get(match[2], match[2])} {match[3]}{match[4]}",
+    ),
+    (r"\b(st|t|r|q|p|s|u|av|sa|pq|qt|st-t)- (?=[a-z]{4})", r"\1 "),
+    (r"\babnorm(?:e[srnm]?)?\b", "abnormal"),
+    (r"\bvorhofs?(?:ueber(?:be)?lastung|belastung)", "vorhofsueberlastung"),
+    (r"\b4\.46 +u\w*(?: b\w*)?$", "unbestaetigter bericht"),
+)
+_CONNECTIVES = {"bzw.": "bzw", "resp.": "oder", "resp": "oder"}
+
+
 # Spellings, abbreviations and notations, in this order; a lead list must be folded before hyphens are.
 REWRITES = [
     (re.compile(pattern), replacement)
     for pattern, replacement in (
         (r"\(\d+@\d+\)", " "),
+        *_MEASUREMENTS,
+        *_SHORTHAND,
+        *_COMPOUNDS,
         (r"(?<=\w)\?(?=$|[\s.,;)])", " _query "),
         (r"\br/o\b", "rule out"),
         (r"\b(unspez|evtl|ev|(?:in)?kompl|(?:un)?vollst|ggf|bzw|ca)\.", r"\1 "),
@@ -96,7 +167,7 @@ REWRITES = [
             r"acute \1 myocardial infarction and acute stemi",
         ),
         (r"\blds\b", "leads"),
-        (r"\bdepr\b\.?", "depression"),
+        (r"\bdepr?\b\.?", "depression"),
         (r"\belev\b\.?", "elevation"),
         (r"\babnrm t\b", "abnormal t"),
         (r"\bt-u or t-p fusion", "t-u fusion or t-p fusion"),

@@ -15,7 +15,7 @@ _EDITOR_NOTE = re.compile(r"\bEdit:.*", re.DOTALL)
 _SENTENCE_END = re.compile(r"[.;](?=\s|$)(?!\s*grade)", re.IGNORECASE)
 _ABBREVIATION = re.compile(
     r"\b(?:(?:in|un)?kompl|(?:un)?vollst|unbest|unspez|chron|path|indiff|intraventr|rep|evtl|ca|bds|vgl|ggf|bzw|abl|vs"
-    r"|amplitudkrit|prob|poss|approx|dr|resp|[aedhnvz])$",
+    r"|amplitudkrit|prob|poss|approx|dr|resp|moegl|m\u00f6gl|fragl|wahrsch|supraventr|ventr|beh|pat|bzgl|sog|[aedhnvz])$",
     re.IGNORECASE,
 )
 _LONGEST_ABBREVIATION = 13  # characters, with the one before
@@ -35,7 +35,7 @@ _TYPOGRAPHIC_MARKS = str.maketrans(
 )
 # A letter with the marks that combine with it, as some systems write umlauts.
 _CLUSTER = re.compile(r".[\u0300-\u036f]*", re.DOTALL)
-_BLANKS = re.compile(r"(?:\s|_(?!leads\b|query\b))+")  # the underscore marks what the rules have folded
+_BLANKS = re.compile(r"(?:\s|_(?!leads\b|query\b|measured\b))+")  # the underscore marks what the rules have folded
 _NEEDLESS = re.compile(r"\s+(?=[,.])|^[- ]+|\s+$")
 _ORNAMENTS = " .,;:!-"  # around a statement: final punctuation, dashes, the hyphen of a continuation line
 
@@ -149,8 +149,12 @@ class TracedText:
     """
 
     def __init__(self, original: str) -> None:
+        self.origins: list[tuple[int, int]] = [(start, start + 1) for start in range(len(original))]
+        if original.isascii():
+            self.text = original.lower()
+            return
         pieces: list[str] = []
-        self.origins: list[tuple[int, int]] = []
+        self.origins = []
         for match in _CLUSTER.finditer(original):
             piece = unicodedata.normalize("NFC", match[0]).lower().translate(LETTER_FOLDS)
             pieces.append(piece)
