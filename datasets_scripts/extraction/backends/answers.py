@@ -5,7 +5,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from datasets_scripts.extraction.readings.grounding import is_grounded
+from datasets_scripts.extraction.readings.grounding import is_grounded, is_stated, split_certainty
 from datasets_scripts.extraction.readings.reading import CERTAINTIES, Certainty, Entity, strongest
 
 
@@ -74,9 +74,14 @@ def parse_answer(answer: str, statement: str) -> tuple[Entity, ...]:
         (Entity(entity='sinus rhythm', certainty='positive', snomed_ct='', scp_code=''),)
     """
     certainties: dict[str, Certainty] = {}
+    believed: dict[str, str] = {}  # quotes that nothing but the model vouches for, and for what
     for entity in _read_entities(answer):
         name, certainty = _check_entity(entity)
-        if not is_grounded(name, statement, quote=entity.get("quote", "")):
+        quote = entity.get("quote", "")
+        is_said = is_stated(name, statement, quote=quote)
+        if not is_said and (
+            not is_grounded(name, statement, quote=quote) or believed.setdefault(quote.casefold(), name) != name
+        ):
             raise AnswerRefused(
                 "a finding of the answer is not in the statement",
                 f"The statement does not say {json.dumps(name, ensure_ascii=False)}. Name only what it says, in its"
@@ -123,4 +128,11 @@ def _check_entity(entity: Any) -> tuple[str, Certainty]:
         )
     if not name.isprintable():  # control characters, and surrogates that no file takes
         raise AnswerRefused("an entity has characters that cannot be printed")
-    return name, entity["certainty"]
+    bare, certainty = split_certainty(name)
+    if certainty not in (None, entity["certainty"]):
+        raise AnswerRefused(
+            "the name of an entity contradicts its certainty",
+            f"The name {json.dumps(name, ensure_ascii=False)} is {certainty}, the certainty says"
+            f" {entity['certainty']}. Name the finding alone, and say in the certainty how sure the statement is.",
+        )
+    return bare, entity["certainty"]

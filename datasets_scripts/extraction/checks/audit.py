@@ -8,7 +8,7 @@ from typing import Any
 from datasets_scripts.extraction.extract import Extraction
 from datasets_scripts.extraction.labels_file import count_by_finding
 from datasets_scripts.extraction.readings.reading import CERTAINTIES, Certainty, Entity, Reading
-from datasets_scripts.extraction.readings.rules import read_statement
+from datasets_scripts.extraction.readings.rules import account_for, read_statement
 from datasets_scripts.extraction.readings.standardise import StandardisationArguments, standardise
 from modeling_supreme.output_files.atomic_files import replace_when_complete
 
@@ -44,8 +44,8 @@ def make_audit(extraction: Extraction) -> dict[str, Any]:
 
     Returns:
         `dict`: `figures`, `findings`, `num_rare`, `statements` (those that need a look first), `ancestors`,
-        `unmatched`, `matched`, `steps`, `overruled`, `beside_normal`, `problems`, `cost`, `backend`, `model` and
-        `readers`.
+        `unmatched`, `matched`, `steps`, `overruled`, `beside_normal`, `left_over`, `problems`, `cost`, `backend`, `model`
+        and `readers`.
     """
     counts, standardised = extraction.labels, extraction.standardised
     findings = count_by_finding(counts, standardised.find_codes())
@@ -65,6 +65,7 @@ def make_audit(extraction: Extraction) -> dict[str, Any]:
         "overruled": counts.overruled.most_common(),
         "beside_normal": counts.beside_normal.most_common(),
         "problems": problems.most_common(),
+        "left_over": count_left_over(extraction).most_common(),
         "cost": str(extraction.cost),
         "backend": extraction.backend,
         "model": extraction.model,
@@ -120,6 +121,20 @@ def list_statements(extraction: Extraction) -> list[dict[str, Any]]:
         for key, spelling in statements.representatives.items()
     ]
     return sorted(rows, key=lambda row: (STATUSES.index(row["status"]), -row["count"], row["statement"]))
+
+
+def count_left_over(extraction: Extraction) -> Counter[str]:
+    """How often the reports have each word that the rules leave over, in lower case.
+
+    Args:
+        extraction (`Extraction`):
+            What `extract_labels` returns.
+    """
+    words: Counter[str] = Counter()
+    for spelling, count in extraction.statements.spellings.items():
+        for word in account_for(spelling).left_over:
+            words[word.lower()] += count
+    return words
 
 
 def _read_by_rules(extraction: Extraction) -> dict[str, Reading]:

@@ -33,6 +33,7 @@ def write_audit_page(audit: Mapping[str, Any], path: Path) -> None:
         _findings(audit),
         _statements(audit),
         columns(_unmatched(audit), _contradictions(audit)),
+        _left_over(audit["left_over"]),
         _steps(audit["steps"]),
         _reading(audit),
         _embed("statements-data", _rows(audit["statements"])),
@@ -193,6 +194,17 @@ def _contradictions(audit: Mapping[str, Any]) -> str:
         content,
         note="Findings that one report states with several certainties: positive beat uncertain, uncertain beat"
         " negative. “Normal ecg” gave way to “abnormal ecg”, and may stand beside all else.",
+    )
+
+
+def _left_over(words: Sequence[tuple[str, int]]) -> str:
+    """Words without a meaning for the rules, the most frequent first."""
+    rows = [[word, f"{count:,}"] for word, count in words[:MAX_ROWS]]
+    return section(
+        "Words left over",
+        _listed(["word", "times"], rows, len(words)) if rows else "<p>Every word is accounted for.</p>",
+        note="Words that are no finding, modifier, hedge, negation, lead or remark to the rules, which call a"
+        " statement with one of them not read.",
     )
 
 

@@ -8,7 +8,10 @@ A finding that a language model names is accepted for one of three reasons, trie
    has ("LBBB", "VPC"). The words of one recognised finding cannot be spent on another one: "left axis deviation, right
    bundle branch block" does not say "left bundle branch block".
 3. The model quotes words of the statement of which the word list knows none as a finding: another language, a rare
-   term. Then, and only then, the model is believed.
+   term. Then, and only then, the model is believed, once for each quote.
+
+Where the model quotes the statement, the first two must hold of the quote: what stands elsewhere in the statement is
+another finding's. What names a lead, an artifact or a time ("new", "prior") and no finding is never accepted.
 """
 
 import re
@@ -18,11 +21,29 @@ from functools import lru_cache
 from datasets_scripts.terminology.findings import INFARCTION_AGES, TERRITORIES, Finding, load_terminology
 
 from .lexicon import Token, load_lexicon, split_words
-from .rules import read_statement
-from .statements import normalize_statement
+from .reading import NEGATIVE, UNCERTAIN, Certainty
+from .rules import account_for
+from .statements import normalize_statement, trace_statement
 
 
 FINDING_KINDS = ("finding", "stem")
+UNKNOWN_KINDS = ("word", "foreign")
+# What a name may consist of that names no finding.
+NO_FINDING_KINDS = (
+    "remark",
+    "filler",
+    "age",
+    "territory",
+    "degree",
+    "ignore",
+    "comma",
+    "and",
+    "or",
+    "bracket",
+    "stop",
+)
+NO_FINDING_KINDS += ("present", "hedge", "negation", "with", "dash", "hedge_after", "negation_after")
+CERTAINTY_OF_KIND: dict[str, Certainty] = {"hedge": UNCERTAIN, "negation": NEGATIVE}
 # Words that a clinical name may have beyond what the statement says; alone they say nothing.
 GENERIC_WORDS = frozenset(
     ("ecg", "electrocardiogram", "change", "abnormality", "abnormal", "finding", "rhythm", "wave")
@@ -67,17 +88,69 @@ def is_grounded(name: str, statement: str, *, quote: str = "") -> bool:
     Example:
         >>> [is_grounded(name, "Inferior/lateral ST changes") for name in ("inferolateral st changes", "st elevation")]
         [True, False]
-        >>> is_grounded("brugada pattern", "Brugadamönster", quote="Brugadamönster")
+        >>> is_grounded("brugada pattern", "Brugadam\u00f6nster", quote="Brugadam\u00f6nster")
         True
     """
+    return is_stated(name, statement, quote=quote) or (
+        not _names_no_finding(name) and is_unknown_quote(quote, statement)
+    )
+
+
+def is_stated(name: str, statement: str, *, quote: str = "") -> bool:
+    """Whether the words of a statement, or of the quote if the statement has it, say a finding.
+
+    Example:
+        >>> is_stated("left bundle branch block", "LAD, LBBB", quote="LAD")
+        False
+    """
+    if _names_no_finding(name):
+        return False
     finding = load_terminology().find(name)
-    tokens = _read_tokens(statement)
-    if finding is not None and finding.name in _stated_names(statement, tokens):
+    place = _find_quote(quote, statement)
+    tokens = _read_tokens(statement[slice(*place)] if place else statement)
+    if finding is not None and finding.name in _stated_names(statement, place):
         return True
     wordings = {name, *(finding.synonyms if finding else ()), *([finding.name] if finding else [])}
-    if any(_is_said(_content_words(wording), finding, tokens) for wording in wordings):
-        return True
-    return _is_unknown_quote(quote, statement)
+    return any(_is_said(_content_words(wording), finding, tokens) for wording in wordings)
+
+
+def split_certainty(name: str) -> tuple[str, Certainty | None]:
+    """A name without the hedge or negation before it, and the certainty that this gives, if there was one.
+
+    Example:
+        >>> [split_certainty(name) for name in ("possible pericarditis", "no pacing", "PVC")]
+        [('pericarditis', 'uncertain'), ('pacing', 'negative'), ('PVC', None)]
+    """
+    if load_terminology().find(name) is not None:
+        return name, None
+    traced = trace_statement(name)
+    tokens = load_lexicon().tokenize(traced.text)
+    certainty: Certainty | None = None
+    for token in tokens:
+        if token.kind not in CERTAINTY_OF_KIND:
+            return name[traced.locate(token.start, token.end)[0] :] if certainty else name, certainty
+        certainty = CERTAINTY_OF_KIND[token.kind]
+    return name, None
+
+
+def _names_no_finding(name: str) -> bool:
+    """Whether a name is made of leads, remarks, times and function words only."""
+    return load_terminology().find(name) is None and all(
+        token.kind in NO_FINDING_KINDS for token in _read_tokens(name)
+    )
+
+
+def _find_quote(quote: str, statement: str) -> tuple[int, int] | None:
+    """Start and end of a quote in a statement, whatever its case and blanks; `None` if it is not there."""
+    words = re.findall(r"\S+", quote)
+    if not words:
+        return None
+    pattern = r"\s+".join(map(re.escape, words))
+    edges = [
+        r"\b" if re.match(r"[a-z0-9]", edge, re.IGNORECASE) else "" for edge in (quote.strip()[0], quote.strip()[-1])
+    ]
+    match = re.search(edges[0] + pattern + edges[1], statement, re.IGNORECASE)
+    return match.span() if match else None
 
 
 @lru_cache(maxsize=1024)
@@ -87,12 +160,19 @@ def _read_tokens(text: str) -> tuple[Token, ...]:
 
 
 @lru_cache(maxsize=1024)
-def _stated_names(statement: str, tokens: Iterable[Token]) -> frozenset[str]:
-    """Findings that the rules read in a statement, and those of which they are a kind."""
+def _stated_names(statement: str, place: tuple[int, int] | None) -> frozenset[str]:
+    """Findings that the rules read in a statement, or where the quote stands, and those of which they are a kind."""
     terminology = load_terminology()
+    tokens = _read_tokens(statement[slice(*place)] if place else statement)
     named = {name for token in tokens if token.kind in FINDING_KINDS for name in token.value.split(",")}
-    named |= {entity.entity for entity in read_statement(statement).entities}
+    spans = account_for(statement).spans
+    named |= {name for name in spans if place is None or any(_overlap(span, place) for span in spans[name])}
     return frozenset(terminology.close_upward(name for name in named if name in terminology))
+
+
+def _overlap(span: tuple[int, int], other: tuple[int, int]) -> bool:
+    """Whether two stretches share a character."""
+    return span[0] < other[1] and other[0] < span[1]
 
 
 def _content_words(text: str) -> frozenset[str]:
@@ -177,13 +257,16 @@ def _stems(word: str) -> frozenset[str]:
     return frozenset(stem for stem in stems if len(stem) >= SHORTEST_STEM)
 
 
-def _is_unknown_quote(quote: str, statement: str) -> bool:
-    """Whether a quote is in the statement and its meaning is beyond the word list: no finding, but an unknown word."""
-    quoted, said = (re.findall(r"\w+", text.casefold()) for text in (quote, statement))
-    if not quoted or not set(quoted) <= set(said):
+def is_unknown_quote(quote: str, statement: str) -> bool:
+    """Whether a quote is in the statement and its meaning is beyond the word list: no finding, but an unknown word.
+
+    An unknown word has four letters, or is an abbreviation in capitals ("FA"), or in another script than the Latin.
+    """
+    if _find_quote(quote, statement) is None:
         return False
     tokens = _read_tokens(quote)
     if any(token.kind in FINDING_KINDS for token in tokens):
         return False
-    unknown = (token.text for token in tokens if token.kind == "word")
-    return any(len(word) >= SHORTEST_UNKNOWN_WORD and word not in GENERIC_WORDS for word in unknown)
+    unknown = {token.text for token in tokens if token.kind in UNKNOWN_KINDS} - GENERIC_WORDS
+    in_capitals = {word.lower() for word in re.findall(r"\b[A-Z]{2,}\b", quote)} if not statement.isupper() else set()
+    return any(len(word) >= SHORTEST_UNKNOWN_WORD or word in in_capitals or not word.isascii() for word in unknown)

@@ -6,6 +6,7 @@ ConText (Harkema et al. 2009, J Biomed Inform 42:839): a cue opens a scope, whic
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -341,6 +342,7 @@ class Account(NamedTuple):
     num_words: int
 
 
+@lru_cache(maxsize=65_536)  # statements are few and are read again where they are written down
 def account_for(statement: str) -> Account:
     """Read a statement and account for each of its words.
 
