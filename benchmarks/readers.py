@@ -13,20 +13,23 @@ function word) that are accounted for, the share of statements called read, and 
 """
 
 import ast
+import json
 import logging
 import sys
+import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from pathlib import Path
 
 import pandas as pd
+from command_line import make_parser
 
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from datasets_scripts.extraction.readings.reading import NEGATIVE
-from datasets_scripts.extraction.readings.rules import read_statement
+from datasets_scripts.extraction.readings.rules import account_for, read_statement
 from datasets_scripts.extraction.readings.statements import split_report
 from datasets_scripts.terminology.findings import load_terminology
 
@@ -84,3 +87,60 @@ def describe_agreement(agreement: Mapping) -> dict[str, float]:
         "sensitivity": round(1 - agreement["missed"].total() / agreement["num_coded"], 4),
         "ppv": round(1 - agreement["added"].total() / agreement["num_read"], 4),
     }
+
+
+def measure_coverage(statements: Iterable[str]) -> tuple[dict[str, float], Counter[str]]:
+    """Share of content words accounted for and of statements called read, and the words left over."""
+    left_over: Counter[str] = Counter()
+    num_words = num_statements = num_read = 0
+    for statement in statements:
+        account = account_for(statement)
+        left_over.update(word.lower() for word in account.left_over)
+        num_words += account.num_words
+        num_statements += 1
+        num_read += account.reading.is_read
+    shares = {
+        "num_words": num_words,
+        "words_accounted_for": round(1 - left_over.total() / num_words, 4),
+        "statements_read": round(num_read / num_statements, 4),
+    }
+    return shares, left_over
+
+
+def show_examples(counted: Mapping[str, Counter[str]], num_examples: int) -> None:
+    """Log the most frequent of what was missed, added and left over."""
+    if not num_examples:
+        return
+    for name, counter in counted.items():
+        most = ", ".join(f"{word} {count}" for word, count in counter.most_common(num_examples))
+        logger.info("%s: %s", name, most)
+
+
+def main() -> None:
+    """Measure both tables and print the figures."""
+    parser = make_parser(__doc__)
+    parser.add_argument("--reports", type=Path, required=True, help="Table with report, scp_codes and strat_fold.")
+    parser.add_argument("--folds", type=int, nargs="+", default=list(range(1, 9)), help="Folds that are read.")
+    parser.add_argument("--statements", type=Path, help="Text file with one statement a line, for the coverage alone.")
+    parser.add_argument("--num_examples", type=int, default=0, help="Codes and words to list.")
+    arguments = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    records = pd.read_csv(arguments.reports)
+    records = records[records["strat_fold"].isin(arguments.folds)]
+    began = time.perf_counter()
+    agreement = measure_agreement(records)
+    seconds = round(time.perf_counter() - began, 1)
+    statements = [statement for report in records["report"].fillna("") for statement in split_report(report)]
+    shares, left_over = measure_coverage(statements)
+    figures = {"num_records": len(records), **describe_agreement(agreement), **shares, "seconds": seconds}
+    logger.info("%s", json.dumps({"reports": figures}))
+    counted = {"missed": agreement["missed"], "added": agreement["added"], "left over": left_over}
+    show_examples(counted, arguments.num_examples)
+    if arguments.statements:
+        shares, left_over = measure_coverage(arguments.statements.read_text(encoding="utf-8").splitlines())
+        logger.info("%s", json.dumps({"statements": shares}))
+        show_examples({"left over": left_over}, arguments.num_examples)
+
+
+if __name__ == "__main__":
+    main()

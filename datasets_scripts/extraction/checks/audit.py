@@ -44,8 +44,8 @@ def make_audit(extraction: Extraction) -> dict[str, Any]:
 
     Returns:
         `dict`: `figures`, `findings`, `num_rare`, `statements` (those that need a look first), `ancestors`,
-        `unmatched`, `matched`, `steps`, `overruled`, `beside_normal`, `left_over`, `problems`, `cost`, `backend`, `model`
-        and `readers`.
+        `unmatched`, `matched`, `steps`, `overruled`, `beside_normal`, `left_over`, `problems`, `cost`, `backend`,
+        `model` and `readers`.
     """
     counts, standardised = extraction.labels, extraction.standardised
     findings = count_by_finding(counts, standardised.find_codes())

@@ -42,7 +42,7 @@ NO_FINDING_KINDS = (
     "bracket",
     "stop",
 )
-NO_FINDING_KINDS += ("present", "hedge", "negation", "with", "dash", "hedge_after", "negation_after")
+NO_FINDING_KINDS += ("present", "hedge", "negation", "with", "dash", "hedge_after", "negation_after", "alternative")
 CERTAINTY_OF_KIND: dict[str, Certainty] = {"hedge": UNCERTAIN, "negation": NEGATIVE}
 # Words that a clinical name may have beyond what the statement says; alone they say nothing.
 GENERIC_WORDS = frozenset(

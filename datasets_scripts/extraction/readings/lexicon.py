@@ -30,7 +30,7 @@ VOLTAGES = ("low qrs voltage", "high qrs voltage")
 # Shorthand that is right as the name of a column, but a common word or another thing in running text.
 NOT_IN_REPORTS = ("normal", "norm", "cd", "hyp", "el", "tab", "std", "ste", "mat", "pace", "sr", "lao", "rao", "laa")
 
-_WORD = re.compile(r"_?(?:[^\W_]|['>])+(?::\d+)?(?:\.\d+)?|[,.;:/()+&?-]")
+_WORD = re.compile(r"_?(?:[^\W_]|'|>(?=r\b))+(?::\d+)?(?:\.\d+)?|[,.;:/()+&?-]")
 _GERMAN_ADJECTIVE = re.compile(r"(?:(?<=aer)|(?<=ior)|(?<=[rtpcm]al)|(?<=[a-z]{2}sch))(?:e|er|es|en|em)$")
 _GERMAN_PLURALS = ("systolen", "wellen", "zacken", "strecken", "kardien", "cardien")
 

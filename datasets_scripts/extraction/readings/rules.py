@@ -278,8 +278,12 @@ class StatementReader:
                 _weaken(mention)
 
     def _read_negation_after(self, token: Token, position: int) -> None:
-        for mention in self._last_group():
+        """Deny the findings before the negation; with none there, those behind: "unlikely ischemia"."""
+        denied = self._last_group()
+        for mention in denied:
             mention.certainty = NEGATIVE
+        if not denied:
+            self._open_scope(NEGATIVE)
 
     def _read_present(self, token: Token, position: int) -> None:
         for mention in self._last_group():

@@ -50,6 +50,13 @@ _MEASUREMENTS = (
 )
 # How clinicians write: "AF w RVR", "s/p MI", "2/2 LVH", "T waves have normalised".
 _SHORTHAND = (
+    (r"\bqt/qtc?:? ?=? ?\d{3} ?/ ?\d{3}(?: ?ms)?", " _measured "),
+    (r"\bq's\b(?: waves?\b)?", "q waves"),
+    (r"\bimi\b", "inferior mi"),
+    (r"\basmi\b", "anteroseptal mi"),
+    (r"\bverd\.? ?a(?:uf\b|\.)", "verdacht auf"),
+    (r"\bstemi,? \(?((?:in|an|la|se|po)\w+(?:al|or|er))\b\)?", r"\1 stemi"),
+    (r"\bnon-?stemi\b", "nstemi"),
     (r"\bw/o\b", "without"),
     (r"(?<![/\w])w/? (?=[a-z])", "with "),
     (r"\bs/p\b", "status post"),

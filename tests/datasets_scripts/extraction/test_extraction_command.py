@@ -144,6 +144,7 @@ def test_the_command_writes_one_line_per_distinct_statement(mimic_table, tmp_pat
         }
     ]
     assert (lines[0]["backend"], lines[0]["model"], lines[0]["is_read"]) == ("rules", "", True)
+    assert (lines[1]["spans"], lines[1]["left_over"]) == ({"left ventricular hypertrophy": [[9, 12]]}, [])
 
 
 def test_the_command_writes_the_labels_of_every_record(mimic_table, tmp_path):

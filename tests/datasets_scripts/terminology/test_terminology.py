@@ -164,6 +164,37 @@ def test_names_and_synonyms_are_found_whatever_their_spelling(terminology, text,
     assert terminology.find(text).name == name
 
 
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("inferior ischaemia", "inferior myocardial ischemia"),
+        ("lateral ischaemia", "lateral myocardial ischemia"),
+        ("premature ventricular contractions", "premature ventricular contraction"),
+        ("ventricular ectopics", "premature ventricular contraction"),
+        ("Junctional premature complex(es)", "junctional premature complexes"),
+        ("left ventricular high voltage", "left ventricular hypertrophy by voltage"),
+        ("mobitz type i wenckebach atrioventricular block", "mobitz type i second degree av block"),
+        ("qwave abnormal", "q waves"),
+        ("s t changes", "st changes"),
+        ("3 degree atrioventricular block", "complete av block"),
+        ("Atrial premature complexes, nonconducted", "blocked premature atrial contraction"),
+        ("hyperkalaemia", "hyperkalemia"),
+    ],
+)
+def test_published_names_are_found_british_or_american_singular_or_plural(terminology, text, name):
+    assert terminology.find(text).name == name
+    assert terminology.find_label(text).name == name
+
+
+@pytest.mark.data
+def test_every_published_name_of_a_table_with_codes_is_a_finding(terminology, data_dir):
+    with (data_dir / "chapman-shaoxing-ningbo" / "ConditionNames_SNOMED-CT.csv").open(encoding="utf-8-sig") as file:
+        names = [row["Full Name"] for row in csv.DictReader(file)]
+
+    assert len(names) > 50
+    assert [name for name in names if terminology.find(name) is None] == []
+
+
 def test_an_unknown_wording_finds_nothing(terminology):
     assert terminology.find("baseline wander in lead v1") is None
 

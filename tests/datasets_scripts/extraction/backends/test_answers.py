@@ -88,3 +88,22 @@ def test_the_model_is_told_which_finding_was_refused_but_the_log_is_not():
         parse_answer(write(entity(), entity("mitral stenosis")), STATEMENT)
 
     assert 'The statement does not say "mitral stenosis"' in refused.value.reason
+
+
+def test_a_hedge_leaves_the_name_and_must_agree_with_the_certainty():
+    entity = {"quote": "Possible LVH", "entity": "possible LVH", "certainty": "uncertain"}
+    (found,) = parse_answer(json.dumps({"entities": [entity]}), "Possible LVH")
+
+    assert (found.entity, found.certainty) == ("lvh", "uncertain")
+    with pytest.raises(AnswerRefused, match="contradicts its certainty") as refusal:
+        parse_answer(json.dumps({"entities": [{**entity, "certainty": "positive"}]}), "Possible LVH")
+    assert "Name the finding alone" in refusal.value.reason
+
+
+def test_an_unknown_quote_vouches_for_one_finding():
+    names = ("brugada pattern", "pericarditis")
+    entities = [{"quote": "Xyzzosis", "entity": name, "certainty": "positive"} for name in names]
+
+    assert parse_answer(json.dumps({"entities": entities[:1]}), "Xyzzosis")
+    with pytest.raises(AnswerRefused, match="not in the statement"):
+        parse_answer(json.dumps({"entities": entities}), "Xyzzosis")

@@ -145,7 +145,8 @@ def parse(page):
 
 def test_a_statement_is_never_taken_for_html(tmp_path):
     hostile = write_page(tmp_path, [("1", [HOSTILE])], **{HOSTILE: answer(HOSTILE, "<b>bold</b>")})
-    harmless = write_page(tmp_path, [("1", ["harmless"])], harmless=answer("one thing", "another thing"))
+    plain = "script script alert x script img src x onerror alert sinus rhythm"  # as many words left over
+    harmless = write_page(tmp_path, [("1", [plain])], **{plain: answer("one thing", "another thing")})
 
     assert parse(hostile).names == parse(harmless).names
     assert "<b>bold" not in hostile
@@ -169,3 +170,11 @@ def test_the_page_loads_nothing(tmp_path):
 @pytest.mark.parametrize("reports", [[], [("1", [])]], ids=["no record", "an empty report"])
 def test_a_corpus_without_statements_has_a_page_too(tmp_path, reports):
     assert "No report names a finding" in write_page(tmp_path, reports)
+
+
+def test_words_left_over_are_counted_over_all_spellings(tmp_path):
+    reports = [("1", ["LBBB, gremlins"]), ("2", ["LBBB, Gremlins", "LBBB"]), ("3", ["LBBB, gremlins"])]
+    audit = make_audit(extract(tmp_path, reports))
+
+    assert audit["left_over"] == [("gremlins", 3)]
+    assert "<td>gremlins</td>" in write_page(tmp_path, reports)

@@ -76,6 +76,35 @@ def test_another_quote_does_not_vouch(quote):
     assert not is_grounded("brugada pattern", "sinusrytm, Brugadamönster i V1", quote=quote)
 
 
+@pytest.mark.parametrize(
+    ("statement", "name", "quote"),
+    [
+        ("LAD, LBBB", "left bundle branch block", "LAD"),
+        ("no ischemia, sinus rhythm", "myocardial ischemia", "sinus rhythm"),
+        ("Artifact in lead V2", "lead v2", "V2"),
+        ("Artifact in lead V2", "artifact", "Artifact"),
+        ("New LBBB compared to prior", "new", "New"),
+        ("New LBBB compared to prior", "prior tracing", "prior"),
+    ],
+)
+def test_a_finding_needs_its_own_quote_and_a_remark_is_none(statement, name, quote):
+    assert not is_grounded(name, statement, quote=quote)
+
+
+@pytest.mark.parametrize(
+    ("statement", "name", "quote"),
+    [
+        ("FA avec RVR", "atrial fibrillation", "FA"),
+        ("\u5fc3\u623f\u98a4\u52a8", "atrial fibrillation", "\u5fc3\u623f\u98a4\u52a8"),
+        ("rythme irr\u00e9gulier", "irregular rhythm", "irr\u00e9gulier"),
+        ("LAD, LBBB", "left bundle branch block", "lbbb"),
+        ("Inferior and lateral ST changes", "inferior st changes", "Inferior and lateral ST changes"),
+    ],
+)
+def test_abbreviations_accents_and_other_scripts_are_words(statement, name, quote):
+    assert is_grounded(name, statement, quote=quote)
+
+
 @pytest.mark.data
 def test_all_annotated_findings_pass(data_dir):
     lines = (data_dir / "mimic-iv-ecg" / "annotated_examples.jsonl").read_text(encoding="utf-8").splitlines()

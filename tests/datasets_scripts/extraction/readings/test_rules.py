@@ -9,7 +9,7 @@ import pytest
 from datasets_scripts.extraction.checks.annotation_score import score_statements
 from datasets_scripts.extraction.readings.lexicon import load_lexicon
 from datasets_scripts.extraction.readings.reading import CERTAINTIES
-from datasets_scripts.extraction.readings.rules import read_statement
+from datasets_scripts.extraction.readings.rules import account_for, read_statement
 from datasets_scripts.extraction.readings.statements import normalize_statement, split_report
 from datasets_scripts.terminology.findings import load_terminology
 
@@ -258,6 +258,119 @@ def test_statements_of_every_group_are_read_as_a_person_reads_them(annotated):
     assert read_statement(annotated["statement"]).is_read
 
 
+@pytest.mark.parametrize(
+    ("statement", "left_over"),
+    [
+        ("Sinus rhythm, gremlins", ("gremlins",)),
+        ("Slurred, left bundle branch block", ("Slurred",)),
+        ("Sinus rhythm, pathway", ("pathway",)),
+        ("sinus rhythm under cordichin", ("cordichin",)),
+        ("LVH x 2", ()),
+        ("Sinusrhythmus, Schw\u00e4che", ("Schw\u00e4che",)),
+    ],
+)
+def test_words_that_nothing_accounts_for_are_left_over_and_the_statement_is_not_read(statement, left_over):
+    account = account_for(statement)
+
+    assert account.left_over == left_over
+    assert account.reading.is_read == (not left_over)
+
+
+@pytest.mark.parametrize(
+    ("statement", "spans"),
+    [
+        ("Old inferior infarct with LBBB", {"old inferior myocardial infarction": "Old inferior infarct"}),
+        ("T-Abflachung, ST depr in V4", {"low amplitude t waves": "T-Abflachung", "st depression": "ST depr"}),
+        ("m\u00f6glicher a-v block i", {"first degree av block": "a-v block i"}),
+        ("m\u006f\u0308glich: Vorhofflimmern", {"atrial fibrillation": "Vorhofflimmern"}),
+    ],
+)
+def test_spans_point_at_the_words_of_the_statement_as_written(statement, spans):
+    found = account_for(statement).spans
+
+    assert {name: "".join(statement[slice(*span)] for span in found[name]) for name in spans} == spans
+
+
+@pytest.mark.parametrize(
+    ("statement", "findings"),
+    [
+        ("Paced rhythm with good capture", ["paced rhythm"]),
+        ("Failure to sense and/or capture", ["?pacemaker failure to sense", "?pacemaker failure to capture"]),
+        ("QTc 512 ms (prolonged)", ["prolonged qt interval"]),
+        ("AF w RVR, rate 140s", ["atrial fibrillation", "rapid ventricular response"]),
+        ("HR 72, PR 160 ms, QT/QTc 400/420, NSR", ["sinus rhythm"]),
+        ("T waves have normalised", ["-t wave changes"]),
+        ("Q's in III, aVF c/w old IMI", ["q waves", "?old inferior myocardial infarction"]),
+        ("s/p MI", ["old myocardial infarction"]),
+        ("w/o ischemia", ["-myocardial ischemia"]),
+        ("unlikely ischemia", ["-myocardial ischemia"]),
+        ("doubt ischemia", ["?myocardial ischemia"]),
+        ("LVH (?)", ["?left ventricular hypertrophy"]),
+        ("?AF", ["?atrial fibrillation"]),
+        ("STEMI inferior", ["acute inferior myocardial infarction", "acute st elevation myocardial infarction"]),
+        ("AF has converted to sinus rhythm", ["-atrial fibrillation", "sinus rhythm"]),
+        ("No evidence of Wellens", ["-wellens syndrome"]),
+        ("De Winter T waves", ["de winter pattern"]),
+        ("R on T", ["r on t phenomenon"]),
+        (
+            "voltages are high in chest leads suggesting lvh",
+            [
+                "precordial high qrs voltage",
+                "?left ventricular hypertrophy",
+                "left ventricular hypertrophy by voltage",
+            ],
+        ),
+    ],
+)
+def test_clinicians_shorthand_and_numbers_are_read(statement, findings):
+    assert read(statement) == findings
+    assert read_statement(statement).is_read
+
+
+@pytest.mark.parametrize(
+    ("statement", "findings"),
+    [
+        ("Vorhofflimmern/-flattern", ["?atrial fibrillation", "?atrial flutter"]),
+        ("f\u00f6rmaksflimmer/-fladder", ["?atrial fibrillation", "?atrial flutter"]),
+        ("Rechts- oder Linksschenkelblock", ["?right bundle branch block", "?left bundle branch block"]),
+        ("qrs(t) abnorm", ["abnormal qrs"]),
+        ("st & t abnorm, wahrscheinlich laterale isch\u00c4mie", ["st-t changes", "?lateral myocardial ischemia"]),
+        ("unspezifisches abnormes t", ["t wave changes"]),
+        ("t- veraenderungen neg in v4", ["t wave inversion"]),
+        ("Verd. a. Vorderwandinfarkt", ["?anterior myocardial infarction"]),
+        ("vollstaendiger links schenkelblock", ["left bundle branch block"]),
+        ("H\u00f6gergrenblock", ["right bundle branch block"]),
+        ("moegl. akuter Hinterwandinfarkt", ["?acute inferior myocardial infarction"]),
+    ],
+)
+def test_german_and_swedish_compounds_and_spellings_are_read(statement, findings):
+    assert read(statement) == findings
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "pas de fibrillation auriculaire",
+        "sans signe d'isch\u00e9mie",
+        "sin signos de isquemia",
+        "flutter auriculaire sin bloqueo",
+        "fibrila\u00e7\u00e3o atrial, sem isquemia",
+        "nessun segno di ischemia",
+        "ritmo sinusale, assenza di ischemia",
+        "geen ischemie",
+        "sinusritme, geen tekenen van ischemie",
+        "\u5fc3\u623f\u98a4\u52a8",
+        "\u65e0 LBBB",
+        "\u043d\u0435\u0442 LVH",
+    ],
+)
+def test_a_statement_in_another_language_is_not_half_read(statement):
+    reading = read_statement(statement)
+
+    assert reading.entities == ()
+    assert not reading.is_read
+
+
 def test_a_finding_stated_twice_has_its_stronger_certainty():
     assert read("Atrial flutter. Possible atrial flutter") == ["atrial flutter"]
 
@@ -299,8 +412,18 @@ def test_nearly_all_german_english_and_swedish_statements_of_ptb_xl_are_read(dat
     statements = [statement for report in reports for statement in split_report(report)]
     unread = [statement for statement in statements if not read_statement(statement).is_read]
 
+    # Cut off in mid-word, or with drugs and doses, of which no rule knows a word; each names what was left over.
     assert len(statements) > 800
-    assert len(unread) <= 10
+    assert len(unread) <= 20
+
+
+@pytest.mark.data
+def test_nearly_all_words_of_ptb_xl_are_accounted_for(data_dir):
+    reports = pd.read_csv(data_dir / "ptb-xl" / "ptbxl_reports.csv").query("strat_fold <= 8")["report"].fillna("")
+    accounts = [account_for(statement) for report in reports for statement in split_report(report)]
+    num_left_over = sum(len(account.left_over) for account in accounts)
+
+    assert num_left_over / sum(account.num_words for account in accounts) <= 0.01
 
 
 @pytest.mark.data
