@@ -13,7 +13,7 @@ from tqdm import tqdm
 from datasets_scripts.extraction.backends.backend import Backend
 from datasets_scripts.extraction.backends.costs import Cost
 from datasets_scripts.extraction.readings.reading import Reading
-from datasets_scripts.extraction.readings.rules import account_for
+from datasets_scripts.extraction.readings.rules import account_for_spelling
 from datasets_scripts.extraction.readings.standardise import StandardisationArguments, Standardised, standardise
 from datasets_scripts.extraction.readings.statements import statement_key
 from modeling_supreme.output_files.atomic_files import replace_when_complete
@@ -247,20 +247,18 @@ def write_statements(path: Path, statements: StatementCounts, readings: Mapping[
                 "prompt_version": reading.prompt_version,
                 "count": count,
                 "is_read": reading.is_read,
-                **_point_out(spelling, reading),
+                **_point_out(spelling, statements.representatives.get(statements.keys[spelling], spelling), reading),
                 "problem": reading.problem,
             }
             file.write(json.dumps(line, ensure_ascii=False) + "\n")
 
 
-def _point_out(statement: str, reading: Reading) -> dict[str, Any]:
+def _point_out(spelling: str, representative: str, reading: Reading) -> dict[str, Any]:
     """Where in a statement the findings stand that the rules find as well, and which words they leave over."""
-    account = account_for(statement)
+    account = account_for_spelling(spelling, representative)
     named = [entity.entity for entity in reading.entities]
-    return {
-        "spans": {name: account.spans[name] for name in named if name in account.spans},
-        "left_over": account.left_over,
-    }
+    spans = {name: account.spans[name] for name in named if name in account.spans}
+    return {"spans": spans, "left_over": account.left_over}
 
 
 def write_findings(path: Path, counts: LabelCounts, standardised: Standardised, kept: frozenset[str]) -> None:

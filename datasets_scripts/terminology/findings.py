@@ -49,6 +49,7 @@ INFARCTION_AGES = ("acute", "recent", "old")
 NORMAL_FINDING, ABNORMAL_FINDING = "normal ecg", "abnormal ecg"
 
 
+SHORTEST_WORDING = 6  # letters of a label of one word that is no abbreviation
 _PLURAL = re.compile(r"(?<=[a-z]{3})(?<![sui])s\b")
 _BRITISH = (("aemi", "emi"), ("oedem", "edem"), ("isation", "ization"), ("ised", "ized"), ("haem", "hem"))
 _LONG_FORMS = (("atrioventricular", "av"), ("myocardial ischemi", "ischemi"))
@@ -68,6 +69,11 @@ def fold_spelling(text: str) -> str:
         folded = folded.replace(written, folded_to)
     folded = re.sub(r"xes\b", "x", folded).replace("abnormalities", "abnormality")
     return " ".join(_PLURAL.sub("", folded).split())
+
+
+def _is_wording(label: str) -> bool:
+    """Whether a label is a name in words rather than an abbreviation."""
+    return " " in label or (label.islower() and len(label) >= SHORTEST_WORDING)
 
 
 @dataclass(frozen=True)
@@ -227,7 +233,7 @@ class Terminology:
         return by_wording
 
     def _index_spellings(self, corpus_labels: Mapping[str, str]) -> dict[str, Finding]:
-        """Folded names, then synonyms, then what corpora call a finding in more than a word."""
+        """Folded names, then synonyms, then what corpora call a finding, abbreviations left out."""
         by_spelling: dict[str, Finding] = {}
         for finding in self:
             by_spelling.setdefault(fold_spelling(finding.name), finding)
@@ -236,7 +242,7 @@ class Terminology:
                 by_spelling.setdefault(fold_spelling(synonym), finding)
         for label, name in corpus_labels.items():
             wording = label.partition(":")[2] or label
-            if " " in wording and name in self._findings:
+            if _is_wording(wording) and name in self._findings:
                 by_spelling.setdefault(fold_spelling(wording), self._findings[name])
         return by_spelling
 

@@ -213,6 +213,14 @@ class TestReadings:
 
         pd.testing.assert_frame_equal(now, then)
 
-    @pytest.mark.parametrize("name", ["statements.jsonl", "findings.csv", "readings.jsonl"])
+    def test_the_statements_hold_all_that_they_held_then(self, extracted):
+        then, now = (
+            [json.loads(line) for line in (folder / "statements.jsonl").read_text("utf-8").splitlines()]
+            for folder in (FIXTURES / "extraction", extracted)
+        )
+
+        assert [{name: line[name] for name in then[0]} for line in now] == then
+
+    @pytest.mark.parametrize("name", ["findings.csv", "readings.jsonl"])
     def test_so_are_the_tables_beside_them(self, extracted, name):
         assert (extracted / name).read_bytes() == (FIXTURES / "extraction" / name).read_bytes()

@@ -8,7 +8,7 @@ from typing import Any
 from datasets_scripts.extraction.extract import Extraction
 from datasets_scripts.extraction.labels_file import count_by_finding
 from datasets_scripts.extraction.readings.reading import CERTAINTIES, Certainty, Entity, Reading
-from datasets_scripts.extraction.readings.rules import account_for, read_statement
+from datasets_scripts.extraction.readings.rules import account_for_spelling, read_statement
 from datasets_scripts.extraction.readings.standardise import StandardisationArguments, standardise
 from modeling_supreme.output_files.atomic_files import replace_when_complete
 
@@ -132,7 +132,8 @@ def count_left_over(extraction: Extraction) -> Counter[str]:
     """
     words: Counter[str] = Counter()
     for spelling, count in extraction.statements.spellings.items():
-        for word in account_for(spelling).left_over:
+        representative = extraction.statements.representatives.get(extraction.statements.keys[spelling], spelling)
+        for word in account_for_spelling(spelling, representative).left_over:
             words[word.lower()] += count
     return words
 

@@ -25,6 +25,7 @@ from .statements import normalize_statement
 
 
 WORDINGS_PATH = Path(__file__).with_name("report_wordings.csv")
+LONGEST_ABBREVIATION = 6  # letters of a label of one word
 EXCHANGED_ELECTRODES = "exchanged arm electrodes"
 VOLTAGES = ("low qrs voltage", "high qrs voltage")
 # Shorthand that is right as the name of a column, but a common word or another thing in running text.
@@ -159,7 +160,7 @@ def _published_wordings() -> Iterator[tuple[tuple[str, ...], Token]]:
     """Names in which corpora published their labels; that electrodes were exchanged is a remark in a report."""
     for row in read_table(CORPUS_LABELS_PATH):
         text, name = normalize_name(row["label"]), row["finding"]
-        if " " in text and name != EXCHANGED_ELECTRODES and "," not in text:
+        if (" " in text or len(text) > LONGEST_ABBREVIATION) and name != EXCHANGED_ELECTRODES and "," not in text:
             words = tuple(split_words(normalize_statement(text)))
             yield words, Token("stem" if name in located_stems() else "finding", name, text)
 

@@ -346,7 +346,7 @@ class Account(NamedTuple):
     num_words: int
 
 
-@lru_cache(maxsize=65_536)  # statements are few and are read again where they are written down
+@lru_cache(maxsize=16_384)  # statements are few and are read again where they are written down
 def account_for(statement: str) -> Account:
     """Read a statement and account for each of its words.
 
@@ -383,6 +383,20 @@ def account_for(statement: str) -> Account:
         tuple(statement[slice(*traced.locate(token.start, token.end))] for token in left_over),
         count_content_words(tokens),
     )
+
+
+def account_for_spelling(spelling: str, representative: str) -> Account:
+    """Account for a statement that differs from one already read, most often in case and in the full stop only.
+
+    Args:
+        spelling (`str`):
+            The statement as written.
+        representative (`str`):
+            The spelling of it that was read.
+    """
+    bare, read = (text.lower().rstrip(" .") for text in (spelling, representative))
+    is_alike = bare == read and spelling.isascii() and representative.isascii()
+    return account_for(representative if is_alike else spelling)
 
 
 def read_statement(statement: str) -> Reading:
