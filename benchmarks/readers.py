@@ -72,7 +72,7 @@ def measure_agreement(records: pd.DataFrame) -> dict:
     missed: Counter[str] = Counter()
     added: Counter[str] = Counter()
     num_coded = num_read = 0
-    for report, codes in zip(records["report"].fillna(""), records["scp_codes"], strict=True):
+    for report, codes in zip(records["report"], records["scp_codes"], strict=True):
         read, coded = read_report(report), name_codes(codes)
         missed.update(name for name in coded if not any(is_kind_of(name, other) for other in read))
         added.update(name for name in read if not any(is_kind_of(name, other) for other in coded))
@@ -125,12 +125,11 @@ def main() -> None:
     parser.add_argument("--num_examples", type=int, default=0, help="Codes and words to list.")
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    records = pd.read_csv(arguments.reports)
-    records = records[records["strat_fold"].isin(arguments.folds)]
+    records = pd.read_csv(arguments.reports).query("strat_fold in @arguments.folds").fillna({"report": ""})
     began = time.perf_counter()
     agreement = measure_agreement(records)
     seconds = round(time.perf_counter() - began, 1)
-    statements = [statement for report in records["report"].fillna("") for statement in split_report(report)]
+    statements = [statement for report in records["report"] for statement in split_report(report)]
     shares, left_over = measure_coverage(statements)
     figures = {"num_records": len(records), **describe_agreement(agreement), **shares, "seconds": seconds}
     logger.info("%s", json.dumps({"reports": figures}))
