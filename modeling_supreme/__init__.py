@@ -13,12 +13,13 @@ from .registration import LoadWatcher
 
 
 if TYPE_CHECKING:
-    from .configuration_supreme import ECG_PRESETS, SupremeConfig, SupremeEcgConfig
+    from .configuration_supreme import SupremeConfig, SupremeEcgConfig
     from .feature_extraction_supreme import SupremeEcgFeatureExtractor
     from .leads import STANDARD_LEADS
     from .modeling_supreme import SupremeModel
     from .modeling_supreme_ecg import SupremeEcgModel, SupremeForEcgClassification
     from .pipeline_zero_shot_ecg import ZeroShotEcgClassificationPipeline
+    from .presets import ECG_PRESETS
     from .processing_supreme import SupremeProcessor
 
 
@@ -40,7 +41,7 @@ __version__ = "0.1.0"
 TASK = "zero-shot-ecg-classification"
 
 _MODULES = {
-    "ECG_PRESETS": "configuration_supreme",
+    "ECG_PRESETS": "presets",
     "STANDARD_LEADS": "leads",
     "SupremeConfig": "configuration_supreme",
     "SupremeEcgConfig": "configuration_supreme",

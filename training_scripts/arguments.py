@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, Union, get_args, get_origin, get_type_hints
 
-from modeling_supreme.configuration_supreme import EcgPreset
+from modeling_supreme.presets import EcgPreset
 
 
 # Schedules of transformers that need no options of their own
