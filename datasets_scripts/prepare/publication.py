@@ -82,10 +82,20 @@ def push_to_hub(
 
     Returns:
         `list[str]`: Names of the files uploaded.
+
+    Raises:
+        UploadError: If the Hub refuses the files, or does not answer.
     """
     files: dict[str, Path | bytes] = {path.name: path for path in choose_files(Path(output_dir))}
     if source_license:
         card = DatasetCard.load(Path(output_dir) / CARD)
         card.data["license"] = source_license
         files[CARD] = str(card).encode()
-    return upload_files(files, repo_id, message="Upload the prepared corpus", is_public=is_public, repo_type="dataset")
+    return upload_files(
+        files,
+        repo_id,
+        message="Upload the prepared corpus",
+        remedy=f"The corpus is whole in {output_dir}: repeat the command, which reads no record again.",
+        is_public=is_public,
+        repo_type="dataset",
+    )

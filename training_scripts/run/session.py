@@ -10,7 +10,7 @@ from accelerate import Accelerator
 from evaluation_scripts.metrics import format_figure
 from modeling_supreme.command_line.hub import check_hub
 from modeling_supreme.output_files.disk import told_when_refused
-from training_scripts.arguments import RunArguments
+from training_scripts.arguments import RunArguments, TrainArguments
 from training_scripts.objectives import find_objective
 from training_scripts.objectives.objective import Objective
 
@@ -42,7 +42,7 @@ def train(arguments: RunArguments) -> None:
     objective_class.check_arguments(arguments)
     accelerator = start_accelerator(training)
     if training.dry_run:
-        describe(objective_class(arguments, accelerator), accelerator)
+        describe(objective_class(arguments, accelerator), accelerator, training)
         return
     hub = {"repo_id": str(training.hub_model_id), "is_public": training.hub_public}
     if training.push_to_hub and accelerator.is_main_process:
@@ -55,9 +55,8 @@ def train(arguments: RunArguments) -> None:
         accelerator.end_training()
 
 
-def describe(objective: Objective, accelerator: Accelerator) -> None:
+def describe(objective: Objective, accelerator: Accelerator, training: TrainArguments) -> None:
     """Say what would be trained on, and what would be uploaded."""
-    training = objective.arguments.training
     logger.info(objective.announce())
     logger.info(describe_dry_run(TrainingLoop(accelerator, objective, training).dry_run()))
     if training.push_to_hub:

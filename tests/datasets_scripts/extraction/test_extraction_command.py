@@ -1,6 +1,7 @@
 """The extraction command: from a table of reports to statements, labels and a vocabulary."""
 
 import contextlib
+import errno
 import json
 import logging
 
@@ -123,6 +124,21 @@ def test_an_unknown_format_is_refused(tmp_path):
 
     with pytest.raises(ValueError, match=r"'\.xlsx' is no known format.*CSV"):
         list(iterate_reports(path))
+
+
+def test_a_full_disk_is_told_in_words(mimic_table, tmp_path, monkeypatch, capsys):
+    def fill(*arguments, **options):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("datasets_scripts.extraction.extract.write_labels", fill)
+
+    with pytest.raises(SystemExit, match="2"):
+        run(mimic_table, tmp_path / "out")
+
+    said = capsys.readouterr().err
+    assert "error: The findings could not be written to" in said
+    assert "the disk is full" in said
+    assert said.endswith("What a language model has read is kept. Make room, and repeat the command.\n")
 
 
 def test_the_command_writes_one_line_per_distinct_statement(mimic_table, tmp_path):

@@ -15,6 +15,7 @@ import datasets
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from helpers.made_hub import MadeHub
 from helpers.ptb_xl_records import make_microvolts, write_ptb_xl_record
 from helpers.repository import ROOT
 
@@ -343,15 +344,18 @@ class TestRefusals:
             prepare_corpus("ptb_xl", output_dir=tmp_path / "out", data_dir=str(ptb_xl_dir), num_records=3)
 
 
+def write_file(path, content):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+
+
 class TestPublication:
     def test_what_was_pushed_loads_with_datasets_alone(self, prepared, tmp_path, monkeypatch):
-        def upload(api, *, folder_path, allow_patterns, **options):
-            ignore = shutil.ignore_patterns("build_report.*")
-            shutil.copytree(folder_path, tmp_path / "hub", ignore=ignore)
-
-        monkeypatch.setattr(publication.HfApi, "create_repo", lambda *arguments, **options: None)
-        monkeypatch.setattr(publication.HfApi, "upload_folder", upload)
+        hub = MadeHub()
+        monkeypatch.setattr("modeling_supreme.command_line.hub.HfApi", hub)
         publication.push_to_hub(prepared, "group/ptb-xl")
+        for name, content in hub.files.items():
+            write_file(tmp_path / "hub" / name, content)
 
         stored = datasets.load_dataset(str(tmp_path / "hub"))
 

@@ -78,7 +78,14 @@ class TestDisk:
             raise error
 
     @pytest.mark.parametrize(
-        "error", [ValueError("no"), FileNotFoundError(errno.ENOENT, "none"), OSError("no number")]
+        "error",
+        [
+            ValueError("no"),
+            FileNotFoundError(errno.ENOENT, "none"),
+            OSError("no number"),
+            PermissionError(errno.EACCES, "Permission denied", "/reports/that/may/not/be/read.csv"),
+        ],
+        ids=["another error", "no such file", "no number", "a file that was read"],
     )
     def test_what_is_no_fault_of_the_disk_passes(self, tmp_path, error):
         with pytest.raises(type(error)) as raised, told_when_refused("The model", tmp_path, "Go on."):
