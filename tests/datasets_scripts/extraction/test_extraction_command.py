@@ -138,7 +138,7 @@ def test_a_full_disk_is_told_in_words(mimic_table, tmp_path, monkeypatch, capsys
     said = capsys.readouterr().err
     assert "error: The findings could not be written to" in said
     assert "the disk is full" in said
-    assert said.endswith("What a language model has read is kept. Make room, and repeat the command.\n")
+    assert "What a language model has read is kept. Make room, and repeat the command.\n" in said
 
 
 def test_the_command_writes_one_line_per_distinct_statement(mimic_table, tmp_path):

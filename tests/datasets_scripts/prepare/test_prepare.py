@@ -248,12 +248,17 @@ class TestInterruption:
 
         assert not shard.is_finished(on_error="skip")
 
-    def test_a_truncated_shard_is_not_taken(self, ptb_xl_dir, tmp_path):
+    @pytest.mark.parametrize("name", ["rows.parquet", "quality.npz", "shard.json", "sources.npz"])
+    @pytest.mark.parametrize("damage", ["cut", "emptied", "filled with other bytes"])
+    def test_a_shard_with_a_file_that_cannot_be_read_is_not_taken(self, ptb_xl_dir, tmp_path, name, damage):
         builder = BUILDERS["ptb_xl"](data_dir=str(ptb_xl_dir), cache_dir=str(tmp_path))
         shard = plan_shards(builder, tmp_path / "shards", records_per_shard=10)["train"][0]
         write_shard(builder, shard)
+        assert shard.is_finished(on_error="raise")
+        path = shard.folder / name
+        size = path.stat().st_size
 
-        os.truncate(shard.folder / "rows.parquet", 1000)
+        path.write_bytes({"cut": path.read_bytes()[: size // 2], "emptied": b""}.get(damage, b"\xff" * size))
 
         assert not shard.is_finished(on_error="raise")
 
