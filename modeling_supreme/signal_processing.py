@@ -1,5 +1,6 @@
-"""Arithmetic on strips: resampling, the band-pass, the baseline under the beats."""
+"""Arithmetic on strips: resampling, the band-pass, the baseline under the beats, what carries no signal."""
 
+import math
 from fractions import Fraction
 from functools import lru_cache
 
@@ -12,6 +13,11 @@ MAX_DENOMINATOR = 1000  # of the ratio of two rates; the length of the filter gr
 FILTER_ORDER = 3  # the lowest that takes more than 90 % of 60 Hz away above a cutoff of 40 Hz
 BASELINE_RATE = 25  # Hz; the baseline moves slowly enough to be followed at this rate
 BASELINE_WINDOWS_S = (0.2, 0.6)
+
+# A lead that holds one value for a second, or keeps within the noise of an amplifier for two, was not recorded: the
+# longest rest between two beats of a lead that was is shorter, see `benchmarks/presence.py`.
+FLAT_S, NEARLY_FLAT_S = 1.0, 2.0
+SATURATED_S = 0.1
 
 
 def resample_strip(strip: np.ndarray, sampling_rate: float, wanted_rate: float) -> np.ndarray:
@@ -116,6 +122,114 @@ def estimate_baseline(strip: np.ndarray, sampling_rate: float) -> np.ndarray:
             values = ndimage.median_filter(values, size=round(window_s * BASELINE_RATE), mode="nearest")
         baseline[row] = np.interp(np.arange(num_samples), centres, values)
     return baseline
+
+
+def find_flat(strip: np.ndarray, sampling_rate: float, tolerance: float) -> np.ndarray:
+    """Where the leads of a strip carry no signal although the strip goes on.
+
+    A lead is flat where it holds one value for at least `FLAT_S`, or where it stays within `tolerance` for at least
+    `NEARLY_FLAT_S`: an electrode that is off, a printed sheet beside the 2.5 s of a lead, zeros in place of a lead.
+    Between slow beats a quiet lead rests for less.
+
+    Args:
+        strip (`np.ndarray` of shape `(num_leads, num_samples)`):
+            Voltages of any type and unit; NaN is never flat.
+        sampling_rate (`float`):
+            Rate of `strip`, in Hz.
+        tolerance (`float`):
+            Largest peak-to-peak noise of a lead without signal, in the unit of the strip.
+
+    Returns:
+        `np.ndarray` of shape `(num_leads, num_samples)`: True where the lead is flat.
+
+    Example:
+        >>> find_flat(np.array([[0, 1, 2, 0, 0, 0, 0, 3]]), sampling_rate=3, tolerance=0)[0].tolist()
+        [False, False, False, True, True, True, True, False]
+    """
+    is_flat = np.zeros(strip.shape, dtype=bool)
+    for duration_s, allowed in ((FLAT_S, 0.0), (NEARLY_FLAT_S, tolerance)):
+        length = max(2, math.ceil(duration_s * sampling_rate))
+        for row in _may_rest(strip, length, allowed):
+            is_flat[row] |= _rests(strip[row], length, allowed)
+    return is_flat
+
+
+def find_saturated(strip: np.ndarray, sampling_rate: float, height: float) -> np.ndarray:
+    """Where the leads of a strip stand at an end of the recorder's range.
+
+    Args:
+        strip (`np.ndarray` of shape `(num_leads, num_samples)`):
+            Voltages of any type and unit.
+        sampling_rate (`float`):
+            Rate of `strip`, in Hz.
+        height (`float`):
+            How far from the lead's median such an end lies at least, in the unit of the strip: the tops of waves of
+            coarsely digitised leads are nearer.
+
+    Returns:
+        `np.ndarray` of shape `(num_leads, num_samples)`: True where the lead holds its highest or lowest value for at
+        least `SATURATED_S`.
+    """
+    length = max(2, math.ceil(SATURATED_S * sampling_rate))
+    is_saturated = np.zeros(strip.shape, dtype=bool)
+    teeth = strip[:, :: max(1, length // 2)]  # a run of `length` samples hits two neighbours
+    highest, lowest = (extreme.reduce(teeth, axis=1, keepdims=True) for extreme in (np.fmax, np.fmin))
+    is_limit = (teeth == highest) | (teeth == lowest)
+    candidates = (is_limit[:, 1:] & (teeth[:, 1:] == teeth[:, :-1])).any(axis=1)
+    for row in np.flatnonzero(candidates):
+        for limit in (np.nanmax(strip[row]), np.nanmin(strip[row])):
+            if abs(float(limit) - float(np.nanmedian(strip[row]))) >= height:
+                is_saturated[row] |= keep_long_runs(strip[row] == limit, length)
+    return is_saturated
+
+
+def keep_long_runs(flags: np.ndarray, length: int) -> np.ndarray:
+    """The runs of true values that have at least `length` of them.
+
+    Example:
+        >>> keep_long_runs(np.array([True, False, True, True, True]), 2)
+        array([False, False,  True,  True,  True])
+    """
+    edges = np.flatnonzero(np.diff(flags, prepend=False, append=False))
+    kept = np.zeros(len(flags) + 1, dtype=np.int8)
+    starts, stops = edges[::2], edges[1::2]
+    is_long = stops - starts >= length
+    kept[starts[is_long]] += 1
+    kept[stops[is_long]] -= 1
+    return np.cumsum(kept[:-1]).astype(bool)
+
+
+def _may_rest(strip: np.ndarray, length: int, allowed: float) -> np.ndarray:
+    """Rows whose values hardly change from tooth to tooth of a comb, over all the teeth that `length` samples hold."""
+    step = max(1, length // 16)
+    teeth = strip[:, ::step].astype(np.float64)
+    num_steps = length // step - 1
+    if teeth.shape[1] <= num_steps:
+        return np.arange(len(strip))
+    with np.errstate(invalid="ignore"):
+        is_near = np.abs(np.diff(teeth, axis=1)) <= allowed
+    runs = np.lib.stride_tricks.sliding_window_view(is_near, num_steps, axis=1)
+    return np.flatnonzero(runs.all(axis=-1).any(axis=-1))
+
+
+def _rests(values: np.ndarray, length: int, allowed: float) -> np.ndarray:
+    """Where one lead stays within `allowed` for at least `length` samples."""
+    if len(values) < length:
+        return np.zeros(len(values), dtype=bool)
+    if not allowed:
+        is_same = keep_long_runs(np.diff(values) == 0, length - 1)
+        return np.append(is_same, False) | np.append(False, is_same)
+    # The extremes of every window of `length` samples; a window stands at its first sample
+    highest = ndimage.maximum_filter1d(values, length, mode="nearest", origin=-(length // 2))
+    lowest = ndimage.minimum_filter1d(values, length, mode="nearest", origin=-(length // 2))
+    with np.errstate(invalid="ignore"):
+        starts = highest - lowest <= allowed
+    starts[len(values) - length + 1 :] = False
+    covered = np.zeros(len(values) + 1, dtype=np.int64)
+    places = np.flatnonzero(starts)
+    np.add.at(covered, places, 1)
+    np.add.at(covered, places + length, -1)
+    return np.cumsum(covered[:-1]) > 0
 
 
 @lru_cache(maxsize=32)

@@ -3,15 +3,22 @@
 import errno
 import os
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from .leads import is_standard_lead
-from .recordings import MILLIVOLTS_PER_UNIT, DamagedFileError, EcgRecording, forbidden, library_call
+from .admission import admit
+from .recordings import (
+    MICROVOLTS_PER_MILLIVOLT,
+    MILLIVOLTS_PER_UNIT,
+    DamagedFileError,
+    EcgRecording,
+    forbidden,
+    library_call,
+)
 
 
 # What each signal format stores for a sample that was not recorded; format 8 has no such number.
@@ -25,6 +32,8 @@ NOT_RECORDED = {
     **dict.fromkeys(("32",), -(2**31)),
 }
 
+# With this many units per millivolt, 16 bits span a third of a millivolt either way: the header must be wrong. Ours.
+MAX_GAIN_PER_MILLIVOLT = 100_000
 MAX_BASELINE = 2**32  # the widest signal format has 32 bits
 
 # Source: WFDB Applications Guide, header(5). The common case only: one rate, one file, format 16, whose samples may
@@ -75,55 +84,47 @@ class WfdbSignals:
     formats: Sequence[str]
     filenames: Sequence[str]
 
-    def select(self, rows: Sequence[int]) -> "WfdbSignals":
-        """The same record with some of its signals."""
-        if len(rows) == len(self.names):
-            return self
-        columns = ("names", "gains", "baselines", "units", "formats", "filenames")
-        return WfdbSignals(
-            digital=self.digital[list(rows)],
-            sampling_rate=self.sampling_rate,
-            **{column: [getattr(self, column)[row] for row in rows] for column in columns},
-        )
+    def gains_per_millivolt(self) -> np.ndarray:
+        """Stored units per millivolt of each signal, `(num_signals,)`; NaN where the unit is no voltage."""
+        millivolts = [MILLIVOLTS_PER_UNIT.get(unit.strip().lower(), np.nan) for unit in self.units]
+        return np.array(self.gains, np.float64) / millivolts
 
-    def standard_leads(self) -> "WfdbSignals":
-        """The same record without channels that are none of the 12 standard leads, such as Frank leads."""
-        return self.select([row for row, name in enumerate(self.names) if is_standard_lead(name)])
-
-    def unknown_unit(self) -> str | None:
-        """The first unit that is no voltage, `None` where all are voltages."""
-        return next((unit for unit in self.units if unit.lower() not in MILLIVOLTS_PER_UNIT), None)
-
-    def millivolts_per_unit(self) -> np.ndarray:
-        """Millivolts in one physical unit of each signal, `(num_signals,)`; every unit must be a voltage."""
-        return np.array([MILLIVOLTS_PER_UNIT[unit.lower()] for unit in self.units])
+    def missing(self) -> np.ndarray | None:
+        """Where a sample was not recorded, `(num_signals, num_samples)`; `None` where all were."""
+        is_missing = np.zeros(self.digital.shape, dtype=bool)
+        for row, signal_format in enumerate(self.formats):
+            if signal_format in NOT_RECORDED:
+                is_missing[row] = self.digital[row] == NOT_RECORDED[signal_format]
+        return is_missing if is_missing.any() else None
 
     def physical(self) -> np.ndarray:
         """Physical values, `float64` of shape `(num_signals, num_samples)`, NaN where a sample was not recorded."""
         values = (self.digital - np.array(self.baselines, np.float64)[:, None]) / np.array(self.gains)[:, None]
-        for row, signal_format in enumerate(self.formats):
-            if signal_format in NOT_RECORDED:
-                values[row, self.digital[row] == NOT_RECORDED[signal_format]] = np.nan
+        is_missing = self.missing()
+        if is_missing is not None:
+            values[is_missing] = np.nan
         return np.ascontiguousarray(values)
 
 
-def read_wfdb(path: str | Path) -> EcgRecording:
+def read_wfdb(path: str | Path, *, gain_corrections: Mapping[float, float] | None = None) -> EcgRecording:
     """Read the standard leads of a WFDB record, of one segment or of several.
 
     Args:
         path (`str` or `Path`):
             The record's header, its signal file, or either without the extension.
+        gain_corrections (`Mapping[float, float]`, *optional*):
+            Gains that are known to be wrong in this header, and the right ones, in units per millivolt.
 
     Returns:
-        `EcgRecording`: Its 12-lead part in millivolts; other channels, such as Frank leads, are left out.
+        `EcgRecording`: Its 12-lead part: integers that are microvolts as they are stored, else millivolts.
 
     Raises:
         ImportError: If the record is none of the common kind and `wfdb` is not installed.
-        FileNotFoundError: If there is no header at `path`.
+        FileNotFoundError: If there is no header at `path`, or no signal file beside it.
         PermissionError: If this user may not read the header or a signal file.
         ValueError: If the record cannot be read, has no standard lead, or is not in volts.
     """
-    header_path = Path(path).with_suffix(".hea")  # a WFDB record has no dot in its name
+    header_path = header_of(path)
     if not header_path.is_file():
         raise FileNotFoundError(
             f"There is no ECG record at {path}: {header_path} does not exist."
@@ -131,20 +132,43 @@ def read_wfdb(path: str | Path) -> EcgRecording:
         )
     try:
         signals = read_signals(header_path.with_suffix(""))
-    except (DamagedFileError, FileNotFoundError) as error:
-        reason = error if isinstance(error, DamagedFileError) else f"FileNotFoundError: {error}"
-        raise ValueError(f"{header_path}: the record cannot be read ({reason}). Download its files again.") from error
-    leads = signals.standard_leads()
-    if not leads.names:
+    except DamagedFileError as error:
+        raise ValueError(f"{header_path}: the record cannot be read ({error}). Download its files again.") from error
+    except FileNotFoundError as error:
+        raise FileNotFoundError(
+            f"{header_path} needs {error.filename}, which does not exist. Put it there."
+        ) from error
+    gains = signals.gains_per_millivolt()
+    if gain_corrections:
+        right = [gain_corrections.get(gain, gain) for gain in gains.tolist()]
+        signals = replace(signals, gains=right, units=["mV"] * len(right))
+        gains = np.array(right)
+    _refuse_tiny_range(signals, gains, header_path)
+    is_microvolts = signals.digital.dtype == np.int16 and not np.any(signals.baselines)
+    is_microvolts = is_microvolts and bool((gains == MICROVOLTS_PER_MILLIVOLT).all())
+    return admit(
+        signals.digital if is_microvolts else signals.physical(),
+        is_missing=signals.missing() if is_microvolts else None,
+        names=signals.names,
+        unit=signals.units,
+        sampling_rate=signals.sampling_rate,
+        source=str(header_path),
+    )
+
+
+def header_of(path: str | Path) -> Path:
+    """The header of a record that is named with or without an extension."""
+    return Path(path).with_suffix(".hea")  # a WFDB record has no dot in its name
+
+
+def _refuse_tiny_range(signals: WfdbSignals, gains: np.ndarray, header_path: Path) -> None:
+    """Refuse a gain with which the 16 bits of a lead would span less than any ECG."""
+    largest = np.nanmax(np.where([name == "16" for name in signals.formats], gains, np.nan), initial=0.0)
+    if largest > MAX_GAIN_PER_MILLIVOLT:
         raise ValueError(
-            f"{header_path}: none of its signals ({', '.join(signals.names)}) is a standard lead."
-            " Rename them in the header, or pass an array with `leads`."
+            f"{header_path} states a gain of {largest:.0f}/mV, with which 16 bits reach only"
+            f" {-float(NOT_RECORDED['16']) / largest:.3f} mV. Correct the gain in the header."
         )
-    unknown = leads.unknown_unit()
-    if unknown is not None:
-        raise ValueError(f"{header_path}: a lead is stored in {unknown}, not mV. Correct the unit in the header.")
-    strip_mv = leads.physical() * leads.millivolts_per_unit()[:, None]
-    return EcgRecording(strip_mv=strip_mv, sampling_rate=float(leads.sampling_rate), leads=leads.names)
 
 
 def read_signals(path: Path) -> WfdbSignals:
