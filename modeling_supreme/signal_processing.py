@@ -40,7 +40,17 @@ def resample_strip(strip: np.ndarray, sampling_rate: float, wanted_rate: float) 
         >>> resample_strip(np.ones((12, 1000), dtype=np.float32), 100, 500).shape
         (12, 5000)
     """
-    return resample_by(strip, (Fraction(wanted_rate) / Fraction(sampling_rate)).limit_denominator(MAX_DENOMINATOR))
+    return resample_by(strip, ratio_of_rates(sampling_rate, wanted_rate))
+
+
+def ratio_of_rates(sampling_rate: float, wanted_rate: float) -> Fraction:
+    """Samples at one rate for each at another; the nearest fraction of numbers up to 1000 where there is none.
+
+    Example:
+        >>> ratio_of_rates(257, 500), ratio_of_rates(499.98, 500)
+        (Fraction(500, 257), Fraction(1, 1))
+    """
+    return (Fraction(wanted_rate) / Fraction(sampling_rate)).limit_denominator(MAX_DENOMINATOR)
 
 
 def resample_by(strip: np.ndarray, ratio: Fraction) -> np.ndarray:
