@@ -15,7 +15,7 @@ from datasets.utils import logging
 from datasets_scripts.extraction.readings.statements import split_report
 from datasets_scripts.readers.patients import SEXES, age_in_years
 from modeling_supreme.ecg_files import WFDB_SUFFIXES, is_ecg_file, read_ecg
-from modeling_supreme.feature_extraction_supreme import check_sampling_rate, check_voltages
+from modeling_supreme.feature_extraction_supreme import check_voltages
 from modeling_supreme.recordings import EcgRecording, to_microvolts
 
 from .corpus_builder import CorpusBuilder, CorpusConfig

@@ -124,6 +124,31 @@ def estimate_baseline(strip: np.ndarray, sampling_rate: float) -> np.ndarray:
     return baseline
 
 
+def bridge(strip: np.ndarray) -> np.ndarray:
+    """Put straight lines in place of missing samples; before the first and after the last, the nearest value.
+
+    Args:
+        strip (`np.ndarray` of shape `(num_leads, num_samples)`):
+            Voltages as floats, in any unit, NaN where a sample is missing.
+
+    Returns:
+        `np.ndarray` of shape `(num_leads, num_samples)`: A copy; a lead without any sample is zero.
+
+    Example:
+        >>> bridge(np.array([[np.nan, 1.0, np.nan, 3.0]]))
+        array([[1., 1., 2., 3.]])
+    """
+    bridged = strip.copy()
+    places = np.arange(strip.shape[1])
+    for values in bridged:
+        is_missing = np.isnan(values)
+        if is_missing.all():
+            values[:] = 0.0
+        elif is_missing.any():
+            values[is_missing] = np.interp(places[is_missing], places[~is_missing], values[~is_missing])
+    return bridged
+
+
 def find_flat(strip: np.ndarray, sampling_rate: float, tolerance: float) -> np.ndarray:
     """Where the leads of a strip carry no signal although the strip goes on.
 
