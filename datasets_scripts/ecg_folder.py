@@ -152,7 +152,6 @@ class EcgFolder(CorpusBuilder):
             leads=self.config.lead_names(),
             unit=self.config.unit,
         )
-        check_sampling_rate(ecg.sampling_rate)
         sampling_rate = round(ecg.sampling_rate)
         if abs(ecg.sampling_rate / sampling_rate - 1) > RATE_TOLERANCE:
             raise ValueError(f"{row['path']} has {ecg.sampling_rate} Hz. Resample it to a whole number of hertz.")

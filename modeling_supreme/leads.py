@@ -53,7 +53,9 @@ _FRANK = {"X", "Y", "Z", "VX", "VY", "VZ", "FRANKX", "FRANKY", "FRANKZ"}
 # Electrode places that the 12 leads do not have: right and posterior chest leads, Cabrera's electrodes.
 _OTHER_LEADS = re.compile(r"V[1-9]R|C[1-9]R|V[789]|C[789]|RV[1-6]|E?A[IS]|ES")
 # With one of these in the file, C3 and C4 are the scalp's. Source: the 10-20 system.
-_SCALP = re.compile(r"FP[12Z]|F[3478Z]|O[12Z]|P[34Z]|T[3-6]|CZ|[AM][12]|C[34][-:/]?[AM][12]|EEG.*|EOG.*")
+_SCALP = re.compile(
+    r"(?:FP[12Z]|F[3478Z]|O[12Z]|P[34Z]|T[3-6]|CZ|[AM][12]|C[34][-:/ ]?[AM][12])(?:[-:/ ].*)?|E[EO]G.*"
+)
 # What stands around a name: "Lead I", "ECG I", "EKG_V1", "MDC_ECG_LEAD_I" (HL7 aECG, DICOM), "V1-REF", "I [mV]".
 _PREFIX = re.compile(
     r"^(?:MDC[ _]?)?(?:(?:12[ _-]?L(?:EAD)?|ECG|EKG|ELEC|CHANNEL|CH)[ _:.-]*)?(?:(?:LEADS?|DERIVATION|ABL)[ _:.-]*)?"
