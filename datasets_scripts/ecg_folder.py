@@ -9,7 +9,6 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, cast, get_args
 
-import numpy as np
 from datasets import DatasetInfo, Features, List, SplitGenerator, Value, Version
 from datasets.utils import logging
 
@@ -167,7 +166,8 @@ class EcgFolder(CorpusBuilder):
             leads=self.config.lead_names(),
             unit=self.config.unit,
         )
-        check_unit(recording, row["path"])
+        unit_remedy = "Pass `unit=` for tables and arrays, or correct the file."
+        check_voltages(recording.strip_mv, recording.leads, row["path"], unit_remedy=unit_remedy)
         return recording
 
     def _read_columns(self, row: dict) -> dict[str, Any]:
@@ -306,20 +306,6 @@ def find_file(folder: Path, name: str) -> Path:
         if path.is_file():
             return path
     return spellings[-1]
-
-
-def check_unit(recording: EcgRecording, place: str) -> None:
-    """Refuse voltages that are none of an ECG in millivolts: files and options may state the wrong unit.
-
-    Raises:
-        ValueError: If the median peak-to-peak voltage of the leads is that of another unit.
-    """
-    strip = recording.strip_mv
-    if recording.is_recorded is not None:  # what was not recorded has no part in it
-        strip = np.where(recording.is_recorded, strip, np.nanmedian(strip, axis=1, keepdims=True))
-    check_voltages(
-        strip, recording.leads, place, unit_remedy="Pass `unit=` for tables and arrays, or correct the file."
-    )
 
 
 def describe_unused(names: Sequence[str]) -> str:

@@ -18,7 +18,7 @@ from modeling_supreme.recordings import (
     round_to_int16,
     to_microvolts,
 )
-from modeling_supreme.signal_processing import ratio_of_rates, resample_by
+from modeling_supreme.signal_processing import bridge, ratio_of_rates, resample_by
 
 
 # The numbers of the row format stand in `modeling_supreme.recordings`: a checkpoint reads rows without this file.
@@ -181,10 +181,8 @@ def resample_recording(recording: EcgRecording) -> tuple[np.ndarray, list[tuple[
     if ratio == 1:
         return microvolts, spans
     values = microvolts.astype(np.float64)
-    for row in dict.fromkeys(row for row, _, _ in spans):
-        known = np.flatnonzero(np.asarray(is_recorded)[row])
-        if known.size:
-            values[row] = np.interp(np.arange(values.shape[1]), known, values[row, known])
+    if is_recorded is not None:
+        values = bridge(np.where(is_recorded, values, np.nan))
     resampled = round_to_int16(resample_by(values, ratio))
     is_lost = np.zeros(resampled.shape, dtype=bool)
     for row, start, stop in spans:  # a sample between one that is there and one that is not, is not

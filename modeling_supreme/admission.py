@@ -198,9 +198,9 @@ class _Admission:
     def mask_what_is_silent(self) -> None:
         """Count flat and saturated stretches as not recorded."""
         silent = find_flat(self.strip, self.rate, FLAT_MV * self.units_per_mv)
+        if silent.all():  # volts in place of millivolts are small too, and are refused for that
+            silent = find_flat(self.strip, self.rate, 0.0)
         silent |= find_saturated(self.strip, self.rate, SATURATED_MV * self.units_per_mv)
-        is_constant = np.array([values.size > 0 and (values == values[0]).all() for values in self.strip])
-        silent |= is_constant[:, None]  # also of strips shorter than any rest
         if silent.any():
             self.missing = silent if self.missing is None else self.missing | silent
             if self.missing.all():
@@ -231,6 +231,8 @@ class _Admission:
 
     def remove_offsets(self) -> None:
         """Move leads to zero that stand far from it: the clip of a model or of a row would cut their beats off."""
+        if self.strip.shape[1] < MIN_LEAD_S * self.rate:
+            return
         limit = MAX_OFFSET_MV * self.units_per_mv
         sampled = self.strip[:, :: max(1, self.strip.shape[1] // 200)]
         with np.errstate(invalid="ignore"), warnings.catch_warnings():
@@ -277,6 +279,72 @@ class _Admission:
     def _rounded(self, values: np.ndarray) -> np.ndarray:
         """Values as the strip stores them."""
         return round_to_int16(values) if self.is_integer else values
+
+
+def read_strip(values: Any, names: Sequence[str], *, place: str, unit: str | None = None) -> np.ndarray:
+    """Read one strip from any array: of NumPy, torch or another library, masked, of any byte order, nested lists.
+
+    Args:
+        values (`Any`):
+            Voltages of shape `(num_leads, num_samples)`, or `(num_samples,)` where one lead is named. Integers need
+            `unit`.
+        names (`Sequence[str]`):
+            Names of the rows.
+        place (`str`):
+            What messages call the strip.
+        unit (`str`, *optional*):
+            Unit of the voltages, if the caller said so.
+
+    Returns:
+        `np.ndarray` of shape `(num_leads, num_samples)`: Floats in `unit`, NaN where a sample is missing.
+
+    Raises:
+        TypeError: If the samples are no numbers, or integers of an unknown unit.
+        ValueError: If the shape does not fit `names`, or there is no sample.
+    """
+    strip = _to_floats(values, place, unit)
+    if strip.ndim == 1 and len(names) == 1:
+        strip = strip[None]
+    if strip.ndim == 1:
+        raise ValueError(
+            f"{place}: a strip has one dimension, not two. Write `strip[None]` and name its only row, as in"
+            " `leads=['II']`."
+        )
+    if strip.ndim != 2 or strip.shape[0] != len(names):
+        is_transposed = strip.ndim == 2 and strip.shape[1] == len(names)
+        remedy = "It looks transposed: pass `strip.T`." if is_transposed else "Give one row per name in `leads`."
+        raise ValueError(
+            f"{place}: a strip of shape {strip.shape} has not the {len(names)} rows of {', '.join(names)}. {remedy}"
+        )
+    if not strip.shape[1]:
+        raise ValueError(f"{place}: the strip has no samples. Leave the record out, or read it again.")
+    return strip
+
+
+def _to_floats(values: Any, place: str, unit: str | None) -> np.ndarray:
+    """Any array as floats of NumPy, masked values as NaN."""
+    if hasattr(values, "detach"):  # a tensor: NumPy knows no bfloat16 and takes no gradient along
+        values = values.detach().cpu()
+        values = (values.float() if values.dtype.is_floating_point and values.dtype.itemsize < 4 else values).numpy()
+    is_masked = isinstance(values, np.ma.MaskedArray)
+    try:
+        strip = values if isinstance(values, np.ndarray) else np.asarray(values)
+        if strip.dtype == object:  # `None` among numbers, or rows of other libraries
+            strip = np.array([np.asarray(row, dtype=np.float64) for row in strip])
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"{place}: its rows differ in length, or hold something else than numbers. Cut or pad all leads to the"
+            " same samples."
+        ) from error
+    if strip.dtype.kind in "iu" and unit is not None:
+        strip = strip.astype(np.float64)
+    if strip.dtype.kind != "f":
+        raise TypeError(
+            f"{place}: samples are {strip.dtype}, so raw units or microvolts, not millivolts as floats."
+            ' Divide by the gain of the header (`strip / 1000` for microvolts), or pass `unit="uV"`.'
+        )
+    strip = strip.astype(np.float32 if strip.dtype.itemsize <= 4 else np.float64, copy=False)
+    return np.ma.filled(strip, np.nan) if is_masked else strip
 
 
 def parse_rate(sampling_rate: Any, *, place: str | None = None) -> float:

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 from transformers.utils import logging
 
-from .leads import is_standard_lead
+from .admission import admit
+from .leads import is_standard_lead, list_lead_names
 from .recordings import LIBRARY_ERRORS, MILLIVOLTS_PER_UNIT, DamagedFileError, EcgRecording, library_call
 from .wfdb_files import read_wfdb
 
@@ -28,7 +29,7 @@ def read_ecg(
     *,
     sampling_rate: float | None = None,
     leads: Sequence[str] | None = None,
-    unit: str = "mV",
+    unit: str | None = None,
 ) -> EcgRecording:
     """Read the standard leads of an ECG file of any kind.
 
@@ -65,7 +66,7 @@ def read_ecg(
             " record with or without `.hea`."
         )
     if path.suffix.lower() in _ARRAY_READERS:
-        return _read_array_file(path, sampling_rate=sampling_rate, leads=leads, unit=unit)
+        return _read_array_file(path, sampling_rate=sampling_rate, leads=leads, unit=unit or "mV")
     return _read_with_ecgdatakit(path, sampling_rate=sampling_rate)
 
 
@@ -99,6 +100,23 @@ def is_ecg_file(path: Path) -> bool:
         return False
 
 
+def find_recordings(folder: Path) -> list[Path]:
+    """ECG files below a folder, sorted, without hidden ones; of a WFDB record, its header."""
+    paths = sorted(path for path in folder.rglob("*") if path.is_file())
+    return [
+        path
+        for path in paths
+        if not any(part.startswith(".") for part in path.relative_to(folder).parts)
+        and not is_companion(path)
+        and is_ecg_file(path)
+    ]
+
+
+def is_companion(path: Path) -> bool:
+    """Whether a file belongs to the WFDB header beside it: signals, annotations."""
+    return path.suffix.lower() != ".hea" and path.with_suffix(".hea").is_file()
+
+
 def _read_array_file(
     path: Path, *, sampling_rate: float | None, leads: Sequence[str] | None, unit: str
 ) -> EcgRecording:
@@ -111,18 +129,15 @@ def _read_array_file(
         voltages, names = _ARRAY_READERS[path.suffix.lower()](path)
     except DamagedFileError as error:
         raise ValueError(f"{path} cannot be read ({error}). Copy the file again, or repair it.") from error
-    named = {row: name.strip() for row, name in enumerate(names or ()) if is_standard_lead(name)}
-    if named:
-        voltages, names = voltages[list(named)], tuple(named.values())
-    elif leads is None:
-        raise ValueError(
-            f"{path} does not name its leads. Pass `leads=`: the names of its {min(voltages.shape)} leads in order."
-        )
-    else:
-        voltages, names = _put_leads_first(voltages, leads, path), tuple(leads)
-    with np.errstate(all="ignore"):  # what a damaged file holds in place of voltages
-        strip_mv = voltages * MILLIVOLTS_PER_UNIT[unit.lower()]
-    return EcgRecording(strip_mv=strip_mv, sampling_rate=float(sampling_rate), leads=names)
+    if names is None or not any(map(is_standard_lead, names)):
+        if leads is None:
+            raise ValueError(
+                f"{path} does not name its leads. Pass `leads=`: the names of its {min(voltages.shape)} leads in"
+                " order."
+            )
+        names = list_lead_names(leads)
+        voltages = _put_leads_first(voltages, names, path)
+    return admit(voltages, names=names, sampling_rate=sampling_rate, unit=unit, unit_from="default", source=str(path))
 
 
 def _put_leads_first(voltages: np.ndarray, leads: Sequence[str], path: Path) -> np.ndarray:
@@ -387,10 +402,11 @@ def _from_ecgdatakit(leads: list[Any], record: Any, path: Path, sampling_rate: f
     stated_rate = leads[0].sampling_rate or sampling_rate
     if not stated_rate:
         raise ValueError(f"{path} does not state its sampling rate. Pass `sampling_rate=`, in Hz.")
-    return EcgRecording(
-        strip_mv=np.stack([lead.samples for lead in leads]),
-        sampling_rate=float(stated_rate),
-        leads=[lead.label for lead in leads],
+    return admit(
+        np.stack([lead.samples for lead in leads]),
+        names=[lead.label for lead in leads],
+        sampling_rate=stated_rate,
+        source=str(path),
     )
 
 

@@ -3,9 +3,10 @@
 import itertools
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 
@@ -52,7 +53,9 @@ _FRANK = {"X", "Y", "Z", "VX", "VY", "VZ", "FRANKX", "FRANKY", "FRANKZ"}
 # Electrode places that the 12 leads do not have: right and posterior chest leads, Cabrera's electrodes.
 _OTHER_LEADS = re.compile(r"V[1-9]R|C[1-9]R|V[789]|C[789]|RV[1-6]|E?A[IS]|ES")
 # With one of these in the file, C3 and C4 are the scalp's. Source: the 10-20 system.
-_SCALP = re.compile(r"FP[12Z]|F[3478Z]|O[12Z]|P[34Z]|T[3-6]|CZ|[AM][12]|C[34][-:/]?[AM][12]|EEG.*|EOG.*")
+_SCALP = re.compile(
+    r"(?:FP[12Z]|F[3478Z]|O[12Z]|P[34Z]|T[3-6]|CZ|[AM][12]|C[34][-:/ ]?[AM][12])(?:[-:/ ].*)?|E[EO]G.*"
+)
 # What stands around a name: "Lead I", "ECG I", "EKG_V1", "MDC_ECG_LEAD_I" (HL7 aECG, DICOM), "V1-REF", "I [mV]".
 _PREFIX = re.compile(
     r"^(?:MDC[ _]?)?(?:(?:12[ _-]?L(?:EAD)?|ECG|EKG|ELEC|CHANNEL|CH)[ _:.-]*)?(?:(?:LEADS?|DERIVATION|ABL)[ _:.-]*)?"
@@ -179,10 +182,7 @@ def standardize_lead_name(name: str) -> str:
     """
     read = read_lead_name(name)
     if read.lead is None or read.sign < 0:
-        raise ValueError(
-            f"Unknown lead {name!r} ({read.remark}): the 12 standard leads are {', '.join(STANDARD_LEADS)}."
-            " Leave the row out of the strip, or rename it if it is one of these leads."
-        )
+        raise ValueError(_unknown_lead(read))
     return read.lead
 
 
@@ -196,12 +196,50 @@ def is_standard_lead(name: str) -> bool:
     return read_lead_name(name).lead is not None
 
 
-def standardize_lead_names(leads: Sequence[str], *, record_id: str | None = None) -> tuple[str, ...]:
+def list_lead_names(leads: Any) -> list[str]:
+    """Names of leads from whatever holds them: a list, an array, a column of a table, one string with commas.
+
+    Example:
+        >>> list_lead_names("I, II"), list_lead_names(np.array(["V1"]))
+        (['I', 'II'], ['V1'])
+    """
+    if isinstance(leads, str):
+        return [name.strip() for name in leads.split(",")]
+    if isinstance(leads, Mapping) or not isinstance(leads, Iterable):
+        raise TypeError(f"`leads` is a {type(leads).__name__}, not a list of names. Write `leads=['I', 'II']`.")
+    return [name.decode("utf-8", "replace") if isinstance(name, bytes) else str(name) for name in leads]
+
+
+def require_leads(names: Sequence[str], *, record_id: str | None = None) -> list[str]:
+    """Refuse names that somebody gave to rows if one of them is no standard lead, or stands twice.
+
+    Returns:
+        `list[str]`: The names as given; inverted and modified leads among them.
+
+    Raises:
+        ValueError: If a name is not a standard lead, or stands twice.
+    """
+    where = f"{record_id}: " if record_id is not None else ""
+    read = [read_lead_name(name) for name in names]
+    for entry in read:
+        if entry.lead is None:
+            raise ValueError(f"{where}{_unknown_lead(entry)}")
+    leads = [str(entry.lead) for entry in read]
+    repeated = sorted({lead for lead in leads if leads.count(lead) > 1}, key=STANDARD_LEADS.index)
+    if repeated:
+        raise ValueError(
+            f"{where}Lead {', '.join(repeated)} stands more than once in `leads` ({', '.join(names)})."
+            " Name every row once and leave out the rows that repeat."
+        )
+    return list(names)
+
+
+def standardize_lead_names(leads: Sequence[str] | str, *, record_id: str | None = None) -> tuple[str, ...]:
     """Spell the rows of a strip as in `STANDARD_LEADS`, refusing unknown and repeated leads.
 
     Args:
-        leads (`Sequence[str]`):
-            Names of the rows, as the record's header spells them.
+        leads (`Sequence[str]` or `str`):
+            Names of the rows, as the record's header spells them; in one string, with commas between them.
         record_id (`str`, *optional*):
             Named in the error message.
 
@@ -209,27 +247,20 @@ def standardize_lead_names(leads: Sequence[str], *, record_id: str | None = None
         `tuple[str, ...]`: One name of `STANDARD_LEADS` per row, in the order given.
 
     Raises:
-        TypeError: If `leads` is one string, which would be read letter by letter.
+        TypeError: If `leads` holds no names.
         ValueError: If a name is not a standard lead, or stands twice.
 
     Example:
         >>> standardize_lead_names(["i", "AVF", "v6"])
         ('I', 'aVF', 'V6')
     """
-    if isinstance(leads, str):
-        raise TypeError(f"`leads` is the string {leads!r}, not a list of names. Write `leads=[{leads!r}]`.")
-    where = f"Record {record_id}: " if record_id is not None else ""
+    names = list_lead_names(leads)
+    place = None if record_id is None else f"Record {record_id}"
+    require_leads(names, record_id=place)
     try:
-        names = tuple(standardize_lead_name(lead) for lead in leads)
+        return tuple(standardize_lead_name(name) for name in names)
     except ValueError as error:
-        raise ValueError(f"{where}{error}") from error
-    repeated = sorted({name for name in names if names.count(name) > 1}, key=STANDARD_LEADS.index)
-    if repeated:
-        raise ValueError(
-            f"{where}Lead {', '.join(repeated)} stands more than once in `leads` ({', '.join(leads)})."
-            " Name every row once and leave out the rows that repeat."
-        )
-    return names
+        raise ValueError(f"{place}: {error}" if place else str(error)) from error
 
 
 def select_leads(
@@ -298,6 +329,14 @@ def derive_limb_leads(strip: np.ndarray, leads: Sequence[str]) -> tuple[np.ndarr
     weights = np.array([LIMB_LEADS[lead] for lead in absent]) @ np.linalg.inv(from_i_and_ii)  # (num_derived, 2)
     derived = weights.astype(strip.dtype) @ source_rows
     return np.concatenate([strip, derived]), (*leads, *absent)
+
+
+def _unknown_lead(entry: LeadName) -> str:
+    """What to say of a name that stands for no lead, or for one upside down where only upright ones are taken."""
+    return (
+        f"Unknown lead {entry.name!r} ({entry.remark}): the 12 standard leads are {', '.join(STANDARD_LEADS)}."
+        " Leave the row out of the strip, or rename it if it is one of these leads."
+    )
 
 
 def _take_sign(word: str, sign: int = 1) -> tuple[str, int]:

@@ -230,6 +230,7 @@ class SupremeModel(SupremePreTrainedModel):
         labels: torch.Tensor | None = None,
         *,
         sample_mask: torch.Tensor | None = None,
+        recorded_mask: torch.Tensor | None = None,
         output_attentions: bool = False,
     ) -> SupremeOutput:
         """Score every query on every strip.
@@ -249,6 +250,8 @@ class SupremeModel(SupremePreTrainedModel):
                 1 present, 0 absent, in between uncertain, NaN unknown.
             sample_mask (`torch.Tensor` of shape `(batch_size, num_samples)`, *optional*):
                 False for padding after the end of the strip.
+            recorded_mask (`torch.Tensor` of shape `(batch_size, num_leads, num_samples)`, *optional*):
+                False where a lead was not recorded at that time.
             output_attentions (`bool`):
                 Whether to return what each query looked at.
 
@@ -266,7 +269,7 @@ class SupremeModel(SupremePreTrainedModel):
                 "Give the queries either as `input_ids` or as `query_embeds`, not both and not neither."
                 " `get_query_embeds` turns the first into the second."
             )
-        ecg_outputs = self.ecg_model(signal, lead_mask, sample_mask)
+        ecg_outputs = self.ecg_model(signal, lead_mask, sample_mask, recorded_mask=recorded_mask)
         logits, cross_attentions = self.fusion(
             query_embeds.to(self.dtype), ecg_outputs.last_hidden_state, ecg_outputs.token_mask, output_attentions
         )

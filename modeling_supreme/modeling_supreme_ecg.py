@@ -526,6 +526,7 @@ class SupremeEcgModel(SupremePreTrainedModel):
         sample_mask: torch.Tensor | None = None,
         output_attentions: bool = False,
         output_hidden_states: bool = False,
+        recorded_mask: torch.Tensor | None = None,
     ) -> SupremeEcgModelOutput:
         """Encode strips.
 
@@ -540,6 +541,9 @@ class SupremeEcgModel(SupremePreTrainedModel):
                 Whether to return the attention weights.
             output_hidden_states (`bool`):
                 Whether to return the tokens after every layer.
+            recorded_mask (`torch.Tensor` of shape `(batch_size, num_leads, num_samples)`, *optional*):
+                False where a lead was not recorded at that time, such as beside its part of a printed sheet: what
+                `signal` holds there is ignored, and so is a token when no lead was recorded.
 
         Returns:
             `SupremeEcgModelOutput`: Tokens, their mean and their mask.
@@ -553,6 +557,10 @@ class SupremeEcgModel(SupremePreTrainedModel):
             signal = signal.masked_fill(lead_mask.logical_not()[..., None], 0.0)
         if sample_mask is not None:
             signal = signal.masked_fill(sample_mask.logical_not()[:, None, :], 0.0)
+        if recorded_mask is not None:
+            signal = signal.masked_fill(recorded_mask.logical_not(), 0.0)
+            is_any = recorded_mask.any(dim=1)
+            sample_mask = is_any if sample_mask is None else sample_mask & is_any
         outputs = self.encoder(signal.to(self.dtype), sample_mask, output_attentions)
         outputs.pooler_output = masked_mean(outputs.last_hidden_state, outputs.token_mask)
         if not output_hidden_states:
@@ -638,6 +646,7 @@ class SupremeForEcgClassification(SupremePreTrainedModel):
         lead_mask: torch.Tensor | None = None,
         sample_mask: torch.Tensor | None = None,
         labels: torch.Tensor | None = None,
+        recorded_mask: torch.Tensor | None = None,
     ) -> SupremeEcgClassifierOutput:
         """Score every label on every strip.
 
@@ -651,6 +660,8 @@ class SupremeForEcgClassification(SupremePreTrainedModel):
             labels (`torch.Tensor`, *optional*):
                 Of multi-label models, `(batch_size, num_labels)`: 1 present, 0 absent, in between uncertain, NaN
                 unknown. Of single-label models, `(batch_size,)`: the index of the class.
+            recorded_mask (`torch.Tensor` of shape `(batch_size, num_leads, num_samples)`, *optional*):
+                False where a lead was not recorded at that time.
 
         Returns:
             `SupremeEcgClassifierOutput`: Logits, embeddings, and the loss where labels were given.
@@ -658,7 +669,7 @@ class SupremeForEcgClassification(SupremePreTrainedModel):
         Raises:
             ValueError: If `signal` has another number of leads or more samples than the configuration says.
         """
-        ecg_embeds = self.ecg_model(signal, lead_mask, sample_mask).pooler_output
+        ecg_embeds = self.ecg_model(signal, lead_mask, sample_mask, recorded_mask=recorded_mask).pooler_output
         logits = self.classifier(self.layer_norm(ecg_embeds))
         return SupremeEcgClassifierOutput(
             loss=None if labels is None else self._measure_loss(logits, labels), logits=logits, ecg_embeds=ecg_embeds

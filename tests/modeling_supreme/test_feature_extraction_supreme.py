@@ -4,6 +4,7 @@ Lead order, sampling rate and length are made equal; what cannot be millivolts o
 """
 
 import logging
+import re
 
 import numpy as np
 import pytest
@@ -36,6 +37,55 @@ def extractor():
 
 
 class TestShapes:
+    @pytest.mark.parametrize(
+        "convert",
+        [
+            lambda strip: torch.tensor(strip, requires_grad=True),
+            lambda strip: strip.astype(">f4"),
+            lambda strip: np.asfortranarray(strip.astype(np.float64)),
+            lambda strip: strip.astype(np.longdouble),
+            lambda strip: np.ma.masked_array(strip, mask=False),
+            lambda strip: tuple(map(tuple, strip.tolist())),
+            lambda strip: list(strip),
+            lambda strip: [torch.tensor(row) for row in strip],
+            lambda strip: strip.astype(object),
+        ],
+        ids=["gradient", "big-endian", "fortran", "long", "masked", "tuples", "rows", "tensors", "objects"],
+    )
+    def test_any_array_is_taken(self, extractor, convert):
+        features = extractor(convert(make_strip()), sampling_rate=500, leads=STANDARD_LEADS)
+
+        np.testing.assert_allclose(features["signal"][0], make_strip(), atol=1e-6)
+
+    def test_a_masked_sample_is_a_missing_one(self, extractor):
+        is_masked = np.zeros((12, 5000), dtype=bool)
+        is_masked[3, 700:800] = True
+
+        features = extractor(np.ma.masked_array(make_strip(), mask=is_masked), sampling_rate=500, leads=STANDARD_LEADS)
+
+        np.testing.assert_array_equal(features["recorded_mask"][0], ~is_masked)
+
+    @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
+    def test_a_tensor_of_any_precision_is_taken(self, extractor, dtype):
+        tensor = torch.tensor(make_strip()).to(dtype)
+
+        signal = extractor(tensor, sampling_rate=500, leads=STANDARD_LEADS)["signal"][0]
+
+        np.testing.assert_array_equal(signal, tensor.float().numpy())
+
+    def test_integers_are_taken_with_their_unit(self, extractor):
+        microvolts = np.rint(make_strip() * 1000).astype(np.int16)
+
+        signal = extractor(microvolts, sampling_rate=500, leads=STANDARD_LEADS, unit="uV")["signal"][0]
+
+        np.testing.assert_allclose(signal, microvolts / 1000, atol=1e-6)
+
+    @pytest.mark.parametrize("leads", [np.array(STANDARD_LEADS), ", ".join(STANDARD_LEADS), iter(STANDARD_LEADS)])
+    def test_names_of_leads_come_in_any_container(self, extractor, leads):
+        features = extractor(make_strip(), sampling_rate=500, leads=leads)
+
+        np.testing.assert_array_equal(features["signal"][0], make_strip())
+
     def test_one_strip_becomes_a_batch_of_one(self, extractor):
         features = extractor(make_strip().astype(np.float64), sampling_rate=500, leads=STANDARD_LEADS)
 
@@ -44,6 +94,7 @@ class TestShapes:
             "signal": ("float32", (1, 12, 5000)),
             "lead_mask": ("bool", (1, 12)),
             "sample_mask": ("bool", (1, 5000)),
+            "recorded_mask": ("bool", (1, 12, 5000)),
         }
 
     @pytest.mark.parametrize(
@@ -166,18 +217,17 @@ class TestFlatLeads:
 
         assert np.flatnonzero(~features["lead_mask"][0]).tolist() == [8]
         assert not features["signal"][0, 8].any()
-        assert "Flat leads are masked as if they were absent (Record s0001: V3). Leave them out" in caplog.text
+        assert re.search(r"Record s0001: 11 leads \(.*V2, V4.*V3 left out \(flat or not recorded\)", caplog.text)
 
-    def test_the_flat_leads_of_a_batch_share_one_warning(self, extractor, caplog):
+    def test_every_strip_with_a_flat_lead_has_its_line(self, extractor, caplog):
         strips = [edit(make_strip(), 6, 0.0), make_strip(), edit(make_strip(), 11, 0.0)]
 
         with caplog.at_level(logging.WARNING):
             extractor(strips, sampling_rate=500, leads=STANDARD_LEADS)
 
-        assert [record.getMessage() for record in caplog.records] == [
-            "Flat leads are masked as if they were absent (Strip 0: V1; Strip 2: V6). Leave them out of `leads` if"
-            " known."
-        ]
+        lines = [record.getMessage() for record in caplog.records]
+        assert [line.split(":")[0] for line in lines] == ["Strip 0", "Strip 2"]
+        assert [line.split("; ")[1] for line in lines] == [f"V{n} left out (flat or not recorded)" for n in (1, 6)]
 
     def test_nothing_is_computed_from_a_flat_lead(self, extractor):
         leads = ("I", "II", "V1")
@@ -186,10 +236,41 @@ class TestFlatLeads:
 
         assert features["lead_mask"][0].nonzero()[0].tolist() == [1, 6]
 
-    def test_a_flat_limb_lead_is_not_replaced_by_a_computed_one(self, extractor):
+    def test_a_flat_limb_lead_is_computed_from_two_others_and_said_to_be(self, extractor):
         features = extractor(edit(make_strip(), 2, 0.0), sampling_rate=500, leads=STANDARD_LEADS)
 
-        assert np.flatnonzero(~features["lead_mask"][0]).tolist() == [2]
+        (account,) = features.accounts
+        np.testing.assert_allclose(features["signal"][0, 2], make_strip()[1] - make_strip()[0], atol=1e-6)
+        assert (account.leads_derived, account.left_out) == (("III",), {"III": "flat or not recorded"})
+
+    @pytest.mark.parametrize("noise_mv", [0.0, 0.008])
+    def test_an_electrode_that_was_off_for_four_seconds_is_masked_then(self, extractor, noise_mv):
+        strip = make_strip()
+        strip[7, 1000:3000] = noise_mv / 2 * np.cos(np.arange(2000))
+
+        features = extractor(strip, sampling_rate=500, leads=STANDARD_LEADS)
+
+        is_recorded = features["recorded_mask"][0]
+        assert is_recorded[7].sum() == pytest.approx(3000, abs=5)
+        assert not is_recorded[7, 1010:2990].any()
+        assert np.delete(is_recorded, 7, axis=0).all()
+        assert not features["signal"][0, 7, 1010:2990].any()
+
+    def test_a_rest_between_two_slow_beats_is_not_flat(self, extractor):
+        beats = spike_train()[:, :500]
+        strip = np.concatenate([beats, np.zeros((1, 450)), beats], axis=1)
+
+        features = extractor(strip, sampling_rate=500, leads=["II"])
+
+        assert features["recorded_mask"][0, 1, :1450].all()
+
+    def test_a_lead_at_the_rail_is_masked_while_it_is_there(self, extractor):
+        strip = make_strip()
+        strip[9, 2000:2400] = 4.0
+
+        is_recorded = extractor(strip, sampling_rate=500, leads=STANDARD_LEADS)["recorded_mask"][0]
+
+        assert np.flatnonzero(~is_recorded[9]).tolist() == list(range(2000, 2400))
 
     def test_a_strip_whose_leads_are_all_flat_is_refused(self, extractor):
         with pytest.raises(ValueError, match=r"Record s0001: every lead is flat.*Leave the record out"):
@@ -233,7 +314,15 @@ class TestSamplingRate:
         with pytest.raises(ValueError, match=r"`sampling_rate` is .* Hz, outside 50 to 20000 Hz.*record's header"):
             extractor(make_strip(), sampling_rate=sampling_rate, leads=STANDARD_LEADS)
 
-    @pytest.mark.parametrize("sampling_rate", ["500", None, True, [500]])
+    @pytest.mark.parametrize(
+        "sampling_rate", ["500", " 500.0", np.float32(500), np.array(500), np.array([500]), torch.tensor(500), b"500"]
+    )
+    def test_a_rate_is_any_number(self, extractor, sampling_rate):
+        features = extractor(make_strip(), sampling_rate=sampling_rate, leads=STANDARD_LEADS)
+
+        np.testing.assert_array_equal(features["signal"][0], make_strip())
+
+    @pytest.mark.parametrize("sampling_rate", ["five hundred", True, [500], {}, np.array([500, 250])])
     def test_a_rate_that_is_no_number_is_refused(self, extractor, sampling_rate):
         with pytest.raises(TypeError, match=r"`sampling_rate` is .*, not a number.*record's header"):
             extractor(make_strip(), sampling_rate=sampling_rate, leads=STANDARD_LEADS)
@@ -248,6 +337,23 @@ class TestSamplingRate:
 
 
 class TestLength:
+    def test_a_strip_of_less_than_a_second_is_refused(self, extractor):
+        with pytest.raises(ValueError, match=r"s0001: the longest lead lasts 0\.10 s.*at least 1 s.*5 s for rhy"):
+            extractor(make_strip()[:, :50], sampling_rate=500, leads=STANDARD_LEADS, record_id="s0001")
+
+    def test_a_strip_too_short_for_a_rhythm_says_so(self, extractor, caplog):
+        with caplog.at_level(logging.WARNING):
+            extractor(make_strip(duration_s=2.5), sampling_rate=500, leads=STANDARD_LEADS)
+
+        assert "2.50 s show the shapes of waves; a rhythm takes 5 s" in caplog.text
+
+    def test_what_a_long_strip_loses_is_in_the_account(self, extractor):
+        features = extractor(make_strip(duration_s=12), sampling_rate=500, leads=STANDARD_LEADS)
+
+        (account,) = features.accounts
+        assert (account.seconds_found, account.seconds_used) == (12, 10)
+        assert "10.00 of 12.00 s used" in account.line()
+
     def test_a_long_strip_loses_its_end(self, extractor):
         features = extractor(make_strip(duration_s=12), sampling_rate=500, leads=STANDARD_LEADS)
 
@@ -343,14 +449,66 @@ class TestVoltage:
         np.testing.assert_array_equal(signal[:10], make_strip()[:10])
 
     @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
-    def test_a_missing_sample_is_refused_with_its_lead_and_place(self, extractor, value):
-        strip = make_strip()
-        strip[7, 123:130] = value
+    def test_a_short_gap_becomes_a_straight_line(self, extractor, value):
+        strip, line = make_strip(), make_strip()
+        strip[7, 123:143] = value  # 40 ms
+        line[7, 122:144] = np.linspace(strip[7, 122], strip[7, 143], 22)
 
-        with pytest.raises(
-            ValueError, match=r"Record s0001: lead V2 has no finite voltage at sample 123.*Interpolate"
-        ):
-            extractor(strip, sampling_rate=500, leads=STANDARD_LEADS, record_id="s0001")
+        features = extractor(strip, sampling_rate=500, leads=STANDARD_LEADS)
+
+        np.testing.assert_allclose(features["signal"][0], line, atol=1e-6)
+        assert features["recorded_mask"].all()
+        assert features.accounts[0].num_bridged_samples == 20
+
+    def test_a_longer_gap_is_masked_and_what_surrounds_it_stays(self, extractor):
+        strip = make_strip()
+        strip[7, 123:153] = np.nan  # 60 ms
+
+        features = extractor(strip, sampling_rate=500, leads=STANDARD_LEADS)
+
+        assert np.flatnonzero(~features["recorded_mask"][0, 7]).tolist() == list(range(123, 153))
+        np.testing.assert_array_equal(features["signal"][0, 7], np.nan_to_num(strip[7]))
+        assert features.accounts[0].seconds_missing == {"V2": pytest.approx(0.06)}
+
+    @pytest.mark.parametrize("rest", [0.0, np.nan], ids=["zeros", "nan"])
+    @pytest.mark.parametrize("sampling_rate", [500, 250, 360])
+    def test_a_printed_sheet_counts_as_what_it_is(self, extractor, rest, sampling_rate):
+        strip = make_strip(sampling_rate=sampling_rate)
+        column = round(2.5 * sampling_rate)
+        sheet = np.full_like(strip, rest)
+        for lead in range(12):
+            shown = slice(lead // 3 * column, (lead // 3 + 1) * column)
+            sheet[lead, shown] = strip[lead, shown]
+        sheet[1] = strip[1]
+
+        features = extractor(sheet, sampling_rate=sampling_rate, leads=STANDARD_LEADS)
+
+        seconds = features["recorded_mask"][0].sum(axis=1) / 500
+        np.testing.assert_allclose(seconds, [2.5, 10.0, *[2.5] * 10], atol=0.02)
+        assert features["sample_mask"].all()
+        assert set(features.accounts[0].seconds_missing) == set(STANDARD_LEADS) - {"II"}
+
+    @pytest.mark.parametrize("offset_mv", [6.0, -40.0, 300.0])
+    @pytest.mark.parametrize("settings", [{}, {"do_bandpass": True}], ids=str)
+    def test_an_offset_beyond_the_clip_is_removed_and_said(self, settings, offset_mv):
+        extractor = SupremeEcgFeatureExtractor(scale_mv=1.0, **settings)
+        plain = extractor(make_strip(), sampling_rate=500, leads=STANDARD_LEADS)
+
+        features = extractor(make_strip() + offset_mv, sampling_rate=500, leads=STANDARD_LEADS)
+
+        medians = np.median(make_strip(), axis=1)[:, None] * (not settings)
+        np.testing.assert_allclose(features["signal"][0] + medians, plain["signal"][0], atol=0.02)
+        assert features.accounts[0].offsets_removed_mv["V1"] == pytest.approx(offset_mv, abs=0.5)
+        assert features.accounts[0].share_clipped == 0
+
+    def test_what_the_clip_cuts_off_is_counted(self, extractor):
+        strip = make_strip()
+        strip[10, :60] = 9.0 + np.arange(60) / 100
+
+        features = extractor(strip, sampling_rate=500, leads=STANDARD_LEADS)
+
+        assert features.accounts[0].share_clipped == pytest.approx(60 / 60_000)
+        assert "0.10% of the samples cut off" in features.accounts[0].line()
 
 
 class TestFilters:
@@ -385,9 +543,14 @@ class TestWrongInput:
         ):
             extractor(strips, sampling_rate=500, leads=STANDARD_LEADS)
 
-    def test_a_single_row_needs_two_dimensions(self, extractor):
-        with pytest.raises(ValueError, match=r"one dimension, not two.*`strip\[None\]`"):
-            extractor(make_strip()[0], sampling_rate=500, leads=["I"])
+    def test_one_row_may_have_one_dimension_if_one_lead_is_named(self, extractor):
+        features = extractor(make_strip()[1], sampling_rate=500, leads="II")
+
+        np.testing.assert_array_equal(features["signal"][0, 1], make_strip()[1])
+
+    def test_one_row_for_several_leads_is_refused(self, extractor):
+        with pytest.raises(ValueError, match=r"Strip 0: a strip has one dimension, not two.*`strip\[None\]`"):
+            extractor(make_strip()[0], sampling_rate=500, leads=["I", "II"])
 
     @pytest.mark.parametrize("strips", [np.zeros((1, 1, 12, 50)), 3.0, "00001_hr"])
     def test_other_dimensions_are_refused(self, extractor, strips):
@@ -395,7 +558,7 @@ class TestWrongInput:
             extractor(strips, sampling_rate=500, leads=STANDARD_LEADS)
 
     def test_rows_of_different_lengths_are_refused(self, extractor):
-        with pytest.raises(ValueError, match=r"Strip 0: its rows differ in length. Cut or pad"):
+        with pytest.raises(ValueError, match=r"Strip 0: its rows differ in length.*Cut or pad"):
             extractor([[0.1, 0.2], [0.3]], sampling_rate=500, leads=["I", "II"])
 
     def test_an_empty_list_is_refused(self, extractor):
