@@ -1,6 +1,6 @@
 """Rows of a corpus as batches of the model's inputs."""
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from typing import Any
 
 import numpy as np
@@ -8,6 +8,20 @@ import torch
 from datasets import Dataset
 
 from modeling_supreme.recordings import recording_from_row
+
+
+# Corpora that were prepared by earlier versions lack it.
+OPTIONAL_COLUMNS = ("not_recorded",)
+
+
+def choose_columns(wanted: Sequence[str], present: Container[str]) -> list[str]:
+    """The columns to read: those wanted, without the optional ones that a corpus lacks.
+
+    Example:
+        >>> choose_columns(["signal", "not_recorded"], {"signal", "age"})
+        ['signal']
+    """
+    return [name for name in wanted if name not in OPTIONAL_COLUMNS or name in present]
 
 
 class StripCollator:
@@ -18,7 +32,6 @@ class StripCollator:
             The checkpoint's own: it knows lead order, sampling rate, length and scaling.
     """
 
-    # The last is absent from corpora that were prepared by earlier versions.
     columns = ("record_id", "signal", "lead_mask", "num_samples", "not_recorded")
 
     def __init__(self, feature_extractor: Any) -> None:
@@ -26,7 +39,7 @@ class StripCollator:
 
     def select(self, dataset: Dataset) -> Dataset:
         """The columns of a corpus that a batch is made from, as arrays; `int16` microvolts stay what they are."""
-        columns = [name for name in self.columns if name in dataset.column_names]
+        columns = choose_columns(self.columns, dataset.column_names)
         return dataset.select_columns(columns).with_format("numpy", dtype=np.int16)
 
     def __call__(self, rows: Sequence[dict[str, Any]]) -> dict[str, torch.Tensor]:
