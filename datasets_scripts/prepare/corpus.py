@@ -20,7 +20,7 @@ from modeling_supreme.command_line import check_name
 from .cluster import write_shards_on_cluster
 from .page import PAGE_FILENAME, write_page
 from .processes import write_shards_in_processes
-from .publication import place_files, write_readme
+from .publication import place_files, write_accounts, write_readme
 from .report import REPORT_FILENAME, make_report
 from .shards import UNFINISHED, Shard, plan_shards
 
@@ -93,6 +93,7 @@ def prepare_corpus(
     (staging / COMPLETE_FILENAME).touch()
     reading_s = time.perf_counter() - began_reading
     files = place_files(plan, output_dir)
+    write_accounts(plan, output_dir)
     write_readme(output_dir, corpus, builder, plan)
     report = build | make_report(builder.info.features or {}, plan, files)
     report["timing"] = {

@@ -8,7 +8,6 @@ import io
 import lzma
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 from typing import IO, Any, TypeVar
@@ -38,11 +37,10 @@ BYTES_PER_CHUNK = 1 << 20
 MAX_NAMES_IN_MESSAGE = 20
 
 
-@dataclass(frozen=True)
 class Row:
     """A row of a table.
 
-    Attributes:
+    Args:
         table ([`TableFile`]):
             Where it stands.
         line (`int`):
@@ -53,10 +51,10 @@ class Row:
             Why the row cannot be read.
     """
 
-    table: "TableFile"
-    line: int
-    cells: Sequence[str]
-    problem: str | None = None
+    __slots__ = ("cells", "line", "problem", "table")
+
+    def __init__(self, table: "TableFile", line: int, cells: Sequence[str], problem: str | None = None) -> None:
+        self.table, self.line, self.cells, self.problem = table, line, cells, problem
 
     def __getitem__(self, column: str) -> str | None:
         """A cell without blanks around it; `None` where it is empty or the table lacks the column."""
@@ -125,7 +123,9 @@ class TableFile:
         optional (`Sequence[str]`, defaults to `()`):
             Columns that may be.
         id_column (`str`, *optional*):
-            The column whose cells must be filled, and differ from each other.
+            The column whose cells must be filled, and differ from each other unless `may_repeat`.
+        may_repeat (`bool`, defaults to `False`):
+            Whether several rows may have one identifier.
         remedy (`str`):
             What to do about a file that is no such table.
 
@@ -143,10 +143,12 @@ class TableFile:
         required: Sequence[str] = (),
         optional: Sequence[str] = (),
         id_column: str | None = None,
+        may_repeat: bool = False,
         remedy: str = "Correct its first line.",
     ) -> None:
         self.path = path
         self.id_column = id_column
+        self._may_repeat = may_repeat
         self._remedy = remedy
         self.remarks: list[str] = []
         known = {_key(name): name for name in (*required, *optional)}
@@ -177,14 +179,15 @@ class TableFile:
 
     def _make_row(self, line: int, cells: Sequence[str], problem: str | None) -> Row:
         """A row with as many cells as there are columns: programs leave out empty ones at the end."""
-        surplus = [cell for cell in cells[len(self.columns) :] if cell.strip()]
-        if surplus and problem is None:
-            problem = (
-                f"it has {len(cells)} cells, but the table has {len(self.columns)} columns. Put texts that hold a"
+        num_columns = len(self.columns)
+        if len(cells) == num_columns:
+            return Row(self, line, cells, problem)
+        if any(cell.strip() for cell in cells[num_columns:]):
+            problem = problem or (
+                f"it has {len(cells)} cells, but the table has {num_columns} columns. Put texts that hold a"
                 f" {self._separator!r} between quotes."
             )
-        padded = [*cells[: len(self.columns)], *[""] * (len(self.columns) - len(cells))]
-        return Row(self, line, padded, problem)
+        return Row(self, line, [*cells[:num_columns], *[""] * (num_columns - len(cells))], problem)
 
     def _check_id(self, row: Row, seen: dict[str, int]) -> Row:
         """The row, with a problem where its identifier is empty or stands in an earlier line."""
@@ -195,7 +198,8 @@ class TableFile:
         elif record_id in seen:
             problem = f"{name} {shorten(record_id)} stands in line {seen[record_id]} already. Keep one of the lines."
         else:
-            seen[record_id] = row.line
+            if not self._may_repeat:
+                seen[record_id] = row.line
             return row
         return Row(self, row.line, row.cells, problem)
 

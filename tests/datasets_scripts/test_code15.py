@@ -8,9 +8,11 @@ from helpers.corpus_rows import rows_by_id
 
 from datasets_scripts import load_corpus
 from datasets_scripts.code15 import ABNORMALITIES, LEADS, Code15
-from datasets_scripts.schema import resample_microvolts, to_microvolts
+from datasets_scripts.schema import resample_recording, to_microvolts
 from datasets_scripts.splits import assign_split
 from datasets_scripts.terminology.findings import load_terminology
+from modeling_supreme.leads import STANDARD_LEADS
+from modeling_supreme.recordings import EcgRecording
 
 
 # Exam id -> patient, place in its file; part 1 holds the last two, in another order than the table.
@@ -76,9 +78,15 @@ def load_rows(folder, config_name="abnormalities", **options):
     return rows_by_id(load_corpus("code15", config_name, data_dir=folder, **options))
 
 
+def at_500_hz(microvolts):
+    """Microvolts at 400 Hz as the rows have them."""
+    recording = EcgRecording(microvolts=microvolts, leads=STANDARD_LEADS, sampling_rate=400)
+    return resample_recording(recording)[0]
+
+
 def expected_signal(tracing):
     """Microvolts at 500 Hz of an exam without its padding."""
-    return resample_microvolts(to_microvolts(tracing.T), 400)
+    return at_500_hz(to_microvolts(tracing.T))
 
 
 def test_the_padding_of_a_short_exam_is_cut_off_on_both_sides(folder):
@@ -345,7 +353,7 @@ class TestRealExams:
         from scipy.io import loadmat
 
         prepared = loadmat(data_dir / "code15" / "mat" / "org" / f"code_15_{exam}.mat")["feats"]  # mV at 400 Hz
-        expected = resample_microvolts(np.rint(prepared.astype(np.float64) * 1000), 400)[:, :5000]
+        expected = at_500_hz(np.rint(prepared.astype(np.float64) * 1000))[:, :5000]
 
         np.testing.assert_array_equal(real_rows[exam]["signal"][:, : expected.shape[1]], expected)
 
