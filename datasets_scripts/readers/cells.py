@@ -125,7 +125,9 @@ def parse_whole(value: Any) -> int:
         >>> parse_whole("15709.0"), parse_whole("7")
         (15709, 7)
     """
-    text = str(value).strip()
+    text = "" if value is None else str(value).strip()
+    if not text:
+        raise ValueError("it is empty")
     if not re.fullmatch(r"[-+]?\d{1,18}(?:[.,]0*)?", text):
         raise ValueError(f"{shorten(text)} is no whole number")
     return int(re.split("[.,]", text)[0])

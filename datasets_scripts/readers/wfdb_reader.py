@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from modeling_supreme.recordings import EcgRecording
-from modeling_supreme.wfdb_files import read_wfdb
+from modeling_supreme.wfdb_files import header_of, read_wfdb
 
 
 def read_wfdb_record(
@@ -28,7 +28,11 @@ def read_wfdb_record(
         PermissionError: If this user may not read one of them.
         ValueError: If the files cannot be read, or the rate is another one.
     """
-    recording = read_wfdb(path, gain_corrections=gain_corrections)
+    try:
+        recording = read_wfdb(path, gain_corrections=gain_corrections)
+    except FileNotFoundError as error:
+        absent = getattr(error.__cause__, "filename", None) or header_of(path)
+        raise FileNotFoundError(f"{absent} does not exist. Complete the download.") from error
     stated = recording.sampling_rate
     if sampling_rate is not None and stated != sampling_rate:
         raise ValueError(

@@ -217,12 +217,6 @@ def drop_leads(folder):
     write_shard(folder / "exams_part1.hdf5", (103,), [make_tracing(103)[:, :8]])
 
 
-def add_nan(folder):
-    tracing = make_tracing(103)
-    tracing[2000, 3] = np.nan
-    write_shard(folder / "exams_part1.hdf5", (103,), [tracing])
-
-
 def zero_exam(folder):
     write_shard(folder / "exams_part1.hdf5", (103,), [np.zeros((4096, 12), np.float32)])
 
@@ -234,8 +228,7 @@ DAMAGE = {
     "other dataset": (rename_dataset, r"exams_part1\.hdf5 has no dataset 'tracings', only exam_id, signals"),
     "missing exam": (remove_exam, r"exam 103 is not among its exam_id\. Download the file again"),
     "8 leads": (drop_leads, r"exam 103 has shape \(8, 2934\), not 12 leads by samples"),
-    "NaN": (add_nan, r"exam 103 lacks 1 of 35208 samples.*Leave the record out"),  # 12 leads of 2934 samples
-    "all zero": (zero_exam, r"exam 103 holds no recorded sample\. Leave the record out"),
+    "all zero": (zero_exam, r"exam 103: every lead is flat, so nothing was recorded\. Leave the record out"),
 }
 
 
@@ -245,6 +238,16 @@ def test_a_broken_file_stops_the_reading_with_its_name_and_a_remedy(folder, dama
 
     with pytest.raises(ValueError, match=rf"(?s)Record 103 of code15 cannot be read: .*{message}.*--on_error skip"):
         load_corpus("code15", data_dir=folder)
+
+
+def test_a_missing_sample_is_bridged(folder):
+    tracing = make_tracing(103)
+    tracing[2000, 3] = np.nan
+    write_shard(folder / "exams_part1.hdf5", (103,), [tracing])
+
+    row = load_rows(folder)["103"]
+
+    assert (row["lead_mask"], row["not_recorded"]) == ([True] * 12, [])
 
 
 @pytest.mark.parametrize("damage", [damage for damage, _ in DAMAGE.values()], ids=DAMAGE)
@@ -260,15 +263,15 @@ def change_table(folder, change):
 
 
 BROKEN_TABLES = {
-    "column": (lambda table: table.drop(columns="AF"), r"exams\.csv has no column AF\. Download"),
-    "exam twice": (lambda table: pd.concat([table, table[:1]]), r"exams\.csv lists exam_id 101 more than once"),
+    "column": (lambda table: table.drop(columns="AF"), r"exams\.csv has no column AF .*Download"),
+    "exam twice": (lambda table: pd.concat([table, table[:1]]), r"exams\.csv, line 5: exam_id '101' stands in line 2"),
     "no patient": (
         lambda table: table.assign(patient_id=[7, None, 7]),
-        r"exams\.csv: exam 102 has no patient_id or no trace_file",
+        r"exams\.csv, line 3: the cell of patient_id is empty\. Fill it",
     ),
     "label": (
-        lambda table: table.assign(AF=["yes", False, False]),
-        r"exams\.csv: exam 101 has 'yes' in column AF, not True or False\. Correct the cell",
+        lambda table: table.assign(AF=["maybe", False, False]),
+        r"exams\.csv, line 2: column AF: 'maybe' is neither True nor False\. Correct the cell",
     ),
 }
 
@@ -355,7 +358,11 @@ class TestRealExams:
         prepared = loadmat(data_dir / "code15" / "mat" / "org" / f"code_15_{exam}.mat")["feats"]  # mV at 400 Hz
         expected = at_500_hz(np.rint(prepared.astype(np.float64) * 1000))[:, :5000]
 
-        np.testing.assert_array_equal(real_rows[exam]["signal"][:, : expected.shape[1]], expected)
+        # Of exam 1594286, V2, V3 and V5 stand up to 9 mV from zero and were moved there.
+        difference = real_rows[exam]["signal"][:, : expected.shape[1]] - expected
+        moved = np.flatnonzero(np.abs(difference).max(axis=1) > 0)
+        assert moved.tolist() == ([7, 8, 10] if exam == "1594286" else [])
+        assert np.ptp(difference, axis=1).max() <= 1  # rounding
 
     # The others, 358121, 438277 and 2657522, have defective leads.
     @pytest.mark.parametrize("exam", ["1594286", "975093", "795649", "1238362", "2969044", "2754228", "270272"])

@@ -277,7 +277,7 @@ class TestChallengeRecords:
     def test_a_missing_signal_file_is_named(self, challenge_record):
         edit_header(challenge_record, "E00001.mat", "E00002.mat")
 
-        with pytest.raises(FileNotFoundError, match=r"E00001\.hea needs \S+/E00002\.mat, which does not exist"):
+        with pytest.raises(FileNotFoundError, match=r"/E00002\.mat does not exist\. Complete the download"):
             read(challenge_record)
 
     def test_a_header_that_lacks_a_lead_is_refused(self, challenge_record):
@@ -344,7 +344,7 @@ def test_every_header_gives_the_voltages_of_wfdb(challenge_record, gain, baselin
 def test_whatever_a_header_holds_the_record_is_read_or_refused_in_words(challenge_record, header):
     challenge_record.with_suffix(".hea").write_bytes(header)
 
-    with pytest.raises((ValueError, FileNotFoundError), match=r"E00001\.hea"):
+    with pytest.raises((ValueError, FileNotFoundError), match=r"E00001\.hea|does not exist\. Complete the download"):
         read(challenge_record)
 
 
