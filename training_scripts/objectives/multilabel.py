@@ -171,6 +171,7 @@ def make_augmentation(arguments: ObjectiveArguments, extractor: SupremeEcgFeatur
         gain=arguments.gain,
         baseline_wander_mv=arguments.baseline_wander_mv,
         rate_jitter=arguments.rate_jitter,
+        sheet_probability=arguments.sheet_probability,
     )
 
 
