@@ -403,7 +403,7 @@ def list_recordings(recordings: Any) -> Any:
     num_dims = getattr(recordings, "ndim", None)
     if isinstance(recordings, np.ndarray) and recordings.dtype.kind in "OUS" and num_dims == 1:
         return recordings.tolist()
-    return list(recordings) if num_dims == 3 else None
+    return list(recordings) if num_dims is not None and num_dims >= 3 else None
 
 
 def is_dataset(recordings: Any) -> bool:
@@ -414,14 +414,15 @@ def is_dataset(recordings: Any) -> bool:
 
 
 def is_nested_numbers(values: Any) -> bool:
-    """Whether lists hold rows of numbers, so that they are one strip, and not several recordings."""
-    while isinstance(values, list | tuple) and len(values):
-        values = values[0]
-        if getattr(values, "ndim", 0) == 1:  # a list of rows
-            return bool(np.asarray(values).dtype.kind in "fiu") if isinstance(values, np.ndarray) else True
-        if isinstance(values, list | tuple) and len(values) and isinstance(values[0], list | tuple):
-            return False  # a list of strips
-    return _is_number(values)
+    """Whether lists hold numbers or rows of numbers, so that they are one strip, and not several recordings."""
+    if not isinstance(values, list | tuple) or not len(values):
+        return False
+    first = values[0]
+    if isinstance(first, list | tuple):
+        return bool(len(first)) and (_is_number(first[0]) or first[0] is None)
+    if getattr(first, "ndim", None) == 1:  # rows of NumPy or torch; an array of paths is no row
+        return getattr(getattr(first, "dtype", None), "kind", "f") in "fiu"
+    return _is_number(first)
 
 
 def _is_number(value: Any) -> bool:

@@ -1,18 +1,22 @@
 """`pipeline("zero-shot-ecg-classification")`: any recording and any findings in, probabilities of presence out."""
 
+import json
 import time
 from collections.abc import Iterator
 from itertools import permutations
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
+import wfdb
+from datasets import Array2D, Dataset, Features, List, Value
 from helpers.ecg_file_writers import WRITERS
 from transformers import AutoModel, AutoProcessor, pipeline
 
 from datasets_scripts import load_corpus
-from modeling_supreme import STANDARD_LEADS, ZeroShotEcgClassificationPipeline
+from modeling_supreme import STANDARD_LEADS, ZeroShotEcgClassificationPipeline, pipeline_zero_shot_ecg
 from modeling_supreme.pipeline_zero_shot_ecg import check_labels
 
 
@@ -256,7 +260,242 @@ class TestInputs:
         np.testing.assert_allclose([scores_of(results) for results in together], alone, atol=1e-5)
 
 
+class Streamed(torch.utils.data.IterableDataset):
+    """Recordings that cannot be counted."""
+
+    def __init__(self, recordings):
+        self.recordings = recordings
+
+    def __iter__(self):
+        return iter(self.recordings)
+
+
+@pytest.fixture(scope="module")
+def expected(classify):
+    """Scores of the plain array."""
+    return classify(make_strip(), candidate_labels=LABELS, sampling_rate=500, leads=STANDARD_LEADS)
+
+
+class TestAnyArray:
+    """Whatever holds a strip gives the score that the plain array gives."""
+
+    options = {"candidate_labels": LABELS, "sampling_rate": 500, "leads": STANDARD_LEADS}
+
+    @pytest.mark.parametrize(
+        "convert",
+        [
+            np.ndarray.tolist,
+            lambda strip: tuple(map(tuple, strip)),
+            list,
+            lambda strip: strip.astype(">f8"),
+            lambda strip: np.ma.masked_array(strip),
+            lambda strip: torch.tensor(strip, requires_grad=True),
+            lambda strip: [torch.tensor(row) for row in strip],
+            lambda strip: pd.DataFrame(strip.T, columns=STANDARD_LEADS),
+            lambda strip: pd.DataFrame(strip.T, columns=STANDARD_LEADS, index=np.arange(5000) / 500),
+        ],
+        ids=["lists", "tuples", "rows", "big-endian", "masked", "gradient", "tensors", "frame", "timed frame"],
+    )
+    def test_a_strip_comes_in_any_array(self, classify, expected, convert):
+        assert scores_of(classify(convert(make_strip()), **self.options)) == approx(scores_of(expected))
+
+    def test_a_frame_names_its_leads_and_may_hold_more(self, classify, expected, caplog):
+        frame = pd.DataFrame(make_strip().T, columns=[f"{lead} (mV)" for lead in STANDARD_LEADS]).assign(pulse=7.0)
+
+        results = classify(frame, candidate_labels=LABELS, sampling_rate=500)
+
+        assert scores_of(results) == approx(scores_of(expected))
+        assert "pulse left out (none of the 12 standard leads)" in caplog.text
+
+    def test_microvolts_come_with_their_unit(self, classify, expected):
+        microvolts = np.rint(make_strip() * 1000).astype(np.int16)
+
+        assert scores_of(classify(microvolts, unit="uV", **self.options)) == pytest.approx(
+            scores_of(expected), abs=1e-3
+        )
+
+    def test_a_record_that_wfdb_read_is_a_recording(self, classify, paths):
+        record = wfdb.rdrecord(str(paths[0]))
+
+        assert scores_of(classify(record, candidate_labels=LABELS)) == approx(
+            scores_of(classify(paths[0], candidate_labels=LABELS))
+        )
+
+    @pytest.mark.parametrize("data_format", [None, "numpy", "torch", "pandas", "arrow"])
+    def test_a_row_of_anybodys_data_set_is_a_recording(self, classify, expected, data_format):
+        features = Features(
+            {"signal": Array2D((12, 5000), "float64"), "sampling_rate": Value("int64"), "leads": List(Value("string"))}
+        )
+        row = {"signal": make_strip(), "sampling_rate": 500, "leads": list(STANDARD_LEADS)}
+        dataset = Dataset.from_list([row], features=features)
+        if data_format in ("pandas", "arrow"):
+            dataset = Dataset.from_list([dataset[0]], features=features)
+            data_format = None
+
+        results = classify(dataset.with_format(data_format)[0], candidate_labels=LABELS)
+
+        assert scores_of(results) == approx(scores_of(expected))
+
+    @pytest.mark.parametrize("stream", [False, True], ids=["counted", "streamed"])
+    def test_a_data_set_itself_is_a_list_of_recordings(self, classify, corpus, stream):
+        dataset = corpus.select(range(1))
+
+        results = classify(dataset.to_iterable_dataset() if stream else dataset, candidate_labels=LABELS)
+
+        (scores,) = list(results)
+        assert scores_of(scores) == approx(scores_of(classify(corpus[0], candidate_labels=LABELS)))
+
+    def test_a_data_set_of_torch_is_one_too(self, classify, paths):
+        results = classify(Streamed(paths[:2]), candidate_labels=LABELS)
+
+        assert list(results) == classify(paths[:2], candidate_labels=LABELS)
+
+    @pytest.mark.parametrize("contain", [np.array, pd.Series, pd.Index, tuple], ids=lambda kind: kind.__name__)
+    def test_paths_come_in_any_container(self, classify, paths, contain):
+        names = [str(path) for path in paths[:2]]
+
+        assert classify(contain(names), candidate_labels=LABELS) == classify(names, candidate_labels=LABELS)
+
+    def test_a_stack_of_strips_is_a_list_of_them(self, classify, expected):
+        first, second = classify(np.stack([make_strip()] * 2), **self.options)
+
+        assert first == second
+        assert scores_of(first) == approx(scores_of(expected))
+
+    @pytest.mark.parametrize("contain", [np.array, pd.Series, pd.Index, tuple, dict.fromkeys], ids=str)
+    def test_labels_come_in_any_container(self, classify, paths, contain):
+        assert classify(paths[0], candidate_labels=contain(LABELS)) == classify(paths[0], candidate_labels=LABELS)
+
+    def test_labels_may_stand_second(self, classify, paths):
+        assert classify(paths[0], LABELS) == classify(paths[0], candidate_labels=LABELS)
+
+    def test_a_folder_gives_the_results_of_its_files(self, classify, paths):
+        results = classify(paths[0].parent, candidate_labels=LABELS)
+
+        of_first = next(answers for answers in results if answers[0]["record"] == f"{paths[0].name}.hea")
+        assert scores_of(of_first) == approx(scores_of(classify(paths[0], candidate_labels=LABELS)))
+
+
+class TestAccount:
+    """What of a recording was used is returned on request, and logged where it is not all."""
+
+    def test_a_whole_recording_is_accounted_for_and_nothing_is_logged(self, classify, paths, caplog):
+        results = classify(paths[0], candidate_labels=LABELS, return_details=True)
+
+        account = results[0]["account"]
+        assert (account["leads_used"], account["left_out"]) == (list(STANDARD_LEADS), {})
+        assert (account["seconds_found"], account["seconds_used"], account["sampling_rate_found"]) == (10, 10, 500)
+        assert account["source"] == f"{paths[0]}.hea"
+        assert json.loads(json.dumps(account)) == account
+        assert "left out" not in caplog.text
+
+    def test_it_is_not_returned_unasked(self, classify, paths):
+        assert all("account" not in result for result in classify(paths[0], candidate_labels=LABELS))
+
+    @pytest.mark.parametrize("batch_size", [1, 3])
+    def test_every_recording_has_its_own(self, classify, batch_size):
+        strips = [make_strip()[:, : 500 * seconds] for seconds in (8, 9, 10)]
+        options = {"candidate_labels": LABELS, "sampling_rate": 500, "leads": STANDARD_LEADS}
+
+        results = classify(strips, return_details=True, batch_size=batch_size, **options)
+
+        assert [answers[0]["account"]["seconds_used"] for answers in results] == [8, 9, 10]
+        assert [answers[0]["account"]["source"] for answers in results] == [f"Recording {i}" for i in range(3)]
+
+    def test_a_suspected_exchange_is_logged(self, classify, caplog):
+        strip = make_strip()
+        strip[2:6] = strip[1] - strip[0], -(strip[0] + strip[1]) / 2, strip[0] - strip[1] / 2, strip[1] - strip[0] / 2
+        strip[[4, 5]] = strip[[5, 4]]
+
+        classify(strip, candidate_labels=LABELS, sampling_rate=500, leads=STANDARD_LEADS)
+
+        assert "as if aVL and aVF were exchanged" in caplog.text
+
+
+class TestRecordsThatCannotBeUsed:
+    """One bad recording stops the rest only if it is asked to."""
+
+    options = {"candidate_labels": LABELS, "sampling_rate": 500, "leads": STANDARD_LEADS}
+
+    def test_the_error_names_its_place(self, classify):
+        with pytest.raises(ValueError, match=r"Recording 2: every lead is flat"):
+            classify([make_strip(), make_strip(), np.zeros((12, 5000))], **self.options)
+
+    @pytest.mark.parametrize("batch_size", [1, 2, 3])
+    @pytest.mark.parametrize("wrap", [list, iter, Streamed], ids=["list", "generator", "stream"])
+    def test_it_is_skipped_said_and_the_others_keep_their_places(self, classify, caplog, wrap, batch_size):
+        recordings = [make_strip(), np.zeros((12, 5000)), make_strip()]
+
+        first, bad, last = classify(wrap(recordings), on_error="skip", batch_size=batch_size, **self.options)
+
+        assert bad is None
+        assert scores_of(first) == approx(scores_of(last))
+        assert scores_of(first) == approx(scores_of(classify(make_strip(), **self.options)))
+        assert "Recording 1 was skipped: Recording 1: every lead is flat" in caplog.text
+
+    def test_a_missing_file_is_skipped_by_name(self, classify, paths, tmp_path, caplog):
+        results = classify([tmp_path / "s0001", paths[0]], candidate_labels=LABELS, on_error="skip")
+
+        assert results == [None, classify(paths[0], candidate_labels=LABELS)]
+        assert f"{tmp_path}/s0001 was skipped: There is no ECG record" in caplog.text
+
+    def test_a_mistake_of_the_caller_is_no_bad_recording(self, classify, paths):
+        with pytest.raises(ValueError, match=r"There are no `candidate_labels`"):
+            classify([paths[0]], on_error="skip")
+
+
+class TestSeen:
+    """A label that training never named is marked, and spoken of once."""
+
+    strip = {"array": make_strip(), "sampling_rate": 500, "leads": STANDARD_LEADS}
+
+    def test_spelling_does_not_matter(self, classify_by_rules):
+        labels = ["Atrial-Fibrillation", "atrial  flutter"]
+
+        results = classify_by_rules(self.strip, candidate_labels=labels)
+
+        assert {result["label"]: result["seen"] for result in results} == {labels[0]: True, labels[1]: False}
+
+    def test_a_checkpoint_that_does_not_say_what_it_was_trained_on_leaves_it_open(self, classify_silent):
+        assert classify_silent(self.strip, candidate_labels=["pacing"])[0]["seen"] is None
+
+    def test_the_first_such_label_is_warned_about_once(self, classify_by_rules, caplog, monkeypatch):
+        monkeypatch.setattr(pipeline_zero_shot_ecg, "_warned_of_unseen", False)
+
+        for labels in (["atrial fibrillation"], ["xyzzy", "gout"], ["plugh"]):
+            classify_by_rules(self.strip, candidate_labels=labels)
+
+        warnings = [record.getMessage() for record in caplog.records if "never named" in record.getMessage()]
+        assert len(warnings) == 1
+        assert warnings[0].startswith("Training never named 'xyzzy': its score is a guess")
+
+
 class TestOptions:
+    @pytest.mark.parametrize(
+        ("option", "hint"), [("top_n", "`top_k`"), ("lead", "`leads`"), ("candidate_label", "`candidate_labels`")]
+    )
+    def test_an_unknown_option_is_refused_with_the_nearest(self, classify, paths, option, hint):
+        with pytest.raises(TypeError, match=rf"no option `{option}`\. Did you mean {hint}"):
+            classify(paths[0], candidate_labels=LABELS, **{option: 1})
+
+    @pytest.mark.parametrize(
+        ("options", "message"),
+        [
+            ({"top_k": "3"}, r"`top_k` is '3', not a whole number"),
+            ({"top_k": 1.5}, r"`top_k` is 1\.5, not a whole number"),
+            ({"threshold": "0.5"}, r"`threshold` is '0\.5', not a number"),
+            ({"hypothesis_template": 7}, r"`hypothesis_template` is a int"),
+        ],
+    )
+    def test_an_option_of_a_wrong_kind_is_refused(self, classify, paths, options, message):
+        with pytest.raises(TypeError, match=message):
+            classify(paths[0], candidate_labels=LABELS, **options)
+
+    @pytest.mark.parametrize(("name", "value"), [("on_error", "ignore"), ("composed", "always")])
+    def test_an_option_of_a_wrong_value_is_refused(self, classify, paths, name, value):
+        with pytest.raises(ValueError, match=rf"`{name}` is '{value}'\. Pass"):
+            classify(paths[0], candidate_labels=LABELS, **{name: value})
+
     def test_top_k_keeps_the_best(self, classify, paths):
         assert (
             classify(paths[0], candidate_labels=LABELS, top_k=2) == (classify(paths[0], candidate_labels=LABELS)[:2])
@@ -279,7 +518,7 @@ class TestOptions:
         results = classify(paths[0], candidate_labels=["atrial flutter"], hypothesis_template="ecg with {}")
 
         expected = classify(paths[0], candidate_labels=["ecg with atrial flutter"])
-        assert results == [{"label": "atrial flutter", "score": expected[0]["score"]}]
+        assert [(result["label"], result["score"]) for result in results] == [("atrial flutter", expected[0]["score"])]
 
     def test_options_may_be_given_once_for_all_calls(self, tiny_checkpoint_dir, classify, paths):
         set_up = pipeline(TASK, model=str(tiny_checkpoint_dir), candidate_labels=LABELS, top_k=1)
@@ -463,7 +702,7 @@ class TestRefusals:
         ):
             classify(recording, candidate_labels=LABELS)
 
-    @pytest.mark.parametrize("shape", [(2, 12, 5000), (5000,)])
+    @pytest.mark.parametrize("shape", [(2, 2, 12, 5000), (5000,)])
     def test_an_array_that_is_not_one_strip_is_refused(self, classify, shape):
         with pytest.raises(
             ValueError, match=r"array of shape \(.*\) is not one strip.*\(num_leads, num_samples\).*list"
@@ -511,6 +750,15 @@ def classify_by_rules(make_tiny_model, tiny_processor):
     )
 
 
+@pytest.fixture(scope="module")
+def classify_silent(make_tiny_model, tiny_processor):
+    """A pipeline whose model does not say what it was trained on."""
+    model = make_tiny_model("hybrid", trained_queries=[]).eval()
+    return pipeline(
+        TASK, model=model, feature_extractor=tiny_processor.feature_extractor, tokenizer=tiny_processor.tokenizer
+    )
+
+
 class TestComposedRules:
     """`composed` answers by rules over findings, only on request, and says so."""
 
@@ -519,10 +767,11 @@ class TestComposedRules:
     def ask(self, classify, *labels, **options):
         return {result["label"]: result for result in classify(self.strip, candidate_labels=list(labels), **options)}
 
-    def test_by_default_every_label_is_answered_by_its_query_and_nothing_else_is_said(self, classify_by_rules):
+    def test_by_default_every_label_is_answered_by_its_query(self, classify_by_rules):
         plain = classify_by_rules(self.strip, candidate_labels=["STACH", "atrial fibrillation"])
 
-        assert all(set(result) == {"label", "score"} for result in plain)
+        assert all(set(result) == {"label", "score", "seen", "source"} for result in plain)
+        assert all(result["source"] == "query" for result in plain)
 
     def test_a_rule_is_the_product_of_the_scores_of_its_findings(self, classify_by_rules):
         findings = self.ask(classify_by_rules, "fast heart rate", "p waves absent")
