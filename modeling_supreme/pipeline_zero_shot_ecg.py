@@ -16,6 +16,7 @@ from transformers import Pipeline
 from transformers.utils import logging
 
 from .admission import admit, read_strip
+from .checkpoints import check_logits
 from .composed_rules import Composed, Composition
 from .ecg_files import find_recordings, read_ecg
 from .leads import list_lead_names, require_leads
@@ -27,6 +28,14 @@ from .recordings import Account, EcgRecording, recording_from_row
 logger = logging.get_logger(__name__)
 
 LONE_SURROGATE = re.compile("[\ud800-\udfff]")
+# What the configuration of a checkpoint says of this file, so that `pipeline` finds it where the package is absent
+PIPELINE_ENTRY = {
+    "zero-shot-ecg-classification": {
+        "impl": "pipeline_zero_shot_ecg.ZeroShotEcgClassificationPipeline",
+        "pt": ["AutoModel"],
+        "type": "multimodal",
+    }
+}
 ARRAY_KEYS = ("array", "strip", "signal")
 READING_OPTIONS = ("sampling_rate", "leads", "unit", "on_error")
 ASKING_OPTIONS = ("candidate_labels", "hypothesis_template", "composed", "return_attention")
@@ -238,6 +247,8 @@ class ZeroShotEcgClassificationPipeline(Pipeline):
             query_embeds=self._embed(queries),
             output_attentions=return_attention,
         )
+        accounts = notes["account"] if isinstance(notes["account"], list) else [notes["account"]]
+        check_logits(outputs.logits_per_ecg, [account.source or "without a name" for account in accounts])
         model_outputs = {"logits": outputs.logits_per_ecg.float(), **notes}
         if return_attention:
             weights = torch.stack(outputs.cross_attentions)  # (num_layers, batch_size, num_heads, num_queries, tokens)
