@@ -20,6 +20,7 @@ from .schema import Window, signal_windows
 logger = logging.get_logger(__name__)
 
 SKIPPED_FILENAME = "skipped.jsonl"
+WFDB_SUFFIXES = (".hea", ".dat", ".mat")
 
 
 @dataclass
@@ -106,6 +107,16 @@ class CorpusBuilder(GeneratorBasedBuilder):
             return []
         skipped = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
         return sorted(skipped, key=lambda record: (len(record["record_id"]), record["record_id"]))
+
+    def source_paths(self, row: Any) -> tuple[str, ...]:
+        """Files that a row is read from, its tables aside: of a WFDB record, header and signals."""
+        path = Path(row["path"])
+        if path.suffix not in WFDB_SUFFIXES:
+            return (str(path),)
+        header = str(path.with_suffix(".hea"))
+        if path.suffix != ".hea":
+            return (str(path), header)
+        return (header, *(str(path.with_suffix(suffix)) for suffix in WFDB_SUFFIXES[1:]))
 
     def _read_recording(self, row: dict) -> EcgRecording:
         """The signal of one record."""

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, ClassVar, Literal, NamedTuple
 
 from huggingface_hub.dataclasses import strict
@@ -421,6 +422,15 @@ class SupremeConfig(CheckedConfig):
 
             for place, rule in enumerate(self.composed_rules):
                 check_rule(rule, place)
+
+    def to_dict(self) -> dict[str, Any]:
+        """What is saved. Of a text encoder that was loaded from a folder of this machine, only the name is told."""
+        content = super().to_dict()
+        for part in self.sub_configs_defaults:
+            source = content[part].get("_name_or_path")
+            if source and (Path(source).is_absolute() or Path(source).exists()):
+                content[part]["_name_or_path"] = Path(source).name
+        return content
 
     def validate_fusion_heads(self) -> None:
         """Refuse widths that do not divide into heads."""

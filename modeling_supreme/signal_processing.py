@@ -6,7 +6,6 @@ from functools import lru_cache
 
 import numpy as np
 from scipy import fft, ndimage
-from scipy.signal import resample_poly
 
 
 MAX_DENOMINATOR = 1000  # of the ratio of two rates; the length of the filter grows with it
@@ -54,6 +53,8 @@ def resample_by(strip: np.ndarray, ratio: Fraction) -> np.ndarray:
     # "line" takes off the line between the ends, since zeros beyond the ends would ring with any offset; one sample
     # has no line.
     padtype = "line" if strip.shape[1] > 1 else "mean"
+    from scipy.signal import resample_poly  # takes half a second to load, and most strips have the wanted rate
+
     return resample_poly(strip, ratio.numerator, ratio.denominator, axis=1, padtype=padtype)
 
 

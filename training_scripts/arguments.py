@@ -274,6 +274,9 @@ class TrainArguments:
     """How it is trained."""
 
     output_dir: str = field(default="", metadata={"help": "Folder for the trained model and its states."})
+    overwrite_output_dir: bool = field(
+        default=False, metadata={"help": "Remove the run that output_dir holds, and nothing else, and begin anew."}
+    )
     seed: int = field(default=0, metadata={"help": "Seed of everything random."})
     per_device_train_batch_size: int = field(default=64, metadata={"help": "Strips per device and batch."})
     per_device_eval_batch_size: int = field(default=64, metadata={"help": "Strips per device in validation."})
