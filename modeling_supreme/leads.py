@@ -398,6 +398,11 @@ def suspect_leads(strip: np.ndarray, leads: Sequence[str]) -> list[str]:
     return suspicions or _suspect_arms(centred, leads)
 
 
+def is_suspicion(remark: str) -> bool:
+    """Whether a remark is one of those of [`suspect_leads`]."""
+    return ", as if " in remark
+
+
 def _suspect_arms(centred: np.ndarray, leads: Sequence[str]) -> list[str]:
     """Whether lead I runs against the left chest leads while aVR points upwards."""
     rows = {lead: centred[row] for row, lead in enumerate(leads)}

@@ -39,7 +39,17 @@ def resample_strip(strip: np.ndarray, sampling_rate: float, wanted_rate: float) 
         >>> resample_strip(np.ones((12, 1000), dtype=np.float32), 100, 500).shape
         (12, 5000)
     """
-    return resample_by(strip, (Fraction(wanted_rate) / Fraction(sampling_rate)).limit_denominator(MAX_DENOMINATOR))
+    return resample_by(strip, ratio_of_rates(sampling_rate, wanted_rate))
+
+
+def ratio_of_rates(sampling_rate: float, wanted_rate: float) -> Fraction:
+    """Samples at one rate for each at another; the nearest fraction of numbers up to 1000 where there is none.
+
+    Example:
+        >>> ratio_of_rates(257, 500), ratio_of_rates(499.98, 500)
+        (Fraction(500, 257), Fraction(1, 1))
+    """
+    return (Fraction(wanted_rate) / Fraction(sampling_rate)).limit_denominator(MAX_DENOMINATOR)
 
 
 def resample_by(strip: np.ndarray, ratio: Fraction) -> np.ndarray:
@@ -244,7 +254,7 @@ def _rests(values: np.ndarray, length: int, allowed: float) -> np.ndarray:
     highest = ndimage.maximum_filter1d(values, length, mode="nearest", origin=-(length // 2))
     lowest = ndimage.minimum_filter1d(values, length, mode="nearest", origin=-(length // 2))
     with np.errstate(invalid="ignore"):
-        starts = highest - lowest <= allowed
+        starts = np.subtract(highest, lowest, dtype=np.float64) <= allowed  # int16 has no number for their range
     starts[len(values) - length + 1 :] = False
     covered = np.zeros(len(values) + 1, dtype=np.int64)
     places = np.flatnonzero(starts)

@@ -140,9 +140,13 @@ def read_wfdb(path: str | Path, *, gain_corrections: Mapping[float, float] | Non
         ) from error
     gains = signals.gains_per_millivolt()
     if gain_corrections:
-        right = [gain_corrections.get(gain, gain) for gain in gains.tolist()]
-        signals = replace(signals, gains=right, units=["mV"] * len(right))
-        gains = np.array(right)
+        gains = np.array([gain_corrections.get(gain, gain) for gain in gains.tolist()])
+        is_voltage = np.isfinite(gains)  # a channel of another unit keeps it
+        signals = replace(
+            signals,
+            gains=np.where(is_voltage, gains, signals.gains).tolist(),
+            units=["mV" if known else unit for known, unit in zip(is_voltage, signals.units, strict=True)],
+        )
     _refuse_tiny_range(signals, gains, header_path)
     is_microvolts = signals.digital.dtype == np.int16 and not np.any(signals.baselines)
     is_microvolts = is_microvolts and bool((gains == MICROVOLTS_PER_MILLIVOLT).all())
