@@ -26,6 +26,7 @@ REPORT_COLUMNS = ("statements", "report")
 MIMIC_REPORT_COLUMN = re.compile(r"report_\d+")
 TEXT_SUFFIXES = {".csv", ".tsv", ".txt", ".xlsx"}
 ROWS_PER_BATCH = 10_000
+SEEN_REPORTS = 20_000  # remembered before those that are equal are forgotten
 _HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
 
 
@@ -186,6 +187,7 @@ class _SeenReports:
     def __init__(self, table: TableFile) -> None:
         self._table = table
         self._ids, self._texts = array("q"), array("q")
+        self._limit = SEEN_REPORTS
 
     def take(self, row: Row, pick: Callable[[Sequence[str]], tuple[str, ...]]) -> list[str]:
         """Some cells of a row, the first of which is its identifier, without blanks around them."""
@@ -193,6 +195,8 @@ class _SeenReports:
         record_id, *texts = cells = list(map(str.strip, pick(row.cells)))
         self._ids.append(hash(record_id))
         self._texts.append(hash(tuple(texts)))
+        if len(self._ids) >= self._limit:
+            self._forget_equal()
         return cells
 
     def check(self) -> None:
@@ -201,17 +205,22 @@ class _SeenReports:
         Raises:
             ValueError: If they do, naming both lines.
         """
-        ids, texts = (np.frombuffer(hashes, dtype=np.int64) for hashes in (self._ids, self._texts))
-        order = np.lexsort((np.arange(len(ids)), ids))
-        differs = (np.diff(ids[order]) == 0) & (np.diff(texts[order]) != 0)
-        if not differs.any():
-            return
-        first, second = order[int(differs.argmax()) :][:2].tolist()
-        lines = [row.line for number, row in enumerate(self._table) if number in (first, second)]
-        raise ValueError(
-            f"{self._table.path}, line {lines[1]}: the {self._table.id_column} of line {lines[0]} stands here with"
-            " another report. Keep one of the lines, or join their reports."
-        )
+        self._forget_equal()
+        ids = np.frombuffer(self._ids, dtype=np.int64)
+        repeated = ids[1:][np.diff(ids) == 0]
+        if len(repeated):
+            name = str(self._table.id_column)
+            lines = [row.line for row in self._table if hash(row[name] or "") == repeated[0]]
+            raise ValueError(
+                f"{self._table.path}, line {lines[1]}: the {name} of line {lines[0]} stands here with another report."
+                " Keep one of the lines, or join their reports."
+            )
+
+    def _forget_equal(self) -> None:
+        """Keep one of all rows that say the same, sorted by identifier."""
+        pairs = np.unique(np.stack([self._ids, self._texts], axis=1), axis=0) if self._ids else np.empty((0, 2), int)
+        self._ids, self._texts = (array("q", pairs[:, place].tobytes()) for place in (0, 1))
+        self._limit = max(SEEN_REPORTS, 2 * len(pairs))
 
 
 def _open_data_set(name: str, split: str | None, config_name: str | None) -> tuple[Any, list[str]]:

@@ -362,7 +362,7 @@ class TestRealExams:
         difference = real_rows[exam]["signal"][:, : expected.shape[1]] - expected
         moved = np.flatnonzero(np.abs(difference).max(axis=1) > 0)
         assert moved.tolist() == ([7, 8, 10] if exam == "1594286" else [])
-        assert np.ptp(difference, axis=1).max() <= 1  # rounding
+        assert np.ptp(difference[:, 100:-100], axis=1).max() <= 1  # rounding; at the ends, offsets ring by 10 µV
 
     # The others, 358121, 438277 and 2657522, have defective leads.
     @pytest.mark.parametrize("exam", ["1594286", "975093", "795649", "1238362", "2969044", "2754228", "270272"])

@@ -80,9 +80,15 @@ def test_a_whole_number_may_have_a_decimal_point(cell, number):
     assert parse_whole(cell) == number
 
 
-@pytest.mark.parametrize("cell", ["1.5", "x", "", "1e3", "nan", "9" * 30])
+@pytest.mark.parametrize("cell", ["1.5", "x", "1e3", "nan", "9" * 30])
 def test_what_is_no_whole_number_is_refused(cell):
     with pytest.raises(ValueError, match="is no whole number"):
+        parse_whole(cell)
+
+
+@pytest.mark.parametrize("cell", [None, "", "  "])
+def test_nothing_is_no_whole_number(cell):
+    with pytest.raises(ValueError, match="it is empty"):
         parse_whole(cell)
 
 
