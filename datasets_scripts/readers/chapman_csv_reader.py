@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from modeling_supreme.ecg_files import read_table
+from modeling_supreme.ecg_tables import parse_table
 from modeling_supreme.leads import STANDARD_LEADS, is_standard_lead
 from modeling_supreme.recordings import MICROVOLTS_PER_MILLIVOLT, DamagedFileError, EcgRecording, to_microvolts
 
@@ -74,9 +74,10 @@ def read_csv_strip(path: Path) -> EcgRecording:
     if not path.is_file():
         raise FileNotFoundError(f"{path} does not exist. Complete the download.")
     try:
-        values, names = read_table(path)
+        table = parse_table(path)
     except DamagedFileError as error:
         raise ValueError(f"{path} is no table of numbers ({error}). Download it again.") from error
+    values, names = table.values, table.names
     if names is not None and not all(map(is_standard_lead, names)):
         raise ValueError(f"{path} is no table of numbers (it begins with {names[0]!r}). Download it again.")
     if len(values) != len(STANDARD_LEADS) or not values.size:
