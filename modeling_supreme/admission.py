@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from .leads import STANDARD_LEADS, LeadName, read_lead_names, suspect_leads
+from .leads import STANDARD_LEADS, LeadName, is_standard_lead, read_lead_names, suspect_leads
 from .recordings import (
     MICROVOLTS_PER_MILLIVOLT,
     MILLIVOLTS_PER_UNIT,
@@ -231,7 +231,7 @@ def name_channels(
         ['II', 'Resp']
     """
     lost = dict(left_out or {})
-    if any(read.lead is not None for read in read_lead_names([*names, *lost])):
+    if any(map(is_standard_lead, [*names, *lost])):
         return list(names)
     listed = ", ".join([*dict.fromkeys(names), *(f"{name} ({reason})" for name, reason in lost.items())]) or "none"
     if not names:

@@ -225,7 +225,7 @@ def parse_table(path: Path, *, num_lines: int | None = None) -> Table:
         layout = _find_layout(lines)
         is_part = num_lines is not None and not layout.has_rows
         lines += itertools.islice(file, max(0, layout.first + (num_lines or 0) - len(lines)) if is_part else None)
-        num_rest = sum(1 for _ in file)
+        num_rest = sum(part.count("\n") for part in iter(lambda: file.read(2**20), ""))
     places: Sequence[int] = range(layout.first, len(lines))
     if any(line[0] in NOT_NUMBERS for line in lines[layout.first :]):
         places = [place for place in places if not lines[place].isspace() and not COMMENT.match(lines[place])]

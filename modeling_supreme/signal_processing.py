@@ -335,7 +335,7 @@ def _rests(values: np.ndarray, length: int, allowed: float) -> np.ndarray:
     highest = ndimage.maximum_filter1d(values, length, mode="nearest", origin=-(length // 2))
     lowest = ndimage.minimum_filter1d(values, length, mode="nearest", origin=-(length // 2))
     with np.errstate(invalid="ignore"):
-        starts = highest - lowest <= allowed
+        starts = np.subtract(highest, lowest, dtype=np.float64) <= allowed  # of int16, the difference may not fit
     starts[len(values) - length + 1 :] = False
     covered = np.zeros(len(values) + 1, dtype=np.int64)
     places = np.flatnonzero(starts)

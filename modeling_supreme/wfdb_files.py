@@ -5,15 +5,15 @@ import math
 import os
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from .admission import admit, admit_channels, name_channels
 from .ecg_tables import find_encoding
-from .leads import read_lead_names
+from .leads import is_standard_lead
 from .recordings import (
     MICROVOLTS_PER_MILLIVOLT,
     MILLIVOLTS_PER_UNIT,
@@ -71,8 +71,7 @@ Rows = np.ndarray | list[np.ndarray]
 NOTHING = "~"  # the file of a signal, and the name of a segment, that was not recorded
 
 
-@dataclass(frozen=True)
-class WfdbSignal:
+class WfdbSignal(NamedTuple):
     """What a header says of one signal, with the standard's defaults.
 
     Attributes:
@@ -241,7 +240,7 @@ def read_header(path: Path) -> WfdbHeader:
         path=path,
         frame_rate=rate or DEFAULT_RATE,
         num_frames=int(record["num_samples"] or 0) or None,
-        signals=[replace(signal, gain=signal.gain or DEFAULT_GAIN) for signal in signals],
+        signals=[signal if signal.gain else signal._replace(gain=DEFAULT_GAIN) for signal in signals],
         segments=segments,
         remarks=remarks,
     )
@@ -259,9 +258,9 @@ def _read_signal_line(line: str, path: Path, row: int) -> WfdbSignal:
     return WfdbSignal(
         file=_name_beside(match["file"], path),
         format=match["format"],
+        offset=int(match["offset"] or 0),
         frame=int(match["frame"] or 1) or 1,
         skew=int(match["skew"] or 0),
-        offset=int(match["offset"] or 0),
         gain=gain,
         baseline=int(match["baseline"] or adc_zero or 0),
         unit=match["unit"] or DEFAULT_UNIT,
@@ -282,7 +281,7 @@ def _read_segment_line(line: str, path: Path) -> tuple[str, int]:
 def _name_beside(name: str, path: Path) -> str:
     """A file's name, which must be one in the folder of the header."""
     name = name.removeprefix("./")
-    if name in ("", ".", "..") or any(mark in name for mark in "/\\\0"):
+    if name in ("", ".", "..") or "/" in name or "\\" in name or "\0" in name:
         raise ValueError(
             f"{path} names {name!r}, which lies in another folder. Put the files of a record into one folder, and name"
             " them in the header without it."
@@ -309,7 +308,6 @@ def read_samples(header: WfdbHeader, *, max_seconds: float | None = None) -> Wfd
     for place, signal in enumerate(header.signals):
         files.setdefault(signal.file, []).append(place)
     wanted = None if max_seconds is None else math.ceil(max_seconds * header.frame_rate)
-    is_lead = [read.lead is not None for read in read_lead_names([signal.name for signal in header.signals])]
     parts: dict[tuple[int, ...], tuple[Rows, int]] = {}
     remarks: list[str] = []
     for name, places in files.items():
@@ -317,6 +315,7 @@ def read_samples(header: WfdbHeader, *, max_seconds: float | None = None) -> Wfd
         try:
             read = ([], 0) if name == NOTHING else _read_file(header, signals, wanted)
         except (DamagedFileError, FileNotFoundError) as error:
+            is_lead = [is_standard_lead(signal.name) for signal in header.signals]
             if not any(is_lead) or any(is_lead[place] for place in places):
                 raise
             read = ([], 0)
