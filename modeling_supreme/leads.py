@@ -94,6 +94,7 @@ class LeadName:
     remark: str | None = None
 
 
+@lru_cache(maxsize=4096)
 def read_lead_name(name: str) -> LeadName:
     """Understand the name of one channel, in any of the spellings that records use.
 

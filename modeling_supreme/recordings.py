@@ -1,6 +1,7 @@
 """One recording in memory, the account of what was used of its source, and what is said of a file without any."""
 
 import dataclasses
+import re
 import struct
 import tokenize
 import zlib
@@ -283,6 +284,18 @@ class DamagedFileError(ValueError):
     """What is wrong with a file; whoever asked for it adds which file it is and what to do."""
 
 
+class TruncatedFileError(DamagedFileError):
+    """A file that ends early: to download or to copy it again helps."""
+
+
+# How libraries say so.
+_ENDS_EARLY = re.compile(
+    r"truncat|end of (?:the )?file|\bEOF|ended before|unexpected end|no element found|unclosed token|mmap length"
+    r"|could not read bytes|cannot reshape|incomplete|is empty|no data left|file too small|eof =",
+    re.IGNORECASE,
+)
+
+
 @contextmanager
 def library_call(path: Path, *own_errors: type[Exception]) -> Iterator[None]:
     """Run one call of a library on a file; nothing else belongs inside.
@@ -294,18 +307,22 @@ def library_call(path: Path, *own_errors: type[Exception]) -> Iterator[None]:
             What this library raises besides Python's exceptions.
 
     Raises:
-        DamagedFileError: If the library fails on the file, however it does so.
+        DamagedFileError: If the library fails on the file, however it does so; [`TruncatedFileError`] if it says that
+            the file ends early.
         FileNotFoundError: If the library finds no such file.
         PermissionError: If this user may not read the file.
     """
     try:
         yield
-    except FileNotFoundError:
+    except (FileNotFoundError, DamagedFileError):
         raise
     except PermissionError as error:
         raise forbidden(path, error) from error
     except (*LIBRARY_ERRORS, *own_errors) as error:
-        raise DamagedFileError(f"{type(error).__name__}: {error}") from error
+        kind = (
+            TruncatedFileError if isinstance(error, EOFError) or _ENDS_EARLY.search(str(error)) else DamagedFileError
+        )
+        raise kind(f"{type(error).__name__}: {error}") from error
 
 
 def forbidden(path: str | Path, error: PermissionError) -> PermissionError:
