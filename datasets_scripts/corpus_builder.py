@@ -24,6 +24,7 @@ logger = logging.get_logger(__name__)
 SKIPPED_FILENAME = "skipped.jsonl"
 ACCOUNTS_FILENAME = "accounts.jsonl"
 OFFICIAL_FILE = "Download the official file again."
+WFDB_SUFFIXES = (".hea", ".dat", ".mat")
 
 
 @dataclass
@@ -115,6 +116,16 @@ class CorpusBuilder(GeneratorBasedBuilder):
     def accounts(self) -> list[dict]:
         """The records of which not all was used: `split`, `record_id`, and what is not zero of their account."""
         return _read_list(Path(str(self._output_dir)) / ACCOUNTS_FILENAME)
+
+    def source_paths(self, row: Any) -> tuple[str, ...]:
+        """Files that a row is read from, its tables aside: of a WFDB record, header and signals."""
+        path = Path(row["path"])
+        if path.suffix not in WFDB_SUFFIXES:
+            return (str(path),)
+        header = str(path.with_suffix(".hea"))
+        if path.suffix != ".hea":
+            return (str(path), header)
+        return (header, *(str(path.with_suffix(suffix)) for suffix in WFDB_SUFFIXES[1:]))
 
     def _read_recording(self, row: dict) -> EcgRecording:
         """The signal of one record."""

@@ -166,6 +166,11 @@ class MimicIvEcg(CorpusBuilder):
                 row = {**self._columns_of(record), **judge.label_columns(findings)}
             yield from super()._generate_examples([row], split)
 
+    def source_paths(self, row: tuple[MimicRecord, ReportFindings | None]) -> tuple[str, ...]:
+        """Signals and header."""
+        path = Path(str(self.config.data_dir)) / row[0].path
+        return (f"{path}.dat", f"{path}.hea")
+
     def _columns_of(self, record: MimicRecord) -> dict[str, Any]:
         """Columns of a row that come from the tables, and the `path` of its signal file."""
         return {

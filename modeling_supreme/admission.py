@@ -1,12 +1,14 @@
 """The one door: what any reader found becomes a recording here, with an account of what of it is used."""
 
+import re
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from .leads import STANDARD_LEADS, LeadName, read_lead_names, suspect_leads
+from .leads import STANDARD_LEADS, LeadName, is_standard_lead, read_lead_names, suspect_leads
 from .recordings import (
     MICROVOLTS_PER_MILLIVOLT,
     MILLIVOLTS_PER_UNIT,
@@ -14,7 +16,7 @@ from .recordings import (
     EcgRecording,
     round_to_int16,
 )
-from .signal_processing import find_flat, find_saturated, keep_long_runs
+from .signal_processing import Channel, find_flat, find_saturated, join_channels, keep_long_runs
 
 
 MIN_SAMPLING_RATE, MAX_SAMPLING_RATE = 50, 20_000  # Hz; outside, the number is a period or is given in kHz
@@ -27,6 +29,10 @@ MAX_OFFSET_MV = 2.5  # half the clip of the feature extractor; the baselines of 
 SUSPICION_RATE = 50  # Hz; the identities of the limb leads hold in every sample, so few are enough
 INT16_LIMIT = np.iinfo(np.int16).max
 
+# Parts of a recording are put side by side up to these: 800 MB, or ten times what was recorded. Ours.
+MAX_JOINED_SAMPLES, MAX_SPREAD = 100_000_000, 10
+_ECG = re.compile("ECG|EKG", re.IGNORECASE)
+
 
 def admit(
     voltages: np.ndarray,
@@ -38,6 +44,7 @@ def admit(
     is_missing: np.ndarray | None = None,
     source: str | None = None,
     num_samples_found: int | None = None,
+    left_out: Mapping[str, str] | None = None,
     remarks: Sequence[str] = (),
 ) -> EcgRecording:
     """Make a recording of what any reader found: the one place that decides what of it is used, with the account.
@@ -66,6 +73,8 @@ def admit(
             The file, record or row, for messages and the account.
         num_samples_found (`int`, *optional*):
             Samples of the whole file, where only its beginning was read.
+        left_out (`Mapping[str, str]`, *optional*):
+            Further channels, which the reader left out, and why.
         remarks (`Sequence[str]`, *optional*):
             What the reader has to say besides.
 
@@ -80,7 +89,8 @@ def admit(
     rate = parse_rate(sampling_rate, place=place)
     read = read_lead_names(names)
     rows = [row for row, entry in enumerate(read) if entry.lead is not None]
-    _refuse_without_leads(read, place)
+    lost = dict(left_out or {})
+    _refuse_without_leads(read, lost, place)
     units = [unit] * len(read) if isinstance(unit, str) else list(unit)
     if unit_from != "file":
         unit_from = "name" if any(read[row].unit for row in rows) else unit_from
@@ -99,9 +109,9 @@ def admit(
     admission.remove_offsets()
     account = Account(
         source=source,
-        leads_found=tuple(entry.name for entry in read),
+        leads_found=(*(entry.name for entry in read), *lost),
         leads_used=tuple(admission.leads),
-        left_out={entry.name: str(entry.remark) for entry in read if entry.lead is None} | admission.left_out,
+        left_out={entry.name: str(entry.remark) for entry in read if entry.lead is None} | admission.left_out | lost,
         seconds_found=(num_samples_found or voltages.shape[1]) / rate,
         seconds_used=admission.strip.shape[1] / rate,
         sampling_rate_found=rate,
@@ -114,6 +124,173 @@ def admit(
         remarks=(*remarks, *admission.remarks()),
     )
     return admission.recording(account)
+
+
+def admit_channels(
+    channels: Sequence[Channel],
+    *,
+    source: str,
+    leads: Sequence[str] | None = None,
+    unit: str | None = None,
+    seconds_found: float | None = None,
+    left_out: Mapping[str, str] | None = None,
+    remarks: Sequence[str] = (),
+) -> EcgRecording:
+    """Make a recording of channels that may differ in rate, in length, and in when they were recorded.
+
+    Leads leave at the highest rate of any of them; slower ones are brought to it, with a remark. Channels of one name
+    are parts of one channel. What a lead lacks of the time that the others have was not recorded.
+
+    Args:
+        channels (`Sequence[Channel]`):
+            In the order of the file.
+        source (`str`):
+            The file, for messages and the account.
+        leads (`Sequence[str]`, *optional*):
+            Names for the ECG channels of a file whose own names are no leads.
+        unit (`str`, *optional*):
+            Unit of the channels for which the file states none.
+        seconds_found (`float`, *optional*):
+            How long the whole file lasts, where only its beginning was read.
+        left_out (`Mapping[str, str]`, *optional*):
+            Further channels, which the reader left out, and why.
+        remarks (`Sequence[str]`, *optional*):
+            What the reader has to say besides.
+
+    Returns:
+        `EcgRecording`: Its standard leads.
+
+    Raises:
+        ValueError: If no channel is a standard lead in volts, or the parts lie too far apart.
+    """
+    given = [channel.unit for channel in channels]
+    names = name_channels([channel.name for channel in channels], leads, place=source, units=given, left_out=left_out)
+    parts = [replace(channel, name=name) for channel, name in zip(channels, names, strict=True)]
+    stated = [replace(part, unit=part.unit.strip() or unit or "") for part in parts]
+    taken, lost = _sort_out(stated, dict(left_out or {}))
+    if not taken:
+        listed = ", ".join(f"{name}: {reason}" for name, reason in lost.items())
+        raise ValueError(f"{source} has no lead that can be used ({listed}). Correct it, or export it again.")
+    rate = max(part.sampling_rate for part in taken)
+    slower = {part.name: part.sampling_rate for part in taken if part.sampling_rate != rate}
+    notes = [f"{name} brought from {slow:g} to {rate:g} Hz" for name, slow in slower.items()]
+    units = {part.name: part.unit for part in reversed(taken)}  # of several parts, that of the first
+    seconds = max(part.stop_s for part in taken) - min(part.start_s for part in taken)
+    num_recorded = sum(part.num_seconds for part in taken) * rate
+    if len(units) * seconds * rate > max(MAX_JOINED_SAMPLES, MAX_SPREAD * num_recorded):
+        raise ValueError(
+            f"{source}: its parts lie up to {seconds / 3600:.0f} hours apart, with almost nothing between them. Read"
+            " the parts one by one, or only the beginning with `max_seconds=`."
+        )
+    names = list(dict.fromkeys(part.name for part in taken))
+    is_stated = all(unit.strip() for unit, part in zip(given, parts, strict=True) if part.name in units)
+    strip = join_channels([_in_unit(part, units[part.name]) for part in taken], rate)
+    return admit(
+        strip,
+        names=names,
+        sampling_rate=rate,
+        unit=[units[name] for name in names],
+        unit_from="file" if is_stated else "argument",
+        source=source,
+        num_samples_found=None if seconds_found is None else round(seconds_found * rate),
+        left_out=lost,
+        remarks=[*remarks, *notes],
+    )
+
+
+def name_channels(
+    names: Sequence[str],
+    leads: Sequence[str] | None,
+    *,
+    place: str,
+    units: Sequence[str] | None = None,
+    left_out: Mapping[str, str] | None = None,
+) -> list[str]:
+    """Name the channels of a file: as the file does or, where none of its names is a lead, as the caller does.
+
+    Args:
+        names (`Sequence[str]`):
+            As the file spells them; a name may come more than once.
+        leads (`Sequence[str]`, *optional*):
+            What the caller calls all channels, or those that have `ECG` in their names, or those in volts.
+        place (`str`):
+            What messages call the file.
+        units (`Sequence[str]`, *optional*):
+            Of each channel.
+        left_out (`Mapping[str, str]`, *optional*):
+            Further channels, which the reader left out, and why.
+
+    Returns:
+        `list[str]`: One name per channel.
+
+    Raises:
+        ValueError: If no name is a lead, and `leads` does not help.
+
+    Example:
+        >>> name_channels(["ECG", "Resp"], ["II"], place="a.edf")
+        ['II', 'Resp']
+    """
+    lost = dict(left_out or {})
+    if any(map(is_standard_lead, [*names, *lost])):
+        return list(names)
+    listed = ", ".join([*dict.fromkeys(names), *(f"{name} ({reason})" for name, reason in lost.items())]) or "none"
+    if not names:
+        raise ValueError(f"{place} holds nothing that can be read: {listed}. Export its rhythm as WFDB, EDF or CSV.")
+    if leads is None:
+        raise ValueError(
+            f"{place} names none of the 12 leads: its channels are {listed}. Pass `leads=`, the names of its ECG"
+            ' channels in order, such as `leads=["II"]`.'
+        )
+    distinct = list(dict.fromkeys(names))
+    volts = {name for name, unit in zip(names, units or [""] * len(names), strict=True) if is_voltage(unit)}
+    for chosen in (
+        distinct,
+        [name for name in distinct if _ECG.search(name)],
+        [name for name in distinct if name in volts],
+    ):
+        if len(chosen) == len(leads):
+            renamed = dict(zip(chosen, leads, strict=True))
+            return [renamed.get(name, name) for name in names]
+    raise ValueError(
+        f"{place} has {len(distinct)} channels ({listed}), but `leads` names {len(leads)}"
+        f" ({', '.join(leads)}). Name every channel of the file in its order."
+    )
+
+
+def _sort_out(channels: Sequence[Channel], lost: dict[str, str]) -> tuple[list[Channel], dict[str, str]]:
+    """The channels that can be used as leads, and why the others cannot."""
+    distinct = list(dict.fromkeys(channel.name for channel in channels))
+    meanings = dict(zip(distinct, read_lead_names(distinct), strict=True))
+    taken, seen = [], set()
+    for channel in channels:
+        span = (channel.name, channel.start_s, channel.num_seconds)
+        if meanings[channel.name].lead is None:
+            lost[channel.name] = str(meanings[channel.name].remark)
+        elif not is_voltage(channel.unit):
+            lost[channel.name] = f"in {channel.unit}, no voltage" if channel.unit else "without a unit; pass `unit=`"
+        elif not channel.sampling_rate >= MIN_SAMPLING_RATE:
+            lost[channel.name] = f"at {channel.sampling_rate:g} Hz only"
+        elif not len(channel.values):
+            lost[channel.name] = "without a sample"
+        elif span in seen:
+            lost[f"{channel.name} (again)"] = f"lead {meanings[channel.name].lead} once more"
+        else:
+            taken.append(channel)
+            seen.add(span)
+    return taken, lost
+
+
+def _in_unit(channel: Channel, unit: str) -> Channel:
+    """A channel in another unit of voltage; itself where that is its own."""
+    if channel.unit == unit:
+        return channel
+    factor = MILLIVOLTS_PER_UNIT[channel.unit.lower()] / MILLIVOLTS_PER_UNIT[unit.lower()]
+    return replace(channel, values=channel.values * factor, unit=unit)
+
+
+def is_voltage(unit: str) -> bool:
+    """Whether a unit is one of voltage."""
+    return unit.strip().lower() in MILLIVOLTS_PER_UNIT
 
 
 class _Admission:
@@ -386,11 +563,12 @@ def parse_rate(sampling_rate: Any, *, place: str | None = None) -> float:
     return int(rate) if rate.is_integer() else rate
 
 
-def _refuse_without_leads(read: Sequence[LeadName], place: str) -> None:
+def _refuse_without_leads(read: Sequence[LeadName], left_out: Mapping[str, str], place: str) -> None:
     """Refuse a source none of whose channels is a standard lead, saying what each of them is."""
     if any(entry.lead is not None for entry in read):
         return
-    listed = ", ".join(f"{entry.name}: {entry.remark}" for entry in read[:12]) or "none"
+    reasons = [(entry.name, entry.remark) for entry in read] + list(left_out.items())
+    listed = ", ".join(f"{name}: {reason}" for name, reason in reasons[:12]) or "none"
     raise ValueError(
         f"{place} has no standard lead (its signals are {listed}). Rename the signals that are standard leads"
         f" ({', '.join(STANDARD_LEADS)}), or pass an array with `leads`."

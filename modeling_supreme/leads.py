@@ -94,6 +94,7 @@ class LeadName:
     remark: str | None = None
 
 
+@lru_cache(maxsize=4096)
 def read_lead_name(name: str) -> LeadName:
     """Understand the name of one channel, in any of the spellings that records use.
 
@@ -146,54 +147,7 @@ def read_lead_names(names: Iterable[str]) -> list[LeadName]:
         >>> [read.lead for read in read_lead_names(["MLII", "II"])]
         [None, 'II']
     """
-    read = [read_lead_name(name) for name in names]
-    if any(_SCALP.fullmatch(entry.name.strip().upper()) for entry in read):
-        read = [_unless_of_the_scalp(entry) for entry in read]
-    kept: dict[str, int] = {}
-    for place, entry in enumerate(read):
-        if entry.lead is not None:
-            best = kept.setdefault(entry.lead, place)
-            kept[entry.lead] = best if read[best].remark is None or entry.remark is not None else place
-    return [
-        entry
-        if entry.lead is None or kept[entry.lead] == place
-        else replace(entry, lead=None, remark=f"lead {entry.lead} once more")
-        for place, entry in enumerate(read)
-    ]
-
-
-def standardize_lead_name(name: str) -> str:
-    """Spell a lead as in `STANDARD_LEADS`.
-
-    Args:
-        name (`str`):
-            A lead as a record's header spells it. Inverted leads (`"-aVR"`) are other voltages, which this function
-            does not turn, so they are refused here.
-
-    Returns:
-        `str`: The name in `STANDARD_LEADS`.
-
-    Raises:
-        ValueError: If the name is not one of the 12 standard leads.
-
-    Example:
-        >>> standardize_lead_name("AVR"), standardize_lead_name("lead_ii")
-        ('aVR', 'II')
-    """
-    read = read_lead_name(name)
-    if read.lead is None or read.sign < 0:
-        raise ValueError(_unknown_lead(read))
-    return read.lead
-
-
-def is_standard_lead(name: str) -> bool:
-    """Whether a name is one of the 12 standard leads, however it is spelled.
-
-    Example:
-        >>> is_standard_lead("avr"), is_standard_lead("vx")
-        (True, False)
-    """
-    return read_lead_name(name).lead is not None
+    return list(_read_together(tuple(map(str, names))))
 
 
 def list_lead_names(leads: Any) -> list[str]:
@@ -329,6 +283,59 @@ def derive_limb_leads(strip: np.ndarray, leads: Sequence[str]) -> tuple[np.ndarr
     weights = np.array([LIMB_LEADS[lead] for lead in absent]) @ np.linalg.inv(from_i_and_ii)  # (num_derived, 2)
     derived = weights.astype(strip.dtype) @ source_rows
     return np.concatenate([strip, derived]), (*leads, *absent)
+
+
+@lru_cache(maxsize=256)  # the records of a corpus have the same names
+def _read_together(names: tuple[str, ...]) -> tuple[LeadName, ...]:
+    """What [`read_lead_names`] returns."""
+    read = [read_lead_name(name) for name in names]
+    if any(_SCALP.fullmatch(entry.name.strip().upper()) for entry in read):
+        read = [_unless_of_the_scalp(entry) for entry in read]
+    kept: dict[str, int] = {}
+    for place, entry in enumerate(read):
+        if entry.lead is not None:
+            best = kept.setdefault(entry.lead, place)
+            kept[entry.lead] = best if read[best].remark is None or entry.remark is not None else place
+    return tuple(
+        entry
+        if entry.lead is None or kept[entry.lead] == place
+        else replace(entry, lead=None, remark=f"lead {entry.lead} once more")
+        for place, entry in enumerate(read)
+    )
+
+
+def standardize_lead_name(name: str) -> str:
+    """Spell a lead as in `STANDARD_LEADS`.
+
+    Args:
+        name (`str`):
+            A lead as a record's header spells it. Inverted leads (`"-aVR"`) are other voltages, which this function
+            does not turn, so they are refused here.
+
+    Returns:
+        `str`: The name in `STANDARD_LEADS`.
+
+    Raises:
+        ValueError: If the name is not one of the 12 standard leads.
+
+    Example:
+        >>> standardize_lead_name("AVR"), standardize_lead_name("lead_ii")
+        ('aVR', 'II')
+    """
+    read = read_lead_name(name)
+    if read.lead is None or read.sign < 0:
+        raise ValueError(_unknown_lead(read))
+    return read.lead
+
+
+def is_standard_lead(name: str) -> bool:
+    """Whether a name is one of the 12 standard leads, however it is spelled.
+
+    Example:
+        >>> is_standard_lead("avr"), is_standard_lead("vx")
+        (True, False)
+    """
+    return read_lead_name(name).lead is not None
 
 
 def _unknown_lead(entry: LeadName) -> str:

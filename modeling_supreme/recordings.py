@@ -1,6 +1,7 @@
 """One recording in memory, the account of what was used of its source, and what is said of a file without any."""
 
 import dataclasses
+import re
 import struct
 import tokenize
 import zlib
@@ -23,7 +24,8 @@ MILLIVOLTS_PER_UNIT = {
     **dict.fromkeys(("v", "volt", "volts"), 1e3),
     **dict.fromkeys(("nv", "nanovolt", "nanovolts"), 1e-6),
 }
-NEGLIGIBLE_S = 0.1  # strips of 4999 or 5001 samples deserve no remark
+# Strips of 4999 or 5001 samples deserve no remark, nor does the top of one paced spike.
+NEGLIGIBLE_S, NEGLIGIBLE_SHARE = 0.1, 0.001
 
 # Every row of a corpus has this rate and this length, see datasets_scripts/schema.py: a checkpoint takes this file
 # along, but not that one.
@@ -105,7 +107,7 @@ class Account:
             phrases.insert(0, f"{self.seconds_used:.2f} of {self.seconds_found:.2f} s used")
         if self.num_bridged_samples:
             phrases.append(f"{self.num_bridged_samples} missing samples bridged")
-        if self.share_clipped:
+        if self.share_clipped >= NEGLIGIBLE_SHARE:
             phrases.append(f"{self.share_clipped:.2%} of the samples cut off")
         return phrases
 
@@ -282,6 +284,18 @@ class DamagedFileError(ValueError):
     """What is wrong with a file; whoever asked for it adds which file it is and what to do."""
 
 
+class TruncatedFileError(DamagedFileError):
+    """A file that ends early: to download or to copy it again helps."""
+
+
+# How libraries say so.
+_ENDS_EARLY = re.compile(
+    r"truncat|end of (?:the )?file|\bEOF|ended before|unexpected end|no element found|unclosed token|mmap length"
+    r"|could not read bytes|cannot reshape|incomplete|is empty|no data left|file too small|eof =",
+    re.IGNORECASE,
+)
+
+
 @contextmanager
 def library_call(path: Path, *own_errors: type[Exception]) -> Iterator[None]:
     """Run one call of a library on a file; nothing else belongs inside.
@@ -293,18 +307,22 @@ def library_call(path: Path, *own_errors: type[Exception]) -> Iterator[None]:
             What this library raises besides Python's exceptions.
 
     Raises:
-        DamagedFileError: If the library fails on the file, however it does so.
+        DamagedFileError: If the library fails on the file, however it does so; [`TruncatedFileError`] if it says that
+            the file ends early.
         FileNotFoundError: If the library finds no such file.
         PermissionError: If this user may not read the file.
     """
     try:
         yield
-    except FileNotFoundError:
+    except (FileNotFoundError, DamagedFileError):
         raise
     except PermissionError as error:
         raise forbidden(path, error) from error
     except (*LIBRARY_ERRORS, *own_errors) as error:
-        raise DamagedFileError(f"{type(error).__name__}: {error}") from error
+        kind = (
+            TruncatedFileError if isinstance(error, EOFError) or _ENDS_EARLY.search(str(error)) else DamagedFileError
+        )
+        raise kind(f"{type(error).__name__}: {error}") from error
 
 
 def forbidden(path: str | Path, error: PermissionError) -> PermissionError:

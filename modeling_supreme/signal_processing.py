@@ -1,12 +1,13 @@
 """Arithmetic on strips: resampling, the band-pass, the baseline under the beats, what carries no signal."""
 
 import math
+from collections.abc import Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
 
 import numpy as np
 from scipy import fft, ndimage
-from scipy.signal import resample_poly
 
 
 MAX_DENOMINATOR = 1000  # of the ratio of two rates; the length of the filter grows with it
@@ -18,6 +19,40 @@ BASELINE_WINDOWS_S = (0.2, 0.6)
 # patient survives it rests for less, and noise is seen then: see `benchmarks/presence.py`. Ours.
 FLAT_S = 2.0
 SATURATED_S = 0.1
+
+
+@dataclass(frozen=True, eq=False)
+class Channel:
+    """One channel of a file that may not record all of them alike.
+
+    Attributes:
+        name (`str`):
+            As the file spells it.
+        values (`np.ndarray` of shape `(num_samples,)`):
+            Floats in `unit`, NaN where a sample is missing.
+        sampling_rate (`float`):
+            In Hz.
+        unit (`str`):
+            As the file spells it; empty where it states none.
+        start_s (`float`):
+            When the first sample was taken, in seconds after a moment that all channels of a file share.
+    """
+
+    name: str
+    values: np.ndarray
+    sampling_rate: float
+    unit: str = "mV"
+    start_s: float = 0.0
+
+    @property
+    def num_seconds(self) -> float:
+        """How long it was recorded."""
+        return len(self.values) / self.sampling_rate
+
+    @property
+    def stop_s(self) -> float:
+        """When it ends, in seconds."""
+        return self.start_s + self.num_seconds
 
 
 def resample_strip(strip: np.ndarray, sampling_rate: float, wanted_rate: float) -> np.ndarray:
@@ -64,6 +99,8 @@ def resample_by(strip: np.ndarray, ratio: Fraction) -> np.ndarray:
     # "line" takes off the line between the ends, since zeros beyond the ends would ring with any offset; one sample
     # has no line.
     padtype = "line" if strip.shape[1] > 1 else "mean"
+    from scipy.signal import resample_poly  # takes half a second to load, and most strips have the wanted rate
+
     return resample_poly(strip, ratio.numerator, ratio.denominator, axis=1, padtype=padtype)
 
 
@@ -157,6 +194,57 @@ def bridge(strip: np.ndarray) -> np.ndarray:
         elif is_missing.any():
             values[is_missing] = np.interp(places[is_missing], places[~is_missing], values[~is_missing])
     return bridged
+
+
+def join_channels(channels: Sequence[Channel], sampling_rate: float) -> np.ndarray:
+    """Put channels of any rates and times side by side.
+
+    Args:
+        channels (`Sequence[Channel]`):
+            In one unit where they have one name: those are parts of one channel. Of parts for the same time the
+            longest counts, and the others fill its gaps.
+        sampling_rate (`float`):
+            Rate to return, in Hz.
+
+    Returns:
+        `np.ndarray` of shape `(num_names, num_samples)`: From the beginning of the first channel to the end of the
+        last, a row for each name in the order of its first part; NaN where a channel was not recorded.
+
+    Example:
+        >>> parts = [Channel("I", np.array([1.0, 2.0]), 1), Channel("II", np.array([3.0, 4.0]), 1, start_s=1)]
+        >>> join_channels(parts, 1)
+        array([[ 1.,  2., nan],
+               [nan,  3.,  4.]])
+    """
+    names = list(dict.fromkeys(channel.name for channel in channels))
+    first = channels[0]
+    shape = (sampling_rate, first.start_s, len(first.values))
+    is_alike = all((part.sampling_rate, part.start_s, len(part.values)) == shape for part in channels)
+    if is_alike and len(names) == len(channels):
+        return np.stack([part.values for part in channels])
+    start_s = min(part.start_s for part in channels)
+    parts = [
+        (names.index(part.name), round((part.start_s - start_s) * sampling_rate), _at_rate(part, sampling_rate))
+        for part in sorted(channels, key=lambda part: -part.num_seconds)
+    ]
+    strip = np.full((len(names), max(start + len(values) for _, start, values in parts)), np.nan)
+    for row, start, values in parts:
+        target = strip[row, start : start + len(values)]
+        np.copyto(target, values, where=np.isnan(target))
+    return strip
+
+
+def _at_rate(channel: Channel, sampling_rate: float) -> np.ndarray:
+    """The values of a channel at another rate; a missing sample stays missing and does not spread."""
+    if channel.sampling_rate == sampling_rate:
+        return channel.values
+    is_missing = ~np.isfinite(channel.values)
+    resampled = resample_strip(
+        bridge(np.where(is_missing, np.nan, channel.values)[None]), channel.sampling_rate, sampling_rate
+    )[0]
+    nearest = np.rint(np.arange(len(resampled)) * channel.sampling_rate / sampling_rate).astype(int)
+    resampled[is_missing[np.minimum(nearest, len(is_missing) - 1)]] = np.nan
+    return resampled
 
 
 def find_flat(strip: np.ndarray, sampling_rate: float, tolerance: float) -> np.ndarray:

@@ -20,6 +20,7 @@ from datasets.arrow_writer import TypedSequence
 from datasets_scripts.corpus_builder import ACCOUNTS_FILENAME, SKIPPED_FILENAME, is_unchanged
 
 from .quality import measure_quality, stack_measurements
+from .sources import SOURCES_FILENAME, list_sources, look_at
 
 
 ROWS_FILENAME = "rows.parquet"
@@ -139,10 +140,12 @@ def write_shard(builder: DatasetBuilder, shard: Shard) -> int:
     shutil.rmtree(unfinished, ignore_errors=True)
     unfinished.mkdir(parents=True)
     builder._output_dir = str(unfinished)  # where a `CorpusBuilder` lists the records it leaves out
+    sources = look_at(list_sources(builder, shard.gen_kwargs), are_hashed=True)  # before they are read
     try:
         examples = builder._generate_examples(**shard.gen_kwargs)  # pyright: ignore[reportAttributeAccessIssue]
         summary = _write_rows((row for _, row in examples), unfinished, features=cast(Features, builder.info.features))
         summary |= {"num_records": shard.num_records, "seconds": round(time.perf_counter() - began, 6)}
+        sources.save(unfinished / SOURCES_FILENAME)
         (unfinished / SUMMARY_FILENAME).write_text(json.dumps(summary), encoding="utf-8")
         shutil.rmtree(shard.folder, ignore_errors=True)  # one that cannot be taken as it is
         unfinished.rename(shard.folder)

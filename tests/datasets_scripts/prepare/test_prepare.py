@@ -81,6 +81,7 @@ class TestFolder:
             "accounts.jsonl",
             "build_report.html",
             "build_report.json",
+            "build_sources.npz",
             "test-00000-of-00001.parquet",
             "train-00000-of-00002.parquet",
             "train-00001-of-00002.parquet",
