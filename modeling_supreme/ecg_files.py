@@ -193,7 +193,8 @@ def _find_reader(path: Path) -> _Reader | None:
     if read_arrays is not None:
         return _Reader(lambda path, options: _read_arrays(path, read_arrays, options), "Save the array anew.")
     if _is_named_table(path):
-        return None if _other_kind(start) else _Reader(_read_table, TABLE_REMEDY)
+        is_other = suffix != ".gz" and _other_kind(start)
+        return None if is_other else _Reader(_read_table, TABLE_REMEDY)
     clinical = find_clinical_reader(path, start)
     if clinical is not None:
         return _Reader(clinical.read, "Export it again, or convert it to WFDB, EDF or CSV.", clinical.package)

@@ -324,7 +324,7 @@ def read_samples(header: WfdbHeader, *, max_seconds: float | None = None) -> Wfd
     lengths = [num_frames for _, num_frames in parts.values() if num_frames]
     longest = max(lengths, default=0)
     stated = header.num_frames or longest
-    num_frames = min([stated, *lengths])
+    num_frames = min([stated, *lengths]) if lengths else 0
     if num_frames < stated:
         times = [f"{count / header.frame_rate:.2f} s" for count in (stated, num_frames)]
         remarks.append(f"the header states {times[0]}, the files hold {times[1]}")

@@ -230,6 +230,12 @@ class TestSignalFiles:
         with pytest.raises(ValueError, match=r"rec\.dat ends after 5000 of 999999999999 samples\)\. Download"):
             read_wfdb(path)
 
+    def test_a_claim_of_terabytes_without_any_file_takes_no_memory(self, tmp_path):
+        path = write_signals(tmp_path, "rec", "rec 1 500 999999999999", ["~ 16 1000/mV 16 0 0 0 0 I"])
+
+        with pytest.raises(ValueError, match=r"rec\.hea has no lead that can be used \(I: without a sample"):
+            read_wfdb(path)
+
     def test_an_absent_file_is_named(self, tmp_path):
         path = write_record(tmp_path)
         path.with_suffix(".dat").unlink()
