@@ -276,7 +276,7 @@ class TestRealFiles:
         recording = read_ecg(path)
 
         assert (recording.leads, recording.sampling_rate) == (STANDARD_LEADS, 500.0)
-        np.testing.assert_allclose(recording.strip_mv * 1000, loadmat(path)["val"], atol=1e-6)
+        np.testing.assert_array_equal(recording.microvolts, loadmat(path)["val"])
 
     def test_a_matlab_struct_of_cpsc2018_is_read(self, data_dir):
         path = sorted((data_dir / "cpsc2018").rglob("*.mat"))[0]
