@@ -65,7 +65,16 @@ def train(options: argparse.Namespace) -> None:
     flags = ["--held_out_records", options.held_out_records, "--max_train_steps", str(options.max_train_steps)]
     checkpoint = str(options.output_dir / "checkpoint")
     recipe = "configs/simulated.yaml"
-    run_script("train.py", recipe, "--held_out_findings", *HELD_OUT, *flags, "--output_dir", checkpoint)
+    run_script(
+        "train.py",
+        recipe,
+        "--held_out_findings",
+        *HELD_OUT,
+        *flags,
+        "--output_dir",
+        checkpoint,
+        "--overwrite_output_dir",
+    )
 
 
 def evaluate(options: argparse.Namespace, *flags: str) -> dict[str, dict[str, Any]]:

@@ -90,7 +90,10 @@ def train_and_evaluate(folder: Path, *, seed: int, options: argparse.Namespace) 
     evaluate = ["evaluate.py", "--dataset_name", "ptb_xl", "--data_dir", options.data_dir, "--on_error", "skip"]
     evaluate += ["--dataset_config_name", ",".join(TASKS), "--split", "train+validation+test", "--min_positives", "3"]
     evaluate += ["--model_name_or_path", str(folder / "model"), "--num_bootstrap_samples", "0"]
-    for command in ([*train, "--output_dir", str(folder / "model")], [*evaluate, "--output_dir", str(folder)]):
+    for command in (
+        [*train, "--output_dir", str(folder / "model"), "--overwrite_output_dir"],
+        [*evaluate, "--output_dir", str(folder)],
+    ):
         subprocess.run([sys.executable, *command], cwd=ROOT, env=environment, check=True)
     for name in ("corpus", "arrow"):
         shutil.rmtree(folder / name, ignore_errors=True)

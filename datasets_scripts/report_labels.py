@@ -95,7 +95,10 @@ class LabelledByReports(CorpusBuilder):
         labels = corpus_features(read_finding_names(self.config.labels_path))
         features = Features({**info.features, **{name: labels[name] for name in LABEL_COLUMNS}})
         return DatasetInfo(
-            description=f"{info.description}, labelled by its reports", homepage=info.homepage, features=features
+            description=f"{info.description}, labelled by its reports",
+            homepage=info.homepage,
+            license=info.license,
+            features=features,
         )
 
     def _split_generators(self, dl_manager: object) -> list[SplitGenerator]:

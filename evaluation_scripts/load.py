@@ -126,8 +126,9 @@ def load_checkpoint(name_or_path: str, *, revision: str | None = None) -> tuple[
 
     Raises:
         ValueError: If the checkpoint is a classifier, which answers no queries.
+        CheckpointError: If its weights are no safetensors, do not fit its configuration, or are not finite.
     """
-    model = AutoModel.from_pretrained(name_or_path, revision=revision)
+    model = AutoModel.from_pretrained(name_or_path, revision=revision, use_safetensors=True)
     if not isinstance(model, SupremeModel):
         raise ValueError(
             f"{name_or_path} holds a {type(model).__name__}, which answers no queries. Pass a"

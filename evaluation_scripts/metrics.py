@@ -1,7 +1,8 @@
 """How well scores rank records: AUROC and AUPRC per condition, their macro averages, and bootstrap intervals.
 
 Point estimates come from scikit-learn. Intervals are percentile bootstraps that draw patients with replacement (or
-records, where no patients are given). A resample is a weight per record: one sort per condition serves all of them.
+records, where no patients are given). A resample is a whole weight per record, its sums are exact, and one sort per
+condition serves all resamples.
 
 A condition can be scored where it has both positive and negative records; the others are named in
 `skipped_conditions` and stay out of the macro average. Inside a resample a condition may still lose all of its
@@ -12,12 +13,18 @@ The same figures as a metric of the Hugging Face `evaluate` library: `evaluate.l
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
+
+
 CONFIDENCE_LEVEL = 0.95
 RESAMPLES_PER_CHUNK = 128  # keeps the weights of one chunk near the size of a CPU cache
+CONDITIONS_PER_BATCH = 64  # bounds the memory of the orders, and spreads the cost of the weights over conditions
 
 
 @dataclass(frozen=True)
@@ -204,19 +211,78 @@ def bootstrap_auroc(
         )
     patients = np.arange(num_records) if patient_ids is None else _positions_of(patient_ids)
     num_patients = int(patients.max()) + 1 if num_records else 0
-    if num_patients < 2:  # every draw of one patient is that patient: an interval of width zero would claim certainty
+    # Every draw of one patient is that patient: an interval of width zero would claim certainty
+    if num_patients < 2 or not num_bootstrap_samples:
         return np.full((num_bootstrap_samples, num_conditions), np.nan)
-    generator = np.random.default_rng(seed)
-    resamples = np.full((num_bootstrap_samples, num_conditions), np.nan)
-    for start in range(0, num_bootstrap_samples, RESAMPLES_PER_CHUNK):
-        size = min(RESAMPLES_PER_CHUNK, num_bootstrap_samples - start)
-        counts = generator.multinomial(num_patients, np.full(num_patients, 1 / num_patients), size=size)
-        weights = np.ascontiguousarray(counts.T[patients], dtype=np.float64)  # (num_records, size)
-        for condition in range(num_conditions):
-            resamples[start : start + size, condition] = weighted_auroc(
-                scores[:, condition], labels[:, condition], weights
-            )
-    return resamples
+    counts = _draw_patients(num_patients, num_bootstrap_samples, seed)
+    batches = (slice(start, start + CONDITIONS_PER_BATCH) for start in range(0, num_conditions, CONDITIONS_PER_BATCH))
+    resamples = [_resample_batch(scores[:, batch], labels[:, batch], patients, counts) for batch in batches]
+    return np.concatenate([np.empty((num_bootstrap_samples, 0)), *resamples], axis=1)
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """Order of the records of one condition, from which the AUROC follows under any weighting without another sort.
+
+    Sorted by score, the negatives are cut where a positive stands: before the negatives that tie with it and behind
+    them, which is one place where none does. The weights between two cuts are added up first; everything after that
+    deals with as many rows as there are cuts, and positives without a negative between them share theirs.
+
+    Args:
+        negatives (`scipy.sparse.csr_array` of shape `(num_cuts + 1, num_records)`):
+            1 for the negatives from one cut to the next, from the lowest to the highest.
+        positives (`scipy.sparse.csr_array` of shape `(num_cuts, num_records)`):
+            How many of the two cuts of a positive (before and behind its ties) are this one.
+
+    Source: Hanley and McNeil, Radiology 143:29 (1982): the area is the probability that a positive record scores above
+    a negative one, ties counting one half.
+    """
+
+    negatives: "csr_array"
+    positives: "csr_array"
+
+    @classmethod
+    def of(cls, scores: np.ndarray, labels: np.ndarray) -> "Ranking":
+        """Sort the records of one condition.
+
+        Args:
+            scores (`np.ndarray` of shape `(num_records,)`):
+                Higher means more likely present.
+            labels (`np.ndarray` of shape `(num_records,)`):
+                1 positive, 0 negative, NaN unknown.
+
+        Returns:
+            [`Ranking`]
+        """
+        # Imported here, as scikit-learn above
+        from scipy.sparse import coo_array, csr_array
+
+        positive, negative = np.flatnonzero(labels == 1), np.flatnonzero(labels == 0)
+        negative = negative[np.argsort(scores[negative])]
+        sides = [np.searchsorted(scores[negative], scores[positive], side=side) for side in ("left", "right")]
+        cuts, cut_of = np.unique(np.concatenate(sides), return_inverse=True)
+        bounds = np.concatenate([[0], cuts, [len(negative)]])
+        return cls(
+            negatives=csr_array((np.ones(len(negative)), negative, bounds), shape=(len(cuts) + 1, len(scores))),
+            positives=coo_array(
+                (np.ones(len(cut_of)), (cut_of, np.tile(positive, 2))), shape=(len(cuts), len(scores))
+            ).tocsr(),
+        )
+
+    def auroc(self, weights: np.ndarray) -> np.ndarray:
+        """AUROC under several weightings of the records, ties counting one half.
+
+        Args:
+            weights (`np.ndarray` of shape `(num_records, num_weightings)`):
+                Non-negative weight of every record in every weighting.
+
+        Returns:
+            `np.ndarray` of shape `(num_weightings,)`: NaN where the positives or the negatives weigh nothing.
+        """
+        below = np.cumsum(self.negatives @ weights, axis=0)  # (num_cuts + 1, num_weightings); the last is all of them
+        positives = self.positives @ weights
+        beaten, pairs = np.einsum("cw,cw->w", positives, below[:-1]), positives.sum(axis=0) * below[-1]  # both doubled
+        return np.divide(beaten, pairs, out=np.full(weights.shape[1], np.nan), where=pairs > 0)
 
 
 def weighted_auroc(scores: np.ndarray, labels: np.ndarray, weights: np.ndarray) -> np.ndarray:
@@ -236,23 +302,12 @@ def weighted_auroc(scores: np.ndarray, labels: np.ndarray, weights: np.ndarray) 
     Returns:
         `np.ndarray` of shape `(num_weightings,)`: NaN where the positives or the negatives weigh nothing.
 
-    Source: Hanley and McNeil, Radiology 143:29 (1982): the area is the probability that a positive record scores above
-    a negative one, ties counting one half.
-
     Example:
         >>> weights = np.array([[1.0, 1.0], [1.0, 0.0], [1.0, 3.0], [1.0, 1.0]])
         >>> weighted_auroc(np.array([0.1, 0.9, 0.5, 0.5]), np.array([0, 0, 1, 0]), weights)
         array([0.5 , 0.75])
     """
-    positive, negative = np.flatnonzero(labels == 1), np.flatnonzero(labels == 0)
-    negative = negative[np.argsort(scores[negative], kind="stable")]
-    below = np.searchsorted(scores[negative], scores[positive], side="left")
-    up_to = np.searchsorted(scores[negative], scores[positive], side="right")
-    cumulated = np.zeros((len(negative) + 1, weights.shape[1]))  # weight of the lowest 0, 1, 2, … negatives
-    np.cumsum(weights[negative], axis=0, out=cumulated[1:])
-    beaten = np.einsum("pw,pw->w", weights[positive], cumulated[below] + cumulated[up_to]) / 2
-    pairs = weights[positive].sum(axis=0) * cumulated[-1]
-    return np.divide(beaten, pairs, out=np.full(weights.shape[1], np.nan), where=pairs > 0)
+    return Ranking.of(scores, labels).auroc(weights)
 
 
 def skipped_conditions(labels: np.ndarray, label_names: Sequence[str], *, min_positives: int = 1) -> dict[str, str]:
@@ -409,6 +464,31 @@ def _positions_of(patient_ids: Sequence[Hashable]) -> np.ndarray:
     """Number of the patient of every record, in order of first appearance."""
     positions: dict[Hashable, int] = {}
     return np.array([positions.setdefault(patient_id, len(positions)) for patient_id in patient_ids], dtype=np.int64)
+
+
+def _draw_patients(num_patients: int, num_bootstrap_samples: int, seed: int) -> np.ndarray:
+    """How often each resample drew each patient, `(num_bootstrap_samples, num_patients)`, a byte each.
+
+    Each is drawn once on average: that one is drawn 256 times does not happen (probability below 1e-500).
+    """
+    generator = np.random.default_rng(seed)
+    chances = np.full(num_patients, 1 / num_patients)
+    counts = np.empty((num_bootstrap_samples, num_patients), dtype=np.uint8)
+    for start in range(0, num_bootstrap_samples, RESAMPLES_PER_CHUNK):
+        chunk = counts[start : start + RESAMPLES_PER_CHUNK]
+        chunk[:] = generator.multinomial(num_patients, chances, size=len(chunk))
+    return counts
+
+
+def _resample_batch(scores: np.ndarray, labels: np.ndarray, patients: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """AUROC of a few conditions in every resample, `(num_bootstrap_samples, num_conditions)`."""
+    rankings = [Ranking.of(*condition) for condition in zip(scores.T, labels.T, strict=True)]
+    resamples = np.empty((len(counts), len(rankings)))
+    for start in range(0, len(counts), RESAMPLES_PER_CHUNK):
+        chunk = slice(start, start + RESAMPLES_PER_CHUNK)
+        weights = counts[chunk].T[patients].astype(np.float64, order="C")  # (num_records, size of the chunk)
+        resamples[chunk] = np.stack([ranking.auroc(weights) for ranking in rankings], axis=1)
+    return resamples
 
 
 def _check_scores_and_labels(scores: np.ndarray, labels: np.ndarray) -> None:

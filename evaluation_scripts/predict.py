@@ -14,6 +14,7 @@ from transformers import PreTrainedModel, ProcessorMixin
 
 from datasets_scripts.collator import StripCollator
 from datasets_scripts.terminology.findings import NORMAL_FINDING
+from modeling_supreme.checkpoints import check_logits
 from modeling_supreme.composed_rules import Composition
 from modeling_supreme.queries import encode_query_wordings
 
@@ -49,6 +50,9 @@ def predict(
     Returns:
         `tuple`: One [`Condition`] per label of the corpus, whose `query` is the rule where a rule answered, and the
         [`Predictions`] for them.
+
+    Raises:
+        ValueError: If the model answers NaN or infinity; the message names the record.
     """
     conditions = describe_conditions(
         records.label_names, config_name=records.config_name, trained_queries=model.config.trained_queries
@@ -73,6 +77,7 @@ def predict(
         },
         description=records.name,
     )
+    check_logits(torch.from_numpy(logits), records.rows["record_id"])
     asked, normal, random = np.split(logits, [len(text_embeds) - 1, len(text_embeds)], axis=1)
     scores = composition.evaluate(torch.from_numpy(expit(asked))).numpy()
     draws = random.reshape(len(logits), NUM_RANDOM_DRAWS, len(conditions)).swapaxes(0, 1)

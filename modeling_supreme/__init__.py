@@ -1,24 +1,25 @@
 """Zero-shot ECG classification by supervised pretraining: models, processor and pipeline.
 
-Importing this package makes `AutoModel`, `AutoProcessor` and `pipeline("zero-shot-ecg-classification")` know them.
+Importing this package makes `AutoModel`, `AutoProcessor` and `pipeline("zero-shot-ecg-classification")` know them. It
+loads neither torch nor transformers: a name of this package is loaded when it is asked for, and classes are registered
+when transformers loads the registry.
 """
 
-from transformers import (
-    AutoConfig,
-    AutoFeatureExtractor,
-    AutoModel,
-    AutoModelForSequenceClassification,
-    AutoProcessor,
-)
-from transformers.pipelines import PIPELINE_REGISTRY
+import importlib
+import sys
+from typing import TYPE_CHECKING, Any
 
-from .configuration_supreme import ECG_PRESETS, SupremeConfig, SupremeEcgConfig
-from .feature_extraction_supreme import SupremeEcgFeatureExtractor
-from .leads import STANDARD_LEADS
-from .modeling_supreme import SupremeModel
-from .modeling_supreme_ecg import SupremeEcgModel, SupremeForEcgClassification
-from .pipeline_zero_shot_ecg import ZeroShotEcgClassificationPipeline
-from .processing_supreme import SupremeProcessor
+from .registration import LoadWatcher
+
+
+if TYPE_CHECKING:
+    from .configuration_supreme import ECG_PRESETS, SupremeConfig, SupremeEcgConfig
+    from .feature_extraction_supreme import SupremeEcgFeatureExtractor
+    from .leads import STANDARD_LEADS
+    from .modeling_supreme import SupremeModel
+    from .modeling_supreme_ecg import SupremeEcgModel, SupremeForEcgClassification
+    from .pipeline_zero_shot_ecg import ZeroShotEcgClassificationPipeline
+    from .processing_supreme import SupremeProcessor
 
 
 __all__ = [
@@ -38,18 +39,98 @@ __version__ = "0.1.0"
 
 TASK = "zero-shot-ecg-classification"
 
-for _config_class, _model_class in ((SupremeEcgConfig, SupremeEcgModel), (SupremeConfig, SupremeModel)):
-    AutoConfig.register(_config_class.model_type, _config_class)
-    AutoModel.register(_config_class, _model_class)
-    _config_class.register_for_auto_class()
-    _model_class.register_for_auto_class("AutoModel")
-    AutoFeatureExtractor.register(_config_class, SupremeEcgFeatureExtractor)
-# A strip is a sequence of tokens; transformers has no class for the classification of time series
-AutoModelForSequenceClassification.register(SupremeEcgConfig, SupremeForEcgClassification)
-SupremeForEcgClassification.register_for_auto_class("AutoModelForSequenceClassification")
-AutoProcessor.register(SupremeConfig, SupremeProcessor)
-SupremeEcgFeatureExtractor.register_for_auto_class("AutoFeatureExtractor")
-SupremeProcessor.register_for_auto_class("AutoProcessor")
-PIPELINE_REGISTRY.register_pipeline(
-    TASK, pipeline_class=ZeroShotEcgClassificationPipeline, pt_model=AutoModel, type="multimodal"
-)
+_MODULES = {
+    "ECG_PRESETS": "configuration_supreme",
+    "STANDARD_LEADS": "leads",
+    "SupremeConfig": "configuration_supreme",
+    "SupremeEcgConfig": "configuration_supreme",
+    "SupremeEcgFeatureExtractor": "feature_extraction_supreme",
+    "SupremeEcgModel": "modeling_supreme_ecg",
+    "SupremeForEcgClassification": "modeling_supreme_ecg",
+    "SupremeModel": "modeling_supreme",
+    "SupremeProcessor": "processing_supreme",
+    "ZeroShotEcgClassificationPipeline": "pipeline_zero_shot_ecg",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """A public name, whose module is loaded when it is first asked for."""
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(f".{_MODULES[name]}", __name__), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    """The public names, loaded or not."""
+    return sorted({*globals(), *__all__})
+
+
+def _register_configurations() -> None:
+    from transformers import AutoConfig
+
+    from .configuration_supreme import SupremeConfig, SupremeEcgConfig
+
+    for config_class in (SupremeEcgConfig, SupremeConfig):
+        AutoConfig.register(config_class.model_type, config_class)
+        config_class.register_for_auto_class()
+
+
+def _register_models() -> None:
+    from transformers import AutoModel, AutoModelForSequenceClassification
+
+    from .configuration_supreme import SupremeConfig, SupremeEcgConfig
+    from .modeling_supreme import SupremeModel
+    from .modeling_supreme_ecg import SupremeEcgModel, SupremeForEcgClassification
+
+    for config_class, model_class in ((SupremeEcgConfig, SupremeEcgModel), (SupremeConfig, SupremeModel)):
+        AutoModel.register(config_class, model_class)
+        model_class.register_for_auto_class("AutoModel")
+    # A strip is a sequence of tokens; transformers has no class for the classification of time series
+    AutoModelForSequenceClassification.register(SupremeEcgConfig, SupremeForEcgClassification)
+    SupremeForEcgClassification.register_for_auto_class("AutoModelForSequenceClassification")
+
+
+def _register_feature_extractor() -> None:
+    from transformers import AutoFeatureExtractor
+
+    from .configuration_supreme import SupremeConfig, SupremeEcgConfig
+    from .feature_extraction_supreme import SupremeEcgFeatureExtractor
+
+    for config_class in (SupremeEcgConfig, SupremeConfig):
+        AutoFeatureExtractor.register(config_class, SupremeEcgFeatureExtractor)
+    SupremeEcgFeatureExtractor.register_for_auto_class("AutoFeatureExtractor")
+
+
+def _register_processor() -> None:
+    from transformers import AutoProcessor
+
+    from .configuration_supreme import SupremeConfig
+    from .processing_supreme import SupremeProcessor
+
+    AutoProcessor.register(SupremeConfig, SupremeProcessor)
+    SupremeProcessor.register_for_auto_class("AutoProcessor")
+
+
+def _register_pipeline() -> None:
+    from transformers import AutoModel
+    from transformers.pipelines import PIPELINE_REGISTRY
+
+    from .pipeline_zero_shot_ecg import ZeroShotEcgClassificationPipeline
+
+    PIPELINE_REGISTRY.register_pipeline(
+        TASK, pipeline_class=ZeroShotEcgClassificationPipeline, pt_model=AutoModel, type="multimodal"
+    )
+
+
+_watcher = LoadWatcher()
+sys.meta_path.insert(0, _watcher)
+for _registry, _own, _register in (
+    ("models.auto.configuration_auto", ("configuration_supreme",), _register_configurations),
+    ("models.auto.modeling_auto", ("modeling_supreme", "modeling_supreme_ecg"), _register_models),
+    ("models.auto.feature_extraction_auto", ("feature_extraction_supreme",), _register_feature_extractor),
+    ("models.auto.processing_auto", ("processing_supreme",), _register_processor),
+    ("pipelines", ("pipeline_zero_shot_ecg",), _register_pipeline),
+):
+    _watcher.add([f"transformers.{_registry}", *(f"{__name__}.{_module}" for _module in _own)], _register)

@@ -375,6 +375,8 @@ class _Admission:
     def mask_what_is_silent(self) -> None:
         """Count flat and saturated stretches as not recorded."""
         silent = find_flat(self.strip, self.rate, FLAT_MV * self.units_per_mv)
+        if silent.all():  # volts in place of millivolts are small too, and are refused for that
+            silent = find_flat(self.strip, self.rate, 0.0)
         silent |= find_saturated(self.strip, self.rate, SATURATED_MV * self.units_per_mv)
         if silent.any():
             self.missing = silent if self.missing is None else self.missing | silent
@@ -406,6 +408,8 @@ class _Admission:
 
     def remove_offsets(self) -> None:
         """Move leads to zero that stand far from it: the clip of a model or of a row would cut their beats off."""
+        if self.strip.shape[1] < MIN_LEAD_S * self.rate:
+            return
         limit = MAX_OFFSET_MV * self.units_per_mv
         sampled = self.strip[:, :: max(1, self.strip.shape[1] // 200)]
         with np.errstate(invalid="ignore"), warnings.catch_warnings():
@@ -506,8 +510,8 @@ def _to_floats(values: Any, place: str, unit: str | None) -> np.ndarray:
             strip = np.array([np.asarray(row, dtype=np.float64) for row in strip])
     except (TypeError, ValueError) as error:
         raise ValueError(
-            f"{place}: its rows differ in length, or hold something else than numbers ({error}). Cut or pad all leads"
-            " to the same samples."
+            f"{place}: its rows differ in length, or hold something else than numbers. Cut or pad all leads to the"
+            " same samples."
         ) from error
     if strip.dtype.kind in "iu" and unit is not None:
         strip = strip.astype(np.float64)

@@ -11,6 +11,7 @@ is lower than the probability of the condition.
 """
 
 from collections.abc import Mapping, Sequence
+from reprlib import repr as shorten
 from typing import Any, Literal, NamedTuple
 
 import torch
@@ -85,6 +86,47 @@ def read_rules(stored: Sequence[Mapping[str, Any]]) -> dict[str, ComposedRule]:
         for name in (rule.condition, *rule.names):
             by_name.setdefault(normalize_name(name), rule)
     return by_name
+
+
+def check_rule(entry: Any, place: int) -> None:
+    """Refuse a stored rule that [`read_rules`] could not read.
+
+    Args:
+        entry (`Mapping`):
+            One of `config.composed_rules`.
+        place (`int`):
+            Its place among them, from 0; named where it has no condition.
+
+    Raises:
+        ValueError: If a part of it is missing or of another kind; the message names the rule.
+
+    Example:
+        >>> check_rule({"condition": "tachycardia", "names": [], "alternatives": []}, 0)
+        Traceback (most recent call last):
+        ValueError: Rule 0 of `composed_rules`, 'tachycardia': `alternatives` is no list of conjunctions but []. ...
+    """
+    condition = entry.get("condition") if isinstance(entry, Mapping) else None
+    where = f"Rule {place} of `composed_rules`{f', {condition!r}' if isinstance(condition, str) else ''}"
+    remedy = "Write it as `datasets_scripts/terminology/composed_rules.csv` is stored, or leave the rule out."
+    if not isinstance(condition, str) or not condition.strip():
+        raise ValueError(f"{where}: `condition` is no name but {shorten(condition)}. {remedy}")
+    if not _are_names(entry.get("names")):
+        raise ValueError(f"{where}: `names` is no list of names but {shorten(entry.get('names'))}. {remedy}")
+    alternatives = entry.get("alternatives")
+    if not isinstance(alternatives, list | tuple) or not alternatives:
+        raise ValueError(f"{where}: `alternatives` is no list of conjunctions but {shorten(alternatives)}. {remedy}")
+    for alternative in alternatives:
+        findings = alternative.get("findings") if isinstance(alternative, Mapping) else None
+        if not findings or not _are_names(findings) or not isinstance(alternative.get("source"), str):
+            raise ValueError(
+                f"{where}: an alternative has no `findings`, a list of names, or no `source`: {shorten(alternative)}."
+                f" {remedy}"
+            )
+
+
+def _are_names(names: Any) -> bool:
+    """Whether this is a list of names."""
+    return isinstance(names, list | tuple) and all(isinstance(name, str) and name.strip() for name in names)
 
 
 def _read_finding(text: str) -> tuple[str, bool]:

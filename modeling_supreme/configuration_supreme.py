@@ -1,12 +1,70 @@
 """Configurations of the ECG encoder and of the whole zero-shot model."""
 
-from typing import Any, ClassVar, Literal
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, ClassVar, Literal, NamedTuple
 
 from huggingface_hub.dataclasses import strict
+from huggingface_hub.errors import StrictDataclassClassValidationError
 from transformers import AutoConfig, PreTrainedConfig
 from transformers.configuration_utils import SubConfigSpec
 
-from .leads import STANDARD_LEADS
+from .leads import STANDARD_LEADS, standardize_lead_names
+
+
+class Bound(NamedTuple):
+    """The smallest and the largest value of a number, far from what anybody uses.
+
+    Attributes:
+        least (`float`):
+            Smallest value.
+        most (`float`):
+            Largest value.
+        reason (`str`):
+            What the largest is far from.
+    """
+
+    least: float
+    most: float
+    reason: str
+
+
+# A configuration comes with a download. Beyond these numbers it is damaged or made to exhaust the machine.
+BOUNDS = {
+    "sampling_rate": Bound(1, 100_000, "Hz; the fastest electrocardiographs take 32,000"),
+    "num_samples": Bound(1, 100_000_000, "samples; a day at 1,000 Hz has 86,400,000"),
+    "patch_size": Bound(1, 1_000_000, "samples; a patch is a fraction of a second"),
+    "hidden_size": Bound(1, 65_536, "the largest language models have 20,480"),
+    "intermediate_size": Bound(1, 524_288, "eight times the largest width"),
+    "num_hidden_layers": Bound(1, 512, "the deepest language models have 126"),
+    "num_attention_heads": Bound(1, 1_024, "the largest language models have 160"),
+    "conv_channels": Bound(1, 65_536, "a ResNet ends with 2,048"),
+    "conv_strides": Bound(1, 10_000, "samples; a second at 10,000 Hz"),
+    "conv_kernel_size": Bound(1, 10_001, "samples; a second at 10,000 Hz"),
+    "dropout": Bound(0, 1, "a share"),
+    "attention_dropout": Bound(0, 1, "a share"),
+    "fusion_dropout": Bound(0, 1, "a share"),
+    "layer_norm_eps": Bound(0, 1, "a tiny number"),
+    "initializer_range": Bound(0, 1_000, "a standard deviation"),
+    "fusion_hidden_size": Bound(1, 65_536, "the largest language models have 20,480"),
+    "fusion_intermediate_size": Bound(1, 524_288, "eight times the largest width"),
+    "num_fusion_layers": Bound(1, 512, "the deepest language models have 126"),
+    "num_fusion_heads": Bound(1, 1_024, "the largest language models have 160"),
+    # Of text encoders, by transformers' names
+    "vocab_size": Bound(1, 10_000_000, "the largest vocabularies have 1,000,000 words"),
+    "max_position_embeddings": Bound(1, 100_000_000, "tokens; the longest context has 10,000,000"),
+    "type_vocab_size": Bound(0, 10_000, "kinds of segments"),
+    "embedding_size": Bound(1, 65_536, "no wider than a layer"),
+    "num_experts": Bound(0, 10_000, "the largest mixtures have 512"),
+}
+MAX_STAGES = 64  # of convolutions; a token would stand for 2 ** 65 samples
+MAX_LABELS = 100_000  # SNOMED CT has 350,000 concepts, a few thousand of which an ECG can show
+MAX_QUERIES = 100_000  # findings that a checkpoint was trained on
+MAX_RULES = 10_000
+MAX_PARAMETERS = 20_000_000_000  # the largest text encoders have 8,000,000,000
+FLOAT_DTYPES = ("float64", "float32", "float16", "bfloat16")
 
 
 EcgPreset = Literal["vit_tiny", "vit_small", "vit_base", "resnet18", "hybrid"]
@@ -33,7 +91,64 @@ ECG_PRESETS: dict[str, dict[str, Any]] = {
 
 
 @strict
-class SupremeEcgConfig(PreTrainedConfig):
+class CheckedConfig(PreTrainedConfig):
+    """What the configurations of this family refuse: they come with a download."""
+
+    def __post_init__(self, **kwargs: Any) -> None:
+        # Before transformers makes lists as long as these numbers say
+        with _as_validation_error("validate_stored_fields"):
+            check_stored_fields({**kwargs, "dtype": self.dtype, "id2label": self.id2label})
+        super().__post_init__(**kwargs)
+
+    @classmethod
+    def from_dict(cls, config_dict: dict[str, Any], **kwargs: Any) -> Any:
+        """Make a configuration of what a file holds.
+
+        Args:
+            config_dict (`dict`):
+                Content of the file.
+            kwargs:
+                Fields that differ from it.
+
+        Raises:
+            StrictDataclassError: If a field is of another kind, out of bounds, or points out of the folder.
+        """
+        from .checkpoints import check_references  # needs torch, which a configuration does not
+
+        with _as_validation_error("validate_references"):
+            check_references(config_dict)
+        return super().from_dict(config_dict, **kwargs)
+
+    def validate_architectures(self) -> None:
+        """Refuse to be loaded by a class of transformers: `pipeline` would try it after ours."""
+        import transformers
+
+        foreign = [name for name in self.architectures or () if hasattr(transformers, name)]
+        if foreign:
+            raise ValueError(
+                f"`architectures` names {foreign[0]}, which is no model of an ECG. Take config.json from the same"
+                " checkpoint as the weights."
+            )
+
+    def validate_hidden_act(self) -> None:
+        """Refuse activations that there are not."""
+        from transformers.activations import ACT2FN  # needs torch, which a configuration does not
+
+        name = getattr(self, "hidden_act", None)
+        if name is not None and name not in ACT2FN:
+            raise ValueError(f"There is no activation {name!r} (`hidden_act`). Choose one such as 'gelu' or 'relu'.")
+
+    def validate_labels(self) -> None:
+        """Refuse labels that are not named one by one."""
+        labels = self.id2label or {}
+        if list(labels) != list(range(len(labels))) or len(set(labels.values())) != len(labels):
+            raise ValueError(
+                "`id2label` does not name each of the labels 0, 1, 2, ... once. Give it as `dict(enumerate(names))`."
+            )
+
+
+@strict
+class SupremeEcgConfig(CheckedConfig):
     """Configuration of an ECG encoder: a strip becomes a sequence of tokens.
 
     Args:
@@ -104,6 +219,8 @@ class SupremeEcgConfig(PreTrainedConfig):
         self.leads = list(self.leads)
         self.conv_channels = list(self.conv_channels)
         self.conv_strides = list(self.conv_strides)
+        with _as_validation_error("validate_bounds"):
+            self.validate_bounds()
         super().__post_init__(**kwargs)
 
     @classmethod
@@ -122,6 +239,19 @@ class SupremeEcgConfig(PreTrainedConfig):
         if name not in ECG_PRESETS:
             raise ValueError(f"There is no ECG encoder {name!r}. Choose one of {', '.join(ECG_PRESETS)}.")
         return cls(**{**ECG_PRESETS[name], **overrides})
+
+    def validate_bounds(self) -> None:
+        """Refuse numbers that no encoder has, and more parameters than a machine holds."""
+        check_bounds(self)
+        if not 1 <= len(self.conv_channels) <= MAX_STAGES:
+            raise ValueError(f"`conv_channels` has {len(self.conv_channels)} stages. Choose from 1 to {MAX_STAGES}.")
+        check_parameters(self)
+
+    def validate_leads(self) -> None:
+        """Refuse leads that are unknown or stand twice."""
+        if not self.leads:
+            raise ValueError("`leads` is empty. Name the rows of `signal`, as in `leads=['I', 'II']`.")
+        standardize_lead_names(self.leads)
 
     def validate_patch_size(self) -> None:
         """Refuse strips that cannot be cut into whole patches."""
@@ -179,9 +309,29 @@ class SupremeEcgConfig(PreTrainedConfig):
         """Tokens of the longest strip."""
         return -(-self.num_samples // self.token_stride)
 
+    @property
+    def estimated_parameters(self) -> int:
+        """Parameters of the encoder with its head, to a few per cent and without making it.
+
+        Example:
+            >>> SupremeEcgConfig.from_preset("vit_tiny").estimated_parameters
+            5483136
+        """
+        num_leads, width = len(self.leads), self.hidden_size
+        head = width * (len(self.id2label or ()) + 4)
+        if self.encoder_type == "resnet":
+            # Two blocks of two convolutions of three samples, and the first of seven
+            return head + 7 * num_leads * self.conv_channels[0] + sum(12 * each**2 for each in self.conv_channels)
+        layers = _estimate_layers(self.num_hidden_layers, width, self.intermediate_size) + self.num_tokens * width
+        if self.encoder_type == "vit":
+            return head + layers + num_leads * self.patch_size * width
+        inputs = (4 * self.conv_strides[0] + 1) * num_leads * self.conv_channels[0]
+        pairs = zip(self.conv_channels[:-1], self.conv_channels[1:], strict=True)
+        return head + layers + inputs + sum(self.conv_kernel_size * first * second for first, second in pairs)
+
 
 @strict
-class SupremeConfig(PreTrainedConfig):
+class SupremeConfig(CheckedConfig):
     """Configuration of the zero-shot model: ECG encoder, text encoder and Cardiac Fusion Network.
 
     Args:
@@ -238,7 +388,17 @@ class SupremeConfig(PreTrainedConfig):
     trained_queries: list[str] | tuple[str, ...] = ()
     composed_rules: list[dict[str, Any]] | tuple[dict[str, Any], ...] = ()
 
+    def __new__(cls, *args: Any, **fields: Any) -> "SupremeConfig":
+        """Refuse lists that take long to look through, before the type of every entry is looked at."""
+        with _as_validation_error("validate_bounds"):
+            check_count("trained_queries", fields.get("trained_queries", ()), MAX_QUERIES)
+            check_count("composed_rules", fields.get("composed_rules", ()), MAX_RULES)
+        return super().__new__(cls)
+
     def __post_init__(self, **kwargs: Any) -> None:
+        with _as_validation_error("validate_bounds"):
+            check_bounds(self)
+            check_text_fields(self.text_config)
         self.trained_queries = list(self.trained_queries)
         self.composed_rules = list(self.composed_rules)
         if __package__ == "modeling_supreme":
@@ -247,6 +407,31 @@ class SupremeConfig(PreTrainedConfig):
             kwargs.pop("custom_pipelines", None)
         super().__post_init__(**kwargs)
 
+    def validate_bounds(self) -> None:
+        """Refuse numbers that no model has, and more parameters than a machine holds."""
+        check_bounds(self)
+        check_count("trained_queries", self.trained_queries, MAX_QUERIES)
+        check_count("composed_rules", self.composed_rules, MAX_RULES)
+        check_text_config(self.text_config)
+        check_parameters(self)
+
+    def validate_composed_rules(self) -> None:
+        """Refuse rules that cannot be read."""
+        if self.composed_rules:
+            from .composed_rules import check_rule  # needs torch, which a configuration does not
+
+            for place, rule in enumerate(self.composed_rules):
+                check_rule(rule, place)
+
+    def to_dict(self) -> dict[str, Any]:
+        """What is saved. Of a text encoder that was loaded from a folder of this machine, only the name is told."""
+        content = super().to_dict()
+        for part in self.sub_configs_defaults:
+            source = content[part].get("_name_or_path")
+            if source and (Path(source).is_absolute() or Path(source).exists()):
+                content[part]["_name_or_path"] = Path(source).name
+        return content
+
     def validate_fusion_heads(self) -> None:
         """Refuse widths that do not divide into heads."""
         if self.fusion_hidden_size % self.num_fusion_heads:
@@ -254,6 +439,146 @@ class SupremeConfig(PreTrainedConfig):
                 f"`fusion_hidden_size` ({self.fusion_hidden_size}) is not a multiple of `num_fusion_heads`"
                 f" ({self.num_fusion_heads}). Change one of them."
             )
+
+    @property
+    def estimated_parameters(self) -> int:
+        """Parameters of the whole model, from above and without making it."""
+        ecg_config: Any = self.ecg_config
+        text_config: Any = self.text_config
+        width = self.fusion_hidden_size
+        layers = _estimate_layers(self.num_fusion_layers, width, self.fusion_intermediate_size)
+        inputs = width * (ecg_config.hidden_size + text_config.hidden_size)
+        return ecg_config.estimated_parameters + _estimate_text(text_config) + layers + inputs
+
+
+@contextmanager
+def _as_validation_error(validator: str) -> Iterator[None]:
+    """Raise what a validator raises, for checks that cannot wait until the configuration is made."""
+    try:
+        yield
+    except (ValueError, TypeError) as error:
+        if isinstance(error, StrictDataclassClassValidationError):
+            raise
+        raise StrictDataclassClassValidationError(validator=validator, cause=error) from error
+
+
+def check_bounds(config: PreTrainedConfig, *, prefix: str = "") -> None:
+    """Refuse numbers outside of [`BOUNDS`].
+
+    Args:
+        config (`PreTrainedConfig`):
+            Any configuration.
+        prefix (`str`):
+            What messages say before the name of a field.
+
+    Raises:
+        ValueError: If a field of that name is out of bounds; the message names it, the value and the bound.
+    """
+    for name, bound in BOUNDS.items():
+        value = getattr(config, name, None)
+        for each in value if isinstance(value, list | tuple) else [value]:
+            if isinstance(each, int | float) and not bound.least <= each <= bound.most:
+                raise ValueError(
+                    f"`{prefix}{name}` is {each}, outside {bound.least:,} to {bound.most:,} ({bound.reason})."
+                    " Correct it, or take config.json from the same checkpoint as the weights."
+                )
+
+
+def check_count(name: str, entries: Any, most: int) -> None:
+    """Refuse lists that are too long to be read one by one."""
+    if isinstance(entries, list | tuple | dict) and len(entries) > most:
+        raise ValueError(f"`{name}` has {len(entries):,} entries, more than {most:,}. Leave out what is not needed.")
+
+
+def check_stored_fields(fields: Mapping[str, Any]) -> None:
+    """Refuse common fields from which transformers makes something before it checks them.
+
+    Args:
+        fields (`Mapping`):
+            `num_labels`, `id2label` and `dtype`, where they are given.
+
+    Raises:
+        ValueError: If there are too many labels, one is no name, or the type is none of floats.
+    """
+    num_labels, labels, dtype = fields.get("num_labels"), fields.get("id2label"), fields.get("dtype")
+    if num_labels is not None and not (isinstance(num_labels, int) and 0 <= num_labels <= MAX_LABELS):
+        raise ValueError(f"`num_labels` is {num_labels!r}. Give a whole number up to {MAX_LABELS:,}.")
+    if labels is not None:
+        check_count("id2label", labels, MAX_LABELS)
+        broken = [(key, name) for key, name in labels.items() if not (str(key).isdecimal() and isinstance(name, str))]
+        if broken:
+            key, name = broken[0]
+            raise ValueError(f"`id2label` has the entry {key!r}: {name!r}. Give a number and a name: `{{0: 'AFIB'}}`.")
+    dtype = fields.get("torch_dtype") if dtype is None else dtype
+    if dtype is not None and str(dtype).removeprefix("torch.") not in FLOAT_DTYPES:
+        raise ValueError(f"`dtype` is {dtype}. Weights are one of {', '.join(FLOAT_DTYPES)}.")
+
+
+def check_text_fields(text_config: Any) -> None:
+    """Refuse fields of a text encoder from which its configuration would make lists without end.
+
+    Args:
+        text_config (`dict` or `PreTrainedConfig`, *optional*):
+            As it was given.
+
+    Raises:
+        ValueError: If it has too many layers or labels, by any name.
+    """
+    if not isinstance(text_config, Mapping):
+        return
+    check_stored_fields({"num_labels": text_config.get("num_labels")})
+    most = BOUNDS["num_hidden_layers"].most
+    for name, value in text_config.items():
+        if re.search("layer|block|group", str(name)) and isinstance(value, int | float) and value > most:
+            raise ValueError(
+                f"`text_config.{name}` is {value}, more than {most} ({BOUNDS['num_hidden_layers'].reason}). Take"
+                " config.json from the same checkpoint as the weights."
+            )
+
+
+def check_text_config(text_config: Any) -> None:
+    """Refuse what is no text encoder, and one whose numbers no text encoder has.
+
+    Args:
+        text_config (`PreTrainedConfig`):
+            Configuration of the text encoder.
+
+    Raises:
+        ValueError: If it has no width or no vocabulary, or one of its numbers is out of bounds.
+    """
+    for name in ("hidden_size", "vocab_size"):
+        if not isinstance(getattr(text_config, name, None), int):
+            raise ValueError(
+                f"`text_config` of type {text_config.model_type!r} has no `{name}`: it is no text encoder. Name an"
+                " encoder such as 'bert'."
+            )
+    check_bounds(text_config, prefix="text_config.")
+
+
+def check_parameters(config: Any) -> None:
+    """Refuse a model of more than [`MAX_PARAMETERS`]: numbers that are small alone may be large together."""
+    if config.estimated_parameters > MAX_PARAMETERS:
+        raise ValueError(
+            f"The model would have about {config.estimated_parameters:,} parameters, more than {MAX_PARAMETERS:,}."
+            " Choose fewer layers or smaller widths."
+        )
+
+
+def _estimate_layers(num_layers: int, width: int, intermediate_size: int) -> int:
+    """Parameters of transformer layers: four square maps and two of the feed-forward part, with biases and norms."""
+    return num_layers * (4 * width**2 + 2 * width * intermediate_size + 13 * width + intermediate_size)
+
+
+def _estimate_text(config: PreTrainedConfig) -> int:
+    """Parameters of a text encoder of any kind, by the names that transformers gives them."""
+    width: int = config.hidden_size
+    intermediate_size = getattr(config, "intermediate_size", None) or 4 * width
+    num_experts = max(1, getattr(config, "num_experts", None) or 1)
+    num_layers = getattr(config, "num_hidden_layers", None) or 1
+    # Rotary positions are computed
+    positions = 0 if hasattr(config, "rope_parameters") else getattr(config, "max_position_embeddings", None) or 0
+    layers = _estimate_layers(num_layers, width, 3 * intermediate_size * num_experts)
+    return (config.vocab_size + positions) * width + layers
 
 
 __all__ = ["ECG_PRESETS", "SupremeConfig", "SupremeEcgConfig"]

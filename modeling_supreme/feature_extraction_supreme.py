@@ -331,7 +331,7 @@ def check_voltages(strip: np.ndarray, names: Sequence[str], place: str, *, unit_
     peak_to_peak_mv = peak_to_peak_mv[peak_to_peak_mv > 0]
     if not peak_to_peak_mv.size:
         raise ValueError(
-            f"{place}: every lead ({', '.join(names)}) is flat in what is used, so nothing was recorded. Leave the"
+            f"{place}: every lead is flat in what is used ({', '.join(names)}), so nothing was recorded. Leave the"
             " record out, or read it again."
         )
     median_mv = float(np.median(peak_to_peak_mv))

@@ -53,7 +53,9 @@ _FRANK = {"X", "Y", "Z", "VX", "VY", "VZ", "FRANKX", "FRANKY", "FRANKZ"}
 # Electrode places that the 12 leads do not have: right and posterior chest leads, Cabrera's electrodes.
 _OTHER_LEADS = re.compile(r"V[1-9]R|C[1-9]R|V[789]|C[789]|RV[1-6]|E?A[IS]|ES")
 # With one of these in the file, C3 and C4 are the scalp's. Source: the 10-20 system.
-_SCALP = re.compile(r"FP[12Z]|F[3478Z]|O[12Z]|P[34Z]|T[3-6]|CZ|[AM][12]|C[34][-:/]?[AM][12]|EEG.*|EOG.*")
+_SCALP = re.compile(
+    r"(?:FP[12Z]|F[3478Z]|O[12Z]|P[34Z]|T[3-6]|CZ|[AM][12]|C[34][-:/ ]?[AM][12])(?:[-:/ ].*)?|E[EO]G.*"
+)
 # What stands around a name: "Lead I", "ECG I", "EKG_V1", "MDC_ECG_LEAD_I" (HL7 aECG, DICOM), "V1-REF", "I [mV]".
 _PREFIX = re.compile(
     r"^(?:MDC[ _]?)?(?:(?:12[ _-]?L(?:EAD)?|ECG|EKG|ELEC|CHANNEL|CH)[ _:.-]*)?(?:(?:LEADS?|DERIVATION|ABL)[ _:.-]*)?"
@@ -145,54 +147,7 @@ def read_lead_names(names: Iterable[str]) -> list[LeadName]:
         >>> [read.lead for read in read_lead_names(["MLII", "II"])]
         [None, 'II']
     """
-    read = [read_lead_name(name) for name in names]
-    if any(_SCALP.fullmatch(entry.name.strip().upper()) for entry in read):
-        read = [_unless_of_the_scalp(entry) for entry in read]
-    kept: dict[str, int] = {}
-    for place, entry in enumerate(read):
-        if entry.lead is not None:
-            best = kept.setdefault(entry.lead, place)
-            kept[entry.lead] = best if read[best].remark is None or entry.remark is not None else place
-    return [
-        entry
-        if entry.lead is None or kept[entry.lead] == place
-        else replace(entry, lead=None, remark=f"lead {entry.lead} once more")
-        for place, entry in enumerate(read)
-    ]
-
-
-def standardize_lead_name(name: str) -> str:
-    """Spell a lead as in `STANDARD_LEADS`.
-
-    Args:
-        name (`str`):
-            A lead as a record's header spells it. Inverted leads (`"-aVR"`) are other voltages, which this function
-            does not turn, so they are refused here.
-
-    Returns:
-        `str`: The name in `STANDARD_LEADS`.
-
-    Raises:
-        ValueError: If the name is not one of the 12 standard leads.
-
-    Example:
-        >>> standardize_lead_name("AVR"), standardize_lead_name("lead_ii")
-        ('aVR', 'II')
-    """
-    read = read_lead_name(name)
-    if read.lead is None or read.sign < 0:
-        raise ValueError(_unknown_lead(read))
-    return read.lead
-
-
-def is_standard_lead(name: str) -> bool:
-    """Whether a name is one of the 12 standard leads, however it is spelled.
-
-    Example:
-        >>> is_standard_lead("avr"), is_standard_lead("vx")
-        (True, False)
-    """
-    return read_lead_name(name).lead is not None
+    return list(_read_together(tuple(map(str, names))))
 
 
 def list_lead_names(leads: Any) -> list[str]:
@@ -330,6 +285,59 @@ def derive_limb_leads(strip: np.ndarray, leads: Sequence[str]) -> tuple[np.ndarr
     return np.concatenate([strip, derived]), (*leads, *absent)
 
 
+@lru_cache(maxsize=256)  # the records of a corpus have the same names
+def _read_together(names: tuple[str, ...]) -> tuple[LeadName, ...]:
+    """What [`read_lead_names`] returns."""
+    read = [read_lead_name(name) for name in names]
+    if any(_SCALP.fullmatch(entry.name.strip().upper()) for entry in read):
+        read = [_unless_of_the_scalp(entry) for entry in read]
+    kept: dict[str, int] = {}
+    for place, entry in enumerate(read):
+        if entry.lead is not None:
+            best = kept.setdefault(entry.lead, place)
+            kept[entry.lead] = best if read[best].remark is None or entry.remark is not None else place
+    return tuple(
+        entry
+        if entry.lead is None or kept[entry.lead] == place
+        else replace(entry, lead=None, remark=f"lead {entry.lead} once more")
+        for place, entry in enumerate(read)
+    )
+
+
+def standardize_lead_name(name: str) -> str:
+    """Spell a lead as in `STANDARD_LEADS`.
+
+    Args:
+        name (`str`):
+            A lead as a record's header spells it. Inverted leads (`"-aVR"`) are other voltages, which this function
+            does not turn, so they are refused here.
+
+    Returns:
+        `str`: The name in `STANDARD_LEADS`.
+
+    Raises:
+        ValueError: If the name is not one of the 12 standard leads.
+
+    Example:
+        >>> standardize_lead_name("AVR"), standardize_lead_name("lead_ii")
+        ('aVR', 'II')
+    """
+    read = read_lead_name(name)
+    if read.lead is None or read.sign < 0:
+        raise ValueError(_unknown_lead(read))
+    return read.lead
+
+
+def is_standard_lead(name: str) -> bool:
+    """Whether a name is one of the 12 standard leads, however it is spelled.
+
+    Example:
+        >>> is_standard_lead("avr"), is_standard_lead("vx")
+        (True, False)
+    """
+    return read_lead_name(name).lead is not None
+
+
 def _unknown_lead(entry: LeadName) -> str:
     """What to say of a name that stands for no lead, or for one upside down where only upright ones are taken."""
     return (
@@ -389,6 +397,11 @@ def suspect_leads(strip: np.ndarray, leads: Sequence[str]) -> list[str]:
             which = " or ".join(fitting[:3]) or "a limb lead is none"
             suspicions.append(f"the limb leads contradict each other, as if {which}")
     return suspicions or _suspect_arms(centred, leads)
+
+
+def is_suspicion(remark: str) -> bool:
+    """Whether a remark is one of those of [`suspect_leads`]."""
+    return ", as if " in remark
 
 
 def _suspect_arms(centred: np.ndarray, leads: Sequence[str]) -> list[str]:

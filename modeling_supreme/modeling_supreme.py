@@ -4,6 +4,7 @@ Source: SuPreME (Cai et al. 2025, arXiv 2502.19668) for the idea; the paper's la
 available, so those of the Cardiac Fusion Network here are our own.
 """
 
+import os
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,14 +14,16 @@ from transformers import AutoConfig, AutoModel
 from transformers.modeling_layers import GradientCheckpointingLayer
 from transformers.utils import ModelOutput
 
+from .checkpoints import load_text_encoder
 from .configuration_supreme import SupremeConfig, SupremeEcgConfig
-from .losses import multilabel_loss
 from .modeling_supreme_ecg import (
     SupremeAttention,
     SupremeEcgModel,
     SupremeMLP,
     SupremePreTrainedModel,
+    make_attention_mask,
     masked_mean,
+    multilabel_loss,
 )
 
 
@@ -78,7 +81,7 @@ class SupremeFusionLayer(GradientCheckpointingLayer):
             tokens (`torch.Tensor` of shape `(batch_size, num_tokens, fusion_hidden_size)`):
                 Tokens of the strips.
             attention_mask (`torch.Tensor` of shape `(batch_size, 1, 1, num_tokens)`, *optional*):
-                False for tokens that were not recorded.
+                As `make_attention_mask` returns it.
             output_attentions (`bool`):
                 Whether to return what each query looked at.
 
@@ -136,7 +139,7 @@ class CardiacFusionNetwork(nn.Module):
         """
         queries = self.query_projection(self.query_norm(query_embeds))[None]  # (1, num_queries, fusion_hidden_size)
         tokens = self.token_norm(self.token_projection(tokens))
-        attention_mask = None if token_mask is None else token_mask[:, None, None, :]
+        attention_mask = make_attention_mask(token_mask, tokens.dtype)
         cross_attentions = ()
         for layer in self.layers:
             queries, weights = layer(queries, tokens, attention_mask, output_attentions)
@@ -187,10 +190,11 @@ class SupremeModel(SupremePreTrainedModel):
 
         Raises:
             OSError: If there is no text encoder of this name.
+            CheckpointError: If its weights are no safetensors, not all there, or not finite.
         """
         text_config = AutoConfig.from_pretrained(text_model_name_or_path, revision=revision)
         model = cls(SupremeConfig(ecg_config=ecg_config, text_config=text_config, **config_fields))
-        text_model = AutoModel.from_pretrained(text_model_name_or_path, revision=revision, dtype=model.dtype)
+        text_model = load_text_encoder(text_model_name_or_path, revision=revision, dtype=model.dtype)
         model.text_model.load_state_dict(text_model.state_dict())
         return model.eval()
 
@@ -201,6 +205,24 @@ class SupremeModel(SupremePreTrainedModel):
             # `from_pretrained` replaces the parameters, and with them `requires_grad`, then calls `eval`.
             self.text_model.eval().requires_grad_(False)
         return self
+
+    def save_pretrained(self, save_directory: str | os.PathLike, *args: Any, **kwargs: Any) -> None:
+        """Write weights, configuration and all code that answering takes, the pipeline's too.
+
+        transformers takes the files along that this one imports with a dot; where this package is absent, a checkpoint
+        that was loaded and saved again would otherwise have lost its pipeline.
+        """
+        from .pipeline_zero_shot_ecg import PIPELINE_ENTRY
+
+        known = getattr(self.config, "custom_pipelines", None)
+        self.config.custom_pipelines = PIPELINE_ENTRY
+        try:
+            super().save_pretrained(save_directory, *args, **kwargs)
+        finally:
+            if known is None:
+                del self.config.custom_pipelines
+            else:
+                self.config.custom_pipelines = known
 
     def get_query_embeds(self, input_ids: torch.Tensor, attention_mask: torch.Tensor | None = None) -> torch.Tensor:
         """Embed queries with the text encoder.

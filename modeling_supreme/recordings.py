@@ -24,7 +24,8 @@ MILLIVOLTS_PER_UNIT = {
     **dict.fromkeys(("v", "volt", "volts"), 1e3),
     **dict.fromkeys(("nv", "nanovolt", "nanovolts"), 1e-6),
 }
-NEGLIGIBLE_S = 0.1  # strips of 4999 or 5001 samples deserve no remark
+# Strips of 4999 or 5001 samples deserve no remark, nor does the top of one paced spike.
+NEGLIGIBLE_S, NEGLIGIBLE_SHARE = 0.1, 0.001
 
 # Every row of a corpus has this rate and this length, see datasets_scripts/schema.py: a checkpoint takes this file
 # along, but not that one.
@@ -106,7 +107,7 @@ class Account:
             phrases.insert(0, f"{self.seconds_used:.2f} of {self.seconds_found:.2f} s used")
         if self.num_bridged_samples:
             phrases.append(f"{self.num_bridged_samples} missing samples bridged")
-        if self.share_clipped:
+        if self.share_clipped >= NEGLIGIBLE_SHARE:
             phrases.append(f"{self.share_clipped:.2%} of the samples cut off")
         return phrases
 

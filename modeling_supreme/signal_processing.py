@@ -8,7 +8,6 @@ from functools import lru_cache
 
 import numpy as np
 from scipy import fft, ndimage
-from scipy.signal import resample_poly
 
 
 MAX_DENOMINATOR = 1000  # of the ratio of two rates; the length of the filter grows with it
@@ -16,9 +15,9 @@ FILTER_ORDER = 3  # the lowest that takes more than 90 % of 60 Hz away above a c
 BASELINE_RATE = 25  # Hz; the baseline moves slowly enough to be followed at this rate
 BASELINE_WINDOWS_S = (0.2, 0.6)
 
-# A lead that holds one value for a second, or keeps within the noise of an amplifier for two, was not recorded: the
-# longest rest between two beats of a lead that was is shorter, see `benchmarks/presence.py`.
-FLAT_S, NEARLY_FLAT_S = 1.0, 2.0
+# A lead that keeps within the noise of an amplifier for two seconds was not recorded; between the slowest beats that a
+# patient survives it rests for less, and noise is seen then: see `benchmarks/presence.py`. Ours.
+FLAT_S = 2.0
 SATURATED_S = 0.1
 
 
@@ -76,7 +75,17 @@ def resample_strip(strip: np.ndarray, sampling_rate: float, wanted_rate: float) 
         >>> resample_strip(np.ones((12, 1000), dtype=np.float32), 100, 500).shape
         (12, 5000)
     """
-    return resample_by(strip, (Fraction(wanted_rate) / Fraction(sampling_rate)).limit_denominator(MAX_DENOMINATOR))
+    return resample_by(strip, ratio_of_rates(sampling_rate, wanted_rate))
+
+
+def ratio_of_rates(sampling_rate: float, wanted_rate: float) -> Fraction:
+    """Samples at one rate for each at another; the nearest fraction of numbers up to 1000 where there is none.
+
+    Example:
+        >>> ratio_of_rates(257, 500), ratio_of_rates(499.98, 500)
+        (Fraction(500, 257), Fraction(1, 1))
+    """
+    return (Fraction(wanted_rate) / Fraction(sampling_rate)).limit_denominator(MAX_DENOMINATOR)
 
 
 def resample_by(strip: np.ndarray, ratio: Fraction) -> np.ndarray:
@@ -90,6 +99,8 @@ def resample_by(strip: np.ndarray, ratio: Fraction) -> np.ndarray:
     # "line" takes off the line between the ends, since zeros beyond the ends would ring with any offset; one sample
     # has no line.
     padtype = "line" if strip.shape[1] > 1 else "mean"
+    from scipy.signal import resample_poly  # takes half a second to load, and most strips have the wanted rate
+
     return resample_poly(strip, ratio.numerator, ratio.denominator, axis=1, padtype=padtype)
 
 
@@ -239,9 +250,8 @@ def _at_rate(channel: Channel, sampling_rate: float) -> np.ndarray:
 def find_flat(strip: np.ndarray, sampling_rate: float, tolerance: float) -> np.ndarray:
     """Where the leads of a strip carry no signal although the strip goes on.
 
-    A lead is flat where it holds one value for at least `FLAT_S`, or where it stays within `tolerance` for at least
-    `NEARLY_FLAT_S`: an electrode that is off, a printed sheet beside the 2.5 s of a lead, zeros in place of a lead.
-    Between slow beats a quiet lead rests for less.
+    A lead is flat where it stays within `tolerance` for at least `FLAT_S`: an electrode that is off, a printed sheet
+    beside the 2.5 s of a lead, zeros in place of a lead.
 
     Args:
         strip (`np.ndarray` of shape `(num_leads, num_samples)`):
@@ -255,14 +265,13 @@ def find_flat(strip: np.ndarray, sampling_rate: float, tolerance: float) -> np.n
         `np.ndarray` of shape `(num_leads, num_samples)`: True where the lead is flat.
 
     Example:
-        >>> find_flat(np.array([[0, 1, 2, 0, 0, 0, 0, 3]]), sampling_rate=3, tolerance=0)[0].tolist()
-        [False, False, False, True, True, True, True, False]
+        >>> find_flat(np.array([[0.0, 9.0, 2.0, 1.0, 2.0, 1.0, 7.0]]), sampling_rate=2, tolerance=1)[0].tolist()
+        [False, False, True, True, True, True, False]
     """
     is_flat = np.zeros(strip.shape, dtype=bool)
-    for duration_s, allowed in ((FLAT_S, 0.0), (NEARLY_FLAT_S, tolerance)):
-        length = max(2, math.ceil(duration_s * sampling_rate))
-        for row in _may_rest(strip, length, allowed):
-            is_flat[row] |= _rests(strip[row], length, allowed)
+    length = max(2, math.ceil(FLAT_S * sampling_rate))
+    for row in _may_rest(strip, length, tolerance):
+        is_flat[row] = _rests(strip[row], length, tolerance)
     return is_flat
 
 
@@ -328,14 +337,11 @@ def _rests(values: np.ndarray, length: int, allowed: float) -> np.ndarray:
     """Where one lead stays within `allowed` for at least `length` samples."""
     if len(values) < length:
         return np.zeros(len(values), dtype=bool)
-    if not allowed:
-        is_same = keep_long_runs(np.diff(values) == 0, length - 1)
-        return np.append(is_same, False) | np.append(False, is_same)
     # The extremes of every window of `length` samples; a window stands at its first sample
     highest = ndimage.maximum_filter1d(values, length, mode="nearest", origin=-(length // 2))
     lowest = ndimage.minimum_filter1d(values, length, mode="nearest", origin=-(length // 2))
     with np.errstate(invalid="ignore"):
-        starts = np.subtract(highest, lowest, dtype=np.float64) <= allowed  # of int16, the difference may not fit
+        starts = np.subtract(highest, lowest, dtype=np.float64) <= allowed  # int16 has no number for their range
     starts[len(values) - length + 1 :] = False
     covered = np.zeros(len(values) + 1, dtype=np.int64)
     places = np.flatnonzero(starts)

@@ -35,6 +35,7 @@ HIGHEST_CHANGES = {
     "gain": 0.5,
     "baseline_wander_mv": 2.0,
     "rate_jitter": 0.1,
+    "sheet_probability": 1.0,
 }
 
 
@@ -253,6 +254,12 @@ class ObjectiveArguments:
     rate_jitter: float = field(
         default=0.0, metadata={"help": "Largest relative change of heart rate and intervals, from 0 to 0.1."}
     )
+    sheet_probability: float = field(
+        default=0.1,
+        metadata={
+            "help": "How often a strip is shown as a printed sheet, each lead for 2.5 or 5 of its 10 s, from 0 to 1."
+        },
+    )
 
     def __post_init__(self) -> None:
         check_choices(self)
@@ -267,6 +274,9 @@ class TrainArguments:
     """How it is trained."""
 
     output_dir: str = field(default="", metadata={"help": "Folder for the trained model and its states."})
+    overwrite_output_dir: bool = field(
+        default=False, metadata={"help": "Remove the run that output_dir holds, and nothing else, and begin anew."}
+    )
     seed: int = field(default=0, metadata={"help": "Seed of everything random."})
     per_device_train_batch_size: int = field(default=64, metadata={"help": "Strips per device and batch."})
     per_device_eval_batch_size: int = field(default=64, metadata={"help": "Strips per device in validation."})

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
 from evaluation_scripts.metrics import format_figure
+from modeling_supreme.output_files.atomic_files import write_text
 
 
 # For objectives that have no template of their own
@@ -34,7 +35,12 @@ class CardStyle(NamedTuple):
 
 
 def write_model_card(
-    output_dir: str | Path, *, settings: dict[str, Any], results: dict[str, Any], style: CardStyle
+    output_dir: str | Path,
+    *,
+    settings: dict[str, Any],
+    results: dict[str, Any],
+    style: CardStyle,
+    history: str = "",
 ) -> ModelCard:
     """Fill the template and write it as README.md beside the checkpoint.
 
@@ -47,6 +53,8 @@ def write_model_card(
             What train_results.json holds.
         style (`CardStyle`):
             How the objective of the run wants it.
+        history (`str`, *optional*):
+            Sentences on the sessions that the run took.
 
     Returns:
         `ModelCard`: The card as written.
@@ -75,10 +83,11 @@ def write_model_card(
         validation_auroc=format_figure(results.get("validation_auroc_macro"), missing="undefined"),
         test_auroc=format_figure(results.get("test_auroc_macro"), missing="undefined"),
         validation_loss=format_figure(results["validation_loss"], missing="undefined"),
+        history=history,
         settings=settings,
         results=results,
     )
-    card.save(Path(output_dir) / "README.md")
+    write_text(Path(output_dir) / "README.md", str(card))
     return card
 
 

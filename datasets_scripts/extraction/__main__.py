@@ -24,6 +24,7 @@ from datasets_scripts.extraction.backends.make_backend import make_backend
 from datasets_scripts.extraction.checks.audit import REPORT_FILE, write_audit
 from datasets_scripts.extraction.readings.standardise import StandardisationArguments
 from modeling_supreme.command_line import parse_arguments, run_command
+from modeling_supreme.output_files.folder_lock import FolderLock
 
 from .extract import STATEMENTS_FILE, Extraction, LabelArguments, Records, count_statements, extract_labels
 from .report_tables import iterate_reports
@@ -77,11 +78,12 @@ def main(argv: Sequence[str] | None = None) -> None:
     logger.setLevel(logging.INFO)
     groups = (ExtractionArguments, BackendArguments, StandardisationArguments, LabelArguments)
     reports, reading, standardisation, labels = parse_arguments(groups, argv, description=__doc__)
-    backend = make_backend(reading, reports.output_dir, show_progress=True)
     if reading.dry_run:
-        report_estimate(reports, backend)
+        report_estimate(reports, make_backend(reading, reports.output_dir, show_progress=True))
         return
-    with logging_redirect_tqdm():
+    with logging_redirect_tqdm(), FolderLock(reports.output_dir, "datasets_scripts.extraction"):
+        # Only now is it certain that no other run adds to the readings on file, and pays for the same ones
+        backend = make_backend(reading, reports.output_dir, show_progress=True)
         extraction = extract_labels(
             reports.read_reports,
             reports.output_dir,

@@ -15,8 +15,8 @@ from datasets_scripts.extraction.backends.costs import Cost
 from datasets_scripts.extraction.readings.reading import Reading
 from datasets_scripts.extraction.readings.standardise import StandardisationArguments, Standardised, standardise
 from datasets_scripts.extraction.readings.statements import statement_key
+from modeling_supreme.output_files.atomic_files import replace_when_complete
 
-from .atomic_files import replace_when_complete
 from .labels_file import LABELS_FILE, LabelCounts, count_by_finding, drop_findings, write_labels
 from .report_findings import ReportFindings, join_readings
 

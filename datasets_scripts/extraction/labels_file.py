@@ -15,8 +15,8 @@ import pyarrow.parquet
 
 from datasets_scripts.extraction.readings.reading import CERTAINTIES, Certainty
 from datasets_scripts.terminology.findings import NORMAL_FINDING
+from modeling_supreme.output_files.atomic_files import replace_when_complete
 
-from .atomic_files import replace_when_complete
 from .report_findings import ReportFindings, known_ancestors, name_findings, settle_findings
 
 

@@ -5,11 +5,16 @@
 
 The second line also lists the options of this corpus. The folder gets `train-00000-of-0000N.parquet` and so on, a
 README.md that declares splits and features, build_report.json (how many records each split has, how often each label
-occurs, how good the signals are, which records were left out and why), and the same as build_report.html.
+occurs, how good the signals are, which records were left out and why, what of the others was not used), and the same
+as build_report.html. accounts.jsonl says of each record of which not all was used, what was not.
 
-After a crash or a kill, the same command goes on where it was: shards that are finished are kept. The files do not
-depend on the number of processes, nor on how often the command was interrupted. On many machines that share a file
-system, start a Dask scheduler and workers there and add `--dask_scheduler tcp://host:8786`.
+After a crash or a kill, the same command goes on where it was: shards that are finished are kept, except those that a
+file has changed of since; a complete corpus of which one has changed is refused. One command at a time writes to a
+folder. The files do not depend on the number of processes, nor on how often the command was interrupted. On many
+machines that share a file system, start a Dask scheduler and workers there and add `--dask_scheduler tcp://host:8786`.
+
+`--push_to_hub owner/name` uploads rows and card, and no report, to a private dataset of the Hub. The right to write
+there is checked before any record is read, and `--dry_run` says what would go there.
 """
 
 import logging
@@ -23,13 +28,16 @@ from datasets import BuilderConfig
 
 from datasets_scripts import BUILDERS
 from modeling_supreme.command_line import CommandLineError, check_name, parse_arguments, run_command
+from modeling_supreme.command_line.hub import check_hub
 
 from .corpus import RECORDS_PER_SHARD, prepare_corpus
-from .page import PAGE_FILENAME
-from .publication import push_to_hub
+from .page import PAGE_FILENAME, describe_losses
+from .publication import describe_upload, push_to_hub
 
 
 logger = logging.getLogger("datasets_scripts.prepare")
+
+SIMULATED = "simulated"  # the corpus that holds no patient
 
 
 @dataclass
@@ -52,10 +60,31 @@ class PrepareArguments:
             "metavar": "ADDRESS",
         },
     )
+    verify: bool = field(
+        default=False,
+        metadata={"help": "Compare the files that were read before by checksum, not by size and time alone."},
+    )
     push_to_hub: str | None = field(
         default=None,
         metadata={"help": "Dataset of the Hub to upload to (owner/name), private.", "metavar": "ID"},
     )
+    hub_public: bool = field(default=False, metadata={"help": "Make the dataset on the Hub a public one."})
+    hub_license: str | None = field(
+        default=None,
+        metadata={
+            "help": "Licence by which the source lets you publish its records, by its name on the Hub, such as"
+            " cc-by-4.0; a public dataset of patients needs it.",
+            "metavar": "LICENSE",
+        },
+    )
+    dry_run: bool = field(
+        default=False, metadata={"help": "Say what would be uploaded, and neither read nor write anything."}
+    )
+
+    def __post_init__(self) -> None:
+        for flag in ("hub_public", "hub_license", "dry_run"):
+            if getattr(self, flag) and not self.push_to_hub:
+                raise ValueError(f"`--{flag}` is for an upload. Name the dataset with `--push_to_hub`.")
 
 
 def options_class(config_class: type[BuilderConfig], *, title: str) -> type:
@@ -110,6 +139,13 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Prepare a corpus, and push it if asked to."""
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     corpus, arguments, options = read_command_line(sys.argv[1:] if argv is None else argv)
+    check_publication(corpus, arguments)
+    if arguments.dry_run:
+        folder, repo_id = Path(arguments.output_dir), str(arguments.push_to_hub)
+        logger.info(describe_upload(folder, repo_id, is_public=arguments.hub_public))
+        return
+    if arguments.push_to_hub:
+        check_hub(arguments.push_to_hub, flag="--push_to_hub", is_public=arguments.hub_public, repo_type="dataset")
     if arguments.data_dir is not None:
         options = {"data_dir": arguments.data_dir, **options}
     report = prepare_corpus(
@@ -119,15 +155,32 @@ def main(argv: Sequence[str] | None = None) -> None:
         num_proc=arguments.num_proc,
         records_per_shard=arguments.records_per_shard,
         dask_scheduler=arguments.dask_scheduler,
+        verify=arguments.verify,
         **options,
     )
     counts = ", ".join(f"{split['num_rows']} {name}" for name, split in report["splits"].items())
     logger.info(
         f"{arguments.output_dir} holds {counts} rows; {len(report['skipped'])} records were left out."
-        f" Open {Path(arguments.output_dir) / PAGE_FILENAME} for a look at the corpus."
+        f" {describe_losses(report)} Open {Path(arguments.output_dir) / PAGE_FILENAME} for a look at the corpus."
     )
-    if arguments.push_to_hub is not None:
-        push_to_hub(arguments.output_dir, arguments.push_to_hub)
+    if arguments.push_to_hub:
+        publish = {"is_public": arguments.hub_public, "source_license": arguments.hub_license}
+        names = push_to_hub(arguments.output_dir, arguments.push_to_hub, **publish)
+        logger.info(f"{arguments.push_to_hub} now has {', '.join(names)}.")
+
+
+def check_publication(corpus: str, arguments: PrepareArguments) -> None:
+    """Refuse to publish records of patients without a word on the right to do so.
+
+    Raises:
+        CommandLineError: If a public dataset of them is asked for, and no licence is named.
+    """
+    if arguments.hub_public and not arguments.hub_license and corpus != SIMULATED:
+        raise CommandLineError(
+            f"`--hub_public` would publish the records, ids and reports of patients in {corpus}. Name the licence by"
+            " which their source allows it with `--hub_license` (cc-by-4.0, odbl, …); data that a person had to sign"
+            " for must stay private: leave `--hub_public` out."
+        )
 
 
 if __name__ == "__main__":

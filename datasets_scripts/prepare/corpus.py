@@ -16,19 +16,25 @@ from datasets.utils.tqdm import tqdm
 
 from datasets_scripts import BUILDERS
 from modeling_supreme.command_line import check_name
+from modeling_supreme.output_files.atomic_files import write_text
+from modeling_supreme.output_files.disk import told_when_refused
+from modeling_supreme.output_files.folder_lock import LOCK_FILENAME, FolderLock
 
 from .cluster import write_shards_on_cluster
 from .page import PAGE_FILENAME, write_page
 from .processes import write_shards_in_processes
-from .publication import place_files, write_readme
+from .publication import place_files, write_accounts, write_readme
 from .report import REPORT_FILENAME, make_report
 from .shards import UNFINISHED, Shard, plan_shards
+from .sources import ABSENT, NOT_HASHED, SOURCES_FILENAME, find_changed, join_states, list_sources, read_states
 
 
 logger = logging.getLogger(__name__)
 
 STAGING = ".incomplete"
 BUILD_FILENAME = "build.json"  # what the shards in the staging folder are shards of
+BUILD_SOURCES_FILENAME = "build_sources.npz"  # what the files were like that the corpus was read from
+NAMED_FILES = 3
 COMPLETE_FILENAME = "complete"  # all shards are there, and some may have been moved to their place
 RECORDS_PER_SHARD = 1000  # about 50 MB of Parquet, and what a kill costs at most per process
 
@@ -41,6 +47,7 @@ def prepare_corpus(
     num_proc: int | None = None,
     records_per_shard: int = RECORDS_PER_SHARD,
     dask_scheduler: str | None = None,
+    verify: bool = False,
     **options: Any,
 ) -> dict[str, Any]:
     """Write a corpus as Parquet, with a README.md and a report.
@@ -58,6 +65,9 @@ def prepare_corpus(
             Records that one Parquet file comes from. A record that is cut into several windows has several rows.
         dask_scheduler (`str`, *optional*):
             Address of a Dask scheduler whose workers read and write instead. They must see the same folders.
+        verify (`bool`, defaults to `False`):
+            Whether to compare the files that an earlier call has read with their checksums, and not by size and time
+            alone.
         options:
             Options of the builder, such as `data_dir`, `on_error` or `max_records`.
 
@@ -65,8 +75,9 @@ def prepare_corpus(
         `dict`: What build_report.json holds.
 
     Raises:
-        ValueError: If the corpus or an option is unknown, the folder is in use, or a record cannot be read. In the
-            last case the finished shards stay for the next call.
+        ValueError: If the corpus or an option is unknown, the folder is in use, a file has changed since the folder
+            was completed, or a record cannot be read. In the last case the finished shards stay for the next call.
+        DiskError: If the disk is full; finished shards stay as well.
         RuntimeError: If a worker process was killed or crashed; finished shards stay as well.
     """
     began = time.perf_counter()
@@ -78,32 +89,81 @@ def prepare_corpus(
         plan = plan_shards(builder, staging, records_per_shard=records_per_shard)
     build = _describe_build(corpus, builder, plan, options=options)
     if (report := _finished_report(output_dir)) and report["fingerprint"] == build["fingerprint"]:
+        _check_sources(builder, plan, output_dir, verify=verify)
         shutil.rmtree(staging, ignore_errors=True)
         logger.info(f"{output_dir} was complete before. Delete the folder to read the records again.")
         return report
-    _open_staging(output_dir, build)
-    began_reading = time.perf_counter()
-    missing, num_kept = _find_missing(plan, staging, on_error=options.get("on_error") or "raise")
-    num_proc = min(num_proc or 1, max(1, len(missing)))
-    if dask_scheduler:
-        progress = write_shards_on_cluster(builder, missing, scheduler=dask_scheduler)
-    else:
-        progress = write_shards_in_processes(builder, missing, num_proc=num_proc)
-    _follow(progress, num_kept=num_kept, num_missing=sum(shard.num_records for shard in missing))
-    (staging / COMPLETE_FILENAME).touch()
-    reading_s = time.perf_counter() - began_reading
+    remedy = "Finished shards are kept. Make room, and repeat the command."
+    with (
+        FolderLock(output_dir, "datasets_scripts.prepare"),
+        told_when_refused("The corpus", output_dir, remedy),
+    ):
+        _open_staging(output_dir, build)
+        began_reading = time.perf_counter()
+        on_error = options.get("on_error") or "raise"
+        missing, num_kept = _find_missing(builder, plan, staging, on_error=on_error, verify=verify)
+        num_proc = min(num_proc or 1, max(1, len(missing)))
+        if dask_scheduler:
+            progress = write_shards_on_cluster(builder, missing, scheduler=dask_scheduler)
+        else:
+            progress = write_shards_in_processes(builder, missing, num_proc=num_proc)
+        _follow(progress, num_kept=num_kept, num_missing=sum(shard.num_records for shard in missing))
+        (staging / COMPLETE_FILENAME).touch()
+        timing = {"num_proc": num_proc, **_timing(plan, num_kept, reading_s=time.perf_counter() - began_reading)}
+        return _publish(corpus, builder, plan, output_dir, build, timing=timing, began=began)
+
+
+def _publish(
+    corpus: str,
+    builder: DatasetBuilder,
+    plan: dict[str, list[Shard]],
+    output_dir: Path,
+    build: dict[str, Any],
+    *,
+    timing: dict[str, Any],
+    began: float,
+) -> dict[str, Any]:
+    """Move finished shards to their place and describe them; the report is the last file that is written."""
     files = place_files(plan, output_dir)
+    write_accounts(plan, output_dir)
     write_readme(output_dir, corpus, builder, plan)
     report = build | make_report(builder.info.features or {}, plan, files)
-    report["timing"] = {
-        "num_proc": num_proc or 1,
-        "wall_s": round(time.perf_counter() - began, 6),
-        **_timing(plan, num_kept, reading_s=reading_s),
-    }
+    report["timing"] = {"num_proc": timing["num_proc"], "wall_s": round(time.perf_counter() - began, 6), **timing}
     write_page(report, output_dir / PAGE_FILENAME, files=files)
-    (output_dir / REPORT_FILENAME).write_text(json.dumps(report, indent=2, ensure_ascii=False) + "\n", "utf-8")
-    shutil.rmtree(staging)
+    states = [read_states(shard.folder / SOURCES_FILENAME) for shards in plan.values() for shard in shards]
+    known = [state for state in states if state is not None]
+    if known and len(known) == len(states):
+        join_states(known).save(output_dir / BUILD_SOURCES_FILENAME)
+    write_text(output_dir / REPORT_FILENAME, json.dumps(report, indent=2, ensure_ascii=False) + "\n")
+    shutil.rmtree(output_dir / STAGING)
     return report
+
+
+def _check_sources(builder: DatasetBuilder, plan: dict[str, list[Shard]], output_dir: Path, *, verify: bool) -> None:
+    """Refuse to call a corpus complete whose files are no longer those that it was made from."""
+    then = read_states(output_dir / BUILD_SOURCES_FILENAME)
+    if then is None:
+        logger.info(f"{output_dir} does not say what its files were like: whether any has changed is not known.")
+        return
+    shards = (shard for shards in plan.values() for shard in shards)
+    paths = [path for shard in shards for path in list_sources(builder, shard.gen_kwargs)]
+    changed = list(find_changed(paths, then, verify=verify))
+    if changed:
+        raise ValueError(
+            f"{output_dir} was made from files that have changed since: {_name_some(changed)}. Delete the folder to"
+            " prepare the corpus anew, or choose another `--output_dir`."
+        )
+    if verify:
+        num_large = int(((then.checksums == NOT_HASHED) & (then.sizes != ABSENT)).sum())
+        large = f", {num_large} large ones by size and time alone" if num_large else ""
+        logger.info(f"The {len(paths)} files of the corpus are what they were{large}.")
+
+
+def _name_some(paths: list[str]) -> str:
+    """The first of some files, and how many there are."""
+    return ", ".join(paths[:NAMED_FILES]) + (
+        f" and {len(paths) - NAMED_FILES} more" if len(paths) > NAMED_FILES else ""
+    )
 
 
 def _check_request(corpus: str, *, options: dict[str, Any], num_proc: int | None, records_per_shard: int) -> None:
@@ -160,21 +220,40 @@ def _open_staging(output_dir: Path, build: dict[str, Any]) -> None:
         for path in staging.glob(f"*{UNFINISHED}"):
             shutil.rmtree(path, ignore_errors=True)
         return
-    if output_dir.exists() and any(path.name != STAGING for path in output_dir.iterdir()):
+    if output_dir.exists() and any(path.name not in (STAGING, LOCK_FILENAME) for path in output_dir.iterdir()):
         raise ValueError(
             f"`--output_dir` {output_dir} is not empty. Choose another folder, or delete this one if it may go."
         )
     shutil.rmtree(staging, ignore_errors=True)
     staging.mkdir(parents=True)
-    begun.write_text(json.dumps(build), encoding="utf-8")
+    write_text(begun, json.dumps(build))
 
 
-def _find_missing(plan: dict[str, list[Shard]], staging: Path, *, on_error: str) -> tuple[list[Shard], int]:
-    """The shards that are not finished, and the number of records in the others."""
+def _find_missing(
+    builder: DatasetBuilder, plan: dict[str, list[Shard]], staging: Path, *, on_error: str, verify: bool
+) -> tuple[list[Shard], int]:
+    """The shards that are not finished or whose files have changed, and the number of records in the others."""
     shards = [shard for shards in plan.values() for shard in shards]
-    missing = [shard for shard in shards if not shard.is_finished(on_error=on_error)]
-    if (staging / COMPLETE_FILENAME).exists():
-        missing = []
+    is_complete = (staging / COMPLETE_FILENAME).exists()
+    finished = shards if is_complete else [shard for shard in shards if shard.is_finished(on_error=on_error)]
+    outdated: list[Shard] = []
+    changed: list[str] = []
+    for shard in finished:
+        then = read_states(shard.folder / SOURCES_FILENAME)
+        found = list(find_changed(list_sources(builder, shard.gen_kwargs), then, verify=verify)) if then else []
+        outdated += [shard] * bool(found)
+        changed += found
+    if changed and is_complete:
+        raise ValueError(
+            f"All shards of {staging.parent} were written, and files have changed since: {_name_some(changed)}. Delete"
+            " the folder to prepare the corpus anew, or choose another `--output_dir`."
+        )
+    if changed:
+        logger.warning(
+            f"Files have changed since they were read: {_name_some(changed)}. {len(outdated)} shards are made again."
+        )
+    kept = {shard.folder for shard in finished} - {shard.folder for shard in outdated}
+    missing = [shard for shard in shards if shard.folder not in kept]
     num_kept = sum(shard.num_records for shard in shards) - sum(shard.num_records for shard in missing)
     if num_kept:
         logger.info(f"Going on with {num_kept} records in {len(shards) - len(missing)} finished shards.")

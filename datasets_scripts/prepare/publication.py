@@ -1,13 +1,22 @@
 """Finished shards as a dataset of the Hub: the names of its files, its card, and the upload."""
 
+import json
+import re
 from pathlib import Path
 
 from datasets import DatasetBuilder, SplitDict, SplitInfo
 from datasets.info import DatasetInfosDict
 from datasets.utils.metadata import MetadataConfigs
-from huggingface_hub import DatasetCardData, HfApi
+from huggingface_hub import DatasetCard, DatasetCardData
+
+from datasets_scripts.corpus_builder import ACCOUNTS_FILENAME
+from modeling_supreme.command_line.hub import upload_files
 
 from .shards import ROWS_FILENAME, Shard
+
+
+CARD = "README.md"
+PARQUET = re.compile(r"[a-z]+-\d{5}-of-\d{5}\.parquet")
 
 
 def place_files(plan: dict[str, list[Shard]], output_dir: Path) -> dict[str, list[Path]]:
@@ -20,6 +29,14 @@ def place_files(plan: dict[str, list[Shard]], output_dir: Path) -> dict[str, lis
             if (shard.folder / ROWS_FILENAME).exists():  # else a run that was killed here has moved it
                 (shard.folder / ROWS_FILENAME).rename(file)
     return files
+
+
+def write_accounts(plan: dict[str, list[Shard]], output_dir: Path) -> None:
+    """List, in the order of the records, those of which not all was used; no file where there is none."""
+    accounts = [account for shards in plan.values() for shard in shards for account in shard.accounts]
+    if accounts:
+        lines = [json.dumps(account, ensure_ascii=False) + "\n" for account in accounts]
+        (output_dir / ACCOUNTS_FILENAME).write_text("".join(lines), encoding="utf-8")
 
 
 def write_readme(output_dir: Path, corpus: str, builder: DatasetBuilder, plan: dict[str, list[Shard]]) -> None:
@@ -37,7 +54,7 @@ def write_readme(output_dir: Path, corpus: str, builder: DatasetBuilder, plan: d
     DatasetInfosDict({builder.config.name: info}).to_dataset_card_data(card)
     data_files = [{"split": split, "path": f"{split}-*.parquet"} for split in info.splits]
     MetadataConfigs({builder.config.name: {"data_files": data_files}}).to_dataset_card_data(card)
-    (output_dir / "README.md").write_text(
+    (output_dir / CARD).write_text(
         f"---\n{card}\n---\n\n# {corpus}, {builder.config.name}\n\n{info.description}\n\n"
         "12-lead ECG at 500 Hz, 10 s, `int16` microvolts. Read it with `datasets.load_dataset`. Before passing it on,"
         f" mind the licence of the source: {info.license or 'see its publisher'} {info.homepage}\n",
@@ -45,14 +62,40 @@ def write_readme(output_dir: Path, corpus: str, builder: DatasetBuilder, plan: d
     )
 
 
-def push_to_hub(output_dir: str | Path, repo_id: str) -> None:
-    """Upload Parquet and README.md to a private dataset of the Hub; the report, which names local paths, stays."""
-    api = HfApi()
-    api.create_repo(repo_id, repo_type="dataset", private=True, exist_ok=True)
-    api.upload_folder(
-        repo_id=repo_id,
-        repo_type="dataset",
-        folder_path=str(output_dir),
-        allow_patterns=["README.md", "*.parquet"],
-        commit_message="Upload the prepared corpus",
-    )
+def choose_files(output_dir: Path) -> list[Path]:
+    """The files of a prepared corpus that are uploaded: its rows and its card, and nothing below a folder."""
+    return sorted(path for path in output_dir.iterdir() if path.name == CARD or PARQUET.fullmatch(path.name))
+
+
+def describe_upload(output_dir: Path, repo_id: str, *, is_public: bool) -> str:
+    """What would be uploaded where, for people to read."""
+    names = [path.name for path in choose_files(output_dir)] if output_dir.is_dir() else []
+    kind = "public" if is_public else "private"
+    there = f"; now there: {', '.join(names)}" if names else ""
+    return f"Would go to the dataset {repo_id} ({kind}): {CARD} and the rows, SPLIT-*-of-*.parquet{there}."
+
+
+def push_to_hub(
+    output_dir: str | Path, repo_id: str, *, is_public: bool = False, source_license: str | None = None
+) -> list[str]:
+    """Upload rows and card to a dataset of the Hub; the report, which names local paths, stays.
+
+    Args:
+        output_dir (`str` or `Path`):
+            A prepared corpus.
+        repo_id (`str`):
+            Dataset on the Hub, as owner/name; it is made where there is none.
+        is_public (`bool`):
+            Whether a public one was asked for.
+        source_license (`str`, *optional*):
+            Licence under which the source is passed on, by its name on the Hub; the card then says so.
+
+    Returns:
+        `list[str]`: Names of the files uploaded.
+    """
+    files: dict[str, Path | bytes] = {path.name: path for path in choose_files(Path(output_dir))}
+    if source_license:
+        card = DatasetCard.load(Path(output_dir) / CARD)
+        card.data["license"] = source_license
+        files[CARD] = str(card).encode()
+    return upload_files(files, repo_id, message="Upload the prepared corpus", is_public=is_public, repo_type="dataset")

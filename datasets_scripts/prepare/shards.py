@@ -17,9 +17,10 @@ import pyarrow.parquet as pq
 from datasets import DatasetBuilder, DownloadManager, Features
 from datasets.arrow_writer import TypedSequence
 
-from datasets_scripts.corpus_builder import SKIPPED_FILENAME, is_unchanged
+from datasets_scripts.corpus_builder import ACCOUNTS_FILENAME, SKIPPED_FILENAME, is_unchanged
 
 from .quality import measure_quality, stack_measurements
+from .sources import SOURCES_FILENAME, list_sources, look_at
 
 
 ROWS_FILENAME = "rows.parquet"
@@ -60,6 +61,12 @@ class Shard:
     def skipped_records(self) -> list[dict[str, Any]]:
         """The records that were left out, as a `CorpusBuilder` lists them."""
         path = self.folder / SKIPPED_FILENAME
+        return [json.loads(line) for line in path.read_text("utf-8").splitlines()] if path.is_file() else []
+
+    @property
+    def accounts(self) -> list[dict[str, Any]]:
+        """The accounts of records of which not all was used, as a `CorpusBuilder` lists them."""
+        path = self.folder / ACCOUNTS_FILENAME
         return [json.loads(line) for line in path.read_text("utf-8").splitlines()] if path.is_file() else []
 
     @property
@@ -133,10 +140,12 @@ def write_shard(builder: DatasetBuilder, shard: Shard) -> int:
     shutil.rmtree(unfinished, ignore_errors=True)
     unfinished.mkdir(parents=True)
     builder._output_dir = str(unfinished)  # where a `CorpusBuilder` lists the records it leaves out
+    sources = look_at(list_sources(builder, shard.gen_kwargs), are_hashed=True)  # before they are read
     try:
         examples = builder._generate_examples(**shard.gen_kwargs)  # pyright: ignore[reportAttributeAccessIssue]
         summary = _write_rows((row for _, row in examples), unfinished, features=cast(Features, builder.info.features))
         summary |= {"num_records": shard.num_records, "seconds": round(time.perf_counter() - began, 6)}
+        sources.save(unfinished / SOURCES_FILENAME)
         (unfinished / SUMMARY_FILENAME).write_text(json.dumps(summary), encoding="utf-8")
         shutil.rmtree(shard.folder, ignore_errors=True)  # one that cannot be taken as it is
         unfinished.rename(shard.folder)
@@ -167,6 +176,7 @@ def _write_rows(rows: Iterator[dict[str, Any]], folder: Path, *, features: Featu
                     np.asarray(row["signal"]),
                     lead_mask=np.asarray(row["lead_mask"], dtype=bool),
                     num_samples=row["num_samples"],
+                    not_recorded=row.get("not_recorded", ()),
                 )
                 for row in group
             ]

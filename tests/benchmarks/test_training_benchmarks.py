@@ -1,4 +1,4 @@
-"""The benchmarks of training and scoring measure what they say, and run where there is no GPU."""
+"""The benchmarks of training, scoring and evaluation measure what they say, and run where there is no GPU."""
 
 import doctest
 import json
@@ -13,6 +13,7 @@ from transformers import BertConfig
 
 sys.path.insert(0, str(ROOT / "benchmarks"))
 
+import bootstrap
 import flops
 import gpu
 import steps
@@ -115,6 +116,14 @@ class TestScripts:
         figures = read_json(tmp_path / "latency.json")["encoders"]["hybrid"]
         assert set(figures) == {"encoder", "few", "many", "few / encoder", "many / few"}
         assert min(figures.values()) > 0
+
+    def test_the_bootstrap_is_timed(self, tmp_path):
+        sizes = ["--num_labels", "3", "--num_records", "40", "--num_bootstrap_samples", "5"]
+
+        bootstrap.main([*sizes, "--output_file", str(tmp_path / "bootstrap.json")])
+
+        figures = read_json(tmp_path / "bootstrap.json")
+        assert min(figures["wall_s"], figures["processor_s"], figures["peak_memory_mb"]) > 0
 
     def test_training_steps_are_compared(self, tmp_path):
         sizes = ["--batch_size", "2", "--num_turns", "1", "--num_threads", "1", "--num_records", "20"]

@@ -1,14 +1,11 @@
 """The Hub and back by HTTP: corpora load with `datasets` alone, checkpoints with `transformers` alone."""
 
 import json
-import os
-import subprocess
-import sys
+from functools import partial
 
 import pytest
-from helpers.hub_server import run_hub
+from helpers.hub_server import run_hub, run_on_hub
 from helpers.ptb_xl_records import make_microvolts
-from helpers.repository import ROOT
 
 
 CORPUS, MODEL = "group/simulated-ecg", "group/supreme-tiny"
@@ -23,23 +20,7 @@ def hub():
 @pytest.fixture(scope="module")
 def run(hub, tmp_path_factory):
     """Run Python in a process whose Hub is the one on loopback, with a cache of its own; returns what it prints."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("HF_", "PYTEST_"))}
-    environment |= {
-        "HF_ENDPOINT": hub.endpoint,
-        "HF_TOKEN": "hf_loopback",
-        "HF_HUB_DISABLE_XET": "1",
-        "HF_HUB_DISABLE_TELEMETRY": "1",
-        "HF_HOME": str(tmp_path_factory.mktemp("hub_cache")),
-        "OMP_NUM_THREADS": "1",
-    }
-
-    def run(*arguments, cwd=ROOT):
-        command = [sys.executable, *map(str, arguments)]
-        done = subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stderr[-3000:]
-        return done.stdout
-
-    return run
+    return partial(run_on_hub, hub, tmp_path_factory.mktemp("hub_cache"))
 
 
 @pytest.fixture(scope="module")

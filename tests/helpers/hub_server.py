@@ -6,11 +6,16 @@ Source: the requests of huggingface_hub 2.4 (`hf_api.py`, `_commit_api.py`, `lfs
 import base64
 import hashlib
 import json
+import os
 import re
+import subprocess
+import sys
 import threading
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, unquote, urlparse
+
+from helpers.repository import ROOT
 
 
 REPO = r"(?P<repo>(?:models|datasets)/[^/]+/[^/]+)"
@@ -185,3 +190,22 @@ def run_hub():
         yield hub
         hub.shutdown()
         thread.join()
+
+
+def run_on_hub(hub, home, *arguments, cwd=ROOT, **environment):
+    """Run Python in a process whose Hub is this one and whose cache is a folder; returns what it prints."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("HF_", "PYTEST_"))}
+    own = {
+        "HF_ENDPOINT": hub.endpoint,
+        "HF_TOKEN": "hf_loopback",
+        "HF_HUB_DISABLE_XET": "1",
+        "HF_HUB_DISABLE_TELEMETRY": "1",
+        "HF_HOME": str(home),
+        "OMP_NUM_THREADS": "1",
+    }
+    command = [sys.executable, *map(str, arguments)]
+    done = subprocess.run(
+        command, cwd=cwd, env={**kept, **own, **environment}, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    return done.stdout

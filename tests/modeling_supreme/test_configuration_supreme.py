@@ -30,6 +30,24 @@ def test_a_model_configuration_comes_back_as_it_was_saved(tmp_path):
     assert reloaded.to_dict() == config.to_dict()
 
 
+def test_a_saved_configuration_does_not_say_where_the_text_encoder_lay(tmp_path):
+    text_config = BertConfig(hidden_size=32, num_attention_heads=2)
+    text_config.save_pretrained(tmp_path / "encoders" / "minilm")
+    config = SupremeConfig(text_config=AutoConfig.from_pretrained(tmp_path / "encoders" / "minilm"))
+
+    config.save_pretrained(tmp_path)
+
+    saved = (tmp_path / "config.json").read_text(encoding="utf-8")
+    assert '"_name_or_path": "minilm"' in saved
+    assert str(tmp_path) not in saved
+
+
+def test_the_name_of_a_text_encoder_of_the_hub_is_kept():
+    text_config = BertConfig(hidden_size=32, num_attention_heads=2, name_or_path="ncbi/MedCPT-Query-Encoder")
+
+    assert SupremeConfig(text_config=text_config).to_dict()["text_config"]["_name_or_path"] == text_config.name_or_path
+
+
 def test_the_parts_of_a_reloaded_configuration_have_their_classes(tmp_path):
     SupremeConfig(text_config=BertConfig(hidden_size=32, num_attention_heads=2)).save_pretrained(tmp_path)
 

@@ -7,7 +7,7 @@ import pytest
 from transformers import AutoConfig
 
 from modeling_supreme import queries
-from modeling_supreme.queries import BUNDLED_TEXT_ENCODERS, find_text_encoder
+from modeling_supreme.queries import BUNDLED_TEXT_ENCODERS, BundledEncoder, find_text_encoder
 
 
 MINILM = "sentence-transformers/all-MiniLM-L6-v2"
@@ -20,7 +20,10 @@ def bundled_dir(tmp_path, monkeypatch):
     (package / "model").mkdir(parents=True)
     (package / "__init__.py").touch()
     monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.setitem(BUNDLED_TEXT_ENCODERS, "owner/bundled", "bundled_encoder")
+    (package / "model" / "config.json").write_bytes(b"abc")
+    sha256 = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"  # of "abc": FIPS 180-2, appendix B.1
+    bundled = BundledEncoder("bundled_encoder", {"config.json": sha256})
+    monkeypatch.setitem(BUNDLED_TEXT_ENCODERS, "owner/bundled", bundled)
     return package / "model"
 
 
@@ -34,6 +37,20 @@ def test_finding_it_does_not_import_the_package(bundled_dir):
     assert "bundled_encoder" not in sys.modules
 
 
+def test_a_file_that_is_not_its_publishers_is_refused(bundled_dir):
+    (bundled_dir / "config.json").write_bytes(b"abd")
+
+    with pytest.raises(ValueError, match=r"config\.json is not the file of owner/bundled: its SHA-256 .*Uninstall"):
+        find_text_encoder("owner/bundled")
+
+
+def test_a_file_that_is_absent_is_refused(bundled_dir):
+    (bundled_dir / "config.json").unlink()
+
+    with pytest.raises(ValueError, match=r"its SHA-256 is absent, and should be ba7816bf.*--text_model_name_or_path"):
+        find_text_encoder("owner/bundled")
+
+
 def test_the_log_says_where_it_came_from(bundled_dir, caplog):
     with caplog.at_level(logging.INFO, logger=queries.__name__):
         find_text_encoder("owner/bundled")
@@ -42,7 +59,7 @@ def test_the_log_says_where_it_came_from(bundled_dir, caplog):
 
 
 def test_without_the_package_the_name_is_left_to_the_hub(monkeypatch):
-    monkeypatch.setitem(BUNDLED_TEXT_ENCODERS, "owner/bundled", "no_such_package_is_installed")
+    monkeypatch.setitem(BUNDLED_TEXT_ENCODERS, "owner/bundled", BundledEncoder("no_such_package_is_installed", {}))
 
     assert find_text_encoder("owner/bundled") == "owner/bundled"
 
@@ -53,7 +70,7 @@ def test_another_name_or_folder_stays_as_it_is(name):
 
 
 def test_the_demos_encoder_loads_from_its_package():
-    pytest.importorskip(BUNDLED_TEXT_ENCODERS[MINILM], reason="the extra `demo` is not installed")
+    pytest.importorskip(BUNDLED_TEXT_ENCODERS[MINILM].package, reason="the extra `demo` is not installed")
 
     config = AutoConfig.from_pretrained(find_text_encoder(MINILM))
 

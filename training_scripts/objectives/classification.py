@@ -22,6 +22,7 @@ from evaluation_scripts.prediction_table import Predictions, locate_records, tab
 from evaluation_scripts.result_table import format_result
 from evaluation_scripts.results import compile_result, write_results
 from modeling_supreme import SupremeEcgConfig, SupremeEcgFeatureExtractor, SupremeForEcgClassification
+from modeling_supreme.checkpoints import check_logits
 from modeling_supreme.command_line import CommandLineError
 from training_scripts.arguments import ModelArguments, RunArguments
 from training_scripts.card import CardStyle
@@ -111,7 +112,9 @@ class ClassificationObjective(MultilabelObjective):
         Returns:
             `dict`: Figures of the test records, as [`compile_result`] gives them.
         """
-        model = SupremeForEcgClassification.from_pretrained(folder).to(cast(Any, self.accelerator.device))
+        model = SupremeForEcgClassification.from_pretrained(folder, use_safetensors=True).to(
+            cast(Any, self.accelerator.device)
+        )
         scores, labels = predict_batches(model, batches)
         # An uncertain finding is neither positive nor negative
         labels = np.where((labels == 0) | (labels == 1), labels, np.nan)
@@ -156,7 +159,7 @@ def build_classifier(
         extractor = make_feature_extractor(config, arguments)
     else:
         _check_labels(path, findings)
-        model = SupremeForEcgClassification.from_pretrained(path, **names)
+        model = SupremeForEcgClassification.from_pretrained(path, use_safetensors=True, **names)
         extractor = AutoFeatureExtractor.from_pretrained(path)
     if arguments.freeze_encoder:
         model.freeze_encoder()
@@ -183,7 +186,9 @@ def predict_batches(
     scores, labels = [], []
     for batch in batches:
         inputs = {name: value for name, value in batch.to(model.device).inputs.items() if name != "labels"}
-        scores.append(model(**inputs).logits.double().sigmoid().cpu().numpy())
+        logits = model(**inputs).logits
+        check_logits(logits, batch.record_ids)
+        scores.append(logits.double().sigmoid().cpu().numpy())
         labels.append(batch.inputs["labels"].double().numpy())
     return np.concatenate(scores), np.concatenate(labels)
 

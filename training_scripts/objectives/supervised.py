@@ -122,7 +122,7 @@ def build_zero_shot_model(arguments: ModelArguments) -> tuple[SupremeModel, Supr
     """Load a checkpoint to go on from, or start a model with a pretrained text encoder."""
     if arguments.model_name_or_path:
         model = AutoModel.from_pretrained(
-            arguments.model_name_or_path, freeze_text_encoder=arguments.freeze_text_encoder
+            arguments.model_name_or_path, freeze_text_encoder=arguments.freeze_text_encoder, use_safetensors=True
         )
         return model, AutoProcessor.from_pretrained(arguments.model_name_or_path)
     source = find_text_encoder(arguments.text_model_name_or_path)

@@ -82,7 +82,7 @@ def plot_curves(
         validations (`Sequence` of `{"step", "validation_loss", "validation_auroc_macro"}`):
             One entry per validation; a figure may be None.
         path (`str` or `Path`):
-            Where to save the picture.
+            Where to save the picture, as PNG.
 
     Returns:
         `Figure`: Four panels.
@@ -105,7 +105,7 @@ def plot_curves(
         axes.set_xlabel("optimiser step", fontsize=8, color=MUTED)
     if loss.lines:
         loss.legend(fontsize=8, frameon=False)
-    figure.savefig(path)
+    figure.savefig(path, format="png")
     return figure
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import logging
 import math
-import shutil
 import time
 from collections.abc import Sequence
 from contextlib import nullcontext
@@ -25,14 +24,20 @@ from tqdm.auto import tqdm
 from transformers import get_scheduler
 
 from evaluation_scripts.metrics import format_figure
+from modeling_supreme.command_line import CommandLineError
+from modeling_supreme.output_files.atomic_files import replace_when_complete
+from modeling_supreme.output_files.disk import DiskError, describe_disk_error, find_disk_error, told_when_refused
 from training_scripts.arguments import TrainArguments
 from training_scripts.objectives.objective import Objective, ValidationFigures
 from training_scripts.steps import TrainingBatch
 
-from .checkpoints import collect_model
+from .agreement import check_findings, check_order, name_findings
+from .checkpoints import collect_model, write_checkpoint
+from .folder import BEST, INCOMPLETE, STATES
+from .history import RunHistory
 from .log import JsonLines, plot_curves, read_lines
 from .loss_watch import LossWatch
-from .states import RunState, find_state
+from .states import RunState, list_states
 from .stop_signal import StopSignal
 from .weight_average import WeightAverage
 
@@ -132,27 +137,36 @@ class TrainingLoop:
             accelerator,
             self.model,
             self.optimizer,
-            states_dir=self.output_dir / "checkpoints",
+            states_dir=self.output_dir / STATES,
             total_limit=arguments.checkpoints_total_limit,
         )
         self.progress = Progress()
+        self.history: RunHistory | None = None  # on the main process, of a run that leaves something
         self.stop = StopSignal()
         self._logs: dict[str, JsonLines] = {}
         name = f"failed_step_{accelerator.process_index:05d}.json"
         self.watch = LossWatch(arguments.max_loss_ratio, self.output_dir / name)
 
-    def resume(self) -> None:
-        """Go on from a saved state, if one was asked for and exists."""
-        if not self.arguments.resume_from_checkpoint:
-            return
-        state_dir = find_state(self.arguments.resume_from_checkpoint, self.states.states_dir)
-        if state_dir is None:
-            return
+    def resume(self, state_dir: Path) -> None:
+        """Go on from a saved state.
+
+        Raises:
+            CommandLineError: If the state is of a run that reads other records, learns other findings, or has come
+                further than this one is to go.
+            DamagedStateError: If it does not fit the model.
+        """
         saved = self.states.load(state_dir, self.average)
         check_order(saved["order"], self.source.state_dict())
+        check_findings(saved.get("findings"), name_findings(self.objective.model))
+        progress = Progress(**saved["progress"])
+        if progress.step > self.num_steps:
+            raise CommandLineError(
+                f"{state_dir} has taken {progress.step} steps, more than the {self.num_steps} of this run. Name an"
+                " earlier state, or give more with `--max_train_steps`."
+            )
         self.scheduler.load_state_dict(saved["scheduler"])
-        self.progress = Progress(**saved["progress"])
-        logger.info(f"Resuming from step {self.progress.step} ({state_dir}).")
+        self.progress = progress
+        logger.info(f"Resuming from step {progress.step} ({state_dir}).")
 
     def train(self) -> dict[str, Any]:
         """Train to the last step.
@@ -216,13 +230,44 @@ class TrainingLoop:
             "peak_memory_bytes": read_peak_memory(device),
         }
 
-    def save_model(self, folder: Path) -> None:
-        """Write the checkpoint, with averaged weights where there are such."""
+    def save_model(self, folder: Path, figures: dict[str, Any] | None = None) -> None:
+        """Write the checkpoint, with averaged weights where there are such.
+
+        Each of its files takes its place when all of them are on the disk.
+
+        Args:
+            folder (`Path`):
+                Where to; what else it holds stays.
+            figures (`dict`, *optional*):
+                What the checkpoint was found to be best by, to be kept beside it.
+
+        Raises:
+            DiskError: If the disk refuses it; what was in the folder is still there.
+        """
+        problem: Exception | None = None
         with self.average.applied() if self.average else nullcontext():
             model = collect_model(self.accelerator, self.model)
             if self.accelerator.is_main_process:
-                self.objective.save(model, folder)
-        self.accelerator.wait_for_everyone()
+                try:
+                    with told_when_refused("The model", folder, self.describe_remains()):
+                        write_checkpoint(self.objective, model, folder, self.output_dir / INCOMPLETE, figures)
+                except Exception as error:  # noqa: BLE001 - raised again, once no other process waits for this one
+                    problem = error
+        failed = self._reduce(torch.tensor(float(problem is not None)), "sum")
+        if problem is not None:
+            raise problem
+        if failed:
+            raise DiskError(f"Another process could not write the model to {folder}.")
+
+    def describe_remains(self) -> str:
+        """What is left of the run where its model cannot be written, and how to go on."""
+        states = list_states(self.states.states_dir)
+        if not states:
+            return "No state was saved, so that the training is lost. Make room; `--checkpointing_steps` saves states."
+        return (
+            f"The states in {self.states.states_dir} are as they were, the last one {states[-1].name}. Make room, and"
+            " go on with `--resume_from_checkpoint latest`."
+        )
 
     @torch.no_grad()
     def validate(self) -> ValidationFigures:
@@ -380,19 +425,23 @@ class TrainingLoop:
                 figure = format_figure(figures.summary[self.metric], missing="undefined")
                 bar.write(f"step {step}: {self.metric} {figure}")
         is_saved = arguments.checkpointing_steps and step % arguments.checkpointing_steps == 0
+        state_dir = None
         if is_saved or (must_end and self.accelerator.distributed_type != DistributedType.DEEPSPEED):
-            self.save_state()
+            state_dir = self.save_state()
         if must_end:
-            raise TerminatedError(f"Told to end at step {step}.")
+            saved = f"its state is {state_dir}" if state_dir else f"its state is not saved. {self.describe_remains()}"
+            raise TerminatedError(f"Told to end at step {step}; {saved}")
 
-    def save_state(self) -> None:
-        """Save all that the run needs to go on."""
+    def save_state(self) -> Path | None:
+        """Save all that the run needs to go on; returns where, or `None` if the disk refused."""
         progress = {
             "progress": vars(self.progress),
             "scheduler": self.scheduler.state_dict(),
             "order": self.source.state_dict(),
+            "findings": name_findings(self.objective.model),
+            "history": self.history.at_step(self.progress.step) if self.history else None,
         }
-        self.states.save(self.progress.step, progress, self.average, logs=list(self._logs.values()))
+        return self.states.save(self.progress.step, progress, self.average, logs=list(self._logs.values()))
 
     def _note_validation(self, figures: ValidationFigures) -> None:
         """Log the figures of a validation, and keep the model if it is the best so far."""
@@ -404,21 +453,16 @@ class TrainingLoop:
         value, best = figures.summary[self.metric], progress.best[self.metric] if progress.best else None
         if is_better(value, best, higher=self.objective.metrics[self.metric]):
             progress.best, progress.num_validations_since_best = {"step": step, **figures.summary}, 0
-            self._save_best()
+            self._save_best(progress.best)
         else:
             progress.num_validations_since_best += 1
 
-    def _save_best(self) -> None:
+    def _save_best(self, figures: dict[str, Any]) -> None:
         """Replace the checkpoint in best/."""
-        best_dir = self.output_dir / "best"
-        incomplete_dir = best_dir.with_suffix(".incomplete")
         try:
-            self.save_model(incomplete_dir)
-            if self.accelerator.is_main_process:
-                shutil.rmtree(best_dir, ignore_errors=True)
-                incomplete_dir.rename(best_dir)
-        except OSError as error:
-            logger.error(f"The best checkpoint was not saved ({error}). Training goes on. Make room on the disk.")
+            self.save_model(self.output_dir / BEST, figures)
+        except DiskError as error:
+            logger.error(f"The best checkpoint was not saved. {error} Training goes on.")
 
     @property
     def _has_stalled(self) -> bool:
@@ -441,10 +485,11 @@ class TrainingLoop:
         if self.accelerator.is_main_process:
             # A finished run that is resumed validates once more.
             last_steps = {"train": self.progress.step, "validation": min(self.progress.step, self.num_steps - 1)}
-            self._logs = {
-                name: JsonLines(self.output_dir / f"{name}_log.jsonl", last_step=step)
-                for name, step in last_steps.items()
-            }
+            with told_when_refused("The logs", self.output_dir, self.describe_remains()):
+                self._logs = {
+                    name: JsonLines(self.output_dir / f"{name}_log.jsonl", last_step=step)
+                    for name, step in last_steps.items()
+                }
 
     def _log(self, name: str, line: dict[str, Any]) -> None:
         """Add a line to a log of the main process."""
@@ -457,13 +502,23 @@ class TrainingLoop:
             for log in self._logs.values():
                 log.write()
         except OSError as error:
-            logger.error(f"The log was not written ({error}). Training goes on. Make room on the disk.")
+            reason = f"{error}: {describe_disk_error(error, self.output_dir)}"
+            logger.error(
+                f"The log was not written to {self.output_dir} ({reason}). Training goes on. Make room on the disk."
+            )
 
     def _draw_curves(self) -> None:
         """Draw the logs beside the checkpoint."""
-        if self._logs:
-            steps, validations = (read_lines(log.path) for log in self._logs.values())
-            plot_curves(steps, validations, self.output_dir / "training_curves.png")
+        if not self._logs:
+            return
+        steps, validations = (read_lines(log.path) for log in self._logs.values())
+        try:
+            with replace_when_complete(self.output_dir / "training_curves.png") as path:
+                plot_curves(steps, validations, path)
+        except OSError as error:
+            if find_disk_error(error) is None:
+                raise
+            logger.error(f"The curves were not drawn: {describe_disk_error(error, self.output_dir)}. The run goes on.")
 
     def _time_validation(self) -> float:
         """Seconds of a validation."""
@@ -502,22 +557,6 @@ def to_tensor(grad_norm: Any) -> torch.Tensor:
     if hasattr(grad_norm, "full_tensor"):
         return grad_norm.full_tensor()
     return torch.as_tensor(math.nan if grad_norm is None else grad_norm)
-
-
-def check_order(saved: dict[str, Any], current: dict[str, Any]) -> None:
-    """Check that the records come in the order of the saved run.
-
-    Raises:
-        ValueError: If they do not: records would be seen twice or not at all.
-    """
-    changed = [
-        f"{name} {saved.get(name)} (now {value})" for name, value in current.items() if saved.get(name) != value
-    ]
-    if changed:
-        raise ValueError(
-            f"The state was saved by a run with {', '.join(changed)}, which reads the records in another order."
-            " Resume with the same setting, or start from its checkpoint with `--model_name_or_path`."
-        )
 
 
 def read_peak_memory(device: torch.device) -> int:

@@ -4,9 +4,12 @@ import json
 import math
 from collections import deque
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
+
+from modeling_supreme.output_files.atomic_files import write_text
 
 
 # Steps whose median loss is compared with, and how many of them are needed before anything is called an explosion
@@ -50,6 +53,7 @@ class LossWatch:
         """Write down all records of a step, and name the first."""
         if self.path.parent.is_dir():
             content = {"step": step, "loss": str(loss), "record_ids": list(record_ids)}
-            self.path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+            with suppress(OSError):  # a full disk is not to hide what happened
+                write_text(self.path, json.dumps(content, indent=1) + "\n")
         shown, num_more = ", ".join(record_ids[:NUM_SHOWN_RECORDS]), len(record_ids) - NUM_SHOWN_RECORDS
         return f"{shown}{f' and {num_more} more' if num_more > 0 else ''}, all in {self.path}"

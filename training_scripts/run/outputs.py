@@ -9,11 +9,14 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import yaml
 from accelerate import Accelerator
 
+from modeling_supreme.output_files.atomic_files import move_files, write_text
 from training_scripts.arguments import RunArguments, TrainArguments
 from training_scripts.card import CardStyle, write_model_card
+
+from .folder import BEST, BEST_FIGURES, INCOMPLETE
+from .history import RunHistory, describe_sessions
 
 
 logger = logging.getLogger(__name__)
@@ -26,12 +29,8 @@ def flatten(arguments: RunArguments) -> dict[str, Any]:
     return {name: value for part in arguments for name, value in asdict(part).items()}
 
 
-def describe_run(accelerator: Accelerator, settings: dict[str, Any]) -> None:
-    """Write down what was asked for, and tell the tracker."""
-    if accelerator.is_main_process:
-        output_dir = Path(settings["output_dir"])
-        output_dir.mkdir(parents=True, exist_ok=True)
-        (output_dir / "train_arguments.yaml").write_text(yaml.safe_dump(settings, sort_keys=False), encoding="utf-8")
+def start_tracker(accelerator: Accelerator, settings: dict[str, Any]) -> None:
+    """Tell the tracker what was asked for, if there is one."""
     if settings["report_to"]:
         accelerator.init_trackers("modeling_supreme", config={key: str(value) for key, value in settings.items()})
 
@@ -59,11 +58,29 @@ def choose_checkpoint(output_dir: Path, results: dict[str, Any], arguments: Trai
     """Leave the best checkpoint in the output folder, if asked to; returns the results with its figures."""
     if not arguments.load_best_model_at_end or not results["best"]:
         return results
-    shutil.copytree(output_dir / "best", output_dir, dirs_exist_ok=True)
+    best_dir, step = output_dir / BEST, results["best"]["step"]
+    if read_best_step(best_dir) != step:
+        logger.warning(
+            f"{best_dir} is not the checkpoint of step {step}, the best one: it was not saved, or a session that was"
+            " broken off has replaced it. The last checkpoint is left."
+        )
+        return results
+    incomplete_dir = output_dir / INCOMPLETE
+    shutil.copytree(best_dir, incomplete_dir, ignore=shutil.ignore_patterns(BEST_FIGURES), dirs_exist_ok=True)
+    move_files(incomplete_dir, output_dir)
     return {**results, **{name: value for name, value in results["best"].items() if name != "step"}}
 
 
-def leave_results(output_dir: Path, settings: dict[str, Any], results: dict[str, Any], style: CardStyle) -> None:
+def read_best_step(best_dir: Path) -> int | None:
+    """The step after which the checkpoint in best/ was saved; `None` where there is none."""
+    try:
+        return json.loads((best_dir / BEST_FIGURES).read_text(encoding="utf-8"))["step"]
+    except (OSError, ValueError, KeyError):
+        return None
+
+
+def leave_results(output_dir: Path, history: RunHistory, results: dict[str, Any], style: CardStyle) -> None:
     """Write what came out beside the checkpoint."""
-    (output_dir / "train_results.json").write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
-    write_model_card(output_dir, settings=settings, results=results, style=style)
+    write_text(output_dir / "train_results.json", json.dumps(results, indent=2) + "\n")
+    told = describe_sessions(history.sessions)
+    write_model_card(output_dir, settings=history.settings, results=results, style=style, history=told)

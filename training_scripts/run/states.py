@@ -23,6 +23,11 @@ from safetensors.torch import load_file, save_file
 from torch.distributed.checkpoint.state_dict import StateDictOptions, get_state_dict, set_state_dict
 from transformers.utils import logging
 
+from modeling_supreme.command_line import CommandLineError
+from modeling_supreme.output_files.atomic_files import usual_mode
+from modeling_supreme.output_files.disk import describe_disk_error
+
+from .history import PROGRESS_FILENAME, read_history
 from .log import JsonLines
 
 
@@ -35,8 +40,12 @@ SEPARATOR = "|"
 READ_SIZE = 2**20
 
 
-class DamagedStateError(ValueError):
+class DamagedStateError(CommandLineError):
     """A state cannot be loaded; the one before it may."""
+
+
+class MissingStateError(CommandLineError, FileNotFoundError):
+    """There is no state where the command line says."""
 
 
 def write_json(path: Path, content: Any) -> None:
@@ -57,6 +66,7 @@ def flush_to_disk(path: Path) -> None:
 def write_tensors(path: Path, tensors: dict[str, torch.Tensor]) -> None:
     """Write tensors for good."""
     save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, path)
+    path.chmod(usual_mode())
     flush_to_disk(path)
 
 
@@ -95,7 +105,7 @@ def compute_checksum(path: Path) -> str:
     return checksum.hexdigest()
 
 
-def find_state(resume_from_checkpoint: str, states_dir: Path) -> Path | None:
+def find_state(resume_from_checkpoint: str, states_dir: Path, *, run_id: str | None = None) -> Path | None:
     """The state to go on from.
 
     Args:
@@ -103,28 +113,38 @@ def find_state(resume_from_checkpoint: str, states_dir: Path) -> Path | None:
             Folder of a state, or `latest`: the newest that is not damaged.
         states_dir (`Path`):
             Folder of all states of this run.
+        run_id (`str`, *optional*):
+            The run; states of another one are never the latest. A run that an earlier version began has no id.
 
     Returns:
         `Path` or `None`: `None` if `latest` was asked for and there is none yet: the run then starts afresh.
 
     Raises:
-        FileNotFoundError: If the folder does not exist.
+        MissingStateError: If the folder does not exist.
         DamagedStateError: If the folder that was named, or every state there is, is damaged.
     """
     if resume_from_checkpoint == "latest":
-        return _find_latest(states_dir)
+        return _find_latest(states_dir, run_id)
     state_dir = Path(resume_from_checkpoint)
     if not state_dir.is_dir():
-        raise FileNotFoundError(
+        raise MissingStateError(
             f"There is no state {state_dir} to resume from. Pass a folder below {states_dir}, or `latest`."
         )
     check_state(state_dir)
     return state_dir
 
 
-def _find_latest(states_dir: Path) -> Path | None:
-    """The newest state that is whole."""
-    states = list_states(states_dir)
+def is_of_run(state_dir: Path, run_id: str | None) -> bool:
+    """Whether a run has saved a state; one that cannot be read counts as its own, and as damaged."""
+    return not (state_dir / PROGRESS_FILENAME).is_file() or read_history(state_dir).run_id == run_id
+
+
+def _find_latest(states_dir: Path, run_id: str | None) -> Path | None:
+    """The newest state of a run that is whole."""
+    found = list_states(states_dir)
+    states = [state_dir for state_dir in found if is_of_run(state_dir, run_id)]
+    if len(states) < len(found):
+        logger.warning(f"{len(found) - len(states)} states in {states_dir} are of another run, and are passed over.")
     if not states:
         logger.warning(f"There is no state in {states_dir} to resume from. Starting from the beginning.")
     for state_dir in reversed(states):
@@ -136,8 +156,8 @@ def _find_latest(states_dir: Path) -> Path | None:
             return state_dir
     if states:
         raise DamagedStateError(
-            f"All {len(states)} states in {states_dir} are damaged. Leave out `--resume_from_checkpoint` to start"
-            " again."
+            f"All {len(states)} states in {states_dir} are damaged. Leave out `--resume_from_checkpoint`, and start"
+            " again with `--overwrite_output_dir`."
         )
     return None
 
@@ -213,7 +233,7 @@ class RunState:
             DamagedStateError: If it does not fit the model or the optimiser.
         """
         try:
-            progress = json.loads((state_dir / "progress.json").read_text(encoding="utf-8"))
+            progress = json.loads((state_dir / PROGRESS_FILENAME).read_text(encoding="utf-8"))
             optimizer = join_optimizer(
                 load_file(state_dir / "optimizer.safetensors"),
                 json.loads((state_dir / "optimizer.json").read_text(encoding="utf-8")),
@@ -253,9 +273,12 @@ class RunState:
         failed = torch.tensor(float(problem is not None), device=self.accelerator.device)
         if not self.accelerator.reduce(failed, "sum"):
             return True
+        reason = "another process failed"
+        if problem:
+            reason = f"{problem}: {describe_disk_error(problem, self.states_dir)}"
         logger.error(
-            f"The state of step {step} was not saved ({problem or 'another process failed'}). Training goes on; the"
-            " state before it is still there. Make room on the disk."
+            f"The state of step {step} was not saved in {self.states_dir} ({reason}). Training goes on; the state"
+            " before it is still there. Make room on the disk."
         )
         return False
 
@@ -274,17 +297,22 @@ class RunState:
                 write_tensors(folder / f"{name}.safetensors", content)
             write_json(folder / "optimizer.json", self._groups)
             scaler = self.accelerator.scaler
-            write_json(folder / "progress.json", {"run": progress, "scaler": scaler.state_dict() if scaler else None})
+            write_json(
+                folder / PROGRESS_FILENAME, {"run": progress, "scaler": scaler.state_dict() if scaler else None}
+            )
 
     def _publish(self, incomplete_dir: Path, state_dir: Path) -> None:
         """Seal a complete state, give it its name, and drop what is outdated."""
         checksums = {path.name: compute_checksum(path) for path in sorted(incomplete_dir.iterdir())}
         write_json(incomplete_dir / MANIFEST, checksums)
         flush_to_disk(incomplete_dir)
+        if state_dir.is_dir() and not is_of_run(state_dir, read_history(incomplete_dir).run_id):
+            state_dir.rename(state_dir.with_suffix(".of_another_run"))
         shutil.rmtree(state_dir, ignore_errors=True)
         incomplete_dir.rename(state_dir)
         flush_to_disk(self.states_dir)
-        states = list_states(self.states_dir)
+        run_id = read_history(state_dir).run_id
+        states = [path for path in list_states(self.states_dir) if is_of_run(path, run_id)]
         kept = states[: states.index(state_dir) + 1][-self.total_limit :]
         for outdated in set(states).difference(kept):
             shutil.rmtree(outdated)

@@ -7,16 +7,15 @@ lists of records whose step failed.
 from __future__ import annotations
 
 import json
+import re
 from fnmatch import fnmatch
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 from typing import Any
 
 import yaml
-from huggingface_hub import CommitOperationAdd, HfApi
-from huggingface_hub.errors import HFValidationError
 
 from modeling_supreme import leads
-from modeling_supreme.command_line import CommandLineError
+from modeling_supreme.command_line.hub import upload_files
 
 
 # Names, not paths: nothing below a folder is uploaded.
@@ -30,7 +29,9 @@ UPLOADED = (
 # Code that may have travelled with the checkpoint; a script of the user's beside it stays.
 CODE = frozenset(path.name for path in Path(leads.__file__).parent.glob("*.py"))
 # What may say where on this machine something lay
-STRIPPED = ("*config.json", "train_arguments.yaml", "train_results.json", "eval_results.json")
+STRIPPED = ("README.md", "*config.json", "train_arguments.yaml", "train_results.json", "eval_results.json")
+# A path in a text: two parts or more from the root or the home folder, after a blank, a quote or a bracket
+PATH_IN_TEXT = re.compile(r"""(?<![^\s"'`(\[=])(?:file://)?(?:~|/[\w.+@%=-]+)(?:/[\w.+@%=-]+)*/([\w.+@%=-]+)/?""")
 
 
 def choose_files(folder: Path) -> list[Path]:
@@ -44,6 +45,8 @@ def without_paths(path: Path) -> bytes | Path:
     if not any(fnmatch(path.name, pattern) for pattern in STRIPPED):
         return path
     text = path.read_text(encoding="utf-8")
+    if path.suffix == ".md":
+        return strip_text(text).encode()
     if path.suffix == ".yaml":
         return yaml.safe_dump(strip_paths(yaml.safe_load(text)), sort_keys=False).encode()
     return (json.dumps(strip_paths(json.loads(text)), indent=2, ensure_ascii=False) + "\n").encode()
@@ -52,47 +55,35 @@ def without_paths(path: Path) -> bytes | Path:
 def strip_paths(content: Any) -> Any:
     """A value, or a list or table of values, with the last part of each local path.
 
-    A path is what begins as one (`/`, `~`, `.`), or is one on this machine.
+    A path is what begins as one (`/`, `~`, `.`, `file:`), or is one on this machine.
 
     Example:
         >>> strip_paths({"data_dir": ["/home/ann/ptb-xl/1.0.3"], "model": "ncbi/MedCPT-Query-Encoder"})
         {'data_dir': ['1.0.3'], 'model': 'ncbi/MedCPT-Query-Encoder'}
     """
     if isinstance(content, dict):
-        return {key: strip_paths(value) for key, value in content.items()}
+        return {strip_paths(key): strip_paths(value) for key, value in content.items()}
     if isinstance(content, list):
         return [strip_paths(value) for value in content]
-    if not isinstance(content, str) or "/" not in content or "\n" in content:
+    if not isinstance(content, str) or not {"/", "\\"} & set(content):
         return content
-    path = Path(content)
+    if "\n" in content:
+        return strip_text(content)
     # A name on the Hub has two parts; a folder of that name is taken for what was meant
-    is_local = content.startswith(("/", "~", ".")) or (len(content) < 1024 and path.exists())
-    return path.name if is_local else content
+    is_local = content.startswith(("/", "~", ".", "file:")) or (len(content) < 1024 and Path(content).exists())
+    if PureWindowsPath(content).drive:
+        return PureWindowsPath(content).name
+    return Path(content).name if is_local else strip_text(content)
 
 
-def check_hub(repo_id: str, *, is_public: bool) -> None:
-    """Make the repository, before hours are spent on what goes there.
+def strip_text(text: str) -> str:
+    """A text with the last part of each local path in it.
 
-    Raises:
-        CommandLineError: If there is no login, or no right to write there, or the repository is public although nobody
-            asked for a public one.
+    Example:
+        >>> strip_text("The encoder of '/home/ann/runs/best', at 100/min.")
+        "The encoder of 'best', at 100/min."
     """
-    api = HfApi()
-    try:
-        name = api.whoami()["name"]
-        repo_id = api.create_repo(repo_id, private=not is_public, exist_ok=True).repo_id
-        is_private = api.repo_info(repo_id).private
-    # What huggingface_hub raises without a login, without the right, offline, and at a name that cannot be
-    except (OSError, HFValidationError) as error:
-        raise CommandLineError(
-            f"`--hub_model_id` {repo_id} cannot be written to ({type(error).__name__}: {error}). Log in with"
-            " `hf auth login`, or name a repository of yours."
-        ) from error
-    if not is_private and not is_public:
-        raise CommandLineError(
-            f"{repo_id}, to which {name} would upload, is public. Make it private in its settings, or ask for a public"
-            " repository with `--hub_public`."
-        )
+    return PATH_IN_TEXT.sub(r"\1", text)
 
 
 def describe_upload(folder: Path, repo_id: str, *, is_public: bool) -> str:
@@ -113,14 +104,10 @@ def push_to_hub(folder: Path, repo_id: str, *, is_public: bool = False) -> list[
         repo_id (`str`):
             Repository on the Hub, as owner/name; it is made where there is none.
         is_public (`bool`):
-            Whether everybody may read a repository that is made.
+            Whether a public repository was asked for.
 
     Returns:
         `list[str]`: Names of the files uploaded.
     """
-    api = HfApi()
-    repo_id = api.create_repo(repo_id, private=not is_public, exist_ok=True).repo_id
-    files = choose_files(folder)
-    operations = [CommitOperationAdd(path.name, without_paths(path)) for path in files]
-    api.create_commit(repo_id, operations, commit_message="Upload the trained model")
-    return [path.name for path in files]
+    files = {path.name: without_paths(path) for path in choose_files(folder)}
+    return upload_files(files, repo_id, message="Upload the trained model", is_public=is_public)

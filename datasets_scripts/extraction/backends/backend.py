@@ -3,7 +3,7 @@
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import Literal, NamedTuple, Protocol
 from urllib.parse import urlsplit
 
 from datasets_scripts.extraction.readings.reading import Reading
@@ -21,6 +21,39 @@ NOT_ASKED = "not asked: "
 
 class BackendError(RuntimeError):
     """A backend cannot go on, whatever the statement: no server, no key, no model."""
+
+
+class Refusal(NamedTuple):
+    """The answers to a statement that could not be taken: they were paid for, and are not asked for again.
+
+    Attributes:
+        num_answers (`int`):
+            How many there were.
+        problem (`str`):
+            What was wrong with the last one, without any text of it.
+        reason (`str`):
+            The same in words for the model.
+    """
+
+    num_answers: int
+    problem: str
+    reason: str
+
+
+class Journal(Protocol):
+    """Where a backend that is paid notes an answer as soon as it has it, from any thread."""
+
+    def note_reading(self, statement: str, reading: Reading) -> None:
+        """Keep the reading of a statement."""
+        ...
+
+    def note_refusal(self, statement: str, refusal: Refusal) -> None:
+        """Keep that an answer could not be taken."""
+        ...
+
+    def find_refusal(self, statement: str) -> Refusal | None:
+        """What is known of earlier answers to a statement that has no reading."""
+        ...
 
 
 class Backend(Protocol):

@@ -1,5 +1,6 @@
 """One question to an OpenAI-compatible server, and its answer or what became of it."""
 
+import hashlib
 import json
 import threading
 import time
@@ -81,7 +82,9 @@ class ChatClient(InferenceClient):
     - the request passes no hook that writes its body to a log (the parent does so under `HF_DEBUG`);
     - an answer may be 1 MB large and must be complete within the time limit, where the parent reads any amount, and
       waits as long as there is a byte now and then;
-    - `response_format` is sent as it is, where the parent rewrites it for text-generation-inference.
+    - `response_format` is sent as it is, where the parent rewrites it for text-generation-inference;
+    - the same question has the same `Idempotency-Key`, by which a server that knows it answers once what it is asked
+      twice.
 
     Args:
         base_url (`str`):
@@ -105,13 +108,14 @@ class ChatClient(InferenceClient):
         self._format_index = 0
         self._is_format_proven = False
         self._lock = threading.Lock()
+        self._asked = threading.local()  # what the parent does not hand on to `_inner_post`
 
     @property
     def response_format(self) -> dict[str, Any] | None:
         """How JSON is asked for at present."""
         return RESPONSE_FORMATS[self._format_index]
 
-    def ask(self, messages: list[Message], *, model: str, max_tokens: int) -> ChatAnswer:
+    def ask(self, messages: list[Message], *, model: str, max_tokens: int, num_asked: int = 0) -> ChatAnswer:
         """Send a conversation and return the answer.
 
         Args:
@@ -121,6 +125,8 @@ class ChatClient(InferenceClient):
                 Name of the model on the server.
             max_tokens (`int`):
                 Tokens that the answer may have.
+            num_asked (`int`):
+                Answers there were before, of which this one is to be another.
 
         Raises:
             RequestFailed: If there is no answer.
@@ -129,6 +135,7 @@ class ChatClient(InferenceClient):
         while True:
             index = self._format_index
             try:
+                self._asked.number = num_asked
                 return self._complete(messages, model, max_tokens)
             except RequestFailed as failure:
                 if failure.status not in FORMAT_STATUSES or not self._try_next_format(index):
@@ -170,6 +177,7 @@ class ChatClient(InferenceClient):
         deadline = time.monotonic() + self._timeout_s
         try:
             content = json.dumps(payload).encode("ascii")
+            headers["idempotency-key"] = make_key(content, getattr(self._asked, "number", 0))
             with self._session.stream("POST", request_parameters.url, content=content, headers=headers) as response:
                 if response.status_code != httpx2.codes.OK:
                     raise _describe_status(response)
@@ -180,6 +188,11 @@ class ChatClient(InferenceClient):
             raise RequestFailed("no connection to the server", is_unreachable=True) from None
         except httpx2.RequestError:
             raise RequestFailed("the connection broke off") from None
+
+
+def make_key(content: bytes, num_asked: int) -> str:
+    """The key of a question: the same in every run, another one for another answer to it."""
+    return hashlib.sha256(content + str(num_asked).encode()).hexdigest()
 
 
 def _read_completion(completion: ChatCompletionOutput) -> ChatAnswer:

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from datasets_scripts.extraction.readings.reading import Entity, Reading
 
 from .answers import AnswerRefused, parse_answer
-from .backend import NOT_ASKED, BackendArguments, BackendError, BackendName, fall_back
+from .backend import NOT_ASKED, BackendArguments, BackendError, BackendName, Journal, Refusal, fall_back
 from .chat_client import ChatClient, RequestFailed
 from .costs import Cost, CostMeter, estimate_tokens
 from .prompts import Prompt
@@ -55,6 +55,7 @@ class EndpointBackend:
     def __init__(self, arguments: BackendArguments, prompt: Prompt) -> None:
         self.model = arguments.model or ""
         self.prompt_version = prompt.version
+        self.journal: Journal | None = None
         self._arguments = arguments
         self._prompt = prompt
         self._meter = CostMeter(
@@ -86,8 +87,8 @@ class EndpointBackend:
     def read(self, statements: Sequence[str]) -> Iterator[tuple[str, Reading]]:
         """Each statement with its reading, as they are answered.
 
-        Only as many statements are with the server as there may be requests at a time; no other one is lost, or
-        answered twice, if the run is killed.
+        An answer is in the journal as soon as it has arrived, one that could not be taken too. If the run is killed,
+        what is asked again are the requests under way at that moment, as many as there may be at a time.
 
         Raises:
             BackendError: If the server cannot be reached or used; after all readings under way have been handed on.
@@ -122,17 +123,31 @@ class EndpointBackend:
             raise failure
 
     def _read_one(self, client: ChatClient, statement: str) -> Reading:
+        """The reading of one statement, in the journal unless nobody was asked."""
+        reading = self._ask_until_read(client, statement)
+        if self.journal is not None and not reading.problem.startswith(NOT_ASKED):
+            self.journal.note_reading(statement, reading)
+        return reading
+
+    def _ask_until_read(self, client: ChatClient, statement: str) -> Reading:
         """Ask about one statement until there is a good answer; leave it to the rules if there is none."""
-        problem, refusal, num_refused = "", "", 0
+        known = self.journal.find_refusal(statement) if self.journal is not None else None
+        refused = known or Refusal(0, "", "")
+        num_rounds, num_left = divmod(refused.num_answers, MAX_ANSWERS)
+        problem, last_answer = refused.problem, MAX_ANSWERS * (num_rounds + 1)
+        if known and not num_left and not self._arguments.retry_failed:
+            return fall_back(statement, problem)  # a run was killed after the last answer and before its reading
         for attempt in range(self._arguments.max_retries + 1):
             try:
-                entities = self._ask(client, statement, refusal)
+                entities = self._ask(client, statement, refused)
             except Halted as halt:
                 return fall_back(statement, f"{NOT_ASKED}{halt}")
             except AnswerRefused as error:
-                problem, refusal, num_refused = str(error), error.reason, num_refused + 1
+                problem, refused = str(error), Refusal(refused.num_answers + 1, str(error), error.reason)
                 self._note_answer()
-                if num_refused == MAX_ANSWERS:
+                if self.journal is not None:
+                    self.journal.note_refusal(statement, refused)
+                if refused.num_answers == last_answer:
                     break
             except RequestFailed as failure:
                 problem = str(failure)
@@ -148,16 +163,16 @@ class EndpointBackend:
         self._check_fitness(problem)
         return fall_back(statement, problem)
 
-    def _ask(self, client: ChatClient, statement: str, refusal: str) -> tuple[Entity, ...]:
+    def _ask(self, client: ChatClient, statement: str, refused: Refusal) -> tuple[Entity, ...]:
         """One paid question."""
-        messages = self._prompt.messages(statement, refusal=refusal)
+        messages = self._prompt.messages(statement, refusal=refused.reason)
         max_tokens = self._arguments.max_new_tokens
         input_tokens = sum(estimate_tokens(message["content"]) for message in messages)
         self._stop.wait(max(0.0, self._resume_at - time.monotonic()))
         reserved = self._reserve(input_tokens, max_tokens)
         output_tokens, is_estimated = 0, True
         try:
-            answer = client.ask(messages, model=self.model, max_tokens=max_tokens)
+            answer = client.ask(messages, model=self.model, max_tokens=max_tokens, num_asked=refused.num_answers)
             is_estimated = answer.input_tokens is None or answer.output_tokens is None
             output_tokens = estimate_tokens(answer.text) if answer.output_tokens is None else answer.output_tokens
             input_tokens = input_tokens if answer.input_tokens is None else answer.input_tokens

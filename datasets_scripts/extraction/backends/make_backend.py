@@ -30,16 +30,15 @@ def make_backend(arguments: BackendArguments, output_dir: Path, *, show_progress
     """
     if arguments.backend == "rules":
         return RulesBackend()
-    prompt = load_prompt(arguments.prompt_version)
+    prompt, path = load_prompt(arguments.prompt_version), output_dir / READINGS_FILE
+    options = {"retry_failed": arguments.retry_failed, "show_progress": show_progress}
     # Each backend is imported when it is asked for: only one of them needs a package that may not be installed.
     if arguments.backend == "endpoint":
         from .endpoint import EndpointBackend
 
-        backend: Backend = EndpointBackend(arguments, prompt)
-    else:
-        from .local_model import LocalModelBackend
+        endpoint = EndpointBackend(arguments, prompt)
+        endpoint.journal = CachedBackend(endpoint, path, **options)
+        return endpoint.journal
+    from .local_model import LocalModelBackend
 
-        backend = LocalModelBackend(arguments, prompt)
-    return CachedBackend(
-        backend, output_dir / READINGS_FILE, retry_failed=arguments.retry_failed, show_progress=show_progress
-    )
+    return CachedBackend(LocalModelBackend(arguments, prompt), path, **options)

@@ -1,15 +1,17 @@
 """Readings of a language model, kept as they arrive: what was paid for once is never asked for again.
 
-`readings.jsonl` is only appended to, one line per reading, on disk before the next statement is asked about. A line
-that a killed run left unfinished is passed over.
+`readings.jsonl` is only appended to, one line per answer, as soon as there is one: a killed run asks again what was
+under way, and nothing else. A line that was left unfinished is passed over.
 """
 
 import json
 import logging
 import os
+import threading
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 
 from tqdm import tqdm
 
@@ -17,7 +19,7 @@ from datasets_scripts.extraction.readings.reading import Entity, Reading
 from datasets_scripts.extraction.readings.rules import read_statement
 from datasets_scripts.extraction.readings.statements import statement_key
 
-from .backend import NOT_ASKED, Backend, BackendName, fall_back
+from .backend import NOT_ASKED, Backend, BackendName, Refusal, fall_back
 from .costs import Cost
 
 
@@ -47,6 +49,9 @@ class CachedBackend:
         self._path = path
         self._retry_failed = retry_failed
         self._show_progress = show_progress
+        self._file: BinaryIO | None = None
+        self._lock = threading.Lock()
+        self._refusals: dict[str, Refusal] = {}
         self._readings = self._load()
 
     @property
@@ -71,13 +76,32 @@ class CachedBackend:
         if not missing:
             return
         asked = [spellings[0] for spellings in missing.values()]
-        with self._open() as file, tqdm(total=len(asked), unit=" statements", disable=not self._show_progress) as bar:
-            for statement, reading in self._backend.read(asked):
+        bar = tqdm(total=len(asked), unit=" statements", disable=not self._show_progress)
+        with self._open() as self._file, bar, closing(cast(Any, self._backend.read(asked))) as answers:
+            for statement, reading in answers:
                 key = statement_key(statement)
-                self._file(file, key, reading)
+                self.note_reading(statement, reading)
                 bar.update()
                 for spelling in missing[key]:
                     yield spelling, reading
+
+    def note_reading(self, statement: str, reading: Reading) -> None:
+        """Write one reading to disk, unless it is there or nobody was asked."""
+        key = statement_key(statement)
+        if reading.problem.startswith(NOT_ASKED) or self._readings.get(key) is reading:
+            return
+        self._readings[key] = reading
+        self._append(key, {**reading._asdict(), "entities": [entity._asdict() for entity in reading.entities]})
+
+    def note_refusal(self, statement: str, refusal: Refusal) -> None:
+        """Write to disk that an answer was paid for and could not be taken."""
+        key = statement_key(statement)
+        self._refusals[key] = refusal
+        self._append(key, {"refusal": refusal._asdict()})
+
+    def find_refusal(self, statement: str) -> Refusal | None:
+        """Answers to a statement that could not be taken, if there were any."""
+        return self._refusals.get(statement_key(statement))
 
     def _recall(self, statement: str, key: str) -> Reading:
         """The reading on file; where it was left to the rules, what they read today."""
@@ -106,20 +130,15 @@ class CachedBackend:
                 file.write(b"\n")  # ends the line that a killed run left unfinished
         return file
 
-    def _file(self, file: BinaryIO, key: str, reading: Reading) -> None:
-        """Write one reading to disk, unless nobody was asked."""
-        if reading.problem.startswith(NOT_ASKED):
-            return
-        self._readings[key] = reading
-        line = {
-            "key": key,
-            "asked": [self.name, self.model, self.prompt_version],
-            **reading._asdict(),
-            "entities": [entity._asdict() for entity in reading.entities],
-        }
-        file.write(json.dumps(line, ensure_ascii=False).encode("utf-8") + b"\n")
-        file.flush()
-        os.fsync(file.fileno())
+    def _append(self, key: str, content: dict[str, Any]) -> None:
+        """Write a line at once; threads that wait for the disk do so together."""
+        if self._file is None:
+            raise RuntimeError(f"{self._path} is not open. Note answers while statements are read.")
+        line = {"key": key, "asked": [self.name, self.model, self.prompt_version], **content}
+        with self._lock:
+            self._file.write(json.dumps(line, ensure_ascii=False).encode("utf-8") + b"\n")
+            self._file.flush()
+        os.fsync(self._file.fileno())
 
     def _load(self) -> dict[str, Reading]:
         """Readings on file that this backend, model and prompt gave; an answer is never replaced by a failure."""
@@ -133,9 +152,14 @@ class CachedBackend:
                 if content is None:
                     num_broken += bool(line.strip())
                     continue
-                key, reading = content["key"], _read_line(content)
-                is_ours = content["asked"] == [self.name, self.model, self.prompt_version]
-                if is_ours and not (reading.problem and key in readings):
+                key = content["key"]
+                if content["asked"] != [self.name, self.model, self.prompt_version]:
+                    continue
+                if "refusal" in content:
+                    self._refusals[key] = Refusal(**content["refusal"])
+                    continue
+                reading = _read_line(content)
+                if not (reading.problem and key in readings):
                     readings[key] = reading
         if num_broken:
             logger.warning("%s: passed over %d lines that a killed run left unfinished.", self._path, num_broken)
@@ -148,7 +172,12 @@ def _parse_line(line: bytes) -> dict[str, Any] | None:
         content = json.loads(line)
     except ValueError:
         return None
-    if not isinstance(content, dict) or not {"asked", "key", *Reading._fields} <= content.keys():
+    if not isinstance(content, dict) or not {"asked", "key"} <= content.keys():
+        return None
+    if "refusal" in content:
+        refusal = content["refusal"]
+        return content if isinstance(refusal, dict) and refusal.keys() == set(Refusal._fields) else None
+    if not set(Reading._fields) <= content.keys():
         return None
     entities = content["entities"]
     is_whole = isinstance(entities, list) and all(

@@ -5,12 +5,12 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from datasets_scripts.extraction.atomic_files import replace_when_complete
 from datasets_scripts.extraction.extract import Extraction
 from datasets_scripts.extraction.labels_file import count_by_finding
 from datasets_scripts.extraction.readings.reading import CERTAINTIES, Certainty, Entity, Reading
 from datasets_scripts.extraction.readings.rules import read_statement
 from datasets_scripts.extraction.readings.standardise import StandardisationArguments, standardise
+from modeling_supreme.output_files.atomic_files import replace_when_complete
 
 from .audit_page import write_audit_page
 

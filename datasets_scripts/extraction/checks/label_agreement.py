@@ -13,9 +13,9 @@ from typing import Literal, NamedTuple
 import pandas as pd
 from sklearn.metrics import cohen_kappa_score
 
-from datasets_scripts.extraction.atomic_files import replace_when_complete
 from datasets_scripts.extraction.report_findings import ReportFindings
 from datasets_scripts.page import key_figures, section, table, write_document
+from modeling_supreme.output_files.atomic_files import replace_when_complete
 
 
 # What an uncertain finding counts as; "excluded" leaves its record out of the comparison of that finding.

@@ -5,9 +5,10 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 import torch
-from transformers import AutoModel, AutoTokenizer
+from transformers import AutoTokenizer
 
 from datasets_scripts.terminology.findings import load_terminology
+from modeling_supreme.checkpoints import load_text_encoder
 from modeling_supreme.modeling_supreme_ecg import masked_mean
 from modeling_supreme.queries import encode_queries, find_text_encoder
 
@@ -47,7 +48,7 @@ class NameEncoder:
     def __init__(self, name_or_path: str, *, pooling: Literal["cls", "mean"] = "cls") -> None:
         source = find_text_encoder(name_or_path)
         try:
-            self.model = AutoModel.from_pretrained(source).eval()
+            self.model = load_text_encoder(source)
             self.tokenizer = AutoTokenizer.from_pretrained(source)
         except (OSError, ValueError) as error:
             raise ValueError(

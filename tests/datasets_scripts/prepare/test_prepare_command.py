@@ -5,11 +5,12 @@ from typing import Literal
 
 import pytest
 from datasets import BuilderConfig
+from helpers.made_hub import MadeHub
 
 from datasets_scripts import BUILDERS, load_corpus
-from datasets_scripts.prepare import publication
 from datasets_scripts.prepare.__main__ import main, options_class, read_command_line
 from modeling_supreme.command_line import CommandLineError, parse_arguments, run_command
+from modeling_supreme.command_line import hub as hub_module
 
 
 @dataclass
@@ -168,30 +169,78 @@ class TestCommand:
 
         assert (corpus, arguments.output_dir, options) == ("simulated", "o", {"num_records": 9})
 
-    def test_only_data_and_card_are_pushed_and_to_a_private_dataset(self, ptb_xl_dir, tmp_path, monkeypatch):
-        calls = {}
-        monkeypatch.setattr(publication.HfApi, "create_repo", lambda self, repo_id, **options: calls.update(options))
-        monkeypatch.setattr(publication.HfApi, "upload_folder", lambda self, **options: calls.update(options))
 
-        main(
-            [
-                *("ptb_xl", "--data_dir", str(ptb_xl_dir), "--max_records", "1"),
-                *("--output_dir", str(tmp_path / "out"), "--push_to_hub", "group/ptb-xl"),
-            ]
-        )
+class TestUpload:
+    @pytest.fixture
+    def hub(self, monkeypatch):
+        """A Hub on which ann is logged in."""
+        hub = MadeHub()
+        monkeypatch.setattr(hub_module, "HfApi", hub)
+        return hub
 
-        assert (calls["repo_id"], calls["repo_type"], calls["private"]) == ("group/ptb-xl", "dataset", True)
-        assert calls["allow_patterns"] == ["README.md", "*.parquet"]
+    @pytest.fixture
+    def command(self, ptb_xl_dir, tmp_path):
+        """Three records to prepare."""
+        return ["ptb_xl", "--data_dir", str(ptb_xl_dir), "--output_dir", str(tmp_path / "out"), "--max_records", "1"]
 
-    def test_a_failed_upload_is_repeated_without_reading_the_records_again(self, ptb_xl_dir, tmp_path, monkeypatch):
-        uploads = []
-        monkeypatch.setattr(publication.HfApi, "create_repo", lambda *arguments, **options: None)
-        monkeypatch.setattr(publication.HfApi, "upload_folder", lambda self, **options: uploads.append(options))
-        command = ["ptb_xl", "--data_dir", str(ptb_xl_dir), "--output_dir", str(tmp_path / "out")]
+    def test_only_data_and_card_are_pushed_and_to_a_private_dataset(self, hub, command, tmp_path):
+        main(command)
+        for name in ("predictions.parquet", "notes.md", "best/train-00000-of-00001.parquet"):
+            (tmp_path / "out" / name).parent.mkdir(exist_ok=True)
+            (tmp_path / "out" / name).write_bytes(b"record 1")
+
+        main([*command, "--push_to_hub", "ann/ptb-xl"])
+
+        assert hub.is_private == {"ann/ptb-xl": True}
+        rows = {f"{split}-00000-of-00001.parquet" for split in ("train", "validation", "test")}
+        assert hub.files.keys() == {"README.md", *rows}
+
+    def test_a_failed_upload_is_repeated_without_reading_the_records_again(self, hub, command, tmp_path):
         main(command)
         before = (tmp_path / "out" / "build_report.json").stat().st_mtime_ns
 
-        main([*command, "--push_to_hub", "group/ptb-xl"])
+        main([*command, "--push_to_hub", "ann/ptb-xl"])
 
-        assert [upload["repo_id"] for upload in uploads] == ["group/ptb-xl"]
+        assert "README.md" in hub.files
         assert (tmp_path / "out" / "build_report.json").stat().st_mtime_ns == before
+
+    def test_without_a_login_no_record_is_read(self, hub, command, tmp_path):
+        hub.login = None
+
+        with pytest.raises(CommandLineError, match=r"`--push_to_hub` ann/ptb-xl cannot be written .*`hf auth login`"):
+            main([*command, "--push_to_hub", "ann/ptb-xl"])
+
+        assert not (tmp_path / "out").exists()
+
+    def test_a_dry_run_says_what_would_go_where_and_does_nothing(self, hub, command, tmp_path, caplog):
+        caplog.set_level("INFO")
+
+        main([*command, "--push_to_hub", "ann/ptb-xl", "--dry_run"])
+
+        assert "Would go to the dataset ann/ptb-xl (private): README.md and the rows" in caplog.text
+        assert not (tmp_path / "out").exists()
+        assert hub.is_private == {}
+
+    def test_patients_are_not_published_without_the_licence_of_their_source(self, hub, command):
+        with pytest.raises(CommandLineError, match=r"`--hub_public` would publish .* ptb_xl\. .*`--hub_license`"):
+            main([*command, "--push_to_hub", "ann/ptb-xl", "--hub_public"])
+
+        assert hub.is_private == {}
+
+    def test_a_named_licence_is_in_the_card_of_a_public_dataset(self, hub, command):
+        main([*command, "--push_to_hub", "ann/ptb-xl", "--hub_public", "--hub_license", "cc-by-4.0"])
+
+        assert hub.is_private == {"ann/ptb-xl": False}
+        assert "\nlicense: cc-by-4.0\n" in hub.files["README.md"].decode()
+
+    def test_a_simulated_corpus_is_published_at_once(self, hub, tmp_path):
+        folder = ["--num_records", "20", "--output_dir", str(tmp_path / "out")]
+
+        main(["simulated", *folder, "--push_to_hub", "ann/made", "--hub_public"])
+
+        assert hub.is_private == {"ann/made": False}
+
+    @pytest.mark.parametrize("flags", [["--hub_public"], ["--hub_license", "odbl"], ["--dry_run"]])
+    def test_what_is_said_of_an_upload_needs_one(self, command, flags):
+        with pytest.raises(CommandLineError, match=rf"`{flags[0]}` is for an upload\. .*`--push_to_hub`"):
+            main([*command, *flags])

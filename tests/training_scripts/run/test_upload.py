@@ -2,69 +2,39 @@
 
 import getpass
 import json
-from types import SimpleNamespace
 
 import pytest
+from helpers.made_hub import MadeHub
 from helpers.training_runs import train
-from huggingface_hub.errors import HFValidationError
 
 from modeling_supreme.command_line import CommandLineError
-from training_scripts.run import upload
-from training_scripts.run.upload import check_hub, choose_files, push_to_hub, strip_paths
+from modeling_supreme.command_line import hub as hub_module
+from training_scripts.run.upload import choose_files, push_to_hub, strip_paths, strip_text
 
 
 pytestmark = pytest.mark.usefixtures("tiny_preset")
 
 
-class Hub:
-    """Stands for `HfApi`: remembers repositories and what was uploaded."""
-
-    def __init__(self, *, repos=(), login="ann", refusal=None):
-        self.is_private, self.files = dict(repos), {}
-        self.login, self.refusal = login, refusal
-
-    def __call__(self):
-        return self
-
-    def whoami(self):
-        if self.login is None:
-            raise OSError("Token is required")
-        return {"name": self.login}
-
-    def create_repo(self, repo_id, *, private, exist_ok):
-        assert exist_ok
-        if self.refusal:
-            raise self.refusal
-        self.is_private.setdefault(repo_id, private)
-        return SimpleNamespace(repo_id=repo_id)
-
-    def repo_info(self, repo_id):
-        return SimpleNamespace(private=self.is_private[repo_id])
-
-    def create_commit(self, repo_id, operations, *, commit_message):
-        for operation in operations:
-            with operation.as_file() as file:
-                self.files[operation.path_in_repo] = file.read()
-
-
 @pytest.fixture
 def hub(monkeypatch):
     """A Hub on which ann is logged in."""
-    hub = Hub()
-    monkeypatch.setattr(upload, "HfApi", hub)
+    hub = MadeHub()
+    monkeypatch.setattr(hub_module, "HfApi", hub)
     return hub
 
 
 class TestRun:
     @pytest.fixture
     def uploaded(self, flags, hub, tmp_path):
-        """What a run uploads from a folder in which an evaluation and a failed step have left files too."""
+        """What a resumed run uploads from a folder in which an evaluation and a failed step have left files too."""
+        steps = [*flags, "--checkpointing_steps", "1", "--eval_steps", "1"]
+        train(tmp_path, steps)
         for name in ("predictions.parquet", "failed_step_00000.json", "notes.txt", "my_cohort.py"):
             (tmp_path / name).write_text("record 17, patient 4", encoding="utf-8")
         report = {"model": str(tmp_path), "protocol": {}, "results": {}}
         (tmp_path / "eval_results.json").write_text(json.dumps(report), encoding="utf-8")
-        steps = ["--checkpointing_steps", "1", "--eval_steps", "1"]
-        train(tmp_path, [*flags, *steps, "--push_to_hub", "--hub_model_id", "ann/supreme"])
+        resumed = ["--resume_from_checkpoint", "latest", "--push_to_hub", "--hub_model_id", "ann/supreme"]
+        train(tmp_path, [*steps, *resumed])
         return hub.files
 
     def test_it_holds_what_loads_and_describes_the_model_and_nothing_else(self, uploaded):
@@ -111,33 +81,13 @@ def test_a_dry_run_says_what_would_go_where_and_makes_nothing(flags, hub, tmp_pa
     assert hub.is_private == {}
 
 
-class TestCheck:
-    def test_without_a_login_a_run_does_not_begin(self, flags, hub, tmp_path):
-        hub.login = None
+def test_without_a_login_a_run_does_not_begin(flags, hub, tmp_path):
+    hub.login = None
 
-        with pytest.raises(CommandLineError, match=r"ann/supreme cannot be written to .*`hf auth login`"):
-            train(tmp_path / "run", [*flags, "--push_to_hub", "--hub_model_id", "ann/supreme"])
+    with pytest.raises(CommandLineError, match=r"`--hub_model_id` ann/supreme cannot be .*`hf auth login`"):
+        train(tmp_path / "run", [*flags, "--push_to_hub", "--hub_model_id", "ann/supreme"])
 
-        assert not (tmp_path / "run").exists()
-
-    def test_a_name_that_cannot_be_is_refused(self, hub):
-        hub.refusal = HFValidationError("Repo id must use alphanumeric chars")
-
-        with pytest.raises(CommandLineError, match=r"ann/my model cannot be written to .*alphanumeric"):
-            check_hub("ann/my model", is_public=False)
-
-    def test_a_repository_of_others_is_refused(self, hub):
-        hub.refusal = PermissionError("403")
-
-        with pytest.raises(CommandLineError, match=r"bob/supreme cannot be written to .*a repository of yours"):
-            check_hub("bob/supreme", is_public=False)
-
-    def test_a_public_repository_is_refused_unless_it_is_asked_for(self, hub):
-        hub.is_private["ann/open"] = False
-
-        check_hub("ann/open", is_public=True)
-        with pytest.raises(CommandLineError, match=r"ann/open, to which ann would upload, is public.*--hub_public"):
-            check_hub("ann/open", is_public=False)
+    assert not (tmp_path / "run").exists()
 
 
 class TestPaths:
@@ -149,11 +99,29 @@ class TestPaths:
             ("../shared/data/ptb-xl", "ptb-xl"),
             ("ncbi/MedCPT-Query-Encoder", "ncbi/MedCPT-Query-Encoder"),
             ("ptb_xl", "ptb_xl"),
+            ("file:///home/ann/corpus", "corpus"),
+            ("C:\\Users\\ann\\runs\\best", "best"),
+            ("Continued from /home/ann/runs/best.", "Continued from best."),
+            ("s3://bucket/ptb_xl/train-*.parquet", "s3://bucket/ptb_xl/train-*.parquet"),
             (0.5, 0.5),
         ],
     )
     def test_the_last_part_of_a_path_is_left(self, value, expected):
         assert strip_paths([{"key": value}]) == [{"key": expected}]
+
+    @pytest.mark.parametrize(
+        ("text", "expected"),
+        [
+            ("| encoder | '/home/ann/runs/best' |", "| encoder | 'best' |"),
+            ("- in ~/data and\n- in `/mnt/ann/ptb-xl/`", "- in data and\n- in `ptb-xl`"),
+            (
+                "at 100/min, see [it](docs/it.md) or https://hf.co/a/b",
+                "at 100/min, see [it](docs/it.md) or https://hf.co/a/b",
+            ),
+        ],
+    )
+    def test_a_text_keeps_its_words_and_the_last_part_of_paths(self, text, expected):
+        assert strip_text(text) == expected
 
     def test_a_folder_that_is_here_is_a_path(self, tmp_path, monkeypatch):
         monkeypatch.chdir(tmp_path)

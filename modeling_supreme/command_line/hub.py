@@ -1,0 +1,82 @@
+"""The repository of the Hub that a user names: checked before any work, private unless asked otherwise."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal
+
+from huggingface_hub import CommitOperationAdd, HfApi
+from huggingface_hub.errors import HFValidationError
+
+from .parser import CommandLineError
+
+
+RepoType = Literal["model", "dataset"]
+
+
+def check_hub(repo_id: str, *, flag: str, is_public: bool, repo_type: RepoType = "model") -> None:
+    """Make the repository, before hours are spent on what goes there.
+
+    Args:
+        repo_id (`str`):
+            Repository on the Hub, as owner/name; it is made where there is none.
+        flag (`str`):
+            Flag that names it, for messages.
+        is_public (`bool`):
+            Whether a public repository was asked for.
+        repo_type (`str`, defaults to `"model"`):
+            Kind of the repository.
+
+    Raises:
+        CommandLineError: If there is no login, or no right to write there, or the repository is public although nobody
+            asked for a public one.
+    """
+    try:
+        HfApi().whoami()
+        _open_repo(repo_id, is_public=is_public, repo_type=repo_type)
+    # What huggingface_hub raises without a login, without the right, offline, and at a name that cannot be
+    except (OSError, HFValidationError) as error:
+        raise CommandLineError(
+            f"`{flag}` {repo_id} cannot be written to ({type(error).__name__}: {error}). Log in with"
+            " `hf auth login`, or name a repository of yours."
+        ) from error
+
+
+def upload_files(
+    files: Mapping[str, Path | bytes], repo_id: str, *, message: str, is_public: bool, repo_type: RepoType = "model"
+) -> list[str]:
+    """Upload these files and no others, in one commit.
+
+    Args:
+        files (`Mapping[str, Path | bytes]`):
+            What is uploaded, a file or its content, by name in the repository.
+        repo_id (`str`):
+            Repository on the Hub, as owner/name; it is made where there is none.
+        message (`str`):
+            Of the commit.
+        is_public (`bool`):
+            Whether a public repository was asked for.
+        repo_type (`str`, defaults to `"model"`):
+            Kind of the repository.
+
+    Returns:
+        `list[str]`: Names of the files uploaded.
+
+    Raises:
+        CommandLineError: If the repository is public although nobody asked for a public one.
+    """
+    repo_id = _open_repo(repo_id, is_public=is_public, repo_type=repo_type)
+    operations = [CommitOperationAdd(name, content) for name, content in files.items()]
+    HfApi().create_commit(repo_id, operations, repo_type=repo_type, commit_message=message)
+    return list(files)
+
+
+def _open_repo(repo_id: str, *, is_public: bool, repo_type: RepoType) -> str:
+    """The repository with its owner, made where there is none; refuse a public one that nobody asked for."""
+    api = HfApi()
+    repo_id = api.create_repo(repo_id, repo_type=repo_type, private=not is_public, exist_ok=True).repo_id
+    if not is_public and not api.repo_info(repo_id, repo_type=repo_type).private:
+        raise CommandLineError(
+            f"{repo_id}, to which this would be uploaded, is public. Make it private in its settings, or ask for a"
+            " public repository with `--hub_public`."
+        )
+    return repo_id
