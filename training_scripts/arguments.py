@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, Union, get_args, get_origin, get_type_hints
 
-from modeling_supreme.configuration_supreme import EcgPreset
 
-
+# The keys of `ECG_PRESETS`, which a test compares: its file loads transformers
+EcgPreset = Literal["vit_tiny", "vit_small", "vit_base", "resnet18", "hybrid"]
 # Schedules of transformers that need no options of their own
 Schedule = Literal[
     "linear", "cosine", "cosine_with_restarts", "polynomial", "constant", "constant_with_warmup", "inverse_sqrt"

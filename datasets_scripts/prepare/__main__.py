@@ -22,17 +22,17 @@ import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, fields, make_dataclass
 from pathlib import Path
-from typing import Any, get_type_hints
-
-from datasets import BuilderConfig
+from typing import TYPE_CHECKING, Any, get_type_hints
 
 from datasets_scripts import BUILDERS
 from modeling_supreme.command_line import CommandLineError, check_name, parse_arguments, run_command
 from modeling_supreme.command_line.hub import check_hub
 
-from .corpus import RECORDS_PER_SHARD, prepare_corpus
-from .page import PAGE_FILENAME, describe_losses
-from .publication import describe_upload, push_to_hub
+from . import RECORDS_PER_SHARD
+
+
+if TYPE_CHECKING:
+    from datasets import BuilderConfig
 
 
 logger = logging.getLogger("datasets_scripts.prepare")
@@ -87,7 +87,7 @@ class PrepareArguments:
                 raise ValueError(f"`--{flag}` is for an upload. Name the dataset with `--push_to_hub`.")
 
 
-def options_class(config_class: type[BuilderConfig], *, title: str) -> type:
+def options_class(config_class: "type[BuilderConfig]", *, title: str) -> type:
     """The options of a corpus beyond those of all builders as a dataclass; an option that is not given is `None`.
 
     What was given must be told from the defaults, because a build is named after it.
@@ -98,6 +98,8 @@ def options_class(config_class: type[BuilderConfig], *, title: str) -> type:
         title (`str`):
             Of the group of flags in `--help`.
     """
+    from datasets import BuilderConfig
+
     common = {option.name for option in fields(BuilderConfig)}
     hints = get_type_hints(config_class)
     options = [
@@ -140,6 +142,11 @@ def main(argv: Sequence[str] | None = None) -> None:
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     corpus, arguments, options = read_command_line(sys.argv[1:] if argv is None else argv)
     check_publication(corpus, arguments)
+    # Imported here: the libraries take seconds, for which neither `--help` nor a refused flag waits
+    from .corpus import prepare_corpus
+    from .page import PAGE_FILENAME, describe_losses
+    from .publication import describe_upload, push_to_hub
+
     if arguments.dry_run:
         folder, repo_id = Path(arguments.output_dir), str(arguments.push_to_hub)
         logger.info(describe_upload(folder, repo_id, is_public=arguments.hub_public))

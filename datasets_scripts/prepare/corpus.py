@@ -20,6 +20,7 @@ from modeling_supreme.output_files.atomic_files import write_text
 from modeling_supreme.output_files.disk import told_when_refused
 from modeling_supreme.output_files.folder_lock import LOCK_FILENAME, FolderLock
 
+from . import RECORDS_PER_SHARD
 from .cluster import write_shards_on_cluster
 from .page import PAGE_FILENAME, write_page
 from .processes import write_shards_in_processes
@@ -36,7 +37,6 @@ BUILD_FILENAME = "build.json"  # what the shards in the staging folder are shard
 BUILD_SOURCES_FILENAME = "build_sources.npz"  # what the files were like that the corpus was read from
 NAMED_FILES = 3
 COMPLETE_FILENAME = "complete"  # all shards are there, and some may have been moved to their place
-RECORDS_PER_SHARD = 1000  # about 50 MB of Parquet, and what a kill costs at most per process
 
 
 def prepare_corpus(
