@@ -1,6 +1,6 @@
 """Damaged files on purpose: the readers may refuse them in words, and nothing else.
 
-    python benchmarks/fuzz_readers.py --seconds 600 --seed 0
+    PYTHONPATH=tests python benchmarks/fuzz_readers.py --seconds 600 --seed 0
 
 Writes small sound files of each kind (WFDB as PTB-XL, as the Challenges and as Holter recorders write it, tables in
 several dialects, NumPy, HDF5, EDF, BDF, ISHNE, SCP-ECG, DICOM, HL7 aECG and GE MUSE XML), changes bytes, cuts or
@@ -27,7 +27,6 @@ from command_line import make_parser, start_logging
 
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
 from helpers.ecg_file_writers import WRITERS
 
