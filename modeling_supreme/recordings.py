@@ -200,6 +200,11 @@ class EcgRecording:
         return strip_mv
 
     @property
+    def strip(self) -> np.ndarray:
+        """The voltages in millivolts, [`strip_mv`]: what every function of this package calls a strip."""
+        return self.strip_mv
+
+    @property
     def microvolts(self) -> np.ndarray:
         """Voltages in `int16` microvolts, `(num_leads, num_samples)`: as given, or rounded from the millivolts.
 
