@@ -233,7 +233,9 @@ class TestAnyArray:
         assert first == second
         assert scores_of(first) == approx(scores_of(expected))
 
-    @pytest.mark.parametrize("contain", [np.array, pd.Series, pd.Index, tuple, dict.fromkeys], ids=str)
+    @pytest.mark.parametrize(
+        "contain", [np.array, pd.Series, pd.Index, tuple, dict.fromkeys], ids=lambda kind: kind.__name__
+    )
     def test_labels_come_in_any_container(self, classify, paths, contain):
         assert classify(paths[0], candidate_labels=contain(LABELS)) == classify(paths[0], candidate_labels=LABELS)
 
