@@ -13,13 +13,12 @@ from .registration import LoadWatcher
 
 
 if TYPE_CHECKING:
-    from .configuration_supreme import SupremeConfig, SupremeEcgConfig
+    from .configuration_supreme import ECG_PRESETS, SupremeConfig, SupremeEcgConfig
     from .feature_extraction_supreme import SupremeEcgFeatureExtractor
     from .leads import STANDARD_LEADS
     from .modeling_supreme import SupremeModel
     from .modeling_supreme_ecg import SupremeEcgModel, SupremeForEcgClassification
     from .pipeline_zero_shot_ecg import ZeroShotEcgClassificationPipeline
-    from .presets import ECG_PRESETS
     from .processing_supreme import SupremeProcessor
 
 
@@ -41,7 +40,7 @@ __version__ = "0.1.0"
 TASK = "zero-shot-ecg-classification"
 
 _MODULES = {
-    "ECG_PRESETS": "presets",
+    "ECG_PRESETS": "configuration_supreme",
     "STANDARD_LEADS": "leads",
     "SupremeConfig": "configuration_supreme",
     "SupremeEcgConfig": "configuration_supreme",

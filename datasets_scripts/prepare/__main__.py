@@ -5,7 +5,8 @@
 
 The second line also lists the options of this corpus. The folder gets `train-00000-of-0000N.parquet` and so on, a
 README.md that declares splits and features, build_report.json (how many records each split has, how often each label
-occurs, how good the signals are, which records were left out and why), and the same as build_report.html.
+occurs, how good the signals are, which records were left out and why, what of the others was not used), and the same
+as build_report.html. accounts.jsonl says of each record of which not all was used, what was not.
 
 After a crash or a kill, the same command goes on where it was: shards that are finished are kept, except those that a
 file has changed of since; a complete corpus of which one has changed is refused. One command at a time writes to a
@@ -143,7 +144,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     check_publication(corpus, arguments)
     # Imported here: the libraries take seconds, for which neither `--help` nor a refused flag waits
     from .corpus import prepare_corpus
-    from .page import PAGE_FILENAME
+    from .page import PAGE_FILENAME, describe_losses
     from .publication import describe_upload, push_to_hub
 
     if arguments.dry_run:
@@ -167,7 +168,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     counts = ", ".join(f"{split['num_rows']} {name}" for name, split in report["splits"].items())
     logger.info(
         f"{arguments.output_dir} holds {counts} rows; {len(report['skipped'])} records were left out."
-        f" Open {Path(arguments.output_dir) / PAGE_FILENAME} for a look at the corpus."
+        f" {describe_losses(report)} Open {Path(arguments.output_dir) / PAGE_FILENAME} for a look at the corpus."
     )
     if arguments.push_to_hub:
         publish = {"is_public": arguments.hub_public, "source_license": arguments.hub_license}

@@ -24,7 +24,7 @@ from . import RECORDS_PER_SHARD
 from .cluster import write_shards_on_cluster
 from .page import PAGE_FILENAME, write_page
 from .processes import write_shards_in_processes
-from .publication import place_files, write_readme
+from .publication import place_files, write_accounts, write_readme
 from .report import REPORT_FILENAME, make_report
 from .shards import UNFINISHED, Shard, plan_shards
 from .sources import ABSENT, NOT_HASHED, SOURCES_FILENAME, find_changed, join_states, list_sources, read_states
@@ -125,6 +125,7 @@ def _publish(
 ) -> dict[str, Any]:
     """Move finished shards to their place and describe them; the report is the last file that is written."""
     files = place_files(plan, output_dir)
+    write_accounts(plan, output_dir)
     write_readme(output_dir, corpus, builder, plan)
     report = build | make_report(builder.info.features or {}, plan, files)
     report["timing"] = {"num_proc": timing["num_proc"], "wall_s": round(time.perf_counter() - began, 6), **timing}

@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 from datasets import DatasetBuilder, DownloadManager, Features
 from datasets.arrow_writer import TypedSequence
 
-from datasets_scripts.corpus_builder import SKIPPED_FILENAME, is_unchanged
+from datasets_scripts.corpus_builder import ACCOUNTS_FILENAME, SKIPPED_FILENAME, is_unchanged
 
 from .quality import measure_quality, stack_measurements
 from .sources import SOURCES_FILENAME, list_sources, look_at, read_states
@@ -62,6 +62,12 @@ class Shard:
     def skipped_records(self) -> list[dict[str, Any]]:
         """The records that were left out, as a `CorpusBuilder` lists them."""
         path = self.folder / SKIPPED_FILENAME
+        return [json.loads(line) for line in path.read_text("utf-8").splitlines()] if path.is_file() else []
+
+    @property
+    def accounts(self) -> list[dict[str, Any]]:
+        """The accounts of records of which not all was used, as a `CorpusBuilder` lists them."""
+        path = self.folder / ACCOUNTS_FILENAME
         return [json.loads(line) for line in path.read_text("utf-8").splitlines()] if path.is_file() else []
 
     @property
@@ -176,6 +182,7 @@ def _write_rows(rows: Iterator[dict[str, Any]], folder: Path, *, features: Featu
                     np.asarray(row["signal"]),
                     lead_mask=np.asarray(row["lead_mask"], dtype=bool),
                     num_samples=row["num_samples"],
+                    not_recorded=row.get("not_recorded", ()),
                 )
                 for row in group
             ]

@@ -114,15 +114,15 @@ def test_a_table_without_reports_is_refused(tmp_path):
 def test_a_row_without_identifier_is_refused(tmp_path):
     path = write_csv(tmp_path / "table.csv", record_id=["1", None], report=["sinus rhythm", "vt"])
 
-    with pytest.raises(ValueError, match=r"1 rows have no value in column 'record_id'.*--record_id_column"):
+    with pytest.raises(ValueError, match=r"table\.csv, line 3: the cell of record_id is empty\. Fill it"):
         list(iterate_reports(path))
 
 
 def test_an_unknown_format_is_refused(tmp_path):
-    path = tmp_path / "table.xlsx"
+    path = tmp_path / "table.docx"
     path.touch()
 
-    with pytest.raises(ValueError, match=r"'\.xlsx' is no known format.*CSV"):
+    with pytest.raises(ValueError, match=r"'\.docx' is no known format.*CSV"):
         list(iterate_reports(path))
 
 

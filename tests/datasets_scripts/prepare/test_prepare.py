@@ -79,6 +79,7 @@ class TestFolder:
     def test_shards_are_named_as_on_the_hub_and_nothing_else_is_left(self, prepared):
         assert sorted(path.name for path in prepared.iterdir()) == [
             "README.md",
+            "accounts.jsonl",
             "build_report.html",
             "build_report.json",
             "build_sources.npz",
