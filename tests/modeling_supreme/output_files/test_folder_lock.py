@@ -93,7 +93,7 @@ class TestReleased:
         assert list(tmp_path.iterdir()) == []
 
     def test_a_folder_made_for_a_run_that_left_nothing_goes_too(self, tmp_path):
-        with pytest.raises(ZeroDivisionError), FolderLock(tmp_path / "run", "train.py"):
+        with pytest.raises(ZeroDivisionError, match="division"), FolderLock(tmp_path / "run", "train.py"):
             1 / 0  # noqa: B018
 
         assert not (tmp_path / "run").exists()
