@@ -13,7 +13,7 @@ from torch import nn
 from transformers import BertConfig, BertModel
 
 from modeling_supreme import SupremeConfig, SupremeEcgConfig, SupremeEcgModel, SupremeModel
-from modeling_supreme.losses import multilabel_loss
+from modeling_supreme.modeling_supreme_ecg import multilabel_loss
 
 
 NUM_SAMPLES, NUM_LEADS = 5000, 12

@@ -1,11 +1,15 @@
 """Corpora of ECG records as `datasets`, all with the row format of `schema.py`."""
 
-from pathlib import Path
-from typing import Any, cast
+from __future__ import annotations
 
-from datasets import Dataset, DatasetDict, load_dataset
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
 
 from .registry import CORPORA
+
+
+if TYPE_CHECKING:  # naming a corpus does not load the library
+    from datasets import Dataset, DatasetDict
 
 
 __all__ = ["BUILDERS", "load_corpus"]
@@ -54,11 +58,13 @@ def load_corpus(
     Raises:
         ValueError: If `name` is none of the three, or a record cannot be read.
     """
+    from datasets import DatasetDict, load_dataset
+
     cache_dir = None if cache_dir is None else str(cache_dir)
     if name not in BUILDERS:
         _check_stored_corpus(name, data_dir=data_dir, **builder_kwargs)
         stored = load_dataset(name, config_name, split=split, cache_dir=cache_dir, num_proc=num_proc)
-        return _complete(stored) if isinstance(stored, DatasetDict) else cast(Dataset, stored)
+        return _complete(stored) if isinstance(stored, DatasetDict) else cast("Dataset", stored)
     builder_class = BUILDERS[name]
     if hasattr(builder_class.BUILDER_CONFIG_CLASS, "on_error"):
         builder_kwargs["on_error"] = on_error
@@ -71,6 +77,8 @@ def load_corpus(
 
 def _complete(stored: DatasetDict) -> DatasetDict:
     """The three splits in their order; Parquet has no file for a split without rows, so it is added here."""
+    from datasets import Dataset, DatasetDict
+
     features = next(iter(stored.values())).features
     empty = Dataset.from_dict({name: [] for name in features}, features=features)
     return DatasetDict({split: stored.get(split, empty) for split in dict.fromkeys((*SPLITS, *stored))})

@@ -10,10 +10,16 @@ from typing import Any
 from datasets import Features, SplitGenerator
 from datasets.utils import logging
 
-from datasets_scripts.readers.challenge_headers import find_headers, header_states, read_comments, signal_path
+from datasets_scripts.readers.challenge_headers import (
+    HeaderComments,
+    find_headers,
+    header_states,
+    read_comments,
+    signal_path,
+)
 
 from .corpus_builder import CorpusBuilder, CorpusConfig
-from .splits import SPLIT_TABLE_ENDINGS, assign_split, read_split_tables
+from .splits import assign_split, read_split_tables
 
 
 logger = logging.get_logger(__name__)
@@ -65,7 +71,7 @@ class HeaderCorpus(CorpusBuilder):
     one_record_per_patient = False
 
     def _split_generators(self, dl_manager: object) -> list[SplitGenerator]:
-        return self._split_rows(self._find_rows(self.config.folder()))
+        return self._split_records(self._find_rows(self.config.folder()))
 
     def _find_rows(self, folder: Path) -> list[dict[str, Any]]:
         """One dict per record, with all that is known before its files are read."""
@@ -90,7 +96,7 @@ class HeaderCorpus(CorpusBuilder):
             logger.warning(f"{len(absent_folders)} listed folders are absent and left out, first {absent_folders[0]}.")
         return headers
 
-    def _split_rows(self, rows: list[dict[str, Any]]) -> list[SplitGenerator]:
+    def _split_records(self, rows: list[dict[str, Any]]) -> list[SplitGenerator]:
         """The three splits, by the published tables or by the hash."""
         _check_names(rows)
         split_of = {row["record_id"]: assign_split(row["record_id"]) for row in rows}
@@ -98,10 +104,7 @@ class HeaderCorpus(CorpusBuilder):
             tables = read_split_tables(Path(self.config.split_dir))
             self._check_complete([name for name in tables if name not in split_of])
             split_of = {name: split for name, split in tables.items() if name in split_of}
-        return [
-            self._split_generator(split, [row for row in rows if split_of.get(row["record_id"]) == split])
-            for split in SPLIT_TABLE_ENDINGS
-        ]
+        return self._split_rows(rows, lambda row: split_of.get(row["record_id"]))
 
     def _check_complete(self, absent: list[str]) -> None:
         """Refuse a copy of the corpus that lacks records of the published splits, or tell how many it lacks."""
@@ -126,8 +129,15 @@ class HeaderCorpus(CorpusBuilder):
             "report": None,
             "statements": [],
             "snomed_ct_codes": list(comments.snomed_ct_codes),
-            **self._label_columns(comments.snomed_ct_codes, path),
+            **self._columns_of_codes(comments, path),
         }
+
+    def _columns_of_codes(self, comments: HeaderComments, path: Path) -> dict[str, Any]:
+        """`labels` and `label_mask`; where the header says that the diagnoses are not known, no label is."""
+        columns = self._label_columns(comments.snomed_ct_codes, path)
+        if not comments.is_labelled:
+            columns["label_mask"] = [False] * len(columns["label_mask"])
+        return columns
 
     def _label_columns(self, codes: Sequence[str], path: Path) -> dict[str, Any]:
         """`labels` and `label_mask`, and what else follows from the codes of a record."""

@@ -7,14 +7,15 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
-import pandas as pd
-from datasets import DatasetInfo, Split, SplitGenerator, Value, Version
+from datasets import DatasetInfo, SplitGenerator, Value, Version
 
+from datasets_scripts.readers.cells import parse_flag, parse_whole
 from datasets_scripts.readers.hdf5_reader import dataset_of, open_hdf5, recording_of
-from datasets_scripts.readers.patients import age_in_years
+from datasets_scripts.readers.patients import parse_age
+from datasets_scripts.readers.tables import Row, TableFile
 from modeling_supreme.recordings import EcgRecording
 
-from .corpus_builder import CorpusBuilder, CorpusConfig
+from .corpus_builder import OFFICIAL_FILE, CorpusBuilder, CorpusConfig
 from .schema import corpus_features
 from .splits import assign_split
 
@@ -32,7 +33,7 @@ EXAM_COLUMNS = ("exam_id", "age", "is_male", "patient_id", "trace_file", *LABEL_
 
 SEXES = {True: "male", False: "female"}
 # Part of the cache's name: raise it when rows change for another reason than the table.
-ROWS_VERSION = Version("1.0.0")
+ROWS_VERSION = Version("1.1.0")
 
 
 @dataclass
@@ -70,31 +71,22 @@ class Code15(CorpusBuilder):
 
     def _split_generators(self, dl_manager: object) -> list[SplitGenerator]:
         rows = self._read_exams(self.config.table(EXAMS_FILENAME))
-        return [
-            self._split_generator(str(split), [row for row in rows if assign_split(row["patient_id"]) == str(split)])
-            for split in (Split.TRAIN, Split.VALIDATION, Split.TEST)
-        ]
+        return self._split_rows(rows, lambda row: assign_split(row["patient_id"]))
 
     def _read_exams(self, path: Path) -> list[dict[str, Any]]:
         """Rows of the exams in the order in which the HDF5 files hold them, so that those are read front to back."""
-        table = pd.read_csv(path)
-        missing = [name for name in EXAM_COLUMNS if name not in table]
-        if missing:
-            raise ValueError(f"{path} has no column {', '.join(missing)}. Download the official file again.")
-        repeated = table.loc[table["exam_id"].duplicated(), "exam_id"].tolist()
-        if repeated:
-            raise ValueError(f"{path} lists exam_id {repeated[0]} more than once. Download the official file again.")
-        incomplete = table.loc[table[["patient_id", "trace_file"]].isna().any(axis=1), "exam_id"].tolist()
-        if incomplete:
-            raise ValueError(
-                f"{path}: exam {incomplete[0]} has no patient_id or no trace_file. Fill the cell, or take it out."
-            )
-        positions = {name: _positions(path.parent / name) for name in sorted(set(table["trace_file"]))}
-        rows = [_row_of(exam, self.config.name, path=path) for exam in table.to_dict("records")]
-        for row in rows:
-            row["path"] = str(path.parent / row["trace_file"])
-            row["position"] = positions[row["trace_file"]].get(int(row["record_id"]))
-        return sorted(rows, key=lambda row: (row["trace_file"], row["position"] is None, row["position"] or 0))
+        positions: dict[str, dict[int, int]] = {}
+
+        def make_row(entry: Row) -> dict[str, Any]:
+            row = _row_of(entry, self.config.name)
+            file = path.parent / row["trace_file"]
+            if row["trace_file"] not in positions:
+                positions[row["trace_file"]] = _positions(file)
+            position = positions[row["trace_file"]].get(int(row["record_id"]))
+            return {**row, "path": str(file), "position": position}
+
+        table = TableFile(path, required=EXAM_COLUMNS, id_column="exam_id", remedy=OFFICIAL_FILE)
+        return sorted(self._read_table(table, make_row), key=_place)
 
     def _read_recording(self, row: dict) -> EcgRecording:
         path = Path(row["path"])
@@ -111,6 +103,12 @@ class Code15(CorpusBuilder):
         columns = super()._read_columns(row)
         del columns["position"]
         return columns
+
+
+def _place(row: dict[str, Any]) -> tuple[str, bool, int]:
+    """Where a row's exam lies: by file, and in it from front to back; what has no place comes last."""
+    position = row.get("position")
+    return row.get("trace_file", ""), position is None, position or 0
 
 
 @lru_cache(maxsize=1)
@@ -132,33 +130,21 @@ def _positions(path: Path) -> dict[int, int]:
     return {int(exam_id): position for position, exam_id in reversed(list(enumerate(exam_ids)))}
 
 
-def _row_of(exam: dict[str, Any], config_name: str, *, path: Path) -> dict[str, Any]:
+def _row_of(entry: Row, config_name: str) -> dict[str, Any]:
     """Columns of a row that come from exams.csv."""
     names = LABEL_NAMES[config_name]
-    flags = {name: _read_flag(exam, name, path=path) for name in LABEL_NAMES["with_normal"]}
-    is_male = _read_flag(exam, "is_male", path=path)
+    entry.require("patient_id")
+    flags = {name: entry.read(name, parse_flag) for name in LABEL_NAMES["with_normal"]}
+    is_male = entry.read("is_male", parse_flag)
     return {
-        "record_id": str(exam["exam_id"]),
-        "patient_id": str(int(exam["patient_id"])),
-        "age": age_in_years(exam["age"]),
+        "record_id": str(entry.read("exam_id", parse_whole)),
+        "patient_id": str(entry.read("patient_id", parse_whole)),
+        "age": entry.read("age", parse_age),
         "sex": None if is_male is None else SEXES[is_male],
         "report": None,
         "statements": [],
         "labels": [name for name in names if flags[name]],
         "label_mask": [flags[name] is not None for name in names],
         "normal_ecg": flags["normal_ecg"],
-        "trace_file": str(exam["trace_file"]),
+        "trace_file": entry.require("trace_file"),
     }
-
-
-def _read_flag(exam: dict[str, Any], column: str, *, path: Path) -> bool | None:
-    """A cell with `True` or `False`; `None` where it is empty."""
-    value = exam[column]
-    if pd.isna(value):
-        return None
-    flag = {"true": True, "1": True, "1.0": True, "false": False, "0": False, "0.0": False}.get(str(value).lower())
-    if flag is None:
-        raise ValueError(
-            f"{path}: exam {exam['exam_id']} has {value!r} in column {column}, not True or False. Correct the cell."
-        )
-    return flag

@@ -1,9 +1,9 @@
-"""What the builders of file corpora share: options, a cache key that follows the label tables, and broken records."""
+"""What the builders of file corpora share: options, cache keys, tables, broken records, and accounts of the others."""
 
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Literal, get_args
@@ -12,14 +12,18 @@ from datasets import BuilderConfig, Dataset, Features, GeneratorBasedBuilder, Sp
 from datasets.exceptions import DatasetGenerationError
 from datasets.utils import logging
 
-from modeling_supreme.recordings import EcgRecording
+from datasets_scripts.readers.losses import summarize_accounts, tell_losses
+from datasets_scripts.readers.tables import REFUSED, Row, TableFile, is_refused, make_rows
+from modeling_supreme.recordings import Account, EcgRecording
 
-from .schema import Window, signal_windows
+from .schema import Window, account_of_rows, signal_windows
 
 
 logger = logging.get_logger(__name__)
 
 SKIPPED_FILENAME = "skipped.jsonl"
+ACCOUNTS_FILENAME = "accounts.jsonl"
+OFFICIAL_FILE = "Download the official file again."
 WFDB_SUFFIXES = (".hea", ".dat", ".mat")
 
 
@@ -75,7 +79,10 @@ class CorpusConfig(BuilderConfig):
 
 
 class CorpusBuilder(GeneratorBasedBuilder):
-    """Base of the corpora read from files: subclasses read one record, this cuts windows and treats broken records."""
+    """Base of the corpora read from files: subclasses read one record, this cuts windows and treats broken records.
+
+    What of a record is not used is written beside the data, to `ACCOUNTS_FILENAME`, and told in one line at the end.
+    """
 
     BUILDER_CONFIG_CLASS = CorpusConfig
     DEFAULT_WRITER_BATCH_SIZE = 200  # rows in memory per process, 120 kB each
@@ -98,15 +105,17 @@ class CorpusBuilder(GeneratorBasedBuilder):
             self.info.splits = None  # the sizes of the cached splits, which would be held against the new ones
         super().download_and_prepare(output_dir, **kwargs)
         self._log_skipped(where=None if output_dir else str(Path(str(self._output_dir)) / SKIPPED_FILENAME))
+        self._log_losses(where=None if output_dir else str(Path(str(self._output_dir)) / ACCOUNTS_FILENAME))
 
     @property
     def skipped_records(self) -> list[dict]:
         """The records left out: `split`, `record_id`, `path`, `reason` and `state` (size and time of the file)."""
-        path = Path(str(self._output_dir)) / SKIPPED_FILENAME
-        if not path.is_file():
-            return []
-        skipped = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-        return sorted(skipped, key=lambda record: (len(record["record_id"]), record["record_id"]))
+        return _read_list(Path(str(self._output_dir)) / SKIPPED_FILENAME)
+
+    @property
+    def accounts(self) -> list[dict]:
+        """The records of which not all was used: `split`, `record_id`, and what is not zero of their account."""
+        return _read_list(Path(str(self._output_dir)) / ACCOUNTS_FILENAME)
 
     def source_paths(self, row: Any) -> tuple[str, ...]:
         """Files that a row is read from, its tables aside: of a WFDB record, header and signals."""
@@ -126,7 +135,23 @@ class CorpusBuilder(GeneratorBasedBuilder):
         """The other columns of one record; what its table says, where the files add nothing."""
         return {name: value for name, value in row.items() if name != "path"}
 
-    def _split_generator(self, split: str, rows: list[dict]) -> SplitGenerator:
+    def _read_table(self, table: TableFile, make_row: Callable[[Row], Any]) -> list[Any]:
+        """Make something of each row of a table; one that cannot be right is treated as `on_error` says."""
+        return make_rows(table, make_row, on_error=self.config.on_error)
+
+    def _split_rows(self, rows: Iterable[Any], split_of: Callable[[Any], str | None]) -> list[SplitGenerator]:
+        """The three splits; rows of tables that cannot be right come last in the first, to be listed."""
+        splits: dict[str, list[Any]] = {str(split): [] for split in (Split.TRAIN, Split.VALIDATION, Split.TEST)}
+        refused = []
+        for row in rows:
+            if is_refused(row):
+                refused.append(row)
+            elif (split := split_of(row)) is not None:
+                splits[split].append(row)
+        splits[str(Split.TRAIN)] += refused
+        return [self._split_generator(split, own) for split, own in splits.items()]
+
+    def _split_generator(self, split: str, rows: list[Any]) -> SplitGenerator:
         """A split of records, each with at least a `record_id` and the `path` of its signal file."""
         return SplitGenerator(name=split, gen_kwargs={"rows": rows[: self.config.max_records], "split": split})
 
@@ -134,8 +159,12 @@ class CorpusBuilder(GeneratorBasedBuilder):
         """Rows of the corpus; `rows` is the list that `num_proc` shares out."""
         for row in rows:
             record_id = row["record_id"]
+            if is_refused(row):
+                self._note_skipped(row, split=split, reason=row[REFUSED])
+                continue
             try:
-                windows = signal_windows(self._read_recording(row), record_id=record_id, window=self.config.window)
+                recording = self._read_recording(row)
+                windows = signal_windows(recording, record_id=record_id, window=self.config.window)
                 columns = self._read_columns(row)
             except (OSError, ValueError) as error:
                 if self.config.on_error == "raise":
@@ -145,12 +174,14 @@ class CorpusBuilder(GeneratorBasedBuilder):
                     ) from error
                 self._note_skipped(row, split=split, reason=str(error))
                 continue
+            self._note_account(account_of_rows(recording, windows), record_id=record_id, split=split)
             for position, window in enumerate(windows):
                 yield f"{record_id}/{position}", {**columns, **window}
 
     def _download_and_prepare(self, *args: Any, **kwargs: Any) -> None:
-        """Forget the list that a killed run may have left in the folder that is being written."""
-        (Path(str(self._output_dir)) / SKIPPED_FILENAME).unlink(missing_ok=True)
+        """Forget the lists that a killed run may have left in the folder that is being written."""
+        for filename in (SKIPPED_FILENAME, ACCOUNTS_FILENAME):
+            (Path(str(self._output_dir)) / filename).unlink(missing_ok=True)
         super()._download_and_prepare(*args, **kwargs)
 
     def _as_dataset(self, split: Any = Split.TRAIN, in_memory: bool = False) -> Dataset:
@@ -175,8 +206,26 @@ class CorpusBuilder(GeneratorBasedBuilder):
     def _note_skipped(self, row: dict, *, split: str, reason: str) -> None:
         """Append to the list beside the data, which all worker processes share."""
         skipped = {"split": split, "record_id": row["record_id"], "path": row["path"], "reason": reason}
-        with (Path(str(self._output_dir)) / SKIPPED_FILENAME).open("a", encoding="utf-8") as file:
-            file.write(json.dumps({**skipped, "state": _file_state(skipped)}) + "\n")
+        self._append(SKIPPED_FILENAME, {**skipped, "state": _file_state(skipped)})
+
+    def _note_account(self, account: Account, *, record_id: str, split: str) -> None:
+        """Append the account of a record to the list beside the data, if not all of it was used."""
+        if account.losses():
+            told = {name: value for name, value in account.to_dict().items() if value}
+            self._append(ACCOUNTS_FILENAME, {"split": split, "record_id": record_id, **told})
+
+    def _append(self, filename: str, entry: dict) -> None:
+        """Add a line to a list; whole lines, so that processes do not cut into each other's."""
+        with (Path(str(self._output_dir)) / filename).open("a", encoding="utf-8") as file:
+            file.write(json.dumps(entry, ensure_ascii=False) + "\n")
+
+    def _log_losses(self, *, where: str | None) -> None:
+        accounts = self.accounts
+        if accounts:
+            logger.warning(
+                f"{self.name}: {tell_losses(summarize_accounts(accounts))}"
+                + (f" All are listed in {where}." if where else "")
+            )
 
     def _log_skipped(self, *, where: str | None) -> None:
         skipped = self.skipped_records
@@ -189,6 +238,14 @@ class CorpusBuilder(GeneratorBasedBuilder):
             f" ({', '.join(f'{count} in {split}' for split, count in per_split.items())})."
             f" First: {skipped[0]['reason']}" + (f" All are listed in {where}." if where else "")
         )
+
+
+def _read_list(path: Path) -> list[dict]:
+    """Entries of a list beside the data, by record; there is none where there is nothing to list."""
+    if not path.is_file():
+        return []
+    entries = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    return sorted(entries, key=lambda entry: (len(entry["record_id"]), entry["record_id"]))
 
 
 def is_unchanged(skipped: dict) -> bool:

@@ -6,16 +6,19 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from datasets import DatasetInfo, Features, List, Value, Version
 
+from datasets_scripts.readers.cells import is_unknown, shorten
 from datasets_scripts.readers.patients import parse_age, parse_sex
+from datasets_scripts.readers.tables import Row, TableFile
 from datasets_scripts.readers.wfdb_reader import read_wfdb_record
+from modeling_supreme.admission import admit
 from modeling_supreme.ecg_files import load_mat
 from modeling_supreme.leads import STANDARD_LEADS
-from modeling_supreme.recordings import DamagedFileError, EcgRecording, to_microvolts
+from modeling_supreme.recordings import DamagedFileError, EcgRecording
 
 from .challenge_corpus import HeaderCorpus, HeaderCorpusConfig
+from .corpus_builder import OFFICIAL_FILE
 from .schema import corpus_features
 
 
@@ -41,7 +44,7 @@ LABEL_OF_CODE = {
     "164931005": "STE",
 }
 # Part of the cache's name: raise it when rows change for another reason than the tables and headers.
-ROWS_VERSION = Version("1.0.0")
+ROWS_VERSION = Version("1.1.0")
 
 
 @dataclass
@@ -91,20 +94,23 @@ class Cpsc2018(HeaderCorpus):
             return super()._find_rows(folder)
         places = (reference.parent, folder, *sorted(folder.glob("TrainingSet*")))
         paths = {path.stem: path for place in places for path in place.glob("*.mat")}
-        rows = []
-        for name, diagnoses in _read_reference(reference):
+
+        def make_row(entry: Row) -> dict[str, Any]:
+            name = entry.require(RECORD_COLUMN)
             path = paths[name] if name in paths else reference.with_name(f"{name}.mat")
             filename = path.relative_to(folder).with_suffix("").as_posix()
-            rows.append({"record_id": name, "path": str(path), "filename": filename, "diagnoses": diagnoses})
-        return rows
+            return {"record_id": name, "path": str(path), "filename": filename, "diagnoses": _diagnoses(entry)}
+
+        columns = (RECORD_COLUMN, *LABEL_COLUMNS)
+        return self._read_table(
+            TableFile(reference, required=columns, id_column=RECORD_COLUMN, remedy=OFFICIAL_FILE), make_row
+        )
 
     def _read_recording(self, row: dict) -> EcgRecording:
         if "diagnoses" in row:
-            self._ecg = read_ecg_struct(Path(row["path"]))
-            return EcgRecording(
-                microvolts=self._ecg["microvolts"], leads=STANDARD_LEADS, sampling_rate=SAMPLING_RATE_HZ
-            )
-        return read_wfdb_record(Path(row["path"]).with_suffix(""), sampling_rate=SAMPLING_RATE_HZ)
+            recording, self._person = read_ecg_struct(Path(row["path"]))
+            return recording
+        return read_wfdb_record(Path(row["path"]).with_suffix(".hea"), sampling_rate=SAMPLING_RATE_HZ)
 
     def _read_columns(self, row: dict) -> dict[str, Any]:
         if "diagnoses" not in row:
@@ -113,8 +119,7 @@ class Cpsc2018(HeaderCorpus):
         return {
             **{name: value for name, value in row.items() if name != "path"},
             "patient_id": None,
-            "age": self._ecg["age"],  # of the file that `_read_recording` has just read
-            "sex": self._ecg["sex"],
+            **self._person,  # of the file that `_read_recording` has just read
             "report": None,
             "statements": [],
             "snomed_ct_codes": [codes[label] for label in row["diagnoses"]],
@@ -131,7 +136,7 @@ class Cpsc2018(HeaderCorpus):
         return _label_columns([LABEL_OF_CODE[code] for code in codes])
 
 
-def read_ecg_struct(path: Path) -> dict[str, Any]:
+def read_ecg_struct(path: Path) -> tuple[EcgRecording, dict[str, Any]]:
     """Read a record of the original layout.
 
     Args:
@@ -139,13 +144,12 @@ def read_ecg_struct(path: Path) -> dict[str, Any]:
             A `.mat` file with the struct `ECG`: `sex`, `age` and `data`, `(12, num_samples)` in millivolts.
 
     Returns:
-        `dict`: `microvolts`, `int16` of shape `(12, num_samples)`, `age` in years and `sex`; the latter two may be
-        `None`.
+        `tuple[EcgRecording, dict]`: The recording, and `age` in years and `sex`, which may be `None`.
 
     Raises:
         FileNotFoundError: If there is no such file.
         PermissionError: If this user may not read it.
-        ValueError: If the file is damaged, of another layout, or lacks samples.
+        ValueError: If the file is damaged or of another layout, or its age or sex is none.
     """
     if not path.is_file():
         raise FileNotFoundError(f"{path} does not exist. Complete the download.")
@@ -158,14 +162,12 @@ def read_ecg_struct(path: Path) -> dict[str, Any]:
         ) from error
     if strip.ndim != 2 or len(strip) != len(STANDARD_LEADS) or not strip.size:
         raise ValueError(f"{path} holds data of shape {strip.shape}, not (12, samples). Download it again.")
-    num_lost = np.count_nonzero(~np.isfinite(strip))
-    if num_lost:
-        raise ValueError(f"{path} lacks {num_lost} of {strip.size} samples. Repair the record.")
-    return {
-        "microvolts": to_microvolts(strip),
-        "age": parse_age(_text(age)),
-        "sex": parse_sex(_text(sex)),
-    }
+    try:
+        person = {"age": parse_age(_text(age)), "sex": parse_sex(_text(sex))}
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}. Correct the struct, or leave the record out.") from error
+    recording = admit(strip, names=STANDARD_LEADS, sampling_rate=SAMPLING_RATE_HZ, source=str(path))
+    return recording, person
 
 
 def _read_struct(variables: Mapping[str, Any]) -> tuple[np.ndarray, Any, Any]:
@@ -183,30 +185,18 @@ def _text(cell: Any) -> str:
     return str(values[0]) if values.size else ""
 
 
-def _read_reference(path: Path) -> list[tuple[str, list[str]]]:
-    """Names of the records and their labels, in the order of the table."""
-    table = pd.read_csv(path, dtype=str, encoding_errors="replace").rename(columns=str.strip)
-    missing = [column for column in (RECORD_COLUMN, *LABEL_COLUMNS) if column not in table]
-    if missing:
-        raise ValueError(f"{path} has no column {', '.join(missing)}. Download the official file again.")
-    return [
-        (record[RECORD_COLUMN].strip(), _diagnoses(record, path=path))
-        for record in table.dropna(subset=[RECORD_COLUMN]).to_dict("records")
-    ]
-
-
-def _diagnoses(record: Mapping[Any, Any], *, path: Path) -> list[str]:
+def _diagnoses(entry: Row) -> list[str]:
     """Names of the labels of a row of REFERENCE.csv; empty cells say nothing."""
-    numbers = [str(record[column]).strip().removesuffix(".0") for column in LABEL_COLUMNS if pd.notna(record[column])]
     names = {str(number): name for number, name in enumerate(LABEL_NAMES, start=1)}
-    unknown = [number for number in numbers if number and number not in names]
-    labels = [names[number] for number in numbers if number in names]
-    if unknown or not labels:
-        found = f"the unknown label {unknown[0]}" if unknown else "no label"
-        raise ValueError(
-            f"{path}: record {record[RECORD_COLUMN]} has {found}, not one to three of 1 to 9. Correct it."
+    cells = [str(entry[column] or "").removesuffix(".0") for column in LABEL_COLUMNS]
+    numbers = [cell for cell in cells if not is_unknown(cell)]
+    unknown = [number for number in numbers if number not in names]
+    if unknown or not numbers:
+        found = f"the unknown label {shorten(unknown[0])}" if unknown else "no label"
+        raise entry.error(
+            f"record {shorten(entry[RECORD_COLUMN])} has {found}, not one to three of 1 to 9. Correct it."
         )
-    return list(dict.fromkeys(labels))
+    return list(dict.fromkeys(names[number] for number in numbers))
 
 
 def _label_columns(diagnoses: Sequence[str]) -> dict[str, Any]:

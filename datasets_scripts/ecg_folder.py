@@ -1,22 +1,24 @@
 """A folder of ECG files of any kind, with or without a table of what is known about them."""
 
 import hashlib
+import os
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, cast, get_args
 
-import numpy as np
-import pandas as pd
-from datasets import DatasetInfo, Features, List, Split, SplitGenerator, Value, Version
+from datasets import DatasetInfo, Features, List, SplitGenerator, Value, Version
 from datasets.utils import logging
 
 from datasets_scripts.extraction.readings.statements import split_report
-from datasets_scripts.readers.patients import SEXES, age_in_years
+from datasets_scripts.readers.cells import LabelCell, find_separator, fold, is_unknown, parse_labels, shorten
+from datasets_scripts.readers.patients import parse_age, parse_sex
+from datasets_scripts.readers.tables import Row, TableFile, is_refused
 from modeling_supreme.ecg_files import WFDB_SUFFIXES, is_ecg_file, read_ecg
-from modeling_supreme.feature_extraction_supreme import check_sampling_rate, check_voltages
-from modeling_supreme.recordings import EcgRecording, to_microvolts
+from modeling_supreme.feature_extraction_supreme import check_voltages
+from modeling_supreme.recordings import EcgRecording
 
 from .corpus_builder import CorpusBuilder, CorpusConfig
 from .schema import corpus_features
@@ -25,23 +27,20 @@ from .splits import SplitName, assign_split
 
 logger = logging.get_logger(__name__)
 
-METADATA_FILENAME = "metadata.csv"
+METADATA_FILENAMES = ("metadata.csv", "metadata.tsv", "metadata.xlsx")
 METADATA_COLUMNS = ("file_name", "record_id", "patient_id", "age", "sex", "report", "labels", "split")
-LABEL_SEPARATOR = ";"
-NO_LABELS = "none"
-# Rates within this share of a whole number of hertz are that number: XML formats state a rounded time step.
-RATE_TOLERANCE = 1e-4
 NUM_NAMES_IN_WARNING = 20
+NOTHING_KNOWN = LabelCell((), is_known=False)
 
 # Part of the cache's name: raise it when rows change for another reason than the files.
-ROWS_VERSION = Version("1.0.0")
+ROWS_VERSION = Version("1.1.0")
 
 
 @dataclass
 class EcgFolderConfig(CorpusConfig):
     """Options of a folder of ECG files."""
 
-    sampling_rate: int | None = field(
+    sampling_rate: float | None = field(
         default=None,
         metadata={"help": "Samples per second, in hertz, of files that do not say: tables and arrays."},
     )
@@ -58,8 +57,8 @@ class EcgFolderConfig(CorpusConfig):
         """Name of the cache folder: it changes with the options and with the files of the folder."""
         if self.data_dir is not None:
             content = hashlib.md5()
-            table = self.folder() / METADATA_FILENAME
-            for path in (*list_files(self.folder()), *([table] if table.is_file() else [])):
+            table = find_metadata(self.folder())
+            for path in (*list_files(self.folder()), *([table] if table else [])):
                 state = path.stat()
                 content.update(f"{path}\0{state.st_size}\0{state.st_mtime_ns}\n".encode("utf-8", "surrogateescape"))
             config_kwargs = {**config_kwargs, "files": content.hexdigest()}
@@ -83,9 +82,11 @@ class EcgFolder(CorpusBuilder):
     """All ECG files of a folder and its subfolders; what is known about them stands in its `metadata.csv`.
 
     The table may have the columns `file_name` (relative to the folder), `record_id`, `patient_id`, `age` (years),
-    `sex` (male, female), `report`, `labels` (names with `;` between them) and `split` (train, validation, test). Its
-    names of labels, sorted, are the labels of the corpus. An empty cell of `labels` means that they are unknown,
-    `none` that the record has none of them. A file without a line in the table is read, too; nothing is known of it.
+    `sex` (male, female), `report`, `labels` (names with `;` between them) and `split` (train, validation, test);
+    others are named in a warning and not used. It may be a `metadata.tsv` or `metadata.xlsx` as well, see
+    [`~datasets_scripts.readers.tables.TableFile`] for the dialects that are read. Its names of labels, sorted, are the
+    labels of the corpus. An empty cell of `labels`, `NaN` and `unknown` mean that they are unknown, `none` in any
+    spelling that the record has none of them. A file without a line in the table is read, too; nothing is known of it.
 
     Records without a stated split are split by a hash of the patient, or of the record where no patient is known.
     Hidden files are passed over; other files that are no ECG are listed in a warning and in `unknown_files`.
@@ -98,37 +99,50 @@ class EcgFolder(CorpusBuilder):
     unknown_files: list[Path]
 
     def _info(self) -> DatasetInfo:
-        table = read_metadata(self.config.folder())
-        label_names = sorted({label for cell in table["labels"] for label in split_labels(cell) or ()})
+        self._described = self._read_metadata(find_metadata(self.config.folder()))
+        label_names = sorted({name for row in self._described for name in row.get("labels", ())})
         features = corpus_features(label_names, file_name=Value("string"))
         if not label_names:  # Arrow has no lists of the fixed length 0
             features["label_mask"] = List(Value("bool"))
         return DatasetInfo(description="ECG files of a folder", features=features)
 
     def _split_generators(self, dl_manager: object) -> list[SplitGenerator]:
-        rows = self._list_rows()
-        check_patients(rows)
-        return [
-            self._split_generator(str(split), [row for row in rows if row["split"] == str(split)])
-            for split in (Split.TRAIN, Split.VALIDATION, Split.TEST)
-        ]
+        return self._split_rows(self._list_rows(), lambda row: row["split"])
+
+    def _read_metadata(self, path: Path | None) -> list[dict[str, Any]]:
+        """A row for each line of the table, `labels_known` in place of `label_mask`."""
+        if path is None:
+            return []
+        table = TableFile(
+            path,
+            required=METADATA_COLUMNS[:1],
+            optional=METADATA_COLUMNS[1:],
+            id_column="file_name",
+            remedy=f"Its columns may be {', '.join(METADATA_COLUMNS)}.",
+        )
+        if table.unused:
+            logger.warning(f"{path}: {describe_unused(table.unused)}")
+        cells = [row["labels"] for row in table]
+        separator = find_separator(cells)
+        if separator is None and any("," in (cell or "") for cell in cells):
+            logger.warning(f"{path}: commas in column labels were taken for parts of names. Put `;` between labels.")
+        return self._read_table(table, MetadataReader(self.config.folder(), separator).read)
 
     def _list_rows(self) -> list[dict[str, Any]]:
         """A row for each line of metadata.csv and for each other ECG file, in the order of their paths."""
         folder = self.config.folder()
-        described = {entry["path"]: entry for entry in read_metadata(folder).to_dict("records")}
+        described = {find_file(folder, row["record_id"]) for row in self._described if is_refused(row)}
+        described |= {Path(row["path"]) for row in self._described if not is_refused(row)}
         others = [path for path in list_files(folder) if path not in described]
         found = [path for path in others if is_recording(path)]
         self.unknown_files = [path for path in others if path not in set(found) and not _is_companion(path)]
         self._warn_of(folder, others=found if described else [])
-        entries = [*described.values(), *({"path": path} for path in found)]
-        names = (self.info.features or {})["labels"].feature.names
-        rows = [_row_of(entry, folder, names) for entry in entries]
-        repeated = [record_id for record_id, count in Counter(row["record_id"] for row in rows).items() if count > 1]
+        rows = [*self._described, *(row_of(path, folder) for path in found)]
+        names = [row["record_id"] for row in rows if not is_refused(row)]
+        repeated = [record_id for record_id, count in Counter(names).items() if count > 1]
         if repeated:
             raise ValueError(
-                f"{folder / METADATA_FILENAME}: record_id {repeated[0]} stands for more than one file. Give each file"
-                " an id of its own."
+                f"{folder}: record_id {repeated[0]} stands for more than one file. Give each file an id of its own."
             )
         return sorted(rows, key=lambda row: row["path"])
 
@@ -138,7 +152,7 @@ class EcgFolder(CorpusBuilder):
             "no ECG files of a known kind and were left out (formats beyond WFDB, CSV, MATLAB, NumPy and HDF5 need"
             " `pip install '.[formats]'` in a clone)"
         )
-        undescribed = f"ECG files without a line in {METADATA_FILENAME} and are read without labels"
+        undescribed = "ECG files without a line in metadata.csv and are read without labels"
         for paths, what in ((self.unknown_files, unknown), (others, undescribed)):
             if paths:
                 names = ", ".join(str(path.relative_to(folder)) for path in paths[:NUM_NAMES_IN_WARNING])
@@ -146,86 +160,132 @@ class EcgFolder(CorpusBuilder):
                 logger.warning(f"{folder}: {len(paths)} files are {what}: {names}{more}.")
 
     def _read_recording(self, row: dict) -> EcgRecording:
-        ecg = read_ecg(
+        recording = read_ecg(
             row["path"],
             sampling_rate=self.config.sampling_rate,
             leads=self.config.lead_names(),
             unit=self.config.unit,
         )
-        check_sampling_rate(ecg.sampling_rate)
-        sampling_rate = round(ecg.sampling_rate)
-        if abs(ecg.sampling_rate / sampling_rate - 1) > RATE_TOLERANCE:
-            raise ValueError(f"{row['path']} has {ecg.sampling_rate} Hz. Resample it to a whole number of hertz.")
-        recorded = np.flatnonzero(~np.isnan(ecg.strip_mv).all(axis=1))
-        strip = ecg.strip_mv[recorded]
-        leads = [ecg.leads[int(lead)] for lead in recorded]
-        num_missing = np.count_nonzero(~np.isfinite(strip))
-        if num_missing or not strip.size:
-            raise ValueError(
-                f"{row['path']} lacks {num_missing} of {strip.size} samples. Repair the file, or leave it out."
-            )
-        check_voltages(
-            strip, leads, row["path"], unit_remedy="Pass `unit=` for tables and arrays, or correct the file."
-        )
-        return EcgRecording(microvolts=to_microvolts(strip), leads=leads, sampling_rate=sampling_rate)
+        unit_remedy = "Pass `unit=` for tables and arrays, or correct the file."
+        check_voltages(recording.strip_mv, recording.leads, row["path"], unit_remedy=unit_remedy)
+        return recording
 
     def _read_columns(self, row: dict) -> dict[str, Any]:
         columns = super()._read_columns(row)
         del columns["split"]
-        return columns
+        names = (self.info.features or {})["labels"].feature.names
+        return {**columns, "label_mask": LabelCell(tuple(row["labels"]), columns.pop("labels_known")).mask(names)}
+
+
+def find_metadata(folder: Path) -> Path | None:
+    """The table of a folder; `None` where there is none.
+
+    Raises:
+        ValueError: If there are two.
+    """
+    found = sorted(path for path in folder.iterdir() if path.name.lower() in METADATA_FILENAMES and path.is_file())
+    if len(found) > 1:
+        raise ValueError(f"{folder} holds {found[0].name} and {found[1].name}. Keep the one that you mean.")
+    return found[0] if found else None
 
 
 def list_files(folder: Path) -> list[Path]:
-    """Files below a folder, sorted, without hidden ones and without its `metadata.csv`."""
+    """Files below a folder, sorted, without hidden ones and without its table."""
+    table = find_metadata(folder)
     return sorted(
         path
         for path in folder.rglob("*")
         if path.is_file()
         and not any(part.startswith(".") for part in path.relative_to(folder).parts)
-        and path != folder / METADATA_FILENAME
+        and path != table
     )
 
 
-def read_metadata(folder: Path) -> pd.DataFrame:
-    """The table of a folder with all columns, `None` in empty cells, and `path`; without lines if there is none.
+class MetadataReader:
+    """Makes rows of the lines of a folder's table, each held against those before it.
 
-    Raises:
-        ValueError: If a column is missing or unknown, a cell of `file_name` is empty, or a file stands twice.
+    Args:
+        folder (`Path`):
+            What `file_name` is relative to.
+        separator (`str`, *optional*):
+            What stands between labels; `None` where a cell is one label.
     """
-    path = folder / METADATA_FILENAME
-    if not path.is_file():
-        return pd.DataFrame({name: [] for name in ("path", *METADATA_COLUMNS)})
-    try:
-        table = pd.read_csv(path, dtype=str, encoding="utf-8-sig")
-    except (ValueError, pd.errors.ParserError) as error:
-        raise ValueError(f"{path} is not a readable table ({error}). Save it as CSV in UTF-8.") from error
-    unknown = [name for name in table if name not in METADATA_COLUMNS]
-    if "file_name" not in table or unknown:
-        problem = f"has the unknown column {unknown[0]}" if unknown else "has no column file_name"
-        raise ValueError(f"{path} {problem}. Its columns may be {', '.join(METADATA_COLUMNS)}.")
-    table = table.reindex(columns=list(METADATA_COLUMNS)).astype(object)
-    table = table.where(table.notna(), None)
-    empty = [line for line, name in enumerate(table["file_name"], start=2) if name is None]
-    if empty:
-        raise ValueError(f"{path}, line {empty[0]}: the cell of file_name is empty. Fill it, or delete the line.")
-    table["path"] = [_find_file(folder / name) for name in table["file_name"]]
-    repeated = table.loc[table["path"].duplicated(), "file_name"].tolist()
-    if repeated:
-        raise ValueError(f"{path} describes the file {repeated[0]} more than once. Keep one line.")
-    return table
+
+    def __init__(self, folder: Path, separator: str | None) -> None:
+        self._folder, self._separator = folder, separator
+        self._lines: dict[tuple[str, str], int] = {}  # of a file or a record_id, by which of the two it is
+        self._splits: dict[str, tuple[str, int]] = {}  # of a patient, and where it was stated
+
+    def read(self, entry: Row) -> dict[str, Any]:
+        """The columns of a row that a line of the table states.
+
+        Raises:
+            ValueError: If a cell cannot be right, or contradicts an earlier line.
+        """
+        path = find_file(self._folder, entry.require("file_name"))
+        if not path.is_relative_to(self._folder):
+            raise entry.error(f"column file_name: {path} does not lie in {self._folder}. Correct the cell.")
+        labels = entry.read("labels", lambda cell: parse_labels(cell, separator=self._separator))
+        row = row_of(
+            path,
+            self._folder,
+            record_id=_known(entry["record_id"]),
+            patient_id=_known(entry["patient_id"]),
+            split=entry.read("split", _read_split),
+            age=entry.read("age", parse_age),
+            sex=entry.read("sex", parse_sex),
+            report=_known(entry["report"]),
+            labels=labels,
+        )
+        self._check(entry, "file_name", row["path"])
+        self._check(entry, "record_id", row["record_id"])
+        split, line = self._splits.setdefault(row["patient_id"] or row["path"], (row["split"], entry.line))
+        if split != row["split"]:
+            raise entry.error(
+                f"patient {row['patient_id']} has records in {row['split']} here and in {split} in line {line}. State"
+                " the same split for all records of a patient."
+            )
+        return row
+
+    def _check(self, entry: Row, column: str, value: str) -> None:
+        """Refuse a file or an identifier that an earlier line has."""
+        line = self._lines.setdefault((column, value), entry.line)
+        if line != entry.line:
+            raise entry.error(
+                f"{column} {shorten(entry[column] or value)} stands for what line {line} describes. Keep one of the"
+                " lines, or give each file an id of its own."
+            )
 
 
-def split_labels(cell: str | None) -> list[str] | None:
-    """Names of the labels in a cell; `None` where they are unknown.
+def row_of(path: Path, folder: Path, *, labels: LabelCell = NOTHING_KNOWN, **known: Any) -> dict[str, Any]:
+    """Columns of a row that do not come from the file; what is not given is not known.
 
-    Example:
-        >>> split_labels("AF; LBBB"), split_labels("none"), split_labels(None)
-        (['AF', 'LBBB'], [], None)
+    Args:
+        path (`Path`):
+            The file.
+        folder (`Path`):
+            The folder that is read.
+        labels (`LabelCell`, *optional*):
+            What is known of its labels.
+        known:
+            Values of other columns, and `split`.
     """
-    if cell is None or not cell.strip():
-        return None
-    labels = [label.strip() for label in cell.split(LABEL_SEPARATOR)]
-    return [label for label in dict.fromkeys(labels) if label and label.lower() != NO_LABELS]
+    file_name = path.relative_to(folder).as_posix()
+    record_id = known.get("record_id") or file_name.removesuffix(".hea")
+    patient_id, report = known.get("patient_id"), known.get("report")
+    return {
+        "record_id": record_id,
+        "path": str(path),
+        "split": known.get("split") or assign_split(patient_id or record_id),
+        "patient_id": patient_id,
+        "age": known.get("age"),
+        "sex": known.get("sex"),
+        "report": report,
+        "statements": split_report(report or ""),
+        "labels": list(labels.names),
+        "labels_known": labels.is_known,
+        "file_name": file_name,
+    }
 
 
 def is_recording(path: Path) -> bool:
@@ -233,20 +293,27 @@ def is_recording(path: Path) -> bool:
     return not _is_companion(path) and is_ecg_file(path)
 
 
-def check_patients(rows: list[dict[str, Any]]) -> None:
-    """Refuse splits that share a patient.
+def find_file(folder: Path, name: str) -> Path:
+    """The path under which the folder lists a file that its table names, also with the slashes of Windows.
 
-    Raises:
-        ValueError: If a patient has records in two splits.
+    Of a WFDB record, named with or without an extension, it is the header.
     """
-    split_of: dict[str, str] = {}
-    for row in rows:
-        patient_id = row["patient_id"]
-        if patient_id is not None and split_of.setdefault(patient_id, row["split"]) != row["split"]:
-            raise ValueError(
-                f"{METADATA_FILENAME}: patient {patient_id} has records in {split_of[patient_id]} and {row['split']}."
-                " State the same split for all records of a patient."
-            )
+    spellings = [Path(os.path.normpath(folder / spelling)) for spelling in (name, name.replace("\\", "/"))]
+    for path in spellings:
+        header = path.with_suffix(".hea")
+        if path.suffix.lower() in WFDB_SUFFIXES and header.is_file():
+            return header
+        if path.is_file():
+            return path
+    return spellings[-1]
+
+
+def describe_unused(names: Sequence[str]) -> str:
+    """Which columns of a table are not used, and which one of those that are may be meant."""
+    what = f"column {names[0]} is" if len(names) == 1 else f"columns {', '.join(names)} are"
+    close = {name: get_close_matches(name.casefold(), METADATA_COLUMNS, n=1, cutoff=0.75) for name in names}
+    meant = [f"is {name} to be {found[0]}?" for name, found in close.items() if found]
+    return " ".join([f"{what} not used; those used are {', '.join(METADATA_COLUMNS)}.", *meant])
 
 
 def _is_companion(path: Path) -> bool:
@@ -254,49 +321,15 @@ def _is_companion(path: Path) -> bool:
     return path.suffix.lower() != ".hea" and path.with_suffix(".hea").is_file()
 
 
-def _find_file(path: Path) -> Path:
-    """The path under which the folder lists a file: of a WFDB record, the header."""
-    header = path.with_suffix(".hea")
-    return header if path.suffix.lower() in WFDB_SUFFIXES and header.is_file() else path
-
-
-def _row_of(entry: dict[str, Any], folder: Path, label_names: list[str]) -> dict[str, Any]:
-    """Columns of a row that do not come from the file."""
-    path = entry["path"]
-    file_name = path.relative_to(folder).as_posix()
-    record_id = entry.get("record_id") or file_name.removesuffix(".hea")
-    patient_id, report = entry.get("patient_id"), entry.get("report")
-    labels = split_labels(entry.get("labels"))
-    try:
-        split = _read_split(entry.get("split")) or assign_split(patient_id or record_id)
-        age = None if entry.get("age") is None else age_in_years(entry["age"])
-        sex = _read_sex(entry.get("sex"))
-    except ValueError as error:
-        raise ValueError(f"{folder / METADATA_FILENAME}: file {file_name}: {error}. Correct the cell.") from error
-    return {
-        "record_id": record_id,
-        "path": str(path),
-        "split": split,
-        "patient_id": patient_id,
-        "age": age,
-        "sex": sex,
-        "report": report,
-        "statements": split_report(report or ""),
-        "labels": labels or [],
-        "label_mask": [labels is not None] * len(label_names),
-        "file_name": file_name,
-    }
+def _known(cell: str | None) -> str | None:
+    """A cell, or `None` where it says that nothing is known."""
+    return None if is_unknown(cell) else cell
 
 
 def _read_split(cell: str | None) -> SplitName | None:
-    """A stated split; `None` for an empty cell."""
-    if cell is not None and cell not in get_args(SplitName):
-        raise ValueError(f"the split {cell!r} is none of {', '.join(get_args(SplitName))}")
-    return cast("SplitName | None", cell)
-
-
-def _read_sex(cell: str | None) -> str | None:
-    """A stated sex; `None` for an empty cell."""
-    if cell is not None and cell.lower() not in SEXES:
-        raise ValueError(f"the sex {cell!r} is none of male, female, M, F")
-    return None if cell is None else SEXES[cell.lower()]
+    """A stated split; `None` where none is."""
+    if is_unknown(cell):
+        return None
+    if fold(cell) not in get_args(SplitName):
+        raise ValueError(f"the split {shorten(cell)} is none of {', '.join(get_args(SplitName))}")
+    return cast("SplitName", fold(cell))

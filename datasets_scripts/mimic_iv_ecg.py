@@ -1,14 +1,14 @@
 """MIMIC-IV-ECG (Gow et al. 2023, PhysioNet): 800,035 recordings of 161,352 patients with the reports of the carts."""
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator
+import math
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple, TypeVar
 
-import numpy as np
-import pandas as pd
-from datasets import DatasetInfo, Features, Split, SplitGenerator, Value, Version
+from datasets import DatasetInfo, Features, SplitGenerator, Value, Version
 from datasets.fingerprint import Hasher
 
 from datasets_scripts.extraction.labels_file import (
@@ -20,6 +20,7 @@ from datasets_scripts.extraction.labels_file import (
 from datasets_scripts.extraction.report_findings import ReportFindings
 from datasets_scripts.extraction.report_tables import MIMIC_REPORT_COLUMN
 from datasets_scripts.extraction.unmentioned import ReportJudge
+from datasets_scripts.readers.cells import is_unknown, parse_whole, shorten
 from datasets_scripts.readers.mimic_iv_ecg_layout import (
     FIGURES,
     MEASUREMENT_COLUMNS,
@@ -29,20 +30,20 @@ from datasets_scripts.readers.mimic_iv_ecg_layout import (
     RECORDS_FILENAME,
     SETTINGS,
 )
+from datasets_scripts.readers.tables import Row, TableFile, is_refused, make_rows
 from datasets_scripts.readers.wfdb_reader import read_wfdb_record
 from datasets_scripts.terminology.findings import load_terminology
 from modeling_supreme.recordings import EcgRecording
 
-from .corpus_builder import CorpusBuilder, CorpusConfig
+from .corpus_builder import OFFICIAL_FILE, CorpusBuilder, CorpusConfig
 from .schema import SAMPLING_RATE, corpus_features
 from .splits import assign_split
 
 
 # Part of the cache's name: raise it when rows change for another reason than the tables.
-ROWS_VERSION = Version("1.0.0")
+ROWS_VERSION = Version("1.1.0")
 
-# Half a normal QRS complex, so that no wave can hide in what is bridged. Ours.
-MAX_GAP_S = 0.04
+T = TypeVar("T")
 
 
 class MimicRecord(NamedTuple):
@@ -70,6 +71,17 @@ class MimicRecord(NamedTuple):
     settings: tuple[str | None, ...]
     figures: tuple[int | None, ...]
     statements: tuple[str, ...]
+
+
+class _Measurement(NamedTuple):
+    """What machine_measurements.csv says of a recording, as the fields of [`MimicRecord`] of these names."""
+
+    settings: tuple[str | None, ...]
+    figures: tuple[int | None, ...]
+    statements: tuple[str, ...]
+
+
+NOTHING_MEASURED = _Measurement((None,) * len(SETTINGS), (None,) * len(FIGURES), ())
 
 
 @dataclass
@@ -104,8 +116,8 @@ class MimicIvEcg(CorpusBuilder):
     - `report` has one statement a line; `statements` are the filled cells of `report_0`, `report_1`, ... in order.
     - The cart's intervals (ms) and axes (degrees) are null where it wrote a stand-in such as 29999.
     - `ecg_time` is that of record_list.csv; machine_measurements.csv has another one for some records.
-    - Of missing samples, gaps up to 40 ms become a straight line and are counted in `num_bridged_samples`; a lead with
-      a longer gap is masked.
+    - Of missing samples, gaps up to 40 ms become a straight line and are counted in `num_bridged_samples`; longer ones
+      are masked, as in every corpus.
     """
 
     BUILDER_CONFIG_CLASS = MimicIvEcgConfig
@@ -132,24 +144,26 @@ class MimicIvEcg(CorpusBuilder):
         )
 
     def _split_generators(self, dl_manager: object) -> list[SplitGenerator]:
-        records = read_records(self.config.table(RECORDS_FILENAME), self.config.table(MEASUREMENTS_FILENAME))
+        paths = (self.config.table(RECORDS_FILENAME), self.config.table(MEASUREMENTS_FILENAME))
+        listed = read_records(*paths, on_error=self.config.on_error)
+        records = [record for record in listed if not is_refused(record)]
         findings: list[ReportFindings | None] = [None] * len(records)
         if self.config.report_labels is not None:
             known = read_report_findings(self.config.report_labels)
             findings = [known.get(str(record.study_id)) for record in records]
             report_missing(findings.count(None), len(records))
-        rows: dict[str, list] = {str(split): [] for split in (Split.TRAIN, Split.VALIDATION, Split.TEST)}
-        for row in zip(records, findings, strict=True):
-            rows[assign_split(str(row[0].subject_id))].append(row)
-        return [self._split_generator(split, rows[split]) for split in rows]
+        rows = [*zip(records, findings, strict=True), *filter(is_refused, listed)]
+        return self._split_rows(rows, lambda row: assign_split(str(row[0].subject_id)))
 
     def _generate_examples(
-        self, rows: list[tuple[MimicRecord, ReportFindings | None]], split: str
+        self, rows: list[tuple[MimicRecord, ReportFindings | None] | dict], split: str
     ) -> Iterator[tuple[str, dict[str, Any]]]:
         """Rows of the corpus; `rows` is the list that `num_proc` shares out."""
         judge = ReportJudge((self.info.features or {})["labels"].feature.names)
-        for record, findings in rows:
-            row = {**self._columns_of(record), **judge.label_columns(findings)}
+        for row in rows:
+            if not isinstance(row, dict):
+                record, findings = row
+                row = {**self._columns_of(record), **judge.label_columns(findings)}
             yield from super()._generate_examples([row], split)
 
     def source_paths(self, row: tuple[MimicRecord, ReportFindings | None]) -> tuple[str, ...]:
@@ -174,13 +188,12 @@ class MimicIvEcg(CorpusBuilder):
         }
 
     def _read_recording(self, row: dict) -> EcgRecording:
-        path = Path(row["path"]).with_suffix("")
-        recording = read_wfdb_record(path, sampling_rate=SAMPLING_RATE, max_gap_s=MAX_GAP_S)
-        row["num_bridged_samples"] = recording.num_bridged_samples
+        recording = read_wfdb_record(Path(row["path"]).with_suffix(".hea"), sampling_rate=SAMPLING_RATE)
+        row["num_bridged_samples"] = recording.account.num_bridged_samples
         return recording
 
 
-def read_records(records_path: Path, measurements_path: Path) -> list[MimicRecord]:
+def read_records(records_path: Path, measurements_path: Path, *, on_error: str = "raise") -> list[Any]:
     """The recordings of the corpus with their reports and measurements, in the order of record_list.csv.
 
     Args:
@@ -188,80 +201,77 @@ def read_records(records_path: Path, measurements_path: Path) -> list[MimicRecor
             record_list.csv.
         measurements_path (`Path`):
             machine_measurements.csv; a recording that it lacks has an empty report.
+        on_error (`str`, defaults to `"raise"`):
+            What to do with rows that cannot be right, as in [`~datasets_scripts.readers.tables.make_rows`].
+
+    Returns:
+        `list[MimicRecord]`: With `"skip"`, what stands for rows that cannot be right comes first.
 
     Raises:
-        ValueError: If a table is not the official one, lists a recording twice, or disagrees with the other.
+        ValueError: If a table lacks a column, a cell cannot be right, a recording is listed twice, or the tables
+            disagree.
     """
-    table = read_tables(records_path, measurements_path)
-    numbered = sorted(filter(MIMIC_REPORT_COLUMN.fullmatch, table), key=lambda name: int(name.rpartition("_")[2]))
-    cells = zip(*(table[name].tolist() for name in numbered), strict=True)
-    settings = zip(*(table[name].tolist() for name in SETTINGS), strict=True)
-    figures = zip(*(table[name].tolist() for name in FIGURES), strict=True)
-    share: Callable[[Any], Any] = _Shared()
-    return [
-        MimicRecord(
-            study_id=study_id,
-            subject_id=share(subject_id),
-            path=path,
-            ecg_time=time if isinstance(time, str) else None,
-            settings=share(tuple(value if isinstance(value, str) else None for value in own_settings)),
-            figures=tuple(share(None if np.isnan(value) else round(value)) for value in own_figures),
-            statements=share(_statements(own_cells)),
+    share = _Shared()
+    measured: dict[int, tuple[int, _Measurement]] = {}
+    measurements = TableFile(
+        measurements_path, required=MEASUREMENT_COLUMNS, id_column="study_id", remedy=OFFICIAL_FILE
+    )
+    numbered = [name for name in measurements.columns if MIMIC_REPORT_COLUMN.fullmatch(name)]
+    numbered.sort(key=lambda name: int(name.rpartition("_")[2]))
+
+    def measure(entry: Row) -> None:
+        subject_id, measurement = (
+            entry.read("subject_id", parse_whole),
+            _Measurement(
+                settings=share(tuple(entry[name] for name in SETTINGS)),
+                figures=share(tuple(entry.read(name, parse_figure) for name in FIGURES)),
+                statements=share(tuple(text for text in map(entry.__getitem__, numbered) if text)),
+            ),
         )
-        for study_id, subject_id, path, time, own_settings, own_figures, own_cells in zip(
-            *(table[name].tolist() for name in ("study_id", "subject_id", "path", "ecg_time")),
-            *(settings, figures, cells),
-            strict=True,
-        )
-    ]
+        measured[entry.read("study_id", parse_whole)] = (share(subject_id), measurement)
+
+    refused = make_rows(measurements, measure, on_error=on_error)
+    faulty = {row["record_id"] for row in refused}
+
+    def make_record(entry: Row) -> MimicRecord | None:
+        if entry["study_id"] in faulty:
+            return None
+        study_id, subject_id = entry.read("study_id", parse_whole), entry.read("subject_id", parse_whole)
+        other_id, measurement = measured.get(study_id, (subject_id, NOTHING_MEASURED))
+        if subject_id != other_id:
+            raise entry.error(
+                f"{measurements_path} gives study_id {study_id} to another subject_id than {records_path.name} does."
+                " Download both files from one release."
+            )
+        path = entry.require("path").replace("\\", "/")
+        return MimicRecord(study_id, share(subject_id), path, entry["ecg_time"], *measurement)
+
+    records = TableFile(records_path, required=RECORD_COLUMNS, id_column="study_id", remedy=OFFICIAL_FILE)
+    return refused + make_rows(records, make_record, on_error=on_error)
 
 
 class _Shared(dict):
     """Hands out one object for all equal ones."""
 
-    def __call__(self, value: Any) -> Any:
+    def __call__(self, value: T) -> T:
         return self.setdefault(value, value)
 
 
-def _statements(cells: Iterable[object]) -> tuple[str, ...]:
-    """The report: the filled cells in order."""
-    texts = (cell.strip() for cell in cells if isinstance(cell, str))
-    return tuple(text for text in texts if text)
+@lru_cache(maxsize=100_000)
+def parse_figure(cell: str | None) -> int | None:
+    """An interval in ms or an axis in degrees; `None` where nothing was measured.
 
+    Raises:
+        ValueError: If the cell is no number.
 
-def read_tables(records_path: Path, measurements_path: Path) -> pd.DataFrame:
-    """The two tables as one, in the order of the first; figures that stand for "not measured" are empty."""
-    records = _read_table(records_path, RECORD_COLUMNS)
-    empty = records.loc[records["path"].isna(), "study_id"].tolist()
-    if empty:
-        raise ValueError(f"{records_path}: study_id {empty[0]} has no path. Download the official file again.")
-    measurements = _read_table(measurements_path, MEASUREMENT_COLUMNS)
-    for name in FIGURES:
-        figures = measurements[name]
-        measurements[name] = figures.mask(figures.isin(NOT_MEASURED) | np.isinf(figures))
-    table = records.merge(measurements, on="study_id", how="left", suffixes=("", "_measured"))
-    others = table.pop("subject_id_measured")
-    differing = table.loc[others.notna() & (others != table["subject_id"]), "study_id"].tolist()
-    if differing:
-        raise ValueError(
-            f"{measurements_path} gives study_id {differing[0]} to another subject_id than {records_path.name} does."
-            " Download both files from one release."
-        )
-    return table
-
-
-def _read_table(path: Path, columns: dict[str, str]) -> pd.DataFrame:
-    """The named columns of a table, and those of statements."""
+    Example:
+        >>> parse_figure("659"), parse_figure("81.0"), parse_figure("29999")
+        (659, 81, None)
+    """
+    if is_unknown(cell):
+        return None
     try:
-        names = pd.read_csv(path, nrows=0).columns.tolist()
-        missing = [name for name in columns if name not in names]
-        if missing:
-            raise ValueError(f"it has no column {', '.join(missing)}")
-        types: Any = {**{name: "category" for name in names if MIMIC_REPORT_COLUMN.fullmatch(name)}, **columns}
-        table = pd.read_csv(path, usecols=lambda name: name in types, dtype=types)
-    except ValueError as error:
-        raise ValueError(f"{path} is not the official table: {error}. Download it again.") from error
-    repeated = table.loc[table["study_id"].duplicated(), "study_id"].tolist()
-    if repeated:
-        raise ValueError(f"{path} lists study_id {repeated[0]} more than once. Download the official file again.")
-    return table
+        figure = float(str(cell))
+    except ValueError:
+        raise ValueError(f"{shorten(cell)} is no number") from None
+    return None if not math.isfinite(figure) or figure in NOT_MEASURED else round(figure)

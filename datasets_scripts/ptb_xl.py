@@ -2,14 +2,15 @@
 
 import ast
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
-import pandas as pd
 from datasets import DatasetInfo, List, Split, SplitGenerator, Value, Version
 
 from datasets_scripts.extraction.readings.statements import split_report
-from datasets_scripts.readers.patients import age_in_years
+from datasets_scripts.readers.cells import parse_flag, parse_whole, shorten
+from datasets_scripts.readers.patients import parse_age, parse_sex
 from datasets_scripts.readers.ptb_xl_layout import (
     ALL_CODES,
     CLASSES_OF_CODE,
@@ -22,10 +23,11 @@ from datasets_scripts.readers.ptb_xl_layout import (
     SEX_OF_CODE,
     STATEMENTS_FILENAME,
 )
+from datasets_scripts.readers.tables import Row, TableFile
 from datasets_scripts.readers.wfdb_reader import read_wfdb_record
 from modeling_supreme.recordings import EcgRecording
 
-from .corpus_builder import CorpusBuilder, CorpusConfig
+from .corpus_builder import OFFICIAL_FILE, CorpusBuilder, CorpusConfig
 from .schema import corpus_features
 
 
@@ -57,7 +59,7 @@ DESCRIPTIONS = {
 # strat_fold 9 and 10 were read by cardiologists more often; patients do not cross folds (Wagner et al. 2020).
 FOLDS = {Split.TRAIN: range(1, 9), Split.VALIDATION: (9,), Split.TEST: (10,)}
 # Part of the cache's name: raise it when rows change for another reason than the tables.
-ROWS_VERSION = Version("1.0.0")
+ROWS_VERSION = Version("1.1.0")
 
 
 @dataclass
@@ -110,30 +112,25 @@ class PtbXl(CorpusBuilder):
                 " `sampling_rate=500` or `sampling_rate=100`."
             )
         check_statements(self.config.table(STATEMENTS_FILENAME))
+        split_of = {fold: str(split) for split, folds in FOLDS.items() for fold in folds}
         rows = self._read_database(self.config.table(DATABASE_FILENAME))
-        return [
-            self._split_generator(str(split), [row for row in rows if row["strat_fold"] in folds])
-            for split, folds in FOLDS.items()
-        ]
+        return self._split_rows(rows, lambda row: split_of[row["strat_fold"]])
 
     def _read_database(self, path: Path) -> list[dict]:
         """One dict per record that carries a label of the configuration, in the order of the table."""
-        table = pd.read_csv(path)
         column = FILENAME_COLUMN[self.config.sampling_rate]
-        missing = [name for name in (*DATABASE_COLUMNS, column) if name not in table]
-        if missing:
-            raise ValueError(f"{path} has no column {', '.join(missing)}. Download the official file again.")
-        repeated = table.loc[table["ecg_id"].duplicated(), "ecg_id"].tolist()
-        if repeated:
-            raise ValueError(f"{path} lists ecg_id {repeated[0]} more than once. Download the official file again.")
-        rows = [_row_of(record, filename=record[column], path=path) for record in table.to_dict("records")]
-        for row in rows:
+        table = TableFile(path, required=(*DATABASE_COLUMNS, column), id_column="ecg_id", remedy=OFFICIAL_FILE)
+
+        def make_row(entry: Row) -> dict[str, Any] | None:
+            row = _row_of(entry, filename=entry.require(column).replace("\\", "/"))
             row["path"] = str(path.parent / f"{row['filename']}.dat")
             row["labels"] = labels_of([code["code"] for code in row["scp_codes"]], self.config.name)
-        return [row for row in rows if row["labels"]]
+            return row if row["labels"] else None
+
+        return self._read_table(table, make_row)
 
     def _read_recording(self, row: dict) -> EcgRecording:
-        return read_wfdb_record(Path(row["path"]).with_suffix(""), sampling_rate=self.config.sampling_rate)
+        return read_wfdb_record(Path(row["path"]).with_suffix(".hea"), sampling_rate=self.config.sampling_rate)
 
     def _read_columns(self, row: dict) -> dict[str, Any]:
         return {**super()._read_columns(row), "label_mask": [True] * len(LABEL_NAMES[self.config.name])}
@@ -165,15 +162,15 @@ def check_statements(path: Path) -> None:
     Raises:
         ValueError: If a code is added, missing, or has another class.
     """
-    table = pd.read_csv(path, index_col=0)
-    read = {
-        code: (
-            (row["diagnostic_class"], row["diagnostic_subclass"]) if row["diagnostic"] == 1 else None,
-            row["form"] == 1,
-            row["rhythm"] == 1,
+    columns = ("", "diagnostic", "form", "rhythm", "diagnostic_class", "diagnostic_subclass")
+    read = {}
+    for row in TableFile(path, required=columns, remedy=OFFICIAL_FILE):
+        row.check()
+        is_diagnostic, is_form, is_rhythm = (
+            row.read(name, lambda cell: float(cell or 0) == 1, remedy=OFFICIAL_FILE) for name in columns[1:4]
         )
-        for code, row in table.iterrows()
-    }
+        classes = (row["diagnostic_class"], row["diagnostic_subclass"])
+        read[row[""]] = (classes if is_diagnostic else None, is_form, is_rhythm)
     expected = {code: (CLASSES_OF_CODE.get(code), code in FORM_CODES, code in RHYTHM_CODES) for code in ALL_CODES}
     differing = sorted(str(code) for code in read.keys() | expected.keys() if read.get(code) != expected.get(code))
     if differing:
@@ -183,25 +180,52 @@ def check_statements(path: Path) -> None:
         )
 
 
-def _row_of(record: dict[str, Any], *, filename: str, path: Path) -> dict[str, Any]:
+def _row_of(entry: Row, *, filename: str) -> dict[str, Any]:
     """Columns of a row that come from the database table."""
-    codes = ast.literal_eval(record["scp_codes"])
-    unknown = [code for code in codes if code not in ALL_CODES]
-    if unknown:
-        raise ValueError(
-            f"{path}: record {record['ecg_id']} carries the unknown code {unknown[0]}. Use the official table, or"
-            " take the record out of it."
-        )
-    report = None if pd.isna(record["report"]) else str(record["report"])
+    entry.require("patient_id")
+    entry.require("strat_fold")
+    codes = entry.read("scp_codes", parse_scp_codes)
+    report = entry["report"]
     return {
-        "record_id": str(record["ecg_id"]),
-        "patient_id": str(int(record["patient_id"])),
-        "age": age_in_years(record["age"]),
-        "sex": SEX_OF_CODE.get(record["sex"]),
+        "record_id": str(entry.read("ecg_id", parse_whole)),
+        "patient_id": str(entry.read("patient_id", parse_whole)),
+        "age": entry.read("age", parse_age),
+        "sex": entry.read("sex", partial(parse_sex, codes=SEX_OF_CODE)),
         "report": report,
         "statements": split_report(report or ""),
         "scp_codes": [{"code": code, "likelihood": likelihood} for code, likelihood in codes.items()],
-        "strat_fold": int(record["strat_fold"]),
-        "validated_by_human": bool(record["validated_by_human"]),
+        "strat_fold": entry.read("strat_fold", _parse_fold),
+        "validated_by_human": entry.read("validated_by_human", parse_flag) or False,
         "filename": filename,
     }
+
+
+def parse_scp_codes(cell: str | None) -> dict[str, float]:
+    """Codes with their likelihoods in percent, 0 where none is stated.
+
+    Raises:
+        ValueError: If the cell is no dictionary of known codes and numbers.
+
+    Example:
+        >>> parse_scp_codes("{'NORM': 100.0, 'SR': 0.0}")
+        {'NORM': 100.0, 'SR': 0.0}
+    """
+    try:
+        codes = ast.literal_eval(cell or "")
+        likelihoods = {str(code): float(likelihood) for code, likelihood in codes.items()}
+    except (ValueError, SyntaxError, TypeError, AttributeError, MemoryError, RecursionError) as error:
+        raise ValueError(
+            f"{shorten(cell or '')} is no dictionary of codes and likelihoods, such as {{'NORM': 100.0}}"
+        ) from error
+    unknown = [code for code in likelihoods if code not in ALL_CODES]
+    if unknown:
+        raise ValueError(f"it carries the unknown code {shorten(unknown[0])}, which the official table lacks")
+    return likelihoods
+
+
+def _parse_fold(cell: str | None) -> int:
+    """A fold, 1 to 10."""
+    fold = parse_whole(cell)
+    if not any(fold in folds for folds in FOLDS.values()):
+        raise ValueError(f"{fold} is no fold of 1 to 10")
+    return fold

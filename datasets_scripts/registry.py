@@ -2,11 +2,14 @@
 
 import importlib
 from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
 
-from datasets import DatasetBuilder
+
+if TYPE_CHECKING:
+    from datasets import DatasetBuilder
 
 
-class Builders(Mapping[str, type[DatasetBuilder]]):
+class Builders(Mapping[str, "type[DatasetBuilder]"]):
     """Builder classes by name of the corpus, which is also the name of the module of this package that has the class.
 
     Args:
@@ -20,7 +23,7 @@ class Builders(Mapping[str, type[DatasetBuilder]]):
     def __init__(self, class_names: Mapping[str, str]) -> None:
         self._class_names = dict(class_names)
 
-    def __getitem__(self, name: str) -> type[DatasetBuilder]:
+    def __getitem__(self, name: str) -> "type[DatasetBuilder]":
         class_name = self._class_names[name]
         return getattr(importlib.import_module(f"{__package__}.{name}"), class_name)
 

@@ -100,6 +100,7 @@ class SimulatedConfig(BuilderConfig):
             "reports": (self.report_language, self.report_noise),
             "has_annotations": self.has_annotations,
             "labels": self.label_names,
+            "columns": list(corpus_features(())),
             "implied": [sorted(terminology.close_upward([condition])) for condition in CONDITIONS],
         }
         return super().create_config_id({"content": Hasher.hash(content)}, custom_features)
@@ -166,6 +167,7 @@ def columns_of(record: SimulatedRecord, names: tuple[str, ...]) -> dict[str, Any
         "patient_id": record.patient_id,
         "signal": to_microvolts(record.strip),
         "lead_mask": [True] * len(record.strip),
+        "not_recorded": [],
         "num_samples": NUM_SAMPLES,
         "window_start_s": 0.0,
         "num_samples_original": NUM_SAMPLES,

@@ -4,14 +4,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
-import pandas as pd
-from datasets import DatasetInfo, List, Split, SplitGenerator, Value, Version
+from datasets import DatasetInfo, List, SplitGenerator, Value, Version
 
+from datasets_scripts.readers.cells import is_unknown, parse_whole
 from datasets_scripts.readers.hdf5_reader import dataset_of, open_hdf5, recording_of
-from datasets_scripts.readers.patients import age_in_years, parse_sex
+from datasets_scripts.readers.patients import parse_age, parse_sex
+from datasets_scripts.readers.tables import Row, TableFile
 from modeling_supreme.recordings import EcgRecording
 
-from .corpus_builder import CorpusBuilder, CorpusConfig
+from .corpus_builder import OFFICIAL_FILE, CorpusBuilder, CorpusConfig
 from .schema import corpus_features
 from .splits import assign_split
 
@@ -92,7 +93,7 @@ LABEL_NAMES = tuple(STATEMENTS.values())
 
 METADATA_COLUMNS = ("ECG_ID", "AHA_Code", "Patient_ID", "Age", "Sex", "N", "Date")
 # Part of the cache's name: raise it when rows change for another reason than the tables.
-ROWS_VERSION = Version("1.0.0")
+ROWS_VERSION = Version("1.1.0")
 
 
 @dataclass
@@ -123,29 +124,9 @@ class Sph(CorpusBuilder):
 
     def _split_generators(self, dl_manager: object) -> list[SplitGenerator]:
         check_codes(self.config.table(CODE_FILENAME))
-        rows = self._read_metadata(self.config.table(METADATA_FILENAME))
-        return [
-            self._split_generator(str(split), [row for row in rows if assign_split(row["patient_id"]) == str(split)])
-            for split in (Split.TRAIN, Split.VALIDATION, Split.TEST)
-        ]
-
-    def _read_metadata(self, path: Path) -> list[dict[str, Any]]:
-        """Rows of the recordings."""
-        table = pd.read_csv(path, dtype=str)
-        missing = [name for name in METADATA_COLUMNS if name not in table]
-        if missing:
-            raise ValueError(f"{path} has no column {', '.join(missing)}. Download the official file again.")
-        repeated = table.loc[table["ECG_ID"].duplicated(), "ECG_ID"].tolist()
-        if repeated:
-            raise ValueError(f"{path} lists ECG_ID {repeated[0]} more than once. Download the official file again.")
-        required = table[["ECG_ID", "AHA_Code", "Patient_ID"]]
-        incomplete = table.loc[required.isna().any(axis=1), "ECG_ID"].tolist()
-        if incomplete:
-            raise ValueError(
-                f"{path}: record {incomplete[0]} has an empty ECG_ID, AHA_Code or Patient_ID. Fill the cell, or take"
-                " the record out."
-            )
-        return [_row_of(record, path=path) for record in table.to_dict("records")]
+        path = self.config.table(METADATA_FILENAME)
+        table = TableFile(path, required=METADATA_COLUMNS, id_column="ECG_ID", remedy=OFFICIAL_FILE)
+        return self._split_rows(self._read_table(table, _row_of), lambda row: assign_split(row["patient_id"]))
 
     def _read_recording(self, row: dict) -> EcgRecording:
         path = Path(row["path"])
@@ -193,38 +174,32 @@ def check_codes(path: Path) -> None:
     Raises:
         ValueError: If a code is added, missing, or has another meaning.
     """
-    table = pd.read_csv(path, dtype=str)
-    missing = [name for name in ("Category", "Code", "Description") if name not in table]
-    if missing:
-        raise ValueError(f"{path} has no column {', '.join(missing)}. Download the official file again.")
-    is_modifier = table["Category"] == "Modifier"
+    read: dict[bool, dict[str | None, str | None]] = {False: {}, True: {}}
+    for row in TableFile(path, required=("Category", "Code", "Description"), remedy=OFFICIAL_FILE):
+        row.check()
+        read[row["Category"] == "Modifier"][row["Code"]] = row["Description"]
     differing = set()
-    for expected, rows in ((STATEMENTS, table[~is_modifier]), (MODIFIERS, table[is_modifier])):
-        read = dict(zip(rows["Code"], rows["Description"], strict=True))
-        differing |= dict(set(read.items()) ^ set(expected.items())).keys()
+    for expected, found in ((STATEMENTS, read[False]), (MODIFIERS, read[True])):
+        differing |= dict(set(found.items()) ^ set(expected.items())).keys()
     if differing:
-        raise ValueError(f"{path} differs from the official table in {', '.join(sorted(differing))}. Use that one.")
+        raise ValueError(
+            f"{path} differs from the official table in {', '.join(sorted(map(str, differing)))}. Use that one."
+        )
 
 
-def _row_of(record: dict[str, Any], *, path: Path) -> dict[str, Any]:
+def _row_of(entry: Row) -> dict[str, Any]:
     """Columns of a row that come from metadata.csv."""
-    record_id = record["ECG_ID"]
-    try:
-        labels = statements_of(record["AHA_Code"])
-        age = age_in_years(record["Age"])
-        num_samples = None if pd.isna(record["N"]) else int(record["N"])
-    except ValueError as error:
-        raise ValueError(f"{path}: record {record_id}: {error}. Correct the cell, or take the record out.") from error
+    record_id, code = entry.require("ECG_ID"), entry.require("AHA_Code")
     return {
         "record_id": record_id,
-        "patient_id": record["Patient_ID"],
-        "path": str(path.parent / RECORDS_FOLDER / f"{record_id}.h5"),
-        "num_samples_stated": num_samples,
-        "age": age,
-        "sex": parse_sex(str(record["Sex"])),
+        "patient_id": entry.require("Patient_ID"),
+        "path": str(entry.table.path.parent / RECORDS_FOLDER / f"{record_id}.h5"),
+        "num_samples_stated": entry.read("N", lambda cell: None if is_unknown(cell) else parse_whole(cell)),
+        "age": entry.read("Age", parse_age),
+        "sex": entry.read("Sex", parse_sex),
         "report": None,
         "statements": [],
-        "labels": labels,
-        "aha_codes": [entry.strip() for entry in record["AHA_Code"].split(";")],
-        "date": None if pd.isna(record["Date"]) else record["Date"],
+        "labels": entry.read("AHA_Code", statements_of),
+        "aha_codes": [part.strip() for part in code.split(";")],
+        "date": entry["Date"],
     }

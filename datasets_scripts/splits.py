@@ -4,7 +4,7 @@ import hashlib
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
-import pandas as pd
+from datasets_scripts.readers.tables import TableFile
 
 
 SplitName = Literal["train", "validation", "test"]
@@ -81,8 +81,13 @@ def read_split_tables(folder: Path) -> dict[str, SplitName]:
 
 def _listed_records(path: Path) -> list[str]:
     """Names of the records of a table, without folder and extension."""
-    table = pd.read_csv(path, dtype=str)
-    column = next((column for column in SPLIT_TABLE_COLUMNS if column in table), None)
+    table = TableFile(path, optional=SPLIT_TABLE_COLUMNS, remedy="Download the table again.")
+    column = next((column for column in SPLIT_TABLE_COLUMNS if column in table.places), None)
     if column is None:
         raise ValueError(f"{path} has no column {' or '.join(SPLIT_TABLE_COLUMNS)}. Download the table again.")
-    return [PurePosixPath(name).stem for name in table[column].dropna()]
+    names = []
+    for row in table:
+        row.check()
+        if row[column] is not None:
+            names.append(PurePosixPath(str(row[column])).stem)
+    return names

@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath, PureWindowsPath
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple, cast
 
 import torch
 from torch import nn
@@ -109,7 +109,7 @@ class CheckedPreTrainedModel(PreTrainedModel):
         described = cls._describe_source(source, kwargs)
         stored = cls._check_source(source, kwargs, described, is_whole=not ignore_mismatched_sizes)
         with explain_missing_safetensors(str(source)):
-            model, loading_info = super().from_pretrained(
+            loaded: Any = super().from_pretrained(
                 source,
                 *model_args,
                 use_safetensors=True,
@@ -117,6 +117,7 @@ class CheckedPreTrainedModel(PreTrainedModel):
                 output_loading_info=True,
                 **kwargs,
             )
+        model, loading_info = loaded
         if not ignore_mismatched_sizes:
             new_parts = cls._new_parts(described, stored, kwargs)
             check_complete(loading_info, str(source), new_parts=new_parts, other_parts=cls.other_parts)
@@ -150,7 +151,7 @@ class CheckedPreTrainedModel(PreTrainedModel):
         stored = read_stored_tensors(source, weights_name=weights_name, variant=variant, **kept)
         config = options.get("config")
         if not isinstance(config, PreTrainedConfig):
-            config = cls.config_class.from_pretrained(source, **kept)
+            config = cast("type[PreTrainedConfig]", cls.config_class).from_pretrained(source, **kept)
         if stored and is_whole:
             check_size(lambda: cls._count_parameters(config), config.estimated_parameters, stored, str(source))
         return stored

@@ -14,6 +14,29 @@ from transformers.configuration_utils import SubConfigSpec
 from .leads import STANDARD_LEADS, standardize_lead_names
 
 
+# The names are flags' choices too, in `training_scripts/arguments.py`, which is read without this file.
+ECG_PRESETS: dict[str, dict[str, Any]] = {
+    # 1D ViT in the sizes of DeiT (Touvron et al. 2021, table 1); patches of 100 ms as in MERL (Liu et al. 2024).
+    "vit_tiny": {"encoder_type": "vit", "hidden_size": 192, "num_attention_heads": 3, "intermediate_size": 768},
+    "vit_small": {"encoder_type": "vit", "hidden_size": 384, "num_attention_heads": 6, "intermediate_size": 1536},
+    "vit_base": {"encoder_type": "vit", "hidden_size": 768, "num_attention_heads": 12, "intermediate_size": 3072},
+    # ResNet-18 (He et al. 2016, table 1) with its 3x3 kernels turned into kernels of three samples.
+    "resnet18": {"encoder_type": "resnet", "hidden_size": 512, "conv_channels": [64, 128, 256, 512]},
+    # Ours: learns on a CPU within minutes, because convolutions need not learn from data what a neighbourhood is.
+    "hybrid": {
+        "encoder_type": "hybrid",
+        "hidden_size": 96,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 4,
+        "intermediate_size": 192,
+        "conv_channels": [32, 64, 96, 96],
+        "conv_strides": [5, 4, 2, 2],
+        "conv_kernel_size": 7,
+        "dropout": 0.1,
+    },
+}
+
+
 class Bound(NamedTuple):
     """The smallest and the largest value of a number, far from what anybody uses.
 
@@ -65,29 +88,6 @@ MAX_QUERIES = 100_000  # findings that a checkpoint was trained on
 MAX_RULES = 10_000
 MAX_PARAMETERS = 20_000_000_000  # the largest text encoders have 8,000,000,000
 FLOAT_DTYPES = ("float64", "float32", "float16", "bfloat16")
-
-
-EcgPreset = Literal["vit_tiny", "vit_small", "vit_base", "resnet18", "hybrid"]
-ECG_PRESETS: dict[str, dict[str, Any]] = {
-    # 1D ViT in the sizes of DeiT (Touvron et al. 2021, table 1); patches of 100 ms as in MERL (Liu et al. 2024).
-    "vit_tiny": {"encoder_type": "vit", "hidden_size": 192, "num_attention_heads": 3, "intermediate_size": 768},
-    "vit_small": {"encoder_type": "vit", "hidden_size": 384, "num_attention_heads": 6, "intermediate_size": 1536},
-    "vit_base": {"encoder_type": "vit", "hidden_size": 768, "num_attention_heads": 12, "intermediate_size": 3072},
-    # ResNet-18 (He et al. 2016, table 1) with its 3x3 kernels turned into kernels of three samples.
-    "resnet18": {"encoder_type": "resnet", "hidden_size": 512, "conv_channels": [64, 128, 256, 512]},
-    # Ours: learns on a CPU within minutes, because convolutions need not learn from data what a neighbourhood is.
-    "hybrid": {
-        "encoder_type": "hybrid",
-        "hidden_size": 96,
-        "num_hidden_layers": 2,
-        "num_attention_heads": 4,
-        "intermediate_size": 192,
-        "conv_channels": [32, 64, 96, 96],
-        "conv_strides": [5, 4, 2, 2],
-        "conv_kernel_size": 7,
-        "dropout": 0.1,
-    },
-}
 
 
 @strict
@@ -581,4 +581,4 @@ def _estimate_text(config: PreTrainedConfig) -> int:
     return (config.vocab_size + positions) * width + layers
 
 
-__all__ = ["ECG_PRESETS", "SupremeConfig", "SupremeEcgConfig"]
+__all__ = ["SupremeConfig", "SupremeEcgConfig"]

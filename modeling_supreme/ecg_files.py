@@ -1,34 +1,82 @@
-"""ECG files of any kind as strips in millivolts."""
+"""ECG files of any kind as recordings: which reader a file needs, and the reader of files that hold arrays."""
 
-import csv
+import importlib
 import io
+import math
 import re
-import warnings
+import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
-from transformers.utils import logging
 
-from .leads import is_standard_lead
-from .recordings import LIBRARY_ERRORS, MILLIVOLTS_PER_UNIT, DamagedFileError, EcgRecording, library_call
-from .wfdb_files import read_wfdb
+from .admission import admit, is_voltage, parse_rate
+from .ecg_formats import Options, find_clinical_reader
+from .ecg_tables import has_leads_in_columns, is_table, read_table_file
+from .leads import is_standard_lead, list_lead_names
+from .recordings import DamagedFileError, EcgRecording, TruncatedFileError, forbidden, library_call
+from .wfdb_files import header_of, read_wfdb
 
-
-logger = logging.get_logger(__name__)
 
 # Endings under which the header of a WFDB record is looked for: the record's name, its header, its signal file.
 WFDB_SUFFIXES = ("", ".hea", ".dat", ".mat")
-CSV_SEPARATORS = (";", "\t", ",")
+TABLE_SUFFIXES = (".csv", ".tsv")
+SNIFFED_BYTES = 4096
+# A packed file that states more than this many times its bytes is damaged; below the latter it does not matter. Ours.
+MAX_PACKING, SMALL_FILE = 1000, 2**27
+
+# How files begin that hold no ECG, or none that is read here, what they are, and what to do.
+OTHER_KINDS = (
+    (b"%PDF", "a PDF", "Export the voltages from where it was printed."),
+    (rb"\x89PNG|\xff\xd8\xff|GIF8|II\*\0|MM\0\*", "a picture", "Export the voltages from where it was drawn."),
+    (rb"PK\x03\x04", "a ZIP archive or an Excel workbook", "Unpack it, or save the sheet as CSV."),
+    (rb"\xd0\xcf\x11\xe0", "an old Office document", "Save the sheet as CSV."),
+    (rb"\x1f\x8b", "packed by gzip", "Unpack it."),
+    (rb"ALIVE", "an AliveCor ATC file", "Export the recording as EDF or CSV."),
+    (rb"version https://git-lfs", "a pointer of Git LFS", "Fetch the file with `git lfs pull`."),
+    (rb"\s*<(?:!doctype )?html", "a web page", "Download the file again."),
+    (rb"\s*[{\[]", "JSON", "Write its voltages as CSV, a column per lead."),
+    (rb"$", "empty", "Download or copy the file again."),
+)
+TABLE_REMEDY = "Correct the line, or save the table anew."
+CONVERT = "Convert it, for example to WFDB or EDF; if it belongs to a WFDB record, put the header (`.hea`) beside it."
+MORE_FORMATS = " Formats of carts need `pip install '.[formats]'` in a clone of this package."
+
+# Names under which files of arrays keep the strip, its rate, its leads and its unit, in small letters without marks.
+STRIP_NAMES = frozenset(
+    ("val", "ecg", "signal", "signals", "data", "ecgdata", "psignal", "strip", "tracings", "feats")
+)
+RATE_NAMES = frozenset(
+    ("fs", "samplingrate", "samplingfrequency", "samplerate", "samplefrequency", "sfreq", "srate", "freq", "frequency")
+)
+LEAD_NAMES = frozenset(
+    (
+        "lead",
+        "leads",
+        "leadnames",
+        "channels",
+        "channelnames",
+        "chnames",
+        "signame",
+        "signames",
+        "signalnames",
+        "names",
+    )
+)
+UNIT_NAMES = frozenset(("unit", "units", "physicalunit", "physicalunits"))
 
 
 def read_ecg(
-    path: str | Path,
+    path: str | PathLike[str],
     *,
-    sampling_rate: float | None = None,
-    leads: Sequence[str] | None = None,
-    unit: str = "mV",
+    sampling_rate: Any = None,
+    leads: Any = None,
+    unit: str | None = None,
+    max_seconds: float | None = None,
 ) -> EcgRecording:
     """Read the standard leads of an ECG file of any kind.
 
@@ -37,195 +85,312 @@ def read_ecg(
     Args:
         path (`str` or `Path`):
             - a WFDB record: its header, its signal file (`.dat`, `.mat`), or either without the extension;
-            - a table (`.csv`, `.tsv`) with a column per lead, whose first line may name the leads;
-            - an array (`.npy`, `.mat`, `.h5`, `.hdf5`): the only two-dimensional one in the file;
-            - whatever `ecgdatakit` reads: HL7 aECG, SCP-ECG, DICOM, EDF, GE MUSE, Philips, Mortara, ISHNE, MFER.
+            - a table with a column or a line per lead, in any dialect of text, also packed (`.csv.gz`);
+            - an array (`.npy`, `.npz`, `.mat`, `.h5`, `.hdf5`): the one in the file that is a strip;
+            - EDF and BDF, ISHNE, DICOM, HL7 aECG, GE MUSE XML, and with `ecgdatakit` SCP-ECG, Philips, Mortara, MFER.
         sampling_rate (`float`, *optional*):
-            Samples per second, in Hz; tables and arrays need it.
-        leads (`Sequence[str]`, *optional*):
-            Names of the leads in their order; arrays need them, and tables without names.
-        unit (`str`, defaults to `"mV"`):
-            Unit of the voltages in tables and arrays: `"mV"`, `"uV"` or `"V"`.
+            Samples per second, in Hz.
+        leads (`Sequence[str]` or `str`, *optional*):
+            Names of the leads in their order; one string is cut at its commas.
+        unit (`str`, *optional*, defaults to `"mV"`):
+            Unit of the voltages: `"mV"`, `"uV"`, `"V"` or `"nV"`.
+        max_seconds (`float`, *optional*):
+            How much to read from the beginning, in seconds; all by default. Of WFDB, EDF, ISHNE, tables, `.npy` and
+            HDF5 files the rest does not get into memory.
 
     Returns:
-        `EcgRecording`: Its 12-lead part; other channels, such as Frank leads, are left out.
+        `EcgRecording`: Its 12-lead part, with the account of what was left out, and why.
 
     Raises:
         ImportError: If the package that reads this kind of file is not installed.
         FileNotFoundError: If there is no file at `path`.
+        PermissionError: If this user may not read it.
         ValueError: If the file is damaged or of no known kind, has no standard lead, or lacks what was not passed.
     """
     path = Path(path)
-    has_header = path.with_suffix(".hea").is_file()
-    if path.suffix.lower() in WFDB_SUFFIXES and (has_header or not path.is_file()):
-        return read_wfdb(path)
-    if not path.is_file():
-        raise FileNotFoundError(
-            f"There is no ECG record at {path}: the file does not exist. Give the path of an ECG file, or of a WFDB"
-            " record with or without `.hea`."
-        )
-    if path.suffix.lower() in _ARRAY_READERS:
-        return _read_array_file(path, sampling_rate=sampling_rate, leads=leads, unit=unit)
-    return _read_with_ecgdatakit(path, sampling_rate=sampling_rate)
+    if unit is not None and not is_voltage(unit):
+        raise ValueError(f"`unit` is {unit!r}, and {path} is in no other. Pass one of mV, uV, V, nV.")
+    if max_seconds is not None and not max_seconds > 0:
+        raise ValueError(f"`max_seconds` is {max_seconds!r}. Give a time in seconds, or leave it out to read all.")
+    names = None if leads is None else list_lead_names(leads)
+    if _is_wfdb(path):
+        return read_wfdb(path, leads=names, max_seconds=max_seconds)
+    reader = _find_reader(path)
+    if reader is None:
+        raise _unknown(path)
+    try:
+        return reader.read(path, Options(sampling_rate, names, unit, max_seconds))
+    except TruncatedFileError as error:
+        raise ValueError(f"{path} cannot be read ({error}). Download or copy the file again.") from error
+    except DamagedFileError as error:
+        raise ValueError(f"{path} cannot be read ({error}). {reader.remedy}") from error
 
 
 def is_ecg_file(path: Path) -> bool:
     """Whether `read_ecg` knows this kind of file; the voltages are not looked at.
 
-    A table counts if its first line names a standard lead or holds numbers only. Without `ecgdatakit`, the formats
-    that it reads do not count.
+    A table counts if it names a lead or an ECG, or if it ends in `.csv` or `.tsv` and holds numbers only. Formats
+    count if the package that reads them is installed.
     """
-    suffix = path.suffix.lower()
-    if suffix == ".hea":
-        return True
-    if suffix in (".csv", ".tsv"):
-        try:
-            with path.open(encoding="utf-8-sig", errors="replace") as file:
-                (cells,) = _split_lines([file.readline()])
-        except PermissionError:
-            return True  # whoever reads it will be told
-        except DamagedFileError:
-            return False
-        return any(map(is_standard_lead, cells)) or all(map(_is_number, cells))
-    if suffix in _ARRAY_READERS:
+    if path.suffix.lower() == ".hea":
         return True
     try:
-        from ecgdatakit import FileParser
+        reader = _find_reader(path)
+        if reader is None or not _is_installed(reader.package):
+            return False
+        return not _is_named_table(path) or is_table(path, of_any_numbers=True)
+    except PermissionError:
+        return path.suffix.lower() in (*TABLE_SUFFIXES, *ARRAY_READERS)  # whoever reads it will be told
+    except FileNotFoundError:
+        return False
+
+
+def find_recordings(folder: Path) -> list[Path]:
+    """ECG files below a folder, sorted, without hidden ones; of a WFDB record, its header."""
+    paths = sorted(path for path in folder.rglob("*") if path.is_file())
+    return [
+        path
+        for path in paths
+        if not any(part.startswith(".") for part in path.relative_to(folder).parts)
+        and not is_companion(path)
+        and is_ecg_file(path)
+    ]
+
+
+def is_companion(path: Path) -> bool:
+    """Whether a file belongs to the WFDB header beside it: signals, annotations."""
+    return path.suffix.lower() != ".hea" and path.with_suffix(".hea").is_file()
+
+
+class _Reader(NamedTuple):
+    """How a kind of file is read, and what to do about one that is damaged."""
+
+    read: Callable[[Path, Options], EcgRecording]
+    remedy: str
+    package: str | None = None  # that it needs
+
+
+def _is_wfdb(path: Path) -> bool:
+    """Whether a path names a WFDB record: it has a header, or nothing else is there."""
+    return path.suffix.lower() in WFDB_SUFFIXES and (header_of(path).is_file() or not path.exists())
+
+
+def _find_reader(path: Path) -> _Reader | None:
+    """The reader for a file that is no WFDB record, by its content before its name; `None` if there is none."""
+    if not path.is_file():
+        kind = "that is a folder" if path.is_dir() else "the file does not exist"
+        raise FileNotFoundError(
+            f"There is no ECG record at {path}: {kind}. Give the path of an ECG file, or of a WFDB record with or"
+            " without `.hea`."
+        )
+    try:
+        with path.open("rb") as file:
+            start = file.read(SNIFFED_BYTES)
+    except PermissionError as error:
+        raise forbidden(path, error) from error
+    suffix = path.suffix.lower()
+    read_arrays = _array_reader(path, start, suffix)
+    if read_arrays is not None:
+        return _Reader(lambda path, options: _read_arrays(path, read_arrays, options), "Save the array anew.")
+    if _is_named_table(path):
+        is_other = suffix != ".gz" and _other_kind(start)
+        return None if is_other else _Reader(_read_table, TABLE_REMEDY)
+    clinical = find_clinical_reader(path, start)
+    if clinical is not None:
+        return _Reader(clinical.read, "Export it again, or convert it to WFDB, EDF or CSV.", clinical.package)
+    return _Reader(_read_table, TABLE_REMEDY) if is_table(path, of_any_numbers=False) else None
+
+
+def _is_named_table(path: Path) -> bool:
+    """Whether a file is called as tables are."""
+    name = path.name.lower()
+    return name.endswith(TABLE_SUFFIXES) or name.endswith(tuple(f"{suffix}.gz" for suffix in TABLE_SUFFIXES))
+
+
+def _is_installed(package: str | None) -> bool:
+    """Whether a package can be imported."""
+    try:
+        return package is None or bool(importlib.import_module(package))
     except ImportError:
         return False
-    try:
-        return FileParser.detect_format(path) is not None
-    except LIBRARY_ERRORS:
-        return False
 
 
-def _read_array_file(
-    path: Path, *, sampling_rate: float | None, leads: Sequence[str] | None, unit: str
-) -> EcgRecording:
-    """Read a table or an array, which states neither its rate nor its unit and often not its leads."""
-    if unit.lower() not in MILLIVOLTS_PER_UNIT:
-        raise ValueError(f"`unit` is {unit!r}, and {path} is in no other. Pass one of mV, uV, V.")
-    if sampling_rate is None:
-        raise ValueError(f"{path} does not state its sampling rate. Pass `sampling_rate=`, in Hz.")
-    try:
-        voltages, names = _ARRAY_READERS[path.suffix.lower()](path)
-    except DamagedFileError as error:
-        raise ValueError(f"{path} cannot be read ({error}). Copy the file again, or repair it.") from error
-    named = {row: name.strip() for row, name in enumerate(names or ()) if is_standard_lead(name)}
-    if named:
-        voltages, names = voltages[list(named)], tuple(named.values())
-    elif leads is None:
-        raise ValueError(
-            f"{path} does not name its leads. Pass `leads=`: the names of its {min(voltages.shape)} leads in order."
-        )
-    else:
-        voltages, names = _put_leads_first(voltages, leads, path), tuple(leads)
-    with np.errstate(all="ignore"):  # what a damaged file holds in place of voltages
-        strip_mv = voltages * MILLIVOLTS_PER_UNIT[unit.lower()]
-    return EcgRecording(strip_mv=strip_mv, sampling_rate=float(sampling_rate), leads=names)
+def _read_table(path: Path, options: Options) -> EcgRecording:
+    """Read a table."""
+    return read_table_file(path, **options._asdict())
 
 
-def _put_leads_first(voltages: np.ndarray, leads: Sequence[str], path: Path) -> np.ndarray:
-    """Turn an array so that its rows are leads, which their number tells."""
-    if len(leads) not in voltages.shape:
-        raise ValueError(
-            f"{path} holds an array of shape {voltages.shape}, but `leads` names {len(leads)} leads"
-            f" ({', '.join(leads)}). Name every lead of the file in its order."
-        )
-    return voltages if voltages.shape[0] == len(leads) else voltages.T
+def _other_kind(start: bytes) -> tuple[str, str] | None:
+    """What a file is that begins with these bytes, and what to do, if it is a known kind without an ECG."""
+    matches = ((kind, remedy) for mark, kind, remedy in OTHER_KINDS if re.match(mark, start, re.IGNORECASE))
+    return next(matches, None)
 
 
-def read_table(path: Path) -> tuple[np.ndarray, list[str] | None]:
-    """Read a table of numbers with a column per signal.
+def _unknown(path: Path) -> ValueError:
+    """What is said of a file that no reader takes."""
+    with path.open("rb") as file:
+        kind, remedy = _other_kind(file.read(SNIFFED_BYTES)) or (None, CONVERT)
+    remedy += "" if kind or _is_installed("ecgdatakit") else MORE_FORMATS
+    return ValueError(f"{path} is no ECG file of a known kind{f', it is {kind}' if kind else ''}. {remedy}")
 
-    Args:
-        path (`Path`):
-            A text file; its first line tells whether commas, tabs or semicolons stand between the cells. Between
-            semicolons, commas are decimal points.
 
-    Returns:
-        `tuple[np.ndarray, list[str] | None]`: Numbers of shape `(num_columns, num_lines)`, NaN in empty cells, and the
-        names of the columns where the first line is not of numbers.
+@dataclass
+class _Content:
+    """What lies in a file of arrays, by its path within the file.
 
-    Raises:
-        DamagedFileError: If there is no line, a line has another number of cells, or a cell is no number.
-        PermissionError: If this user may not read the file.
+    Attributes:
+        arrays (`dict[str, Any]`):
+            Arrays of numbers with at least one dimension, or datasets that can be cut like them.
+        texts (`dict[str, list[str]]`):
+            Words and lists of words.
+        numbers (`dict[str, float]`):
+            Single numbers.
     """
+
+    arrays: dict[str, Any] = field(default_factory=dict)
+    texts: dict[str, list[str]] = field(default_factory=dict)
+    numbers: dict[str, float] = field(default_factory=dict)
+
+    def add(self, name: str, value: Any) -> None:
+        """Sort a value in; what is no number and no word is passed over."""
+        if isinstance(value, Mapping):
+            for inner, item in value.items():
+                self.add(f"{name}.{inner}" if name else str(inner), item)
+            return
+        array = np.asarray(value)
+        if array.dtype.kind in "iuf" and array.size == 1:
+            self.numbers[name] = float(array.reshape(()))
+        elif array.dtype.kind in "iuf" and array.ndim:
+            self.arrays[name] = np.squeeze(array)
+        elif array.dtype.kind in "USO" and array.size:
+            words = [
+                word.decode("utf-8", "replace") if isinstance(word, bytes) else word for word in array.reshape(-1)
+            ]
+            if all(isinstance(word, str) for word in words):
+                self.texts[name] = [word.strip() for word in words]
+
+    def find(self, entries: Mapping[str, Any], names: frozenset[str]) -> dict[str, Any]:
+        """The entries whose last word is one of some names."""
+        return {path: entry for path, entry in entries.items() if _last_word(path) in names}
+
+
+def _last_word(path: str) -> str:
+    """The last part of a path within a file, in small letters without marks."""
+    return re.sub(r"[^a-z]", "", re.split(r"[./@]", path)[-1].lower())
+
+
+def _array_reader(path: Path, start: bytes, suffix: str) -> Callable[[Path], Any] | None:
+    """What opens a file of arrays, which its first bytes tell, or else its name; `None` for other files."""
+    for mark, kind in ((rb"\x93NUMPY", ".npy"), (rb"(?s:.{512})?\x89HDF\r\n\x1a\n", ".h5"), (rb"MATLAB 5", ".mat")):
+        if re.match(mark, start):
+            return ARRAY_READERS[kind]
+    return ARRAY_READERS.get(suffix)
+
+
+def _read_arrays(path: Path, open_content: Callable[[Path], Any], options: Options) -> EcgRecording:
+    """Read the array of a file that is a strip."""
+    with open_content(path) as content:
+        stated_rates = content.find(content.numbers, RATE_NAMES)
+        rate = next(iter(stated_rates.values()), options.sampling_rate)
+        if rate is None:
+            raise ValueError(f"{path} does not state its sampling rate. Pass `sampling_rate=`, in Hz.")
+        rate = parse_rate(rate, place=str(path))
+        lists = content.find(content.texts, LEAD_NAMES).values()
+        names = next((words for words in lists if any(map(is_standard_lead, words))), options.leads)
+        name, array, others = _choose_array(content, names)
+        names = names if names is not None and len(names) in array.shape else options.leads
+        is_turned = has_leads_in_columns(array.shape, names, path)
+        wanted = None if options.max_seconds is None else math.ceil(options.max_seconds * rate)
+        values = _take(array, path, wanted, is_turned)
+    units = next(
+        (words for words in content.find(content.texts, UNIT_NAMES).values() if all(map(is_voltage, words))), []
+    )
+    return admit(
+        values,
+        names=names or (),
+        sampling_rate=rate,
+        unit=(units if len(units) == len(values) else units[0]) if units else options.unit or "mV",
+        unit_from="file" if units else "argument" if options.unit else "default",
+        source=str(path),
+        num_samples_found=array.shape[0 if is_turned else 1],
+        left_out=dict.fromkeys(others, f"beside the strip, {name}"),
+    )
+
+
+def _choose_array(content: _Content, names: Sequence[str] | None) -> tuple[str, Any, list[str]]:
+    """The strip of a file, its name, and the names of other matrices.
+
+    It is the only matrix, or the only one that has a row or a column for each name, or the only one of these that is
+    called as strips are; a file without a matrix may have one lead.
+    """
+    found = {name: array for name, array in content.arrays.items() if len(array.shape) == 2}
+    if not found:
+        found = {name: array for name, array in content.arrays.items() if len(array.shape) == 1}
+        found = {name: array[None] for name, array in (found if len(found) == 1 else {}).items()}
+    fitting = {name: array for name, array in found.items() if names is not None and len(names) in array.shape}
+    called = content.find(fitting or found, STRIP_NAMES)
+    for chosen in (found, fitting, called):
+        if len(chosen) == 1:
+            ((name, array),) = chosen.items()
+            return name, array, [other for other in found if other != name]
+    shapes = [f"{name} {'x'.join(map(str, array.shape))}" for name, array in content.arrays.items()]
+    listed = ", ".join(found) or ", ".join(shapes) or "none"
+    raise DamagedFileError(
+        f"it holds {len(found)} arrays of two dimensions ({listed}), so the strip cannot be told; load it yourself and"
+        " pass an array"
+    )
+
+
+def _take(array: Any, path: Path, wanted: int | None, is_turned: bool) -> np.ndarray:
+    """Samples of an array as floats, `(num_leads, num_samples)`, up to a number of them."""
+    with library_call(path), np.errstate(all="ignore"):  # what a damaged file holds in place of voltages
+        part = array[:wanted].T if is_turned else array[:, :wanted]
+        return np.asarray(part).astype(np.float64)
+
+
+@contextmanager
+def _open_npy(path: Path) -> Iterator[_Content]:
+    """The array of a `.npy`, not read yet; objects are refused, since reading them would run code from the file."""
     with library_call(path):
-        text = path.read_text(encoding="utf-8-sig", errors="replace")
-    lines = [line for line in text.splitlines() if line.strip()]
-    if not lines:
-        raise DamagedFileError("it has no line of voltages")
-    (first,) = _split_lines(lines[:1])
-    names = None if all(map(_is_number, first)) else first
-    lines = lines if names is None else lines[1:]
-    if not lines:
-        return np.empty((len(first), 0)), names
-    return _numbers(lines, num_columns=len(first)).T, names
+        with path.open("rb") as file:
+            _check_npy(file, path.stat().st_size)
+        array = np.load(path, mmap_mode="r", allow_pickle=False)
+    content = _Content()
+    if array.dtype.names:
+        content.add("names", list(array.dtype.names))
+        array = np.stack([array[name].reshape(-1) for name in array.dtype.names])
+    content.arrays["array"] = np.squeeze(array)
+    yield content
 
 
-def _numbers(lines: list[str], *, num_columns: int) -> np.ndarray:
-    """Lines of cells as `(num_lines, num_columns)`."""
-    separator = _separator(lines[0])
-    if separator != ";":
-        try:  # 60,000 cells take 10 ms; one by one, as below, 65 ms
-            table = np.loadtxt(lines, delimiter=separator, comments=None, ndmin=2)
-        except ValueError:  # empty cells, and whatever is to be named below
-            pass
-        else:
-            if table.shape[1] == num_columns:
-                return table
-    cells = _split_lines(lines)
-    for number, line in enumerate(cells, start=1):
-        if len(line) != num_columns:
-            raise DamagedFileError(f"line {number} of its voltages has {len(line)} cells, not {num_columns}")
-        for cell in line:
-            if not _is_number(cell):
-                raise DamagedFileError(f"line {number} of its voltages has the cell {cell!r}, which is no number")
-    return np.array([[float(cell.strip() or "nan") for cell in line] for line in cells])
+@contextmanager
+def _open_npz(path: Path) -> Iterator[_Content]:
+    """The arrays of a `.npz`."""
+    content = _Content()
+    with library_call(path, zipfile.BadZipFile), zipfile.ZipFile(path) as archive:
+        for entry in archive.infolist():
+            if entry.file_size > MAX_PACKING * entry.compress_size + SMALL_FILE:
+                raise DamagedFileError(
+                    f"its array {entry.filename} states {entry.file_size} bytes, which it does not hold"
+                )
+            with archive.open(entry) as file:
+                _check_npy(file, entry.file_size)
+            with archive.open(entry) as file:
+                content.add(entry.filename.removesuffix(".npy"), np.lib.format.read_array(file, allow_pickle=False))
+    yield content
 
 
-def _read_csv(path: Path) -> tuple[np.ndarray, list[str] | None]:
-    """A table with at least one line of voltages."""
-    voltages, names = read_table(path)
-    if not voltages.size:
-        raise DamagedFileError("it has no line of voltages")
-    return voltages, names
-
-
-def _separator(line: str) -> str:
-    """What stands between the cells of a line."""
-    return next((mark for mark in CSV_SEPARATORS if mark in line), ",")
-
-
-def _split_lines(lines: list[str]) -> list[list[str]]:
-    """Cells of each line, without the `#` that NumPy puts before names; semicolons make commas decimal points."""
-    split = []
-    for line in lines:
-        separator = _separator(line)
-        content = line.strip("# \r\n")
-        content = content.replace(",", ".") if separator == ";" else content
-        try:
-            split.append(next(csv.reader([content], delimiter=separator), []))
-        except csv.Error as error:
-            raise DamagedFileError(f"it is no table: {error}") from error
-    return split
-
-
-def _is_number(cell: str) -> bool:
-    """Whether a cell of a table is a number or empty."""
-    try:
-        float(cell.strip() or "nan")
-    except ValueError:
-        return False
-    return True
-
-
-def _read_npy(path: Path) -> tuple[np.ndarray, None]:
-    """The array of a `.npy`; objects are refused, since reading them would run code from the file."""
-    with library_call(path), path.open("rb") as file:
-        array = np.lib.format.read_array(file, allow_pickle=False)
-    return _only_array({"array": array}), None
+def _check_npy(file: Any, size: int) -> None:
+    """Refuse objects, and more numbers than a file of some bytes holds, from the header of a `.npy`."""
+    version = np.lib.format.read_magic(file)
+    read_header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+    shape, _, dtype = read_header(file)
+    if dtype.hasobject:
+        raise DamagedFileError(
+            "it holds objects of Python, which allow_pickle=False keeps from running code; save numbers"
+        )
+    if math.prod(shape) * dtype.itemsize > size:
+        raise TruncatedFileError(f"it states {math.prod(shape)} numbers and holds {size} bytes")
 
 
 def load_mat(path: Path) -> dict[str, Any]:
@@ -249,15 +414,12 @@ def load_mat(path: Path) -> dict[str, Any]:
         return loadmat(content, simplify_cells=True)
 
 
-def _read_mat(path: Path) -> tuple[np.ndarray, None]:
-    """The only two-dimensional array of a MATLAB file, alone or in a struct."""
-    try:
-        variables = load_mat(path)
-    except DamagedFileError as error:
-        if isinstance(error.__cause__, NotImplementedError):  # version 7.3, which is HDF5
-            raise DamagedFileError(f"{error}; save it with `-v7`") from error
-        raise
-    return _only_array(variables), None
+@contextmanager
+def _open_mat(path: Path) -> Iterator[_Content]:
+    """The variables of a MATLAB file of a version before 7.3."""
+    content = _Content()
+    content.add("", load_mat(path))
+    yield content
 
 
 def open_hdf5(path: Path) -> Any:
@@ -280,15 +442,42 @@ def open_hdf5(path: Path) -> Any:
         return h5py.File(path, "r")
 
 
-def _read_hdf5(path: Path) -> tuple[np.ndarray, None]:
-    """The only two-dimensional dataset of an HDF5 file."""
-    matrices = {}
+@contextmanager
+def _open_hdf5_content(path: Path) -> Iterator[_Content]:
+    """The datasets of an HDF5 file, not read yet, and its attributes; MATLAB writes such files as version 7.3."""
+    content = _Content()
     with open_hdf5(path) as file:
         for item in _hdf5_items(file, path):
             with library_call(path):
-                if len(getattr(item, "shape", ())) == 2:  # groups have no shape
-                    matrices[str(item.name).lstrip("/")] = item[()]
-    return _only_array(matrices), None
+                name = str(item.name).lstrip("/").replace("/", ".")
+                for key, value in item.attrs.items():
+                    if not key.startswith("MATLAB_"):
+                        content.add(f"{name}@{key}", value)
+                _add_dataset(content, name, item, file)
+        yield content
+
+
+def _add_dataset(content: _Content, name: str, item: Any, file: Any) -> None:
+    """Sort a dataset in; groups, and what MATLAB keeps for itself, are passed over."""
+    if not hasattr(item, "shape") or name.startswith("#refs#"):
+        return
+    kind = item.attrs.get("MATLAB_class", b"")
+    if item.nbytes > MAX_PACKING * item.id.get_storage_size() + SMALL_FILE:
+        raise DamagedFileError(f"its dataset {name} states {item.nbytes} bytes, which it does not hold")
+    if kind == b"char":
+        content.texts[name] = [_matlab_word(item)]
+    elif kind == b"cell":
+        cells = [file[reference] for reference in item[()].reshape(-1)]
+        content.texts[name] = [_matlab_word(cell) for cell in cells if cell.attrs.get("MATLAB_class", b"") == b"char"]
+    elif item.dtype.kind in "iuf" and item.size > 1 and sum(length > 1 for length in item.shape) == item.ndim:
+        content.arrays[name] = item
+    elif item.size < SMALL_FILE:
+        content.add(name, item.asstr()[()] if item.dtype.kind == "O" else item[()])
+
+
+def _matlab_word(dataset: Any) -> str:
+    """A word, of which MATLAB stores the letters as numbers."""
+    return "".join(map(chr, dataset[()].reshape(-1)))
 
 
 def _hdf5_items(file: Any, path: Path) -> list[Any]:
@@ -314,91 +503,10 @@ def _hdf5_members(item: Any) -> list[Any]:
     return [item[name] for name in item if isinstance(item.get(name, getlink=True), h5py.HardLink)]
 
 
-def _only_array(content: Mapping[str, Any]) -> np.ndarray:
-    """The one two-dimensional array of numbers in a file."""
-    found = dict(_matrices(content))
-    if len(found) != 1:
-        names = f"it holds {len(found)} arrays of two dimensions ({', '.join(found) or 'none'})"
-        raise DamagedFileError(f"{names}, so the strip cannot be told; load it yourself and pass an array")
-    with np.errstate(all="ignore"):  # what a damaged file holds in place of voltages
-        return next(iter(found.values())).astype(np.float64)
-
-
-def _matrices(content: Mapping[str, Any]) -> Iterator[tuple[str, np.ndarray]]:
-    """Two-dimensional arrays of numbers, also those within a struct."""
-    for name, value in content.items():
-        if isinstance(value, Mapping):
-            yield from ((f"{name}.{inner}", matrix) for inner, matrix in _matrices(value))
-        elif isinstance(value, np.ndarray) and value.ndim == 2 and value.size and value.dtype.kind in "iuf":
-            yield name, value
-
-
-def _read_with_ecgdatakit(path: Path, *, sampling_rate: float | None) -> EcgRecording:
-    """Read any format that `ecgdatakit` recognises by its content."""
-    try:
-        from ecgdatakit import ECGDataKitError, FileParser
-    except ImportError as error:
-        raise ImportError(
-            f"Reading {path} needs the package ecgdatakit: `pip install ecgdatakit`, or pass an array."
-        ) from error
-    if not is_ecg_file(path):
-        raise ValueError(
-            f"{path} is no ECG file of a known kind. Convert it, for example to WFDB or EDF; if it belongs to a WFDB"
-            " record, put the header (`.hea`) beside it."
-        )
-    with warnings.catch_warnings(record=True) as remarks:
-        warnings.simplefilter("always")
-        try:
-            with library_call(path, ECGDataKitError):
-                record: Any = FileParser.parse(path)
-        except ImportError as error:
-            raise ImportError(f"{path} cannot be read without another package: {error}") from error
-        except DamagedFileError as error:
-            raise ValueError(
-                f"{path} cannot be read ({_without_values(str(error))}). Copy the file again, or convert it."
-            ) from error
-    for remark in remarks:
-        logger.warning(f"{path}: {_without_values(str(remark.message))}")
-    return _from_ecgdatakit(
-        [lead for lead in record.leads if is_standard_lead(lead.label)], record, path, sampling_rate
-    )
-
-
-def _without_values(message: str) -> str:
-    """A message without what it quotes from the file, which may be a patient's name."""
-    return re.sub(r"(['\"]).*\1", "'…'", message, flags=re.DOTALL)
-
-
-def _from_ecgdatakit(leads: list[Any], record: Any, path: Path, sampling_rate: float | None) -> EcgRecording:
-    """The standard leads of a record of `ecgdatakit`, which must agree in unit, rate and length."""
-    if not leads:
-        names = ", ".join(lead.label for lead in record.leads)
-        raise ValueError(f"{path}: none of its signals ({names}) is a standard lead. Pass an array with `leads`.")
-    for lead in leads:
-        if lead.is_raw or lead.units != "mV":
-            raise ValueError(
-                f"{path}: lead {lead.label} is stored without a scale to mV ({lead.units or 'raw integers'})."
-                " Scale it yourself and pass an array."
-            )
-    shapes = {(lead.sampling_rate, len(lead.samples)) for lead in leads}
-    if len(shapes) > 1:
-        listed = ", ".join(f"{lead.label} {len(lead.samples)} at {lead.sampling_rate} Hz" for lead in leads)
-        raise ValueError(f"{path}: its leads differ in rate or length ({listed}). Resample them and pass an array.")
-    stated_rate = leads[0].sampling_rate or sampling_rate
-    if not stated_rate:
-        raise ValueError(f"{path} does not state its sampling rate. Pass `sampling_rate=`, in Hz.")
-    return EcgRecording(
-        strip_mv=np.stack([lead.samples for lead in leads]),
-        sampling_rate=float(stated_rate),
-        leads=[lead.label for lead in leads],
-    )
-
-
-_ARRAY_READERS: dict[str, Callable[[Path], tuple[np.ndarray, Sequence[str] | None]]] = {
-    ".csv": _read_csv,
-    ".tsv": _read_csv,
-    ".npy": _read_npy,
-    ".mat": _read_mat,
-    ".h5": _read_hdf5,
-    ".hdf5": _read_hdf5,
+ARRAY_READERS: dict[str, Callable[[Path], Any]] = {
+    ".npy": _open_npy,
+    ".npz": _open_npz,
+    ".mat": _open_mat,
+    ".h5": _open_hdf5_content,
+    ".hdf5": _open_hdf5_content,
 }

@@ -2,25 +2,27 @@
 
 import math
 from collections.abc import Sequence
-from numbers import Real
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import torch
 from transformers import BatchFeature, FeatureExtractionMixin
 from transformers.utils import TensorType, logging
 
-from .leads import STANDARD_LEADS, derive_limb_leads, standardize_lead_names
-from .signal_processing import bandpass_strip, estimate_baseline, resample_strip
+from .admission import admit, parse_rate, read_strip
+from .leads import STANDARD_LEADS, derive_limb_leads, list_lead_names, require_leads, standardize_lead_names
+from .recordings import NEGLIGIBLE_S, Account, EcgRecording
+from .signal_processing import bandpass_strip, bridge, estimate_baseline, resample_strip
 
 
 logger = logging.get_logger(__name__)
 
-MIN_SAMPLING_RATE, MAX_SAMPLING_RATE = 50, 20_000  # Hz; outside, the number is a period or is given in kHz
 # The median over leads of the peak-to-peak voltage is 0.7 to 3 mV in PTB-XL and about 0.1 mV at the very lowest
 # voltages. The median, so that one defective lead (30 mV occurs in CODE-15 %) does not condemn the strip.
 MIN_PEAK_TO_PEAK_MV, MAX_PEAK_TO_PEAK_MV = 0.02, 20.0
 RESAMPLING_MARGIN_S = 1.0  # more than the filter's reach, so that cropping early changes no sample
+# A second holds about one beat, whose waves can be judged; a rhythm takes several. Ours.
+MIN_STRIP_S, MIN_RHYTHM_S = 1.0, 5.0
 
 
 class SupremeEcgFeatureExtractor(FeatureExtractionMixin):
@@ -60,7 +62,7 @@ class SupremeEcgFeatureExtractor(FeatureExtractionMixin):
         ((1, 12, 1000), [True, True, True, True, True, True, False])
     """
 
-    model_input_names = ["signal", "lead_mask", "sample_mask"]
+    model_input_names = ["signal", "lead_mask", "sample_mask", "recorded_mask"]
 
     def __init__(
         self,
@@ -91,7 +93,7 @@ class SupremeEcgFeatureExtractor(FeatureExtractionMixin):
 
     def validate_settings(self) -> None:
         """Refuse settings that no strip could be processed with."""
-        check_sampling_rate(self.sampling_rate)
+        parse_rate(self.sampling_rate, place="The feature extractor")
         for name in ("num_samples", "scale_mv", "clip_mv"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"`{name}` is {getattr(self, name)}. Give a number above 0.")
@@ -105,8 +107,9 @@ class SupremeEcgFeatureExtractor(FeatureExtractionMixin):
         self,
         strips: Any,
         *,
-        sampling_rate: float,
-        leads: Sequence[str],
+        sampling_rate: Any = None,
+        leads: Any = None,
+        unit: str | None = None,
         record_id: str | Sequence[str] | None = None,
         return_tensors: str | TensorType | None = None,
     ) -> BatchFeature:
@@ -114,13 +117,16 @@ class SupremeEcgFeatureExtractor(FeatureExtractionMixin):
 
         Args:
             strips (`np.ndarray` of shape `(num_leads, num_samples)`, or a batch or list of them):
-                Voltages as floats, in millivolts. The strips of a list may differ in length. Tensors and nested lists
-                are taken too.
-            sampling_rate (`float`):
-                Sampling rate of `strips`, in Hz.
-            leads (`Sequence[str]`):
-                Names of the rows of every strip. Limb leads that are absent are computed where two of I, II and III
-                are given; what is still absent is zero and false in `lead_mask`.
+                Voltages as floats, in millivolts, NaN where a sample is missing. The strips of a list may differ in
+                length. Any array will do: nested lists, tensors, masked arrays. An [`EcgRecording`], or a list of
+                them, brings its own rate and leads.
+            sampling_rate (`float`, *optional*):
+                Sampling rate of `strips`, in Hz; needed unless recordings are given.
+            leads (`Sequence[str]` or `str`, *optional*):
+                Names of the rows of every strip; needed unless recordings are given. Limb leads that are absent are
+                computed where two of I, II and III are given; what is still absent is zero and false in `lead_mask`.
+            unit (`str`, *optional*):
+                Unit of `strips`: `"mV"`, `"uV"` or `"V"`. By default they are floats in millivolts.
             record_id (`str` or `Sequence[str]`, *optional*):
                 One per strip; named in messages.
             return_tensors (`str`, *optional*):
@@ -129,35 +135,144 @@ class SupremeEcgFeatureExtractor(FeatureExtractionMixin):
         Returns:
             `BatchFeature`: `signal`, float32 of shape `(batch_size, num_leads, num_samples)`, in units of `scale_mv`;
             `lead_mask`, bool of shape `(batch_size, num_leads)`, true where a lead was recorded or computed;
-            `sample_mask`, bool of shape `(batch_size, num_samples)`, true where the strip lasts.
+            `recorded_mask`, bool of shape `(batch_size, num_leads, num_samples)`, true where it was at that time;
+            `sample_mask`, bool of shape `(batch_size, num_samples)`, true where any lead was. Its attribute
+            `accounts` says what of each strip was used; where that is less than all, it is logged.
 
         Raises:
             TypeError: If the samples are integers, which are not millivolts, or `sampling_rate` is no number.
-            ValueError: If a strip does not fit `leads`, has missing samples, is flat, or is not in millivolts; if a
+            ValueError: If a strip does not fit `leads`, is flat, shorter than a second, or not in millivolts; if a
                 lead is unknown or repeated; or if the sampling rate is not one of an ECG.
         """
-        check_sampling_rate(sampling_rate)
-        strips = _list_strips(strips)
-        places = _name_strips(record_id, len(strips))
-        names = standardize_lead_names(leads)
-        signal = np.zeros((len(strips), len(self.leads), self.num_samples), dtype=np.float32)
-        lead_mask = np.zeros((len(strips), len(self.leads)), dtype=bool)
-        sample_mask = np.zeros((len(strips), self.num_samples), dtype=bool)
-        flat_leads = {}
-        for index, (strip, place) in enumerate(zip(strips, places, strict=True)):
-            strip = self._crop(check_strip(strip, names, place), sampling_rate)
-            is_flat = check_voltages(strip, names, place)
-            if is_flat.any():
-                flat_leads[place] = [name for name, flat in zip(names, is_flat, strict=True) if flat]
-            strip, rows = self._select(strip, names, is_flat, place)
-            strip = self._filter(resample_strip(strip, sampling_rate, self.sampling_rate)[:, : self.num_samples])
-            signal[index, rows, : strip.shape[1]] = np.clip(strip, -self.clip_mv, self.clip_mv)
-            lead_mask[index, rows] = True
-            sample_mask[index, : strip.shape[1]] = True
+        listed = _list_strips(strips)
+        places = _name_strips(record_id, len(listed))
+        recordings = [
+            strip
+            if isinstance(strip, EcgRecording)
+            else _record_strip(strip, place, sampling_rate=sampling_rate, leads=leads, unit=unit)
+            for strip, place in zip(listed, places, strict=True)
+        ]
+        features = self.prepare(recordings, places=places, return_tensors=return_tensors)
+        for account in features.accounts:
+            if account.losses():
+                logger.warning(account.line())
+        return features
+
+    def prepare(
+        self,
+        recordings: Sequence[EcgRecording],
+        *,
+        places: Sequence[str] | None = None,
+        return_tensors: str | TensorType | None = None,
+    ) -> Any:
+        """Put recordings into the form the model takes, as calling the extractor does, without logging.
+
+        Args:
+            recordings (`Sequence[EcgRecording]`):
+                Of any rates, lengths and leads.
+            places (`Sequence[str]`, *optional*):
+                What messages call them.
+            return_tensors (`str`, *optional*):
+                `"np"` or `"pt"`; NumPy arrays where left out.
+
+        Returns:
+            `BatchFeature`: As the extractor returns it, with the attribute `accounts`.
+
+        Raises:
+            ValueError: If a recording is shorter than a second, not in millivolts, or has none of the model's leads.
+        """
+        places = places or _name_strips(None, len(recordings))
+        shape = (len(recordings), len(self.leads), self.num_samples)
+        signal, recorded_mask = np.zeros(shape, dtype=np.float32), np.zeros(shape, dtype=bool)
+        accounts = [
+            self._prepare_one(recording, place, signal[index], recorded_mask[index])
+            for index, (recording, place) in enumerate(zip(recordings, places, strict=True))
+        ]
         signal *= np.float32(1 / self.scale_mv)
-        _warn_of_flat_leads(flat_leads)
-        features = {"signal": signal, "lead_mask": lead_mask, "sample_mask": sample_mask}
-        return BatchFeature(features, tensor_type=return_tensors)
+        features: Any = BatchFeature(
+            {
+                "signal": signal,
+                "lead_mask": recorded_mask.any(axis=2),
+                "sample_mask": recorded_mask.any(axis=1),
+                "recorded_mask": recorded_mask,
+            },
+            tensor_type=return_tensors,
+        )
+        features.accounts = accounts
+        return features
+
+    def _prepare_one(
+        self, recording: EcgRecording, place: str, signal: np.ndarray, recorded_mask: np.ndarray
+    ) -> Account:
+        """Fill one row of the batch, `(num_leads, num_samples)`, and complete the account."""
+        account, rate = recording.account, recording.sampling_rate
+        place = account.source or place
+        strip = self._crop(np.asarray(recording.strip_mv, dtype=np.float32), rate)
+        check_voltages(strip, recording.leads, place)
+        strip, available = derive_limb_leads(strip, recording.leads)
+        rows = [row for row, lead in enumerate(self.leads) if lead in available]
+        if not rows:
+            raise ValueError(
+                f"{place}: none of the model's leads ({', '.join(self.leads)}) can be had from"
+                f" {', '.join(recording.leads)}. Give a strip with at least one of them, or load a model for the leads"
+                " you have."
+            )
+        strip = strip[[available.index(self.leads[row]) for row in rows]]
+        is_missing = np.isnan(strip)
+        has_gaps = bool(is_missing.any())
+        strip = self._filter(self._resample(bridge(strip) if has_gaps else strip, rate))
+        num_samples = strip.shape[1]
+        is_recorded = np.ones(strip.shape, dtype=bool)
+        if has_gaps:
+            places_before = np.minimum(np.arange(num_samples) * rate / self.sampling_rate, is_missing.shape[1] - 1)
+            is_recorded = ~is_missing[:, np.round(places_before).astype(int)]
+            strip = np.where(is_recorded, strip, np.float32(0))
+        recorded_s = is_recorded.sum(axis=1).max() / self.sampling_rate
+        if recorded_s < MIN_STRIP_S - NEGLIGIBLE_S:
+            raise ValueError(
+                f"{place}: the longest lead lasts {recorded_s:.2f} s. A strip of at least {MIN_STRIP_S:g} s is needed,"
+                f" and of {MIN_RHYTHM_S:g} s for rhythms: leave the record out, or read more of it."
+            )
+        signal[rows, :num_samples] = np.clip(strip, -self.clip_mv, self.clip_mv)
+        recorded_mask[rows, :num_samples] = is_recorded
+        used = [self.leads[row] for row, recorded in zip(rows, is_recorded.any(axis=1), strict=True) if recorded]
+        return self._complete(
+            account,
+            used=used,
+            recording=recording,
+            seconds_used=min(num_samples / self.sampling_rate, recording.num_samples / rate),
+            recorded_s=recorded_s,
+            share_clipped=float(np.count_nonzero(np.abs(strip) > self.clip_mv)) / strip.size,
+        )
+
+    def _complete(
+        self,
+        account: Account,
+        *,
+        used: list[str],
+        recording: EcgRecording,
+        seconds_used: float,
+        recorded_s: float,
+        share_clipped: float,
+    ) -> Account:
+        """What the model sees of a recording."""
+        unknown = {lead: "no lead of the model" for lead in recording.leads if lead not in self.leads}
+        remarks = account.remarks
+        if recorded_s < MIN_RHYTHM_S:
+            remarks = (*remarks, f"{recorded_s:.2f} s show the shapes of waves; a rhythm takes {MIN_RHYTHM_S:g} s")
+        return replace(
+            account,
+            leads_found=account.leads_found or recording.leads,
+            leads_used=tuple(used),
+            leads_derived=tuple(lead for lead in used if lead not in recording.leads),
+            left_out={**account.left_out, **unknown},
+            seconds_found=account.seconds_found or recording.num_samples / recording.sampling_rate,
+            seconds_used=seconds_used,
+            sampling_rate_found=recording.sampling_rate,
+            sampling_rate_used=self.sampling_rate,
+            share_clipped=share_clipped,
+            remarks=remarks,
+        )
 
     def _crop(self, strip: np.ndarray, sampling_rate: float) -> np.ndarray:
         """The samples that can reach the model's input, still at the rate of the strip."""
@@ -166,25 +281,9 @@ class SupremeEcgFeatureExtractor(FeatureExtractionMixin):
         duration_s = self.num_samples / self.sampling_rate + RESAMPLING_MARGIN_S
         return strip[:, : math.ceil(duration_s * sampling_rate)]
 
-    def _select(
-        self, strip: np.ndarray, names: tuple[str, ...], is_flat: np.ndarray, place: str
-    ) -> tuple[np.ndarray, slice | list[int]]:
-        """The leads of the model that the strip has or implies, and the rows of `signal` where they belong."""
-        if names == tuple(self.leads) and not is_flat.any():
-            return strip, slice(None)
-        if is_flat.any():
-            strip = strip[~is_flat]
-        recorded = [name for name, flat in zip(names, is_flat, strict=True) if not flat]
-        # A lead that was recorded flat stays masked: its electrode was off, and so were the leads computed from it.
-        strip, available = derive_limb_leads(strip, recorded)
-        off = set(names) - set(recorded)
-        rows = [row for row, lead in enumerate(self.leads) if lead in available and lead not in off]
-        if not rows:
-            raise ValueError(
-                f"{place}: none of the model's leads ({', '.join(self.leads)}) can be had from {', '.join(recorded)}."
-                " Give a strip with at least one of them, or load a model for the leads you have."
-            )
-        return strip[[available.index(self.leads[row]) for row in rows]], rows
+    def _resample(self, strip: np.ndarray, sampling_rate: float) -> np.ndarray:
+        """The strip at the model's rate, no longer than its input."""
+        return resample_strip(strip, sampling_rate, self.sampling_rate)[:, : self.num_samples]
 
     def _filter(self, strip: np.ndarray) -> np.ndarray:
         """Apply the filters that are switched on; padding has not been added yet, so it stays zero."""
@@ -195,70 +294,27 @@ class SupremeEcgFeatureExtractor(FeatureExtractionMixin):
         return strip
 
 
-def check_sampling_rate(sampling_rate: float) -> None:
-    """Refuse what cannot be the sampling rate of an ECG, in Hz.
-
-    Raises:
-        TypeError: If it is not a number.
-        ValueError: If it lies outside 50 to 20,000 Hz.
-    """
-    if not isinstance(sampling_rate, Real) or isinstance(sampling_rate, bool):
-        raise TypeError(
-            f"`sampling_rate` is {sampling_rate!r}, not a number. Give the samples per second of the record's header."
-        )
-    if not MIN_SAMPLING_RATE <= sampling_rate <= MAX_SAMPLING_RATE:
-        raise ValueError(
-            f"`sampling_rate` is {sampling_rate} Hz, outside {MIN_SAMPLING_RATE} to {MAX_SAMPLING_RATE} Hz."
-            " Give the samples per second of the record's header, not kHz and not the time between samples."
-        )
+def _record_strip(strip: Any, place: str, *, sampling_rate: Any, leads: Any, unit: str | None) -> EcgRecording:
+    """The recording of a strip whose rows the caller named: every name must be a lead."""
+    if sampling_rate is None or leads is None:
+        raise TypeError(f"{place} came without `sampling_rate` or `leads`. Pass both: voltages do not tell them.")
+    names = require_leads(list_lead_names(leads), record_id=place)
+    return admit(
+        read_strip(strip, names, place=place, unit=unit),
+        names=names,
+        sampling_rate=sampling_rate,
+        unit=unit or "mV",
+        unit_from="default" if unit is None else "argument",
+        source=place,
+    )
 
 
-def check_strip(strip: Any, names: tuple[str, ...], place: str) -> np.ndarray:
-    """Refuse what is not one row of floats per lead.
-
-    Args:
-        strip (`np.ndarray` of shape `(num_leads, num_samples)`, tensor or nested lists):
-            Voltages, in millivolts.
-        names (`tuple[str, ...]`):
-            Names of the rows.
-        place (`str`):
-            What messages call the strip.
-
-    Returns:
-        `np.ndarray` of shape `(num_leads, num_samples)`: The strip as contiguous float32, in millivolts.
-
-    Raises:
-        TypeError: If the samples are no floats: integers are raw units or microvolts.
-        ValueError: If the shape does not fit `names`, or there is no sample.
-    """
-    try:
-        strip = strip.detach().cpu().numpy() if isinstance(strip, torch.Tensor) else np.asarray(strip)
-    except ValueError as error:
-        raise ValueError(f"{place}: its rows differ in length. Cut or pad all leads to the same samples.") from error
-    if not np.issubdtype(strip.dtype, np.floating):
-        raise TypeError(
-            f"{place}: samples are {strip.dtype}, so raw units or microvolts, not millivolts as floats."
-            " Divide by the gain of the header (`strip / 1000` for microvolts)."
-        )
-    if strip.ndim != 2 or strip.shape[0] != len(names):
-        is_transposed = strip.ndim == 2 and strip.shape[1] == len(names)
-        remedy = "It looks transposed: pass `strip.T`." if is_transposed else "Give one row per name in `leads`."
-        raise ValueError(
-            f"{place}: a strip of shape {strip.shape} has not the {len(names)} rows of {', '.join(names)}. {remedy}"
-        )
-    if not strip.shape[1]:
-        raise ValueError(f"{place}: the strip has no samples. Leave the record out, or read it again.")
-    return np.ascontiguousarray(strip, dtype=np.float32)
-
-
-def check_voltages(
-    strip: np.ndarray, names: Sequence[str], place: str, *, unit_remedy: str | None = None
-) -> np.ndarray:
-    """Refuse a strip with missing samples, without any signal, or in another unit than millivolts.
+def check_voltages(strip: np.ndarray, names: Sequence[str], place: str, *, unit_remedy: str | None = None) -> None:
+    """Refuse a strip in another unit than millivolts.
 
     Args:
         strip (`np.ndarray` of shape `(num_leads, num_samples)`):
-            Voltages as floats, in millivolts.
+            Voltages as floats, in millivolts; NaN where a lead was not recorded.
         names (`Sequence[str]`):
             Names of the rows.
         place (`str`):
@@ -266,26 +322,19 @@ def check_voltages(
         unit_remedy (`str`, *optional*):
             What to do about another unit; by default, how to scale the array.
 
-    Returns:
-        `np.ndarray` of shape `(num_leads,)`: True for every flat lead.
-
     Raises:
-        ValueError: If a sample is not finite, every lead is flat, or the voltages are none of an ECG in millivolts.
+        ValueError: If there is no recorded sample, or the voltages are none of an ECG in millivolts.
     """
-    with np.errstate(invalid="ignore"):  # infinity minus infinity
-        peak_to_peak_mv = strip.max(axis=1) - strip.min(axis=1)  # (num_leads,); not finite if any sample is not
-    if not np.isfinite(peak_to_peak_mv).all():
-        row, sample = np.argwhere(~np.isfinite(strip))[0]
+    if not strip.size:
+        raise ValueError(f"{place}: the strip has no samples. Leave the record out, or read it again.")
+    peak_to_peak_mv = np.fmax.reduce(strip, axis=1) - np.fmin.reduce(strip, axis=1)  # (num_leads,)
+    peak_to_peak_mv = peak_to_peak_mv[peak_to_peak_mv > 0]
+    if not peak_to_peak_mv.size:
         raise ValueError(
-            f"{place}: lead {names[row]} has no finite voltage at sample {sample} ({strip[row, sample]})."
-            " Interpolate missing samples, or leave the lead out of the strip and of `leads`."
+            f"{place}: every lead is flat in what is used ({', '.join(names)}), so nothing was recorded. Leave the"
+            " record out, or read it again."
         )
-    is_flat = peak_to_peak_mv == 0
-    if is_flat.all():
-        raise ValueError(
-            f"{place}: every lead is flat, so nothing was recorded. Leave the record out, or read it again."
-        )
-    median_mv = float(np.median(peak_to_peak_mv[~is_flat]))
+    median_mv = float(np.median(peak_to_peak_mv))
     problem = f"{place}: the median peak-to-peak voltage is {median_mv:.3g} mV, which looks like"
     if median_mv < MIN_PEAK_TO_PEAK_MV:
         remedy = "Give millivolts: multiply by 1000. If the unit is right, nothing was recorded: leave the record out."
@@ -293,32 +342,31 @@ def check_voltages(
     if median_mv > MAX_PEAK_TO_PEAK_MV:
         remedy = "Give millivolts: divide microvolts by 1000, raw units by the gain of the header."
         raise ValueError(f"{problem} microvolts or raw ADC units. {unit_remedy or remedy}")
-    return is_flat
 
 
 def _list_strips(strips: Any) -> list[Any]:
     """One entry per strip, whether one strip, a batch or a list was given."""
-    num_dims = strips.ndim if isinstance(strips, np.ndarray | torch.Tensor) else _nested_dims(strips)
-    if num_dims == 1:
-        raise ValueError(
-            "A strip has one dimension, not two. Write `strip[None]` and name its only row, as in `leads=['II']`."
-        )
-    if num_dims not in (2, 3):
+    if isinstance(strips, EcgRecording):
+        return [strips]
+    num_dims = _num_dims(strips)
+    if num_dims not in (1, 2, 3):
         raise ValueError(
             f"`strips` has {num_dims} dimensions. Give a strip of shape (num_leads, num_samples), or a batch of them."
         )
-    return [strips] if num_dims == 2 else list(strips)
+    return list(strips) if num_dims == 3 else [strips]
 
 
-def _nested_dims(values: Any) -> int:
-    """The number of dimensions of nested lists, whose rows may differ in length."""
-    if isinstance(values, np.ndarray | torch.Tensor):
-        return values.ndim
+def _num_dims(values: Any) -> int:
+    """The number of dimensions of arrays or nested lists, whose rows may differ in length; 3 for a list of strips."""
+    if isinstance(values, EcgRecording):
+        return 2
+    if hasattr(values, "ndim"):
+        return int(values.ndim)
     if not isinstance(values, list | tuple):
         return 0
     if not values:
         raise ValueError("`strips` is empty. Give at least one strip of shape (num_leads, num_samples).")
-    return 1 + _nested_dims(values[0])
+    return 1 + _num_dims(values[0])
 
 
 def _name_strips(record_id: str | Sequence[str] | None, num_strips: int) -> list[str]:
@@ -331,10 +379,3 @@ def _name_strips(record_id: str | Sequence[str] | None, num_strips: int) -> list
             f"`record_id` names {len(record_ids)} records, but there are {num_strips} strips. Name each strip once."
         )
     return [f"Record {name}" for name in record_ids]
-
-
-def _warn_of_flat_leads(flat_leads: dict[str, list[str]]) -> None:
-    """Name, once per call, the leads that were masked because their electrode was off."""
-    if flat_leads:
-        places = "; ".join(f"{place}: {', '.join(names)}" for place, names in flat_leads.items())
-        logger.warning(f"Flat leads are masked as if they were absent ({places}). Leave them out of `leads` if known.")

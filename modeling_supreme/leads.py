@@ -1,7 +1,12 @@
 """Names of the 12 standard leads, and what follows from them: order, aliases, exact limb leads."""
 
+import itertools
 import re
-from collections.abc import Sequence
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import Any
 
 import numpy as np
 
@@ -20,55 +25,175 @@ LIMB_LEADS = {
 }
 _BIPOLAR_LEADS = ("I", "II", "III")
 
-# DI, DII and DIII are the names of Latin America, as in CODE-15 %.
-_CANONICAL = {lead.upper(): lead for lead in STANDARD_LEADS} | {"DI": "I", "DII": "II", "DIII": "III"}
-# "Lead I", "LEAD_I" and, in HL7 aECG and DICOM, "MDC_ECG_LEAD_I".
-_PREFIX = re.compile(r"^(MDC_ECG_)?LEAD[ _-]?")
+# Share of the energy of the limb leads that may contradict the identities, and how much less of it an exchange must
+# leave to be suspected: see `benchmarks/presence.py` for what real records have. Ours.
+MAX_CONTRADICTION, BETTER_SHARE = 0.02, 0.1
+ARMS_CORRELATION = -0.6
+
+# How the world spells the twelve, besides upper and lower case. One name per line of a source:
+# - DI, DII, DIII, D1 ...: Latin America and Portugal, as in CODE-15 %; LI, L1 ...: older carts and EDF exports;
+# - C1 to C6: IEC 60601-2-25:2011, table of lead designations, the second code beside AHA's V1 to V6;
+# - Roman numerals of Unicode fold to letters by NFKC.
+_SPELLINGS = {
+    **{lead.upper(): lead for lead in STANDARD_LEADS},
+    **{f"{prefix}{number}": lead for prefix in "DL" for number, lead in zip("123", STANDARD_LEADS, strict=False)},
+    **{f"{prefix}{lead}": lead for prefix in "DL" for lead in ("I", "II", "III")},
+    **{f"C{number}": f"V{number}" for number in range(1, 7)},
+}
+# Electrodes moved from the limbs to the torso, as in the MIT-BIH records (Mason and Likar 1966), bipolar in place of
+# unipolar chest leads (Marriott and Fogg 1970), and VR, VL, VF, which carts print for the augmented leads though
+# Wilson's were a third smaller: near the standard lead, and said to be another.
+_MODIFIED = {
+    **{f"ML{lead}": lead for lead in ("I", "II", "III")},
+    **{f"{prefix}{number}": f"V{number}" for prefix in ("MV", "MCL") for number in range(1, 7)},
+    **{lead[1:].upper(): lead for lead in ("aVR", "aVL", "aVF")},
+}
+# Frank's orthogonal leads, by the names of PTB (vx) and of vectorcardiographs (X).
+_FRANK = {"X", "Y", "Z", "VX", "VY", "VZ", "FRANKX", "FRANKY", "FRANKZ"}
+# Electrode places that the 12 leads do not have: right and posterior chest leads, Cabrera's electrodes.
+_OTHER_LEADS = re.compile(r"V[1-9]R|C[1-9]R|V[789]|C[789]|RV[1-6]|E?A[IS]|ES")
+# With one of these in the file, C3 and C4 are the scalp's. Source: the 10-20 system.
+_SCALP = re.compile(
+    r"(?:FP[12Z]|F[3478Z]|O[12Z]|P[34Z]|T[3-6]|CZ|[AM][12]|C[34][-:/ ]?[AM][12])(?:[-:/ ].*)?|E[EO]G.*"
+)
+# What stands around a name: "Lead I", "ECG I", "EKG_V1", "MDC_ECG_LEAD_I" (HL7 aECG, DICOM), "V1-REF", "I [mV]".
+_PREFIX = re.compile(
+    r"^(?:MDC[ _]?)?(?:(?:12[ _-]?L(?:EAD)?|ECG|EKG|ELEC|CHANNEL|CH)[ _:.-]*)?(?:(?:LEADS?|DERIVATION|ABL)[ _:.-]*)?"
+)
+_SUFFIX = re.compile(r"(?:[ _:.-]*(?:REF(?:ERENCE)?|AVG|WCT|LEAD|ECG|EKG|SIGNAL|RAW))$")
+_UNIT = re.compile(
+    r"[ _]*(?:[\[({]\s*(?P<bracketed>[NMUµ]?V(?:OLTS?)?|(?:MILLI|MICRO)VOLTS?)\s*[\])}]|[ _](?P<bare>[MUµ]V))\s*$",
+    re.IGNORECASE,
+)
+# Hyphen, minus sign and en dash
+_SIGN = re.compile("^(?:[-\u2212\u2013][ _]?|(?:MINUS|INVERTED|INV|NEG(?:ATIVE)?)[ _-])")
+_SIGN_AFTER = re.compile(r"[ _-]*[({\[]?(?:INVERTED|INV|NEG(?:ATIVE)?)[)}\]]?$")
 
 
-def standardize_lead_name(name: str) -> str:
-    """Spell a lead as in `STANDARD_LEADS`.
+@dataclass(frozen=True)
+class LeadName:
+    """What a record's name of a channel means.
+
+    Attributes:
+        name (`str`):
+            As the record spells it.
+        lead (`str`, *optional*):
+            The name in `STANDARD_LEADS`; `None` where the channel is none of the twelve.
+        sign (`int`):
+            -1 where the channel is the lead turned upside down, as Cabrera's `-aVR`.
+        unit (`str`, *optional*):
+            The unit in brackets behind the name, as in `"I (mV)"`.
+        remark (`str`, *optional*):
+            What a reader should know: why the channel is no lead, or that it is a modified one.
+    """
+
+    name: str
+    lead: str | None
+    sign: int = 1
+    unit: str | None = None
+    remark: str | None = None
+
+
+@lru_cache(maxsize=4096)
+def read_lead_name(name: str) -> LeadName:
+    """Understand the name of one channel, in any of the spellings that records use.
+
+    Example:
+        >>> read_lead_name("MDC_ECG_LEAD_AVR").lead, read_lead_name("EKG V1-REF").lead, read_lead_name("D2").lead
+        ('aVR', 'V1', 'II')
+        >>> read_lead_name("-aVR"), read_lead_name("I (mV)").unit
+        (LeadName(name='-aVR', lead='aVR', sign=-1, unit=None, remark='turned upside down'), 'mV')
+        >>> read_lead_name("vx").remark
+        "one of Frank's orthogonal leads, which is none of the 12"
+    """
+    name = str(name)
+    word = unicodedata.normalize("NFKC", name).replace("\u03bc", "\u00b5").strip().strip("\"'").strip()
+    unit = _UNIT.search(word)
+    stated = unit and (unit["bracketed"] or unit["bare"])
+    word = (word[: unit.start()] if unit else word).strip().upper()
+    word, sign = _take_sign(word)
+    key = _PREFIX.sub("", word) or word
+    key, sign = _take_sign(key, sign)
+    key = re.sub(r"[\s_]", "", _SUFFIX.sub("", key) or key)
+    if key in _SPELLINGS:
+        remark = "turned upside down" if sign < 0 else None
+        return LeadName(name, _SPELLINGS[key], sign, stated, remark)
+    if key in _MODIFIED:
+        lead = _MODIFIED[key]
+        return LeadName(name, lead, sign, stated, f"a modified lead, taken for {lead}")
+    if key.replace("-", "") in _FRANK:
+        return LeadName(name, None, remark="one of Frank's orthogonal leads, which is none of the 12")
+    if _OTHER_LEADS.fullmatch(key):
+        return LeadName(name, None, remark="an ECG lead, but none of the 12")
+    return LeadName(name, None, remark="none of the 12 standard leads")
+
+
+def read_lead_names(names: Iterable[str]) -> list[LeadName]:
+    """Understand the names of all channels of a record together.
+
+    Together, since C3 and C4 are chest leads in an ECG and places of the scalp in a sleep study, and since a lead that
+    comes twice is taken once: the plain one before a modified or inverted one, else the first.
 
     Args:
-        name (`str`):
-            A lead as a record's header spells it, in upper or lower case. Modified leads (`"MLII"`) and inverted
-            leads (`"-aVR"`) are other signals, so they are refused.
+        names (`Iterable[str]`):
+            One per channel, in order.
 
     Returns:
-        `str`: The name in `STANDARD_LEADS`.
+        `list[LeadName]`: One per channel, in order; each standard lead at most once.
+
+    Example:
+        >>> [read.lead for read in read_lead_names(["C3", "C4", "O1", "ECG II"])]
+        [None, None, None, 'II']
+        >>> [read.lead for read in read_lead_names(["MLII", "II"])]
+        [None, 'II']
+    """
+    return list(_read_together(tuple(map(str, names))))
+
+
+def list_lead_names(leads: Any) -> list[str]:
+    """Names of leads from whatever holds them: a list, an array, a column of a table, one string with commas.
+
+    Example:
+        >>> list_lead_names("I, II"), list_lead_names(np.array(["V1"]))
+        (['I', 'II'], ['V1'])
+    """
+    if isinstance(leads, str):
+        return [name.strip() for name in leads.split(",")]
+    if isinstance(leads, Mapping) or not isinstance(leads, Iterable):
+        raise TypeError(f"`leads` is a {type(leads).__name__}, not a list of names. Write `leads=['I', 'II']`.")
+    return [name.decode("utf-8", "replace") if isinstance(name, bytes) else str(name) for name in leads]
+
+
+def require_leads(names: Sequence[str], *, record_id: str | None = None) -> list[str]:
+    """Refuse names that somebody gave to rows if one of them is no standard lead, or stands twice.
+
+    Returns:
+        `list[str]`: The names as given; inverted and modified leads among them.
 
     Raises:
-        ValueError: If the name is not one of the 12 standard leads.
-
-    Example:
-        >>> standardize_lead_name("AVR"), standardize_lead_name("lead_ii")
-        ('aVR', 'II')
+        ValueError: If a name is not a standard lead, or stands twice.
     """
-    canonical = _find_lead(name)
-    if canonical is None:
+    where = f"{record_id}: " if record_id is not None else ""
+    read = [read_lead_name(name) for name in names]
+    for entry in read:
+        if entry.lead is None:
+            raise ValueError(f"{where}{_unknown_lead(entry)}")
+    leads = [str(entry.lead) for entry in read]
+    repeated = sorted({lead for lead in leads if leads.count(lead) > 1}, key=STANDARD_LEADS.index)
+    if repeated:
         raise ValueError(
-            f"Unknown lead {name!r}: the 12 standard leads are {', '.join(STANDARD_LEADS)}."
-            " Leave the row out of the strip, or rename it if it is one of these leads."
+            f"{where}Lead {', '.join(repeated)} stands more than once in `leads` ({', '.join(names)})."
+            " Name every row once and leave out the rows that repeat."
         )
-    return canonical
+    return list(names)
 
 
-def is_standard_lead(name: str) -> bool:
-    """Whether a name is one of the 12 standard leads, however it is spelled.
-
-    Example:
-        >>> is_standard_lead("avr"), is_standard_lead("vx")
-        (True, False)
-    """
-    return _find_lead(name) is not None
-
-
-def standardize_lead_names(leads: Sequence[str], *, record_id: str | None = None) -> tuple[str, ...]:
+def standardize_lead_names(leads: Sequence[str] | str, *, record_id: str | None = None) -> tuple[str, ...]:
     """Spell the rows of a strip as in `STANDARD_LEADS`, refusing unknown and repeated leads.
 
     Args:
-        leads (`Sequence[str]`):
-            Names of the rows, as the record's header spells them.
+        leads (`Sequence[str]` or `str`):
+            Names of the rows, as the record's header spells them; in one string, with commas between them.
         record_id (`str`, *optional*):
             Named in the error message.
 
@@ -76,27 +201,20 @@ def standardize_lead_names(leads: Sequence[str], *, record_id: str | None = None
         `tuple[str, ...]`: One name of `STANDARD_LEADS` per row, in the order given.
 
     Raises:
-        TypeError: If `leads` is one string, which would be read letter by letter.
+        TypeError: If `leads` holds no names.
         ValueError: If a name is not a standard lead, or stands twice.
 
     Example:
         >>> standardize_lead_names(["i", "AVF", "v6"])
         ('I', 'aVF', 'V6')
     """
-    if isinstance(leads, str):
-        raise TypeError(f"`leads` is the string {leads!r}, not a list of names. Write `leads=[{leads!r}]`.")
-    where = f"Record {record_id}: " if record_id is not None else ""
+    names = list_lead_names(leads)
+    place = None if record_id is None else f"Record {record_id}"
+    require_leads(names, record_id=place)
     try:
-        names = tuple(standardize_lead_name(lead) for lead in leads)
+        return tuple(standardize_lead_name(name) for name in names)
     except ValueError as error:
-        raise ValueError(f"{where}{error}") from error
-    repeated = sorted({name for name in names if names.count(name) > 1}, key=STANDARD_LEADS.index)
-    if repeated:
-        raise ValueError(
-            f"{where}Lead {', '.join(repeated)} stands more than once in `leads` ({', '.join(leads)})."
-            " Name every row once and leave out the rows that repeat."
-        )
-    return names
+        raise ValueError(f"{place}: {error}" if place else str(error)) from error
 
 
 def select_leads(
@@ -126,7 +244,7 @@ def select_leads(
         >>> select_leads(strip, ["AVF", "AVL"], ["aVL"], record_id="s0001")
         array([[2., 2.]])
     """
-    rows = {_find_lead(lead): row for row, lead in reversed(list(enumerate(leads)))}
+    rows = {read_lead_name(lead).lead: row for row, lead in reversed(list(enumerate(leads)))}
     wanted = [standardize_lead_name(lead) for lead in wanted_leads]
     missing = [lead for lead in wanted if lead not in rows]
     if missing:
@@ -167,6 +285,157 @@ def derive_limb_leads(strip: np.ndarray, leads: Sequence[str]) -> tuple[np.ndarr
     return np.concatenate([strip, derived]), (*leads, *absent)
 
 
-def _find_lead(name: str) -> str | None:
-    """The standard spelling of a lead, or `None` where the name is no standard lead."""
-    return _CANONICAL.get(_PREFIX.sub("", str(name).strip().upper()))
+@lru_cache(maxsize=256)  # the records of a corpus have the same names
+def _read_together(names: tuple[str, ...]) -> tuple[LeadName, ...]:
+    """What [`read_lead_names`] returns."""
+    read = [read_lead_name(name) for name in names]
+    if any(_SCALP.fullmatch(entry.name.strip().upper()) for entry in read):
+        read = [_unless_of_the_scalp(entry) for entry in read]
+    kept: dict[str, int] = {}
+    for place, entry in enumerate(read):
+        if entry.lead is not None:
+            best = kept.setdefault(entry.lead, place)
+            kept[entry.lead] = best if read[best].remark is None or entry.remark is not None else place
+    return tuple(
+        entry
+        if entry.lead is None or kept[entry.lead] == place
+        else replace(entry, lead=None, remark=f"lead {entry.lead} once more")
+        for place, entry in enumerate(read)
+    )
+
+
+def standardize_lead_name(name: str) -> str:
+    """Spell a lead as in `STANDARD_LEADS`.
+
+    Args:
+        name (`str`):
+            A lead as a record's header spells it. Inverted leads (`"-aVR"`) are other voltages, which this function
+            does not turn, so they are refused here.
+
+    Returns:
+        `str`: The name in `STANDARD_LEADS`.
+
+    Raises:
+        ValueError: If the name is not one of the 12 standard leads.
+
+    Example:
+        >>> standardize_lead_name("AVR"), standardize_lead_name("lead_ii")
+        ('aVR', 'II')
+    """
+    read = read_lead_name(name)
+    if read.lead is None or read.sign < 0:
+        raise ValueError(_unknown_lead(read))
+    return read.lead
+
+
+def is_standard_lead(name: str) -> bool:
+    """Whether a name is one of the 12 standard leads, however it is spelled.
+
+    Example:
+        >>> is_standard_lead("avr"), is_standard_lead("vx")
+        (True, False)
+    """
+    return read_lead_name(name).lead is not None
+
+
+def _unknown_lead(entry: LeadName) -> str:
+    """What to say of a name that stands for no lead, or for one upside down where only upright ones are taken."""
+    return (
+        f"Unknown lead {entry.name!r} ({entry.remark}): the 12 standard leads are {', '.join(STANDARD_LEADS)}."
+        " Leave the row out of the strip, or rename it if it is one of these leads."
+    )
+
+
+def _take_sign(word: str, sign: int = 1) -> tuple[str, int]:
+    """A name without its minus, and the sign with it."""
+    for pattern in (_SIGN, _SIGN_AFTER):
+        if found := pattern.search(word):
+            return (word[: found.start()] + word[found.end() :]).strip(), -sign
+    return word, sign
+
+
+def _unless_of_the_scalp(entry: LeadName) -> LeadName:
+    """A channel of a sleep study: C3 and C4 are the scalp's."""
+    if entry.lead is None or "C" not in entry.name.upper().removeprefix("ECG"):
+        return entry
+    return replace(entry, lead=None, sign=1, remark="a place on the scalp")
+
+
+def suspect_leads(strip: np.ndarray, leads: Sequence[str]) -> list[str]:
+    """What the arithmetic of the limb leads says against the names of the rows: leads exchanged or upside down.
+
+    Six limb leads come from two voltages. Rows that do not obey, but would with two names exchanged or one row turned
+    over, are suspected of just that. An exchange of the arm electrodes obeys, and turns lead I over: it then runs
+    against V6, while aVR points upwards.
+
+    Args:
+        strip (`np.ndarray` of shape `(num_leads, num_samples)`):
+            Voltages, in any one unit, without missing samples; every tenth sample of a recording is enough.
+        leads (`Sequence[str]`):
+            Names of the rows, spelled as in `STANDARD_LEADS`.
+
+    Returns:
+        `list[str]`: Suspicions in words; empty where there is none.
+
+    Source:
+        Einthoven 1908 and Goldberger 1942 for the identities; Kligfield et al. 2007, J Am Coll Cardiol 49:1109, for
+        what exchanged arm electrodes look like.
+    """
+    centred = strip - strip.mean(axis=1, keepdims=True, dtype=np.float64)
+    rows = [row for row, lead in enumerate(leads) if lead in LIMB_LEADS]
+    limb_leads = tuple(leads[row] for row in rows)
+    suspicions = []
+    if len(limb_leads) >= 3:
+        products = centred[rows] @ centred[rows].T
+        total = float(np.trace(products))
+        projections, explanations = _limb_hypotheses(limb_leads)
+        shares = np.einsum("hij,ij->h", projections, products) / total if total > 0 else np.zeros(1)
+        if shares[0] > MAX_CONTRADICTION:
+            fitting = [
+                text for share, text in zip(shares[1:], explanations, strict=True) if share < shares[0] * BETTER_SHARE
+            ]
+            which = " or ".join(fitting[:3]) or "a limb lead is none"
+            suspicions.append(f"the limb leads contradict each other, as if {which}")
+    return suspicions or _suspect_arms(centred, leads)
+
+
+def is_suspicion(remark: str) -> bool:
+    """Whether a remark is one of those of [`suspect_leads`]."""
+    return ", as if " in remark
+
+
+def _suspect_arms(centred: np.ndarray, leads: Sequence[str]) -> list[str]:
+    """Whether lead I runs against the left chest leads while aVR points upwards."""
+    rows = {lead: centred[row] for row, lead in enumerate(leads)}
+    if not {"I", "V6"} <= set(rows):
+        return []
+    a_v_r = rows.get("aVR", -(rows["I"] + rows["II"]) / 2 if "II" in rows else -rows["I"])
+    scale = float(np.linalg.norm(rows["I"]) * np.linalg.norm(rows["V6"]))
+    runs_against = scale > 0 and float(rows["I"] @ rows["V6"]) / scale < ARMS_CORRELATION
+    if runs_against and a_v_r.max() > -a_v_r.min():
+        return ["lead I is upside down, as if the arm electrodes were exchanged (or the heart lay on the right)"]
+    return []
+
+
+@lru_cache(maxsize=32)
+def _limb_hypotheses(leads: tuple[str, ...]) -> tuple[np.ndarray, list[str]]:
+    """What limb leads cannot show under the names given and under each alternative.
+
+    Returns:
+        `tuple[np.ndarray, list[str]]`: Projections `(1 + num_alternatives, num_leads, num_leads)` onto voltages that
+        contradict the identities, the first for the names as given, and the alternatives in words.
+    """
+    weights = np.array([LIMB_LEADS[lead] for lead in leads])
+    alternatives, explanations = [weights], []
+    for first, second in itertools.combinations(range(len(leads)), 2):
+        order = list(range(len(leads)))
+        order[first], order[second] = second, first
+        alternatives.append(weights[order])
+        explanations.append(f"{leads[first]} and {leads[second]} were exchanged")
+    for row, lead in enumerate(leads):
+        turned = weights.copy()
+        turned[row] *= -1
+        alternatives.append(turned)
+        explanations.append(f"{lead} was upside down")
+    identity = np.eye(len(leads))
+    return np.stack([identity - matrix @ np.linalg.pinv(matrix) for matrix in alternatives]), explanations

@@ -4,6 +4,7 @@ Source: SuPreME (Cai et al. 2025, arXiv 2502.19668) for the idea; the paper's la
 available, so those of the Cardiac Fusion Network here are our own.
 """
 
+import os
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +16,6 @@ from transformers.utils import ModelOutput
 
 from .checkpoints import load_text_encoder
 from .configuration_supreme import SupremeConfig, SupremeEcgConfig
-from .losses import multilabel_loss
 from .modeling_supreme_ecg import (
     SupremeAttention,
     SupremeEcgModel,
@@ -23,6 +23,7 @@ from .modeling_supreme_ecg import (
     SupremePreTrainedModel,
     make_attention_mask,
     masked_mean,
+    multilabel_loss,
 )
 
 
@@ -205,6 +206,24 @@ class SupremeModel(SupremePreTrainedModel):
             self.text_model.eval().requires_grad_(False)
         return self
 
+    def save_pretrained(self, save_directory: str | os.PathLike, *args: Any, **kwargs: Any) -> None:
+        """Write weights, configuration and all code that answering takes, the pipeline's too.
+
+        transformers takes the files along that this one imports with a dot; where this package is absent, a checkpoint
+        that was loaded and saved again would otherwise have lost its pipeline.
+        """
+        from .pipeline_zero_shot_ecg import PIPELINE_ENTRY
+
+        known = getattr(self.config, "custom_pipelines", None)
+        self.config.custom_pipelines = PIPELINE_ENTRY
+        try:
+            super().save_pretrained(save_directory, *args, **kwargs)
+        finally:
+            if known is None:
+                del self.config.custom_pipelines
+            else:
+                self.config.custom_pipelines = known
+
     def get_query_embeds(self, input_ids: torch.Tensor, attention_mask: torch.Tensor | None = None) -> torch.Tensor:
         """Embed queries with the text encoder.
 
@@ -233,6 +252,7 @@ class SupremeModel(SupremePreTrainedModel):
         labels: torch.Tensor | None = None,
         *,
         sample_mask: torch.Tensor | None = None,
+        recorded_mask: torch.Tensor | None = None,
         output_attentions: bool = False,
     ) -> SupremeOutput:
         """Score every query on every strip.
@@ -252,6 +272,8 @@ class SupremeModel(SupremePreTrainedModel):
                 1 present, 0 absent, in between uncertain, NaN unknown.
             sample_mask (`torch.Tensor` of shape `(batch_size, num_samples)`, *optional*):
                 False for padding after the end of the strip.
+            recorded_mask (`torch.Tensor` of shape `(batch_size, num_leads, num_samples)`, *optional*):
+                False where a lead was not recorded at that time.
             output_attentions (`bool`):
                 Whether to return what each query looked at.
 
@@ -269,7 +291,7 @@ class SupremeModel(SupremePreTrainedModel):
                 "Give the queries either as `input_ids` or as `query_embeds`, not both and not neither."
                 " `get_query_embeds` turns the first into the second."
             )
-        ecg_outputs = self.ecg_model(signal, lead_mask, sample_mask)
+        ecg_outputs = self.ecg_model(signal, lead_mask, sample_mask, recorded_mask=recorded_mask)
         logits, cross_attentions = self.fusion(
             query_embeds.to(self.dtype), ecg_outputs.last_hidden_state, ecg_outputs.token_mask, output_attentions
         )

@@ -20,7 +20,6 @@ from transformers.utils import ModelOutput
 
 from .checkpoints import CheckedPreTrainedModel, StoredTensor
 from .configuration_supreme import SupremeEcgConfig
-from .losses import multilabel_loss
 
 
 @dataclass
@@ -540,6 +539,7 @@ class SupremeEcgModel(SupremePreTrainedModel):
         sample_mask: torch.Tensor | None = None,
         output_attentions: bool = False,
         output_hidden_states: bool = False,
+        recorded_mask: torch.Tensor | None = None,
     ) -> SupremeEcgModelOutput:
         """Encode strips.
 
@@ -554,6 +554,9 @@ class SupremeEcgModel(SupremePreTrainedModel):
                 Whether to return the attention weights.
             output_hidden_states (`bool`):
                 Whether to return the tokens after every layer.
+            recorded_mask (`torch.Tensor` of shape `(batch_size, num_leads, num_samples)`, *optional*):
+                False where a lead was not recorded at that time, such as beside its part of a printed sheet: what
+                `signal` holds there is ignored, and so is a token when no lead was recorded.
 
         Returns:
             `SupremeEcgModelOutput`: Tokens, their mean and their mask.
@@ -567,6 +570,10 @@ class SupremeEcgModel(SupremePreTrainedModel):
             signal = signal.masked_fill(lead_mask.logical_not()[..., None], 0.0)
         if sample_mask is not None:
             signal = signal.masked_fill(sample_mask.logical_not()[:, None, :], 0.0)
+        if recorded_mask is not None:
+            signal = signal.masked_fill(recorded_mask.logical_not(), 0.0)
+            is_any = recorded_mask.any(dim=1)
+            sample_mask = is_any if sample_mask is None else sample_mask & is_any
         outputs = self.encoder(signal.to(self.dtype), sample_mask, output_attentions)
         outputs.pooler_output = masked_mean(outputs.last_hidden_state, outputs.token_mask)
         if not output_hidden_states:
@@ -668,6 +675,7 @@ class SupremeForEcgClassification(SupremePreTrainedModel):
         lead_mask: torch.Tensor | None = None,
         sample_mask: torch.Tensor | None = None,
         labels: torch.Tensor | None = None,
+        recorded_mask: torch.Tensor | None = None,
     ) -> SupremeEcgClassifierOutput:
         """Score every label on every strip.
 
@@ -681,6 +689,8 @@ class SupremeForEcgClassification(SupremePreTrainedModel):
             labels (`torch.Tensor`, *optional*):
                 Of multi-label models, `(batch_size, num_labels)`: 1 present, 0 absent, in between uncertain, NaN
                 unknown. Of single-label models, `(batch_size,)`: the index of the class.
+            recorded_mask (`torch.Tensor` of shape `(batch_size, num_leads, num_samples)`, *optional*):
+                False where a lead was not recorded at that time.
 
         Returns:
             `SupremeEcgClassifierOutput`: Logits, embeddings, and the loss where labels were given.
@@ -688,7 +698,7 @@ class SupremeForEcgClassification(SupremePreTrainedModel):
         Raises:
             ValueError: If `signal` has another number of leads or more samples than the configuration says.
         """
-        ecg_embeds = self.ecg_model(signal, lead_mask, sample_mask).pooler_output
+        ecg_embeds = self.ecg_model(signal, lead_mask, sample_mask, recorded_mask=recorded_mask).pooler_output
         logits = self.classifier(self.layer_norm(ecg_embeds))
         return SupremeEcgClassifierOutput(
             loss=None if labels is None else self._measure_loss(logits, labels), logits=logits, ecg_embeds=ecg_embeds
@@ -699,6 +709,29 @@ class SupremeForEcgClassification(SupremePreTrainedModel):
         if self.config.problem_type == "single_label_classification":
             return nn.functional.cross_entropy(logits.float(), labels)
         return multilabel_loss(logits, labels)
+
+
+def multilabel_loss(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    """Mean binary cross-entropy over the labels that are known.
+
+    Args:
+        logits (`torch.Tensor` of shape `(batch_size, num_queries)`):
+            One logit per strip and query.
+        labels (`torch.Tensor` of shape `(batch_size, num_queries)`):
+            1 present, 0 absent, in between uncertain (the value is the probability of presence), NaN unknown.
+
+    Returns:
+        `torch.Tensor`: A scalar in float32; zero, with a gradient of zero, where no label is known.
+
+    Example:
+        >>> loss = multilabel_loss(torch.zeros(1, 3), torch.tensor([[1.0, 0.5, float("nan")]]))
+        >>> round(loss.item(), 4)  # ln 2, whatever the label: the logit says one half
+        0.6931
+    """
+    is_known = ~torch.isnan(labels)
+    targets = torch.where(is_known, labels, 0.0).float()
+    losses = nn.functional.binary_cross_entropy_with_logits(logits.float(), targets, reduction="none")
+    return (losses * is_known).sum() / is_known.sum().clamp(min=1)
 
 
 __all__ = [

@@ -1,17 +1,29 @@
-"""WFDB records (`.hea` with `.dat`, `.mat` or other signal files) as they are stored: integers, gains and names."""
+"""WFDB records: a header (`.hea`) and its signal files (`.dat`, `.mat` or others) in any format of the standard."""
 
 import errno
+import math
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from .admission import admit, admit_channels, name_channels
+from .ecg_tables import find_encoding
 from .leads import is_standard_lead
-from .recordings import MILLIVOLTS_PER_UNIT, DamagedFileError, EcgRecording, forbidden, library_call
+from .recordings import (
+    MICROVOLTS_PER_MILLIVOLT,
+    MILLIVOLTS_PER_UNIT,
+    DamagedFileError,
+    EcgRecording,
+    TruncatedFileError,
+    forbidden,
+    library_call,
+)
+from .signal_processing import Channel
 
 
 # What each signal format stores for a sample that was not recorded; format 8 has no such number.
@@ -24,228 +36,565 @@ NOT_RECORDED = {
     **dict.fromkeys(("24", "524"), -(2**23)),
     **dict.fromkeys(("32",), -(2**31)),
 }
+FLAC_FORMATS = ("508", "516", "524")
+# How many bytes hold how many samples; the same source.
+BYTES_AND_SAMPLES = {
+    **dict.fromkeys(("8", "80"), (1, 1)),
+    **dict.fromkeys(("16", "61", "160"), (2, 1)),
+    **dict.fromkeys(("310", "311"), (4, 3)),
+    "212": (3, 2),
+    "24": (3, 1),
+    "32": (4, 1),
+}
 
-MAX_BASELINE = 2**32  # the widest signal format has 32 bits
+# What a field means that the header leaves out. Source: WFDB Applications Guide, header(5).
+DEFAULT_RATE, DEFAULT_GAIN, DEFAULT_UNIT = 250.0, 200.0, "mV"
 
-# Source: WFDB Applications Guide, header(5). The common case only: one rate, one file, format 16, whose samples may
-# start behind the 24 bytes that make a MATLAB file of a signal file. The PhysioNet Challenges write a date after the
-# number of samples in an order of their own, and sometimes the extension in the record's name. Longer numbers than any
-# recording has are left to wfdb, so that all of these fit into 64 bits.
+# With this many units per millivolt, 16 bits span a third of a millivolt either way: the header must be wrong. Ours.
+MAX_GAIN_PER_MILLIVOLT = 100_000
+
+# The lines of header(5), with the liberties that headers take: the PhysioNet Challenges write the signal file for the
+# record's name and a date in an order of their own, and descriptions may follow fewer numbers than the standard asks
+# for. Numbers that are longer than those of any recording do not match, so all fit into 64 bits.
 RECORD_LINE = re.compile(
-    r"[^\s/]+ (?P<num_leads>\d{1,4}) (?P<sampling_rate>\d{1,9}) (?P<num_samples>\d{1,12})(?:\s.*)?"
+    r"(?P<name>\S+?)(?:/(?P<num_segments>\d{1,9}))?\s+(?P<num_signals>\d{1,4})"
+    r"(?:\s+(?P<rate>\d{1,12}(?:\.\d*)?(?:[eE][-+]?\d{1,2})?)(?:/[^\s(]*)?(?:\([^)]*\))?"
+    r"(?:\s+(?P<num_samples>\d{1,15})(?:\.0*)?)?)?(?:\s.*)?"
 )
-SEGMENTED_RECORD = re.compile(r"\S+/\d+")
 SIGNAL_LINE = re.compile(
-    r"(?P<file>[^\s/]+) 16(?:x1)?(?:\+(?P<offset>\d{1,12}))?"
-    r" (?P<gain>[1-9]\d{0,11}(?:\.\d*)?)(?:\((?P<baseline>-?\d{1,9})\))?/(?P<unit>\S+)"
-    r" \d+ (?P<adc_zero>-?\d{1,9}) -?\d+ -?\d+ 0 (?P<lead>\S+)\s*"
+    r"(?P<file>\S+)\s+(?P<format>\d{1,4})(?:x(?P<frame>\d{1,6}))?(?::(?P<skew>\d{1,9}))?(?:\+(?P<offset>\d{1,12}))?"
+    r"(?:\s+(?P<gain>-?\d{1,15}(?:\.\d*)?(?:[eE][-+]?\d{1,2})?)(?:\((?P<baseline>-?\d{1,15})(?:\.0*)?\))?"
+    r"(?:/(?P<unit>\S+))?)?(?P<numbers>(?:\s+-?\d{1,15}){0,5})(?:\s+(?P<name>.*))?"
 )
+SEGMENT_LINE = re.compile(r"(?P<name>\S+)\s+(?P<num_samples>\d{1,15})(?:\s.*)?")
+Rows = np.ndarray | list[np.ndarray]
+NOTHING = "~"  # the file of a signal, and the name of a segment, that was not recorded
+
+
+class WfdbSignal(NamedTuple):
+    """What a header says of one signal, with the standard's defaults.
+
+    Attributes:
+        file (`str`), format (`str`), offset (`int`):
+            The signal file, how it stores samples, such as `"16"`, and the bytes before the first.
+        frame (`int`), skew (`int`):
+            Samples of this signal in each frame, and frames by which it comes late in its file.
+        gain (`float`), baseline (`int`), unit (`str`):
+            Stored units per physical unit, what stands for 0, and the physical unit.
+        initial (`int`), checksum (`int`, *optional*):
+            What format 8 begins with, and the sum of all samples in 16 bits.
+        name (`str`):
+            As the header spells it.
+    """
+
+    file: str
+    format: str
+    offset: int
+    frame: int
+    skew: int
+    gain: float
+    baseline: int
+    unit: str
+    initial: int
+    checksum: int | None
+    name: str
 
 
 @dataclass(frozen=True)
-class WfdbSignals:
-    """The signals of a record.
+class WfdbHeader:
+    """A header, of signals or of segments that it joins.
 
     Attributes:
-        digital (`np.ndarray` of shape `(num_signals, num_samples)`):
-            Integers as stored, `int16` of a common record, `int64` of others. Segments may differ in their gains: of a
-            record that joins several, these are physical values, with a gain of 1.
-        sampling_rate (`float`):
-            Samples per second, in Hz.
-        names (`Sequence[str]`):
-            Names of the signals, as the header spells them; like the rest, one per row.
-        gains (`Sequence[float]`):
-            Stored units per physical unit.
-        baselines (`Sequence[int]`):
-            What stands for 0 physical units.
-        units (`Sequence[str]`):
-            Physical units, such as `"mV"`.
-        formats (`Sequence[str]`):
-            Signal formats, such as `"16"`; empty where segments are joined.
-        filenames (`Sequence[str]`):
-            Signal files, beside the header.
+        path (`Path`):
+            The header.
+        frame_rate (`float`):
+            Frames per second, in Hz: the sampling rate of signals with one sample in each.
+        num_frames (`int`, *optional*):
+            Length of the record; `None` where the header leaves it open.
+        signals (`Sequence[WfdbSignal]`):
+            In order; none where there are segments.
+        segments (`Sequence[tuple[str, int]]`), remarks (`Sequence[str]`):
+            Names and numbers of frames, in order, and what the header leaves to the standard.
     """
 
-    digital: np.ndarray
-    sampling_rate: float
-    names: Sequence[str]
-    gains: Sequence[float]
-    baselines: Sequence[int]
-    units: Sequence[str]
-    formats: Sequence[str]
-    filenames: Sequence[str]
-
-    def select(self, rows: Sequence[int]) -> "WfdbSignals":
-        """The same record with some of its signals."""
-        if len(rows) == len(self.names):
-            return self
-        columns = ("names", "gains", "baselines", "units", "formats", "filenames")
-        return WfdbSignals(
-            digital=self.digital[list(rows)],
-            sampling_rate=self.sampling_rate,
-            **{column: [getattr(self, column)[row] for row in rows] for column in columns},
-        )
-
-    def standard_leads(self) -> "WfdbSignals":
-        """The same record without channels that are none of the 12 standard leads, such as Frank leads."""
-        return self.select([row for row, name in enumerate(self.names) if is_standard_lead(name)])
-
-    def unknown_unit(self) -> str | None:
-        """The first unit that is no voltage, `None` where all are voltages."""
-        return next((unit for unit in self.units if unit.lower() not in MILLIVOLTS_PER_UNIT), None)
-
-    def millivolts_per_unit(self) -> np.ndarray:
-        """Millivolts in one physical unit of each signal, `(num_signals,)`; every unit must be a voltage."""
-        return np.array([MILLIVOLTS_PER_UNIT[unit.lower()] for unit in self.units])
-
-    def physical(self) -> np.ndarray:
-        """Physical values, `float64` of shape `(num_signals, num_samples)`, NaN where a sample was not recorded."""
-        values = (self.digital - np.array(self.baselines, np.float64)[:, None]) / np.array(self.gains)[:, None]
-        for row, signal_format in enumerate(self.formats):
-            if signal_format in NOT_RECORDED:
-                values[row, self.digital[row] == NOT_RECORDED[signal_format]] = np.nan
-        return np.ascontiguousarray(values)
+    path: Path
+    frame_rate: float
+    num_frames: int | None
+    signals: Sequence[WfdbSignal]
+    segments: Sequence[tuple[str, int]]
+    remarks: Sequence[str]
 
 
-def read_wfdb(path: str | Path) -> EcgRecording:
+@dataclass(frozen=True)
+class WfdbSamples:
+    """Samples of a record, or of its beginning.
+
+    Attributes:
+        digital (`np.ndarray` or `list[np.ndarray]`):
+            Integers as stored, one array per signal; a matrix where all signals are in one file and alike.
+        is_missing (`np.ndarray` or `list[np.ndarray]`, *optional*):
+            Of the same shapes, true where a sample was not recorded; `None` where all were.
+        num_frames (`int`), remarks (`Sequence[str]`):
+            Length of the whole record, and what a reader should know of its files.
+    """
+
+    digital: Rows
+    is_missing: Rows | None
+    num_frames: int
+    remarks: Sequence[str]
+
+
+def read_wfdb(
+    path: str | Path,
+    *,
+    gain_corrections: Mapping[float, float] | None = None,
+    leads: Sequence[str] | None = None,
+    max_seconds: float | None = None,
+) -> EcgRecording:
     """Read the standard leads of a WFDB record, of one segment or of several.
 
     Args:
         path (`str` or `Path`):
             The record's header, its signal file, or either without the extension.
+        gain_corrections (`Mapping[float, float]`, *optional*):
+            Gains that are known to be wrong in this header, and the right ones, in units per millivolt.
+        leads (`Sequence[str]`, *optional*):
+            Names of the signals, for a header whose own names are no leads.
+        max_seconds (`float`, *optional*):
+            How much to read from the beginning, in seconds; all by default.
 
     Returns:
-        `EcgRecording`: Its 12-lead part in millivolts; other channels, such as Frank leads, are left out.
+        `EcgRecording`: Its 12-lead part: integers that are microvolts as they are stored, else millivolts.
 
     Raises:
-        ImportError: If the record is none of the common kind and `wfdb` is not installed.
-        FileNotFoundError: If there is no header at `path`.
+        FileNotFoundError: If there is no header at `path`, or no signal file beside it.
+        ImportError: If the signals are compressed (FLAC) and `soundfile` is not installed.
         PermissionError: If this user may not read the header or a signal file.
-        ValueError: If the record cannot be read, has no standard lead, or is not in volts.
+        ValueError: If the record cannot be read, names files elsewhere, has no standard lead, or is not in volts.
     """
-    header_path = Path(path).with_suffix(".hea")  # a WFDB record has no dot in its name
+    header_path = header_of(path)
     if not header_path.is_file():
         raise FileNotFoundError(
             f"There is no ECG record at {path}: {header_path} does not exist."
             " Give the path of a WFDB record, with or without `.hea`."
         )
     try:
-        signals = read_signals(header_path.with_suffix(""))
-    except (DamagedFileError, FileNotFoundError) as error:
-        reason = error if isinstance(error, DamagedFileError) else f"FileNotFoundError: {error}"
-        raise ValueError(f"{header_path}: the record cannot be read ({reason}). Download its files again.") from error
-    leads = signals.standard_leads()
-    if not leads.names:
-        raise ValueError(
-            f"{header_path}: none of its signals ({', '.join(signals.names)}) is a standard lead."
-            " Rename them in the header, or pass an array with `leads`."
-        )
-    unknown = leads.unknown_unit()
-    if unknown is not None:
-        raise ValueError(f"{header_path}: a lead is stored in {unknown}, not mV. Correct the unit in the header.")
-    strip_mv = leads.physical() * leads.millivolts_per_unit()[:, None]
-    return EcgRecording(strip_mv=strip_mv, sampling_rate=float(leads.sampling_rate), leads=leads.names)
+        header = read_header(header_path)
+        if header.segments:
+            return _read_segments(header, gain_corrections, leads, max_seconds)
+        samples = read_samples(header, max_seconds=max_seconds)
+    except TruncatedFileError as error:
+        raise ValueError(f"{header_path}: the record cannot be read ({error}). Download its files again.") from error
+    except DamagedFileError as error:
+        raise ValueError(f"{header_path}: the record cannot be read ({error}). Correct or convert it.") from error
+    except FileNotFoundError as error:
+        raise FileNotFoundError(
+            f"{header_path} needs {error.filename}, which does not exist. Put it there, or download it again."
+        ) from error
+    return _admit_record(header, samples, gain_corrections, leads)
 
 
-def read_signals(path: Path) -> WfdbSignals:
-    """Read a record as it is stored.
+def header_of(path: str | Path) -> Path:
+    """The header of a record that is named with or without an extension."""
+    path = Path(path)
+    if path.suffix.lower() == ".hea":
+        return path
+    whole_name = path.with_name(f"{path.name}.hea")  # of a record with a dot in its name
+    return whole_name if whole_name.is_file() else path.with_suffix(".hea")
 
-    Args:
-        path (`Path`):
-            The record without extension, such as `records500/00000/00001_hr`.
 
-    Returns:
-        `WfdbSignals`: All of its signals, also those that are no ECG leads.
+def read_header(path: Path) -> WfdbHeader:
+    """Read a header in any dialect.
 
     Raises:
-        DamagedFileError: If the files cannot be read.
-        FileNotFoundError: If the header or a signal file is absent; its `filename` is the path of that file.
-        ImportError: If the record is none of the common kind and `wfdb` is not installed.
+        DamagedFileError: If it is none; [`TruncatedFileError`] if it ends early.
+        FileNotFoundError: If it is absent.
+        PermissionError: If this user may not read it.
+        ValueError: If it names a file in another folder.
+    """
+    with library_call(path):
+        content = path.read_bytes()
+    text = content.decode(find_encoding(content) or "latin-1", errors="replace")  # ASCII, but units come as `µV`
+    lines = [line for line in map(str.strip, text.splitlines()) if line and not line.startswith("#")]
+    if not lines:
+        raise TruncatedFileError("its header is empty")
+    record = RECORD_LINE.fullmatch(lines[0])
+    if record is None:
+        raise DamagedFileError(f"its header begins with {lines[0][:40]!r}, which is no record line")
+    _name_beside(record["name"], path)
+    is_segmented = record["num_segments"] is not None
+    num_lines, what = int(record["num_segments"] or record["num_signals"]), "segments" if is_segmented else "signals"
+    if len(lines) - 1 < num_lines:
+        raise TruncatedFileError(f"its header ends after {len(lines) - 1} of {num_lines} {what}")
+    if len(lines) - 1 > num_lines and not is_segmented:
+        raise DamagedFileError(f"its header states {num_lines} signals and lists {len(lines) - 1}")
+    rate, remarks = float(record["rate"] or 0), []
+    signals = [] if is_segmented else [_read_signal_line(line, path, row) for row, line in enumerate(lines[1:])]
+    segments = [_read_segment_line(line, path) for line in lines[1 : num_lines + 1]] if is_segmented else []
+    if not rate:
+        remarks.append(f"the header states no rate, which means {DEFAULT_RATE:g} Hz in WFDB")
+    without_gain = ", ".join(signal.name for signal in signals if not signal.gain and signal.file != NOTHING)
+    if without_gain:
+        remarks.append(f"the header states no gain of {without_gain}, which means {DEFAULT_GAIN:g}/mV in WFDB")
+    return WfdbHeader(
+        path=path,
+        frame_rate=rate or DEFAULT_RATE,
+        num_frames=int(record["num_samples"] or 0) or None,
+        signals=[signal if signal.gain else signal._replace(gain=DEFAULT_GAIN) for signal in signals],
+        segments=segments,
+        remarks=remarks,
+    )
+
+
+def _read_signal_line(line: str, path: Path, row: int) -> WfdbSignal:
+    """What one line says of its signal; a gain of 0 where it states none."""
+    match = SIGNAL_LINE.fullmatch(line)
+    if match is None:
+        raise DamagedFileError(f"its header has the line {line[:60]!r}, which describes no signal")
+    _, adc_zero, initial, checksum, _ = [*map(int, match["numbers"].split()), *[None] * 5][:5]
+    gain = float(match["gain"] or 0)
+    if not math.isfinite(gain):
+        raise DamagedFileError(f"its header states the gain {match['gain']}")
+    return WfdbSignal(
+        file=_name_beside(match["file"], path),
+        format=match["format"],
+        offset=int(match["offset"] or 0),
+        frame=int(match["frame"] or 1) or 1,
+        skew=int(match["skew"] or 0),
+        gain=gain,
+        baseline=int(match["baseline"] or adc_zero or 0),
+        unit=match["unit"] or DEFAULT_UNIT,
+        initial=initial if initial is not None else adc_zero or 0,
+        checksum=checksum,
+        name=match["name"] or f"signal {row + 1}",
+    )
+
+
+def _read_segment_line(line: str, path: Path) -> tuple[str, int]:
+    """Name and number of frames of a segment."""
+    match = SEGMENT_LINE.fullmatch(line)
+    if match is None:
+        raise DamagedFileError(f"its header has the line {line[:60]!r}, which names no segment")
+    return _name_beside(match["name"], path), int(match["num_samples"])
+
+
+def _name_beside(name: str, path: Path) -> str:
+    """A file's name, which must be one in the folder of the header."""
+    name = name.removeprefix("./")
+    if name in ("", ".", "..") or "/" in name or "\\" in name or "\0" in name:
+        raise ValueError(
+            f"{path} names {name!r}, which lies in another folder. Put the files of a record into one folder, and name"
+            " them in the header without it."
+        )
+    return name
+
+
+def read_samples(header: WfdbHeader, *, max_seconds: float | None = None) -> WfdbSamples:
+    """Read the samples of a record of one segment as they are stored.
+
+    Args:
+        header ([`WfdbHeader`]):
+            Of signals, not of segments.
+        max_seconds (`float`, *optional*):
+            How much to read from the beginning, in seconds; all by default.
+
+    Raises:
+        DamagedFileError: If a signal file cannot be read; [`TruncatedFileError`] if it ends early.
+        FileNotFoundError: If a signal file with leads is absent; its `filename` is the path of that file.
+        ImportError: If the signals are compressed and `soundfile` is not installed.
         PermissionError: If this user may not read one of them.
     """
-    header = _read_header(path)
-    return _read_plain(path, header) or _read_with_wfdb(path, header)
+    files: dict[str, list[int]] = {}
+    for place, signal in enumerate(header.signals):
+        files.setdefault(signal.file, []).append(place)
+    wanted = None if max_seconds is None else math.ceil(max_seconds * header.frame_rate)
+    parts: dict[tuple[int, ...], tuple[Rows, int]] = {}
+    remarks: list[str] = []
+    for name, places in files.items():
+        signals = [header.signals[place] for place in places]
+        try:
+            read = ([], 0) if name == NOTHING else _read_file(header, signals, wanted)
+        except (DamagedFileError, FileNotFoundError) as error:
+            is_lead = [is_standard_lead(signal.name) for signal in header.signals]
+            if not any(is_lead) or any(is_lead[place] for place in places):
+                raise
+            read = ([], 0)
+            remarks.append(f"{name} not read ({error})")
+        parts[tuple(places)] = read
+    lengths = [num_frames for _, num_frames in parts.values() if num_frames]
+    longest = max(lengths, default=0)
+    stated = header.num_frames or longest
+    num_frames = min([stated, *lengths]) if lengths else 0
+    if num_frames < stated:
+        times = [f"{count / header.frame_rate:.2f} s" for count in (stated, num_frames)]
+        remarks.append(f"the header states {times[0]}, the files hold {times[1]}")
+    elif stated < longest:
+        remarks.append(f"the files go on after the {stated / header.frame_rate:.2f} s that the header states")
+    digital: Any = [None] * len(header.signals)
+    for places, (rows, _) in parts.items():
+        if len(parts) == 1 and len(rows):
+            digital = rows
+        else:
+            for place, row in zip(places, rows, strict=False):  # no rows where the file was not read
+                digital[place] = row
+    used = num_frames if wanted is None else min(wanted, num_frames)
+    rows, is_missing = _find_missing(header.signals, digital, used)
+    return WfdbSamples(rows, is_missing, num_frames, remarks)
 
 
-def _read_header(path: Path) -> list[str]:
-    """Lines of the header that are no comments."""
-    with library_call(path.with_name(f"{path.name}.hea")):
-        text = path.with_name(f"{path.name}.hea").read_text(encoding="ascii", errors="replace")
-    return [line for line in text.splitlines() if line and not line.startswith("#")]
+def _find_missing(signals: Sequence[WfdbSignal], digital: Any, num_frames: int) -> tuple[Rows, Rows | None]:
+    """Samples with their skew undone, cut to a number of frames, and where they are missing."""
+    code = NOT_RECORDED.get(signals[0].format) if signals else None
+    if isinstance(digital, np.ndarray) and code is not None and not any(signal.skew for signal in signals):
+        matrix = digital[:, :num_frames]
+        is_missing = matrix == code
+        return matrix, is_missing if is_missing.any() else None
+    rows, masks = [], []
+    for signal, values in zip(signals, digital, strict=True):
+        length = num_frames * signal.frame
+        row = np.empty(0, np.int16) if values is None else values[signal.skew * signal.frame :][:length]
+        late = length - len(row)  # samples beyond the end of the file, which the skew asks for
+        lost = np.zeros(len(row), bool) if signal.format not in NOT_RECORDED else row == NOT_RECORDED[signal.format]
+        rows.append(np.pad(row, (0, late)))
+        masks.append(np.pad(lost, (0, late), constant_values=True))
+    return rows, masks if any(mask.any() for mask in masks) else None
 
 
-def _read_plain(path: Path, header: list[str]) -> WfdbSignals | None:
-    """Read a record of the common kind; `None` leaves every other kind, and every broken one, to `wfdb`.
-
-    `wfdb` spends 1 ms on a header, four times as long as all the rest of reading a record takes.
-    """
-    first, *others = header or [""]
-    record = RECORD_LINE.fullmatch(first)
-    signals = [match for match in map(SIGNAL_LINE.fullmatch, others) if match]
-    if not record or not len(others) == len(signals) == int(record["num_leads"]):
-        return None
-    places = {(match["file"], match["offset"]) for match in signals}
-    if len(places) != 1:
-        return None
-    filename, offset = places.pop()
-    digital = _read_integers(path.parent / filename, offset=int(offset or 0))
-    if digital.size != len(signals) * int(record["num_samples"]):
-        return None
-    return WfdbSignals(
-        digital=digital.reshape(-1, len(signals)).T,
-        sampling_rate=int(record["sampling_rate"]),
-        names=[match["lead"] for match in signals],
-        gains=[float(match["gain"]) for match in signals],
-        baselines=[int(match["baseline"] or match["adc_zero"]) for match in signals],
-        units=[match["unit"] for match in signals],
-        formats=["16"] * len(signals),
-        filenames=[filename] * len(signals),
-    )
+def _read_file(header: WfdbHeader, signals: Sequence[WfdbSignal], wanted: int | None) -> tuple[Rows, int]:
+    """The signals of one file, up to `wanted` frames, and how many frames there are; a matrix if they are alike."""
+    path = header.path.with_name(signals[0].file)
+    formats = ", ".join(dict.fromkeys(signal.format for signal in signals))
+    if formats not in (*BYTES_AND_SAMPLES, *FLAC_FORMATS):
+        raise DamagedFileError(f"{path.name} is in signal format {formats}, which is not read")
+    if not path.is_file():
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
+    frame = sum(signal.frame for signal in signals)
+    num_samples = (_count_flac if formats in FLAC_FORMATS else _count_samples)(path, signals)
+    available = num_samples // frame
+    if not available:
+        raise TruncatedFileError(f"{path.name} holds no sample")
+    stated = header.num_frames or available
+    reserve = max(signal.skew for signal in signals)
+    count = min(stated, available) if wanted is None else min(wanted + reserve, stated, available)
+    flat = (_read_flac if formats in FLAC_FORMATS else _read_bytes)(path, signals, count * frame)
+    rows = _split_frames(flat.reshape(count, frame), signals)
+    if available < (stated if wanted is None else min(wanted, stated)) and not _checksums_agree(rows, signals):
+        raise TruncatedFileError(f"{path.name} ends after {available} of {stated} samples")
+    return rows, available
 
 
-def _read_integers(path: Path, *, offset: int) -> np.ndarray:
-    """The `int16` numbers of a signal file behind its first `offset` bytes."""
+def _count_samples(path: Path, signals: Sequence[WfdbSignal]) -> int:
+    """How many samples a file holds, of all its signals together."""
+    num_bytes, num_values = BYTES_AND_SAMPLES[signals[0].format]
+    return max(0, path.stat().st_size - signals[0].offset) * num_values // num_bytes
+
+
+def _read_bytes(path: Path, signals: Sequence[WfdbSignal], count: int) -> np.ndarray:
+    """The first samples of a file."""
+    num_bytes, num_values = BYTES_AND_SAMPLES[signals[0].format]
     try:
-        return np.fromfile(path, dtype="<i2", offset=offset)
-    except IsADirectoryError as error:
-        raise _absent(path) from error
+        raw = np.fromfile(path, np.uint8, count=-(-count * num_bytes // num_values), offset=signals[0].offset)
     except PermissionError as error:
         raise forbidden(path, error) from error
-    except ValueError:  # a file shorter than the offset
-        return np.empty(0, dtype="<i2")
+    if len(raw) % num_bytes:
+        raw = np.pad(raw, (0, -len(raw) % num_bytes))
+    return DECODERS[signals[0].format](raw)[:count]
 
 
-def _read_with_wfdb(path: Path, header: list[str]) -> WfdbSignals:
-    """Read any record that `wfdb` understands; of several segments with physical values in place of integers."""
+def _count_flac(path: Path, signals: Sequence[WfdbSignal]) -> int:
+    """As `_count_samples`, of a FLAC file: its offset counts samples, and its channels are the signals."""
     try:
-        import wfdb  # not needed for plain records and arrays, and a checkpoint must load without it
+        import soundfile
     except ImportError as error:
-        raise ImportError(f"Reading {path} needs the package wfdb: `pip install wfdb`, or pass an array.") from error
-    is_segmented = bool(header and SEGMENTED_RECORD.fullmatch(header[0].partition(" ")[0]))
-    filenames = [] if is_segmented else [line.split()[0] for line in header[1:] if line.split()]
-    for filename in dict.fromkeys(filenames):
-        if not (path.parent / filename).is_file():
-            raise _absent(path.parent / filename)
+        raise ImportError(f"Reading {path} needs the package soundfile: `pip install soundfile`.") from error
     with library_call(path):
-        record: Any = wfdb.rdrecord(str(path), physical=is_segmented)
-    signals = record.p_signal if is_segmented else record.d_signal
-    if signals is None:  # a header without signals
-        return WfdbSignals(np.empty((0, 0)), record.fs, *[[]] * 6)
-    num_signals = signals.shape[1]
-    if any(abs(baseline) > MAX_BASELINE for baseline in record.baseline):
-        raise DamagedFileError("a baseline is larger than any signal format can store")
-    return WfdbSignals(
-        digital=signals.T,
-        sampling_rate=record.fs,
-        names=[name or "" for name in record.sig_name],
-        gains=[1.0] * num_signals if is_segmented else record.adc_gain,
-        baselines=[0] * num_signals if is_segmented else record.baseline,
-        units=record.units,
-        formats=[""] * num_signals if is_segmented else record.fmt,
-        filenames=[path.name] * num_signals if is_segmented else record.file_name,
+        info = soundfile.info(path)
+    if info.channels != len(signals) or len({signal.frame for signal in signals}) > 1:
+        raise DamagedFileError(f"{path.name} holds {info.channels} channels, not {len(signals)} of one rate")
+    return max(0, info.frames - signals[0].offset) * info.channels
+
+
+def _read_flac(path: Path, signals: Sequence[WfdbSignal], count: int) -> np.ndarray:
+    """The first samples of a FLAC file, in the order of the other formats."""
+    import soundfile
+
+    with library_call(path), soundfile.SoundFile(path) as file:
+        bits = {"PCM_S8": 8, "PCM_16": 16, "PCM_24": 24}[file.subtype]
+        file.seek(signals[0].offset)
+        values: Any = file.read(count // len(signals), dtype="int32", always_2d=True)
+    values = (values >> (32 - bits)).reshape(-1, signals[0].frame, len(signals))
+    return values.transpose(0, 2, 1).reshape(-1)
+
+
+def _split_frames(frames: np.ndarray, signals: Sequence[WfdbSignal]) -> Rows:
+    """The signals of frames `(num_frames, frame)`; a matrix where each has one sample in a frame."""
+    is_difference = signals[0].format == "8"
+    if all(signal.frame == 1 for signal in signals) and not is_difference:
+        return frames.T
+    stops = np.cumsum([signal.frame for signal in signals])
+    rows = [
+        frames[:, stop - signal.frame : stop].reshape(-1) for signal, stop in zip(signals, stops.tolist(), strict=True)
+    ]
+    if is_difference:
+        rows = [np.cumsum(row, dtype=np.int64) + signal.initial for row, signal in zip(rows, signals, strict=True)]
+    return rows
+
+
+def _checksums_agree(rows: Rows, signals: Sequence[WfdbSignal]) -> bool:
+    """Whether samples add up to what the header states: a file that is whole, though shorter than its header says."""
+    sums = [int(row.sum(dtype=np.int64)) for row in rows]
+    stated = [signal.checksum for signal in signals]
+    return any(stated) and all(
+        checksum is not None and (total - checksum) % 2**16 == 0 for total, checksum in zip(sums, stated, strict=True)
     )
 
 
-def _absent(path: Path) -> FileNotFoundError:
-    """What the system says of a file that is not there."""
-    return FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
+def _decode_212(raw: np.ndarray) -> np.ndarray:
+    """Two numbers of 12 bits in 3 bytes."""
+    first, middle, last = raw.reshape(-1, 3).T.astype(np.int16)
+    pairs = np.stack([first | (middle & 0x0F) << 8, last | (middle >> 4) << 8], axis=1).reshape(-1)
+    return (pairs << 4) >> 4  # the twelfth bit is the sign
+
+
+def _decode_310(raw: np.ndarray) -> np.ndarray:
+    """Three numbers of 10 bits in two words: the third in the upper five bits of both."""
+    one, two = raw.view("<u2").reshape(-1, 2).T
+    third = (one >> 11) | (two >> 11) << 5
+    return _sign_10_bits(np.stack([one >> 1 & 0x3FF, two >> 1 & 0x3FF, third], axis=1).reshape(-1))
+
+
+def _decode_311(raw: np.ndarray) -> np.ndarray:
+    """Three numbers of 10 bits in one word, one after the other."""
+    words = raw.view("<u4")
+    return _sign_10_bits(np.stack([words >> shift & 0x3FF for shift in (0, 10, 20)], axis=1).reshape(-1))
+
+
+def _sign_10_bits(values: np.ndarray) -> np.ndarray:
+    """Numbers whose tenth bit is the sign."""
+    return (values.astype(np.int16) << 6) >> 6
+
+
+def decode_24_bits(raw: np.ndarray) -> np.ndarray:
+    """Numbers of 3 bytes."""
+    words = np.zeros((len(raw) // 3, 4), np.uint8)
+    words[:, 1:] = raw.reshape(-1, 3)
+    return words.view("<i4")[:, 0] >> 8
+
+
+DECODERS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    "8": lambda raw: raw.view(np.int8),
+    "16": lambda raw: raw.view("<i2"),
+    "24": decode_24_bits,
+    "32": lambda raw: raw.view("<i4"),
+    "61": lambda raw: raw.view(">i2"),
+    "80": lambda raw: raw.astype(np.int16) - 128,
+    "160": lambda raw: (raw.view("<u2") ^ 0x8000).view("<i2"),
+    "212": _decode_212,
+    "310": _decode_310,
+    "311": _decode_311,
+}
+
+
+def _admit_record(
+    header: WfdbHeader,
+    samples: WfdbSamples,
+    gain_corrections: Mapping[float, float] | None,
+    leads: Sequence[str] | None,
+) -> EcgRecording:
+    """A record of one segment as a recording; stored integers that are microvolts stay what they are."""
+    signals, source = header.signals, str(header.path)
+    _, units, per_millivolt = _scales(header, gain_corrections)
+    remarks = [*header.remarks, *samples.remarks]
+    is_microvolts = all(gain == MICROVOLTS_PER_MILLIVOLT for gain in per_millivolt)
+    is_microvolts = is_microvolts and not any(signal.baseline for signal in signals)
+    if not (is_microvolts and isinstance(samples.digital, np.ndarray) and samples.digital.dtype == np.int16):
+        seconds = samples.num_frames / header.frame_rate
+        channels = _channels(header, samples, gain_corrections)
+        return admit_channels(channels, source=source, leads=leads, seconds_found=seconds, remarks=remarks)
+    return admit(
+        samples.digital,
+        is_missing=None if samples.is_missing is None else np.asarray(samples.is_missing),
+        names=name_channels([signal.name for signal in signals], leads, place=source, units=units),
+        unit=units,
+        sampling_rate=header.frame_rate,
+        source=source,
+        num_samples_found=samples.num_frames,
+        remarks=remarks,
+    )
+
+
+def _scales(
+    header: WfdbHeader, gain_corrections: Mapping[float, float] | None
+) -> tuple[list[float], list[str], list[float]]:
+    """Gain and unit of each signal, and stored units per millivolt: NaN where the unit is no voltage."""
+    gains, units = [signal.gain for signal in header.signals], [signal.unit for signal in header.signals]
+    millivolts = [MILLIVOLTS_PER_UNIT.get(unit.lower(), math.nan) for unit in units]
+    per_millivolt = [gain / factor for gain, factor in zip(gains, millivolts, strict=True)]
+    if gain_corrections:
+        per_millivolt = [gain_corrections.get(gain, gain) for gain in per_millivolt]
+        units = [unit if math.isnan(gain) else "mV" for gain, unit in zip(per_millivolt, units, strict=True)]
+        gains = [stated if math.isnan(gain) else gain for gain, stated in zip(per_millivolt, gains, strict=True)]
+    largest = max(
+        (gain for signal, gain in zip(header.signals, per_millivolt, strict=True) if signal.format == "16"), default=0
+    )
+    if largest > MAX_GAIN_PER_MILLIVOLT:
+        raise ValueError(
+            f"{header.path} states a gain of {largest:.0f}/mV, with which 16 bits reach only"
+            f" {-float(NOT_RECORDED['16']) / largest:.3f} mV. Correct the gain in the header."
+        )
+    return gains, units, per_millivolt
+
+
+def _channels(
+    header: WfdbHeader,
+    samples: WfdbSamples,
+    gain_corrections: Mapping[float, float] | None,
+    start_s: float = 0.0,
+) -> list[Channel]:
+    """Signals one by one, in physical units, each at its own rate."""
+    gains, units, _ = _scales(header, gain_corrections)
+    channels = []
+    for row, signal in enumerate(header.signals):
+        values = (np.asarray(samples.digital[row], np.float64) - signal.baseline) / gains[row]
+        if samples.is_missing is not None:
+            values[samples.is_missing[row]] = np.nan
+        channels.append(Channel(signal.name, values, header.frame_rate * signal.frame, units[row], start_s))
+    return channels
+
+
+def _read_segments(
+    header: WfdbHeader,
+    gain_corrections: Mapping[float, float] | None,
+    leads: Sequence[str] | None,
+    max_seconds: float | None,
+) -> EcgRecording:
+    """Put the segments of a record one after the other; what a segment lacks was not recorded."""
+    channels: list[Channel] = []
+    named: dict[str, str] = {}  # signals of a layout, the segment without samples that lists all of them
+    remarks: list[str] = []
+    start = 0
+    for name, num_frames in header.segments:
+        start_s = start / header.frame_rate
+        is_wanted = max_seconds is None or start_s < max_seconds
+        if name != NOTHING and (is_wanted or not num_frames):
+            segment = read_header(header.path.with_name(f"{name}.hea"))
+            if segment.segments:
+                raise DamagedFileError(f"its segment {name} has segments of its own")
+            if num_frames:
+                length_s = num_frames / header.frame_rate
+                limit_s = length_s if max_seconds is None else min(length_s, max_seconds - start_s)
+                samples = read_samples(segment, max_seconds=limit_s)
+                channels += _channels(segment, samples, gain_corrections, start_s)
+                remarks += [f"{name}: {remark}" for remark in segment.remarks]
+            else:
+                named |= {signal.name: "in no segment" for signal in segment.signals}
+        start += num_frames
+    found = {channel.name for channel in channels}
+    return admit_channels(
+        channels,
+        source=str(header.path),
+        leads=leads,
+        seconds_found=max(start, header.num_frames or 0) / header.frame_rate,
+        left_out={name: reason for name, reason in named.items() if name not in found},
+        remarks=remarks,
+    )

@@ -1,9 +1,11 @@
 """All commands speak one dialect: a mistyped flag names the right one, and `--help` explains every flag."""
 
 import importlib
+import subprocess
+import sys
 
 import pytest
-from helpers.repository import load_script
+from helpers.repository import ROOT, load_script
 
 from modeling_supreme.command_line import CommandParser, run_command
 
@@ -66,6 +68,29 @@ def test_a_mistyped_flag_names_the_right_one_without_a_traceback(command, monkey
 
     said = capsys.readouterr().err
     assert said == f"error: There is no flag `{mistyped}`. Did you mean `--{flag}`? See --help for all flags.\n"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "command", ["train.py", "evaluate.py", "datasets_scripts.prepare", "datasets_scripts.extraction"]
+)
+def test_help_waits_for_no_library_that_it_does_not_need(command):
+    code = """
+import runpy, sys
+command = sys.argv[1]
+sys.argv[1:] = ["--help"]
+try:
+    (runpy.run_path if command.endswith(".py") else runpy.run_module)(command, run_name="__main__")
+finally:
+    print("loaded:", *sys.modules)
+"""
+
+    done = subprocess.run([sys.executable, "-c", code, command], cwd=ROOT, capture_output=True, text=True, check=True)
+
+    text, _, loaded = done.stdout.rpartition("loaded:")
+    assert "--output_dir" in text
+    assert "modeling_supreme.command_line.parser" in loaded.split()
+    assert {"torch", "datasets", "sklearn", "matplotlib"}.isdisjoint(loaded.split())
 
 
 def test_a_mistyped_command_names_the_right_one():

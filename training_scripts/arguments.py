@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, Union, get_args, get_origin, get_type_hints
 
-from modeling_supreme.configuration_supreme import EcgPreset
 
-
+# The keys of `ECG_PRESETS`, which a test compares: its file loads transformers
+EcgPreset = Literal["vit_tiny", "vit_small", "vit_base", "resnet18", "hybrid"]
 # Schedules of transformers that need no options of their own
 Schedule = Literal[
     "linear", "cosine", "cosine_with_restarts", "polynomial", "constant", "constant_with_warmup", "inverse_sqrt"
@@ -35,6 +35,7 @@ HIGHEST_CHANGES = {
     "gain": 0.5,
     "baseline_wander_mv": 2.0,
     "rate_jitter": 0.1,
+    "sheet_probability": 1.0,
 }
 
 
@@ -252,6 +253,12 @@ class ObjectiveArguments:
     )
     rate_jitter: float = field(
         default=0.0, metadata={"help": "Largest relative change of heart rate and intervals, from 0 to 0.1."}
+    )
+    sheet_probability: float = field(
+        default=0.1,
+        metadata={
+            "help": "How often a strip is shown as a printed sheet, each lead for 2.5 or 5 of its 10 s, from 0 to 1."
+        },
     )
 
     def __post_init__(self) -> None:

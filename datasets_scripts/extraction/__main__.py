@@ -24,6 +24,7 @@ from datasets_scripts.extraction.backends.make_backend import make_backend
 from datasets_scripts.extraction.checks.audit import REPORT_FILE, write_audit
 from datasets_scripts.extraction.readings.standardise import StandardisationArguments
 from modeling_supreme.command_line import parse_arguments, run_command
+from modeling_supreme.output_files.disk import told_when_refused
 from modeling_supreme.output_files.folder_lock import FolderLock
 
 from .extract import STATEMENTS_FILE, Extraction, LabelArguments, Records, count_statements, extract_labels
@@ -81,7 +82,12 @@ def main(argv: Sequence[str] | None = None) -> None:
     if reading.dry_run:
         report_estimate(reports, make_backend(reading, reports.output_dir, show_progress=True))
         return
-    with logging_redirect_tqdm(), FolderLock(reports.output_dir, "datasets_scripts.extraction"):
+    remedy = "What a language model has read is kept. Make room, and repeat the command."
+    with (
+        logging_redirect_tqdm(),
+        FolderLock(reports.output_dir, "datasets_scripts.extraction"),
+        told_when_refused("The findings", reports.output_dir, remedy),
+    ):
         # Only now is it certain that no other run adds to the readings on file, and pays for the same ones
         backend = make_backend(reading, reports.output_dir, show_progress=True)
         extraction = extract_labels(

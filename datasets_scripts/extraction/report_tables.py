@@ -1,24 +1,32 @@
 """Reports of a corpus, wherever they lie, as records with statements; read in batches, so that memory stays flat."""
 
+import logging
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from array import array
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import islice
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute
-import pyarrow.csv
 import pyarrow.dataset
 
 from datasets_scripts.extraction.readings.statements import split_report
+from datasets_scripts.readers.tables import Row, TableFile
+
+
+logger = logging.getLogger(__name__)
 
 
 RECORD_ID_COLUMNS = ("record_id", "study_id", "ecg_id")
 REPORT_COLUMNS = ("statements", "report")
 MIMIC_REPORT_COLUMN = re.compile(r"report_\d+")
+TEXT_SUFFIXES = {".csv", ".tsv", ".txt", ".xlsx"}
 ROWS_PER_BATCH = 10_000
-BYTES_PER_BLOCK = 1 << 20  # of a CSV file; a row must fit into one, and the reader keeps a few dozen
+SEEN_REPORTS = 20_000  # remembered before those that are equal are forgotten
 _HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
 
 
@@ -34,8 +42,8 @@ def iterate_reports(
 
     Args:
         path (`Path` or `str`):
-            MIMIC-IV-ECG's `machine_measurements.csv`, PTB-XL's `ptbxl_database.csv`, any CSV or Parquet file with a
-            column `report` or `statements`, a folder written by `datasets_scripts.prepare`, or a data set for
+            MIMIC-IV-ECG's `machine_measurements.csv`, PTB-XL's `ptbxl_database.csv`, any CSV, Excel or Parquet file
+            with a column `report` or `statements`, a folder written by `datasets_scripts.prepare`, or a data set for
             `datasets.load_dataset`: its name on the Hub, or with `split` its folder.
         record_id_column (`str`, *optional*):
             Column with the identifier of a record, if it is none of `RECORD_ID_COLUMNS`.
@@ -52,7 +60,8 @@ def iterate_reports(
 
     Raises:
         FileNotFoundError: If there is no such file, folder or data set, or no Parquet file in the folder.
-        ValueError: If a column is missing, a record has no identifier, or the format is unknown or broken.
+        ValueError: If a column is missing, a record has no identifier or two reports, or the format is unknown or
+            broken. Rows of text files are named by their line, and never quoted.
     """
     batches, columns = _open_table(Path(path), split, config_name)
     id_column = _choose_id_column(path, columns, record_id_column)
@@ -118,8 +127,8 @@ def _open_table(path: Path, split: str | None, config_name: str | None) -> tuple
         raise FileNotFoundError(f"There is no file or folder {path}. Check the path given with `--reports`.")
     if path.is_dir() or path.suffix == ".parquet":
         return _open_parquet(path)
-    if ".csv" in path.suffixes:
-        return _open_csv(path)
+    if {suffix.lower() for suffix in path.suffixes} & TEXT_SUFFIXES:
+        return _open_text(path)
     raise ValueError(
         f"{path}: {path.suffix!r} is no known format. Pass a CSV file, a Parquet file or a folder of these."
     )
@@ -143,41 +152,75 @@ def _open_parquet(path: Path) -> tuple[Any, list[str]]:
     return batches, table.schema.names
 
 
-def _open_csv(path: Path) -> tuple[Any, list[str]]:
-    """A CSV file, compressed or not; every column is text."""
+def _open_text(path: Path) -> tuple[Any, list[str]]:
+    """A CSV file of any dialect, compressed or not, or an Excel sheet; every cell is text."""
+    table = TableFile(
+        path,
+        optional=(*RECORD_ID_COLUMNS, *REPORT_COLUMNS),
+        may_repeat=True,
+        remedy="Save the reports as CSV with the names of the columns in the first line.",
+    )
+    for remark in table.remarks:
+        logger.warning(remark)
 
     def batches(columns: list[str]) -> Iterator[pa.RecordBatch]:
-        convert = pyarrow.csv.ConvertOptions(
-            include_columns=columns, column_types=dict.fromkeys(columns, pa.string()), null_values=[]
-        )
-        yield from _read_csv(path, convert)
+        table.id_column = columns[0]
+        seen = _SeenReports(table)
+        pick = itemgetter(*(table.places[column] for column in columns))
+        rows = iter(table)
+        while cells := [seen.take(row, pick) for row in islice(rows, ROWS_PER_BATCH)]:
+            arrays = [pa.array(column, pa.string()) for column in zip(*cells, strict=True)]
+            yield pa.RecordBatch.from_arrays(arrays, columns)
+        seen.check()
 
-    first = next(_read_csv(path, pyarrow.csv.ConvertOptions(), names_only=True))
-    return batches, first.schema.names
+    return batches, [name for name in table.columns if name]
 
 
-def _read_csv(
-    path: Path, convert: pyarrow.csv.ConvertOptions, *, names_only: bool = False
-) -> Iterator[pa.RecordBatch]:
-    """Blocks of a CSV file. The parser's own message would quote the row, and with it a patient's report."""
-    parse = pyarrow.csv.ParseOptions(newlines_in_values=True)
-    read = pyarrow.csv.ReadOptions(block_size=BYTES_PER_BLOCK, use_threads=False)
-    try:
-        reader = pyarrow.csv.open_csv(path, read_options=read, parse_options=parse, convert_options=convert)
-        if names_only:
-            yield pa.RecordBatch.from_pylist([], schema=reader.schema)
-        else:
-            for block in reader:
-                yield from pa.Table.from_batches([block]).to_batches(max_chunksize=ROWS_PER_BATCH)
-    except pa.ArrowInvalid as error:
-        row = re.search(r"Row #(\d+)", str(error))
-        place = f" at row {row[1]}" if row else ""
-        reasons = {"UTF8": "it is not UTF-8", "straddling": "a row is longer than a mebibyte; is a quote not closed?"}
-        unlike_header = "its rows do not have the columns of its header"
-        reason = next((reason for word, reason in reasons.items() if word in str(error)), unlike_header)
-        raise ValueError(
-            f"{path} cannot be read{place}: {reason}. Save it as comma-separated UTF-8 text with quoted reports."
-        ) from None
+class _SeenReports:
+    """Tells whether two rows give one record different reports; it keeps 16 bytes of a row.
+
+    Args:
+        table (`TableFile`):
+            The table, whose identifiers may repeat: a recording that was cut into several rows has its report in each.
+    """
+
+    def __init__(self, table: TableFile) -> None:
+        self._table = table
+        self._ids, self._texts = array("q"), array("q")
+        self._limit = SEEN_REPORTS
+
+    def take(self, row: Row, pick: Callable[[Sequence[str]], tuple[str, ...]]) -> list[str]:
+        """Some cells of a row, the first of which is its identifier, without blanks around them."""
+        row.check()
+        record_id, *texts = cells = list(map(str.strip, pick(row.cells)))
+        self._ids.append(hash(record_id))
+        self._texts.append(hash(tuple(texts)))
+        if len(self._ids) >= self._limit:
+            self._forget_equal()
+        return cells
+
+    def check(self) -> None:
+        """Refuse reports that differ.
+
+        Raises:
+            ValueError: If they do, naming both lines.
+        """
+        self._forget_equal()
+        ids = np.frombuffer(self._ids, dtype=np.int64)
+        repeated = ids[1:][np.diff(ids) == 0]
+        if len(repeated):
+            name = str(self._table.id_column)
+            lines = [row.line for row in self._table if hash(row[name] or "") == repeated[0]]
+            raise ValueError(
+                f"{self._table.path}, line {lines[1]}: the {name} of line {lines[0]} stands here with another report."
+                " Keep one of the lines, or join their reports."
+            )
+
+    def _forget_equal(self) -> None:
+        """Keep one of all rows that say the same, sorted by identifier."""
+        pairs = np.unique(np.stack([self._ids, self._texts], axis=1), axis=0) if self._ids else np.empty((0, 2), int)
+        self._ids, self._texts = (array("q", pairs[:, place].tobytes()) for place in (0, 1))
+        self._limit = max(SEEN_REPORTS, 2 * len(pairs))
 
 
 def _open_data_set(name: str, split: str | None, config_name: str | None) -> tuple[Any, list[str]]:

@@ -5,7 +5,8 @@
 
 The second line also lists the options of this corpus. The folder gets `train-00000-of-0000N.parquet` and so on, a
 README.md that declares splits and features, build_report.json (how many records each split has, how often each label
-occurs, how good the signals are, which records were left out and why), and the same as build_report.html.
+occurs, how good the signals are, which records were left out and why, what of the others was not used), and the same
+as build_report.html. accounts.jsonl says of each record of which not all was used, what was not.
 
 After a crash or a kill, the same command goes on where it was: shards that are finished are kept, except those that a
 file has changed of since; a complete corpus of which one has changed is refused. One command at a time writes to a
@@ -21,17 +22,17 @@ import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, fields, make_dataclass
 from pathlib import Path
-from typing import Any, get_type_hints
-
-from datasets import BuilderConfig
+from typing import TYPE_CHECKING, Any, get_type_hints
 
 from datasets_scripts import BUILDERS
 from modeling_supreme.command_line import CommandLineError, check_name, parse_arguments, run_command
 from modeling_supreme.command_line.hub import check_hub
 
-from .corpus import RECORDS_PER_SHARD, prepare_corpus
-from .page import PAGE_FILENAME
-from .publication import describe_upload, push_to_hub
+from . import RECORDS_PER_SHARD
+
+
+if TYPE_CHECKING:
+    from datasets import BuilderConfig
 
 
 logger = logging.getLogger("datasets_scripts.prepare")
@@ -86,7 +87,7 @@ class PrepareArguments:
                 raise ValueError(f"`--{flag}` is for an upload. Name the dataset with `--push_to_hub`.")
 
 
-def options_class(config_class: type[BuilderConfig], *, title: str) -> type:
+def options_class(config_class: "type[BuilderConfig]", *, title: str) -> type:
     """The options of a corpus beyond those of all builders as a dataclass; an option that is not given is `None`.
 
     What was given must be told from the defaults, because a build is named after it.
@@ -97,6 +98,8 @@ def options_class(config_class: type[BuilderConfig], *, title: str) -> type:
         title (`str`):
             Of the group of flags in `--help`.
     """
+    from datasets import BuilderConfig
+
     common = {option.name for option in fields(BuilderConfig)}
     hints = get_type_hints(config_class)
     options = [
@@ -139,6 +142,11 @@ def main(argv: Sequence[str] | None = None) -> None:
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     corpus, arguments, options = read_command_line(sys.argv[1:] if argv is None else argv)
     check_publication(corpus, arguments)
+    # Imported here: the libraries take seconds, for which neither `--help` nor a refused flag waits
+    from .corpus import prepare_corpus
+    from .page import PAGE_FILENAME, describe_losses
+    from .publication import describe_upload, push_to_hub
+
     if arguments.dry_run:
         folder, repo_id = Path(arguments.output_dir), str(arguments.push_to_hub)
         logger.info(describe_upload(folder, repo_id, is_public=arguments.hub_public))
@@ -160,7 +168,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     counts = ", ".join(f"{split['num_rows']} {name}" for name, split in report["splits"].items())
     logger.info(
         f"{arguments.output_dir} holds {counts} rows; {len(report['skipped'])} records were left out."
-        f" Open {Path(arguments.output_dir) / PAGE_FILENAME} for a look at the corpus."
+        f" {describe_losses(report)} Open {Path(arguments.output_dir) / PAGE_FILENAME} for a look at the corpus."
     )
     if arguments.push_to_hub:
         publish = {"is_public": arguments.hub_public, "source_license": arguments.hub_license}

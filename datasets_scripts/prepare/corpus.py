@@ -20,10 +20,11 @@ from modeling_supreme.output_files.atomic_files import write_text
 from modeling_supreme.output_files.disk import told_when_refused
 from modeling_supreme.output_files.folder_lock import LOCK_FILENAME, FolderLock
 
+from . import RECORDS_PER_SHARD
 from .cluster import write_shards_on_cluster
 from .page import PAGE_FILENAME, write_page
 from .processes import write_shards_in_processes
-from .publication import place_files, write_readme
+from .publication import place_files, write_accounts, write_readme
 from .report import REPORT_FILENAME, make_report
 from .shards import UNFINISHED, Shard, plan_shards
 from .sources import ABSENT, NOT_HASHED, SOURCES_FILENAME, find_changed, join_states, list_sources, read_states
@@ -36,7 +37,6 @@ BUILD_FILENAME = "build.json"  # what the shards in the staging folder are shard
 BUILD_SOURCES_FILENAME = "build_sources.npz"  # what the files were like that the corpus was read from
 NAMED_FILES = 3
 COMPLETE_FILENAME = "complete"  # all shards are there, and some may have been moved to their place
-RECORDS_PER_SHARD = 1000  # about 50 MB of Parquet, and what a kill costs at most per process
 
 
 def prepare_corpus(
@@ -125,6 +125,7 @@ def _publish(
 ) -> dict[str, Any]:
     """Move finished shards to their place and describe them; the report is the last file that is written."""
     files = place_files(plan, output_dir)
+    write_accounts(plan, output_dir)
     write_readme(output_dir, corpus, builder, plan)
     report = build | make_report(builder.info.features or {}, plan, files)
     report["timing"] = {"num_proc": timing["num_proc"], "wall_s": round(time.perf_counter() - began, 6), **timing}

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from datasets_scripts.page import columns, key_figures, percent, section, table, write_document
+from datasets_scripts.readers.losses import tell_losses
 from datasets_scripts.schema import MICROVOLTS_PER_MILLIVOLT, SAMPLING_RATE
 
 from .plots import DEFECT_COLOURS, draw_first_strip, plot_defects, plot_histogram, plot_labels, plot_voltages
@@ -41,7 +42,7 @@ def write_page(report: Mapping[str, Any], path: Path, *, files: Mapping[str, Seq
         ]
     else:
         parts.append(_build(report))
-    parts.append(_skipped(report["skipped"]))
+    parts += [_losses(report), _skipped(report["skipped"])]
     write_document(path, title=f"{report['corpus']}, {report['config_name']}", parts=parts)
 
 
@@ -128,9 +129,9 @@ def _defects(quality: Mapping[str, Any]) -> str:
     return section(
         "Defects of leads",
         ("<p>No lead is missing, flat or clipped in any strip.</p>" if is_clean else plot_defects(leads))
-        + f"<p class=note>Of the samples, {percent(samples['clipped'])} are clipped and"
-        f" {percent(samples['missing'])} missing (padding, 0 in every lead, or held until the end).</p>"
-        + (examples if rows else ""),
+        + f"<p class=note>Of the samples, {percent(samples['clipped'])} are clipped, {percent(samples['masked'])}"
+        f" masked, since they were not recorded, and {percent(samples['missing'])} missing: padding, 0 in every lead,"
+        " or held until the end.</p>" + (examples if rows else ""),
         note=f"Missing: not recorded. Flat: one voltage throughout. Clipped: for {plateau_ms:g} ms or longer at the"
         f" lead's own limit, {plateau_mv:g} mV or more from zero, or beyond ±32.767 mV.",
     )
@@ -173,6 +174,33 @@ def _ages(people: Mapping[str, Any]) -> str:
         (plot_histogram(ages["histogram"], unit="years", counted="records") if is_known else "<p>No age is known.</p>")
         + f"<p class=note>Records: {sexes}; of unknown age {ages['num_unknown']:,}.</p>",
         note="Counted by record, not by patient.",
+    )
+
+
+def describe_losses(report: Mapping[str, Any]) -> str:
+    """What of the records that were read was not used, in a sentence."""
+    told = tell_losses(report["losses"])
+    return f"{told[0].upper()}{told[1:]}"
+
+
+def _losses(report: Mapping[str, Any]) -> str:
+    """What of the records that were read was not used."""
+    losses = report["losses"]
+    if not losses["num_records"]:
+        return ""
+    rows = [
+        *([f"{entry['channel']} left out", entry] for entry in losses["channels_left_out"]["most_frequent"]),
+        *([entry["remark"], entry] for entry in losses["other_remarks"]),
+    ]
+    suspected = losses["suspected_exchanges"]
+    if suspected["num_records"]:
+        reason = f"first {', '.join(suspected['first'])}"
+        rows.append(["exchanged leads suspected", {"num_records": suspected["num_records"], "reason": reason}])
+    cells = [[what, entry.get("reason", ""), f"{entry['num_records']:,}"] for what, entry in rows]
+    return section(
+        "What was not used",
+        f"<p>{escape(describe_losses(report))}</p>" + (table(["", "", "records"], cells) if cells else ""),
+        note="Of records that were read. accounts.jsonl has a line for each of them.",
     )
 
 

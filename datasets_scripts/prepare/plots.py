@@ -93,11 +93,13 @@ def plot_histogram(histogram: Mapping[str, Sequence[float]], *, unit: str, count
 
 def draw_first_strip(file: Path) -> tuple[str, str] | None:
     """The first row of a file as an ECG sheet: record and PNG in base64; `None` if no lead has a voltage."""
-    columns = ["record_id", "signal", "lead_mask", "num_samples"]
+    columns = ["record_id", "signal", "lead_mask", "not_recorded", "num_samples"]
     row = next(pq.ParquetFile(file).iter_batches(1, columns=columns)).to_pylist()[0]
     strip = np.asarray(row["signal"], dtype=np.float32)[:, : row["num_samples"]] / MICROVOLTS_PER_MILLIVOLT
     if not strip[row["lead_mask"]].any():
         return None
+    for lead, start, stop in row["not_recorded"]:
+        strip[lead, start:stop] = np.nan
     figure = plot_strip(
         strip,
         sampling_rate=SAMPLING_RATE,

@@ -1,5 +1,6 @@
 """Finished shards as a dataset of the Hub: the names of its files, its card, and the upload."""
 
+import json
 import re
 from pathlib import Path
 
@@ -8,6 +9,7 @@ from datasets.info import DatasetInfosDict
 from datasets.utils.metadata import MetadataConfigs
 from huggingface_hub import DatasetCard, DatasetCardData
 
+from datasets_scripts.corpus_builder import ACCOUNTS_FILENAME
 from modeling_supreme.command_line.hub import upload_files
 
 from .shards import ROWS_FILENAME, Shard
@@ -27,6 +29,14 @@ def place_files(plan: dict[str, list[Shard]], output_dir: Path) -> dict[str, lis
             if (shard.folder / ROWS_FILENAME).exists():  # else a run that was killed here has moved it
                 (shard.folder / ROWS_FILENAME).rename(file)
     return files
+
+
+def write_accounts(plan: dict[str, list[Shard]], output_dir: Path) -> None:
+    """List, in the order of the records, those of which not all was used; no file where there is none."""
+    accounts = [account for shards in plan.values() for shard in shards for account in shard.accounts]
+    if accounts:
+        lines = [json.dumps(account, ensure_ascii=False) + "\n" for account in accounts]
+        (output_dir / ACCOUNTS_FILENAME).write_text("".join(lines), encoding="utf-8")
 
 
 def write_readme(output_dir: Path, corpus: str, builder: DatasetBuilder, plan: dict[str, list[Shard]]) -> None:
@@ -82,10 +92,20 @@ def push_to_hub(
 
     Returns:
         `list[str]`: Names of the files uploaded.
+
+    Raises:
+        UploadError: If the Hub refuses the files, or does not answer.
     """
     files: dict[str, Path | bytes] = {path.name: path for path in choose_files(Path(output_dir))}
     if source_license:
         card = DatasetCard.load(Path(output_dir) / CARD)
         card.data["license"] = source_license
         files[CARD] = str(card).encode()
-    return upload_files(files, repo_id, message="Upload the prepared corpus", is_public=is_public, repo_type="dataset")
+    return upload_files(
+        files,
+        repo_id,
+        message="Upload the prepared corpus",
+        remedy=f"The corpus is whole in {output_dir}: repeat the command, which reads no record again.",
+        is_public=is_public,
+        repo_type="dataset",
+    )

@@ -1,6 +1,6 @@
 """What is wrong with a strip, in numbers: flat and clipped leads, blank samples, limb leads that disagree."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,9 @@ STORAGE_LIMIT_UV = np.iinfo(np.int16).max
 LIMB_LEADS = tuple(STANDARD_LEADS.index(lead) for lead in ("I", "II", "III"))
 
 
-def measure_quality(signal: np.ndarray, *, lead_mask: np.ndarray, num_samples: int) -> dict[str, Any]:
+def measure_quality(
+    signal: np.ndarray, *, lead_mask: np.ndarray, num_samples: int, not_recorded: Sequence[Sequence[int]] = ()
+) -> dict[str, Any]:
     """Measure one row of a corpus.
 
     Args:
@@ -28,6 +30,9 @@ def measure_quality(signal: np.ndarray, *, lead_mask: np.ndarray, num_samples: i
             True where a lead was recorded.
         num_samples (`int`):
             Samples that were recorded; the rest is padding.
+        not_recorded (`Sequence[Sequence[int]]`, defaults to none):
+            Stretches that leads lack: the lead, the first sample, and the one after. They count for nothing but
+            `num_masked`.
 
     Returns:
         `dict` with
@@ -37,10 +42,16 @@ def measure_quality(signal: np.ndarray, *, lead_mask: np.ndarray, num_samples: i
           if that is 1 mV or more from zero, and samples at the limit of `int16`;
         - `num_missing`: padding, samples at which every recorded lead is exactly 0, and the end of the strip where
           every lead holds its voltage for 20 ms or longer, as some records of PTB-XL do;
+        - `num_masked (12,)`: samples of each lead within the stretches that it lacks;
         - `limb_residual_uv`: mean of |I + III - II|, in microvolts, which Einthoven's law makes 0; NaN where one of
           the three was not recorded or is flat.
     """
     strip = signal[:, :num_samples]
+    is_recorded = np.ones(strip.shape, dtype=bool)
+    for lead, start, stop in not_recorded:
+        is_recorded[lead, start:stop] = False
+    if len(not_recorded):  # what a lead lacks is no voltage: hold one that it has
+        strip = np.take_along_axis(strip, np.maximum.accumulate(_last_recorded(is_recorded), axis=1), axis=1)
     highest, lowest = strip.max(axis=1), strip.min(axis=1)
     peak_to_peak = highest.astype(np.int32) - lowest
     has_voltage = lead_mask & (peak_to_peak > 0)
@@ -48,14 +59,14 @@ def measure_quality(signal: np.ndarray, *, lead_mask: np.ndarray, num_samples: i
     num_alive = int(np.flatnonzero(~is_missing)[-1]) + 1 if not is_missing.all() else 0
     num_clipped = np.zeros(len(strip), dtype=np.int32)
     for lead in np.flatnonzero(has_voltage & (np.maximum(highest, -lowest.astype(np.int32)) >= MIN_PLATEAU_UV)):
-        num_clipped[lead] = _count_clipped(
-            strip[lead, :num_alive], highest=int(highest[lead]), lowest=int(lowest[lead])
-        )
+        voltages = strip[lead, :num_alive][is_recorded[lead, :num_alive]]
+        num_clipped[lead] = _count_clipped(voltages, highest=int(highest[lead]), lowest=int(lowest[lead]))
     return {
         "peak_to_peak_uv": np.where(lead_mask, peak_to_peak, -1).astype(np.int32),
         "num_clipped": num_clipped,
+        "num_masked": np.where(lead_mask, (~is_recorded).sum(axis=1), 0).astype(np.int32),
         "num_missing": NUM_SAMPLES - num_samples + int(is_missing.sum()),
-        "limb_residual_uv": _limb_residual(strip) if has_voltage[list(LIMB_LEADS)].all() else np.nan,
+        "limb_residual_uv": _limb_residual(strip, is_recorded) if has_voltage[list(LIMB_LEADS)].all() else np.nan,
     }
 
 
@@ -94,7 +105,13 @@ def _count_clipped(voltages: np.ndarray, *, highest: int, lowest: int) -> int:
     return num_clipped
 
 
-def _limb_residual(strip: np.ndarray) -> float:
-    """Mean |I + III - II|, in microvolts."""
-    lead_i, lead_ii, lead_iii = (strip[lead].astype(np.int32) for lead in LIMB_LEADS)
-    return float(np.abs(lead_i + lead_iii - lead_ii).mean())
+def _limb_residual(strip: np.ndarray, is_recorded: np.ndarray) -> float:
+    """Mean |I + III - II|, in microvolts, over the samples that all three have; NaN where there is none."""
+    together = is_recorded[list(LIMB_LEADS)].all(axis=0)
+    lead_i, lead_ii, lead_iii = (strip[lead, together].astype(np.int32) for lead in LIMB_LEADS)
+    return float(np.abs(lead_i + lead_iii - lead_ii).mean()) if together.any() else np.nan
+
+
+def _last_recorded(is_recorded: np.ndarray) -> np.ndarray:
+    """For each sample its own place where it was recorded, else that of the first recorded one of its lead."""
+    return np.where(is_recorded, np.arange(is_recorded.shape[1]), is_recorded.argmax(axis=1)[:, None])

@@ -9,6 +9,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from datasets_scripts.readers.losses import summarize_accounts
 from datasets_scripts.schema import MICROVOLTS_PER_MILLIVOLT, NUM_SAMPLES
 from modeling_supreme.leads import STANDARD_LEADS
 
@@ -39,8 +40,8 @@ def make_report(
             The Parquet files of each split, in the order of the shards that have rows.
 
     Returns:
-        `dict`: `splits` (counts and labels of each), `skipped`, `people`, `recordings` and `signal_quality`. Shares
-        are fractions of 1; a share of nothing is `None`.
+        `dict`: `splits` (counts and labels of each), `skipped`, `losses` (what of other records was not used),
+        `people`, `recordings` and `signal_quality`. Shares are fractions of 1; a share of nothing is `None`.
     """
     label_names = features["labels"].feature.names
     skipped = {split: [entry for shard in shards for entry in shard.skipped_records] for split, shards in plan.items()}
@@ -55,6 +56,9 @@ def make_report(
             for split, entries in skipped.items()
             for entry in entries
         ],
+        "losses": summarize_accounts(
+            account for shards in plan.values() for shard in shards for account in shard.accounts
+        ),
         "people": _describe_people(records),
         "recordings": _describe_recordings(records),
         "signal_quality": _describe_quality(
@@ -153,6 +157,7 @@ def _describe_quality(quality: Mapping[str, np.ndarray], *, record_ids: np.ndarr
                 "share_missing": _share(missing[:, row].sum(), num_strips),
                 "share_flat": _share(flat[:, row].sum(), num_strips),
                 "share_clipped": _share(clipped[:, row].sum(), num_strips),
+                "share_masked_in_part": _share((quality["num_masked"][:, row] > 0).sum(), num_strips),
                 "peak_to_peak_mv": _quantiles(
                     peak_to_peak[~missing[:, row], row] / MICROVOLTS_PER_MILLIVOLT, p5=5, median=50, p95=95
                 ),
@@ -163,6 +168,7 @@ def _describe_quality(quality: Mapping[str, np.ndarray], *, record_ids: np.ndarr
         "share_of_samples": {
             "clipped": _share(num_clipped.sum(), num_recorded_samples),
             "missing": _share(quality["num_missing"].sum(), num_strips * NUM_SAMPLES),
+            "masked": _share(quality["num_masked"].sum(), num_recorded_samples),
         },
         "limb_residual_uv": {
             "num_strips": len(known_residual),

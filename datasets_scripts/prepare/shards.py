@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any, cast
+from zipfile import BadZipFile
 
 import numpy as np
 import pyarrow as pa
@@ -17,10 +18,10 @@ import pyarrow.parquet as pq
 from datasets import DatasetBuilder, DownloadManager, Features
 from datasets.arrow_writer import TypedSequence
 
-from datasets_scripts.corpus_builder import SKIPPED_FILENAME, is_unchanged
+from datasets_scripts.corpus_builder import ACCOUNTS_FILENAME, SKIPPED_FILENAME, is_unchanged
 
 from .quality import measure_quality, stack_measurements
-from .sources import SOURCES_FILENAME, list_sources, look_at
+from .sources import SOURCES_FILENAME, list_sources, look_at, read_states
 
 
 ROWS_FILENAME = "rows.parquet"
@@ -64,20 +65,31 @@ class Shard:
         return [json.loads(line) for line in path.read_text("utf-8").splitlines()] if path.is_file() else []
 
     @property
+    def accounts(self) -> list[dict[str, Any]]:
+        """The accounts of records of which not all was used, as a `CorpusBuilder` lists them."""
+        path = self.folder / ACCOUNTS_FILENAME
+        return [json.loads(line) for line in path.read_text("utf-8").splitlines()] if path.is_file() else []
+
+    @property
     def quality(self) -> dict[str, np.ndarray]:
         """The measurements of `signal_quality`, one row per row of the shard."""
-        with np.load(self.folder / QUALITY_FILENAME) as arrays:
+        # Opened here: of a file that is cut, `np.load` would leave it open
+        with (self.folder / QUALITY_FILENAME).open("rb") as file, np.load(file) as arrays:
             return dict(arrays)
 
     def is_finished(self, *, on_error: str) -> bool:
         """Whether a run that treats broken records in this way can take the shard as it is."""
         if not (self.folder / SUMMARY_FILENAME).is_file():
             return False
-        rows = self.folder / ROWS_FILENAME
-        if not rows.is_file() or rows.stat().st_size != self.summary["file_size"]:
+        try:
+            rows, summary, skipped = self.folder / ROWS_FILENAME, self.summary, self.skipped_records
+            num_rows = {pq.read_metadata(rows).num_rows, *map(len, self.quality.values()), summary["num_rows"]}
+            is_whole = len(num_rows) == 1 and rows.stat().st_size == summary["file_size"]
+            read_states(self.folder / SOURCES_FILENAME)
+        # A machine that stopped, other than a run that was killed, leaves files cut or empty
+        except (OSError, EOFError, ValueError, KeyError, TypeError, BadZipFile, pa.ArrowException):
             return False
-        skipped = self.skipped_records
-        return not skipped or (on_error == "skip" and all(map(is_unchanged, skipped)))
+        return is_whole and (not skipped or (on_error == "skip" and all(map(is_unchanged, skipped))))
 
 
 def plan_shards(builder: DatasetBuilder, folder: Path, *, records_per_shard: int) -> dict[str, list[Shard]]:
@@ -170,6 +182,7 @@ def _write_rows(rows: Iterator[dict[str, Any]], folder: Path, *, features: Featu
                     np.asarray(row["signal"]),
                     lead_mask=np.asarray(row["lead_mask"], dtype=bool),
                     num_samples=row["num_samples"],
+                    not_recorded=row.get("not_recorded", ()),
                 )
                 for row in group
             ]

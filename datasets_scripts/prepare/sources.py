@@ -52,7 +52,7 @@ def read_states(path: Path) -> SourceStates | None:
     """The states that were written; `None` where there are none: an earlier version made the shard."""
     if not path.is_file():
         return None
-    with np.load(path, allow_pickle=False) as arrays:
+    with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
         return SourceStates(*(arrays[name] for name in SourceStates._fields))
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from .cells import parse_labels
 from .patients import parse_age, parse_sex
 
 
@@ -17,7 +18,6 @@ LISTED_SUFFIX = re.compile(r"\.(hea|mat|dat)$")
 COMMENT = re.compile(r"#\s*(?P<name>Age|Sex|Dx)\s*:\s*(?P<value>.*?)\s*", re.IGNORECASE)
 # Source: SNOMED CT Technical Implementation Guide, identifiers have 6 to 18 digits; 368009 is one of 6.
 SNOMED_CT_CODE = re.compile(r"\d{6,18}")
-NO_CODE = frozenset({"", "unknown", "nan", "none"})
 
 
 @dataclass(frozen=True)
@@ -31,11 +31,14 @@ class HeaderComments:
             `"male"` or `"female"`.
         snomed_ct_codes (`tuple[str, ...]`):
             The diagnoses in the order of the header, each once.
+        is_labelled (`bool`):
+            Whether these are all: false where the header says that they are not known.
     """
 
     age: float | None
     sex: str | None
     snomed_ct_codes: tuple[str, ...]
+    is_labelled: bool = True
 
 
 def read_comments(path: Path) -> HeaderComments:
@@ -47,7 +50,8 @@ def read_comments(path: Path) -> HeaderComments:
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If the header has no line of diagnoses, or one that lists something else than SNOMED CT codes.
+        ValueError: If the header has no line of diagnoses, one that lists something else than SNOMED CT codes, or an
+            age or a sex that is none.
     """
     try:
         content = path.read_bytes()
@@ -64,9 +68,9 @@ def parse_comments(header: str, *, source: str) -> HeaderComments:
 
     Example:
         >>> parse_comments("#Age: 85\n#Sex: Male\n#Dx: 164889003,59118001", source="JS00001.hea")
-        HeaderComments(age=85.0, sex='male', snomed_ct_codes=('164889003', '59118001'))
+        HeaderComments(age=85.0, sex='male', snomed_ct_codes=('164889003', '59118001'), is_labelled=True)
         >>> parse_comments("# Age: NaN\n# Sex: Unknown\n# Dx: Unknown", source="E00001.hea")
-        HeaderComments(age=None, sex=None, snomed_ct_codes=())
+        HeaderComments(age=None, sex=None, snomed_ct_codes=(), is_labelled=False)
     """
     matches = [match for match in map(COMMENT.fullmatch, header.splitlines()) if match]
     values = {match["name"].lower(): match["value"] for match in reversed(matches)}
@@ -75,14 +79,17 @@ def parse_comments(header: str, *, source: str) -> HeaderComments:
             f"{source} has no line `#Dx:`, so it is no header of a PhysioNet Challenge or of ecg-arrhythmia. Read the"
             ' record as one of "ecg_folder", or download its header again.'
         )
-    codes = dict.fromkeys(code.strip() for code in values["dx"].split(","))
-    codes = [code for code in codes if code.lower() not in NO_CODE]
-    strange = [code for code in codes if not SNOMED_CT_CODE.fullmatch(code)]
+    labels = parse_labels(values["dx"], separator=",")
+    strange = [code for code in labels.names if not SNOMED_CT_CODE.fullmatch(code)]
     if strange:
         raise ValueError(
             f"{source} lists the diagnosis {strange[0]!r}, which is no SNOMED CT code. Correct its `#Dx:`."
         )
-    return HeaderComments(parse_age(values.get("age", "")), parse_sex(values.get("sex", "")), tuple(codes))
+    try:
+        age, sex = parse_age(values.get("age")), parse_sex(values.get("sex"))
+    except ValueError as error:
+        raise ValueError(f"{source}: {error}. Correct its `#Age:` or `#Sex:`.") from error
+    return HeaderComments(age, sex, labels.names, labels.is_known)
 
 
 def find_headers(folder: Path, *, absent_folders: list[Path] | None = None) -> list[Path]:

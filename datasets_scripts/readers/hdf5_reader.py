@@ -1,4 +1,4 @@
-"""HDF5 files of recordings: opened with a clear message, turned into microvolts."""
+"""HDF5 files of recordings: opened with a clear message, and admitted."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from modeling_supreme import ecg_files
-from modeling_supreme.recordings import DamagedFileError, EcgRecording, to_microvolts
+from modeling_supreme.admission import admit
+from modeling_supreme.recordings import DamagedFileError, EcgRecording
 
 
 def open_hdf5(path: Path) -> Any:
@@ -34,36 +35,25 @@ def dataset_of(file: Any, name: str, *, path: Path) -> Any:
     return file[name]
 
 
-def recording_of(strip: np.ndarray, leads: Sequence[str], sampling_rate: int, *, place: str) -> EcgRecording:
-    """A strip in millivolts as a recording; leads whose every sample is zero were not connected and are left out.
+def recording_of(strip: np.ndarray, leads: Sequence[str], sampling_rate: float, *, place: str) -> EcgRecording:
+    """A strip in millivolts as a recording.
 
     Args:
         strip (`np.ndarray` of shape `(num_leads, num_samples)`):
             Floats of any precision, in millivolts.
         leads (`Sequence[str]`):
             Names of the rows.
-        sampling_rate (`int`):
+        sampling_rate (`float`):
             Samples per second, in Hz.
         place (`str`):
             Named in error messages: the file, and the exam within it.
 
     Returns:
-        `EcgRecording`: The connected leads, rounded to `int16` microvolts.
+        `EcgRecording`: The leads that were connected.
 
     Raises:
-        ValueError: If the strip has another number of leads, no recorded sample, or samples that are not finite.
+        ValueError: If the strip has another number of leads, or no recorded sample.
     """
     if strip.ndim != 2 or strip.shape[0] != len(leads):
         raise ValueError(f"{place} has shape {strip.shape}, not {len(leads)} leads by samples. Download it again.")
-    recorded = np.flatnonzero((strip != 0).any(axis=1))
-    if not recorded.size:
-        raise ValueError(f"{place} holds no recorded sample. Leave the record out.")
-    millivolts = strip[recorded].astype(np.float64)
-    missing = np.count_nonzero(~np.isfinite(millivolts))
-    if missing:
-        raise ValueError(f"{place} lacks {missing} of {millivolts.size} samples (not finite). Leave the record out.")
-    return EcgRecording(
-        microvolts=to_microvolts(millivolts),
-        leads=[leads[int(row)] for row in recorded],
-        sampling_rate=sampling_rate,
-    )
+    return admit(strip.astype(np.float64), names=leads, sampling_rate=sampling_rate, source=place)

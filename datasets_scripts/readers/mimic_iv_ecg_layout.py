@@ -11,14 +11,5 @@ FIGURES = (*INTERVALS, *AXES)
 # What carts write in place of a figure: 29999, and the ends of 16-bit numbers. No interval or axis is that large.
 NOT_MEASURED = (29999, 32767, -32768, 65535, 65534, 61440)
 
-RECORD_COLUMNS = {"subject_id": "int64", "study_id": "int64", "ecg_time": "str", "path": "str"}
-# Settings and statements recur: as categories they take two bytes a cell. pandas 3 makes numbers of categories that
-# look like some, and the id of a cart does.
-MEASUREMENT_COLUMNS = {
-    "subject_id": "int64",
-    "study_id": "int64",
-    "report_0": "category",
-    **dict.fromkeys(SETTINGS, "category"),
-    "cart_id": "str",
-    **dict.fromkeys(FIGURES, "float32"),
-}
+RECORD_COLUMNS = ("subject_id", "study_id", "ecg_time", "path")
+MEASUREMENT_COLUMNS = ("subject_id", "study_id", "report_0", *SETTINGS, *FIGURES)

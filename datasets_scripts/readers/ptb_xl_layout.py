@@ -4,7 +4,7 @@ DATABASE_FILENAME = "ptbxl_database.csv"
 STATEMENTS_FILENAME = "scp_statements.csv"
 FILENAME_COLUMN = {500: "filename_hr", 100: "filename_lr"}  # by sampling rate, in Hz
 DATABASE_COLUMNS = ("ecg_id", "patient_id", "age", "sex", "report", "scp_codes", "strat_fold", "validated_by_human")
-SEX_OF_CODE = {0: "male", 1: "female"}
+SEX_OF_CODE = {"0": "male", "1": "female"}
 
 # Superclass -> subclass -> codes. Source: scp_statements.csv, columns diagnostic_class and diagnostic_subclass.
 DIAGNOSTIC_CODES = {

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
+import httpx2
 from huggingface_hub import CommitOperationAdd, HfApi
 from huggingface_hub.errors import HFValidationError
 
@@ -11,6 +12,13 @@ from .parser import CommandLineError
 
 
 RepoType = Literal["model", "dataset"]
+# What huggingface_hub raises without a login, without the right, offline, without an answer, and at a name that
+# cannot be
+HUB_ERRORS = (OSError, HFValidationError, httpx2.HTTPError)
+
+
+class UploadError(CommandLineError):
+    """The Hub did not take what it had said it would take; the message says what is left to do."""
 
 
 def check_hub(repo_id: str, *, flag: str, is_public: bool, repo_type: RepoType = "model") -> None:
@@ -33,16 +41,21 @@ def check_hub(repo_id: str, *, flag: str, is_public: bool, repo_type: RepoType =
     try:
         HfApi().whoami()
         _open_repo(repo_id, is_public=is_public, repo_type=repo_type)
-    # What huggingface_hub raises without a login, without the right, offline, and at a name that cannot be
-    except (OSError, HFValidationError) as error:
+    except HUB_ERRORS as error:
         raise CommandLineError(
-            f"`{flag}` {repo_id} cannot be written to ({type(error).__name__}: {error}). Log in with"
+            f"`{flag}` {repo_id} cannot be written to ({_in_one_line(error)}). Log in with"
             " `hf auth login`, or name a repository of yours."
         ) from error
 
 
 def upload_files(
-    files: Mapping[str, Path | bytes], repo_id: str, *, message: str, is_public: bool, repo_type: RepoType = "model"
+    files: Mapping[str, Path | bytes],
+    repo_id: str,
+    *,
+    message: str,
+    remedy: str,
+    is_public: bool,
+    repo_type: RepoType = "model",
 ) -> list[str]:
     """Upload these files and no others, in one commit.
 
@@ -53,6 +66,8 @@ def upload_files(
             Repository on the Hub, as owner/name; it is made where there is none.
         message (`str`):
             Of the commit.
+        remedy (`str`):
+            Sentences on where the files are and how to upload them again, should the Hub refuse them.
         is_public (`bool`):
             Whether a public repository was asked for.
         repo_type (`str`, defaults to `"model"`):
@@ -63,11 +78,20 @@ def upload_files(
 
     Raises:
         CommandLineError: If the repository is public although nobody asked for a public one.
+        UploadError: If the Hub refuses the files, or does not answer.
     """
-    repo_id = _open_repo(repo_id, is_public=is_public, repo_type=repo_type)
     operations = [CommitOperationAdd(name, content) for name, content in files.items()]
-    HfApi().create_commit(repo_id, operations, repo_type=repo_type, commit_message=message)
+    try:
+        repo_id = _open_repo(repo_id, is_public=is_public, repo_type=repo_type)
+        HfApi().create_commit(repo_id, operations, repo_type=repo_type, commit_message=message)
+    except HUB_ERRORS as error:
+        raise UploadError(f"The upload to {repo_id} failed ({_in_one_line(error)}). {remedy}") from error
     return list(files)
+
+
+def _in_one_line(error: Exception) -> str:
+    """An error of the Hub, whose messages have several lines."""
+    return f"{type(error).__name__}: {' '.join(str(error).split())}"
 
 
 def _open_repo(repo_id: str, *, is_public: bool, repo_type: RepoType) -> str:

@@ -76,7 +76,13 @@ def told_when_refused(what: str, folder: Path, remedy: str) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        if isinstance(error, DiskError) or find_disk_error(error) is None:
+        if isinstance(error, DiskError) or find_disk_error(error) is None or _is_elsewhere(error, folder):
             raise
         reason = describe_disk_error(error, folder)
         raise DiskError(f"{what} could not be written to {folder}: {reason}. {remedy}") from error
+
+
+def _is_elsewhere(error: Exception, folder: Path) -> bool:
+    """Whether an error names a file that does not lie in a folder: one that was to be read, say."""
+    name = getattr(error, "filename", None)
+    return isinstance(name, str) and not Path(name).resolve().is_relative_to(folder.resolve())

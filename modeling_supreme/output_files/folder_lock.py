@@ -109,6 +109,11 @@ class FolderLock:
     def _alone(self) -> Iterator[Any]:
         """The lock's file, open, while no other process looks at it: of two that take over, one is the second."""
         while True:
+            if self.path.is_symlink() or self.path.is_dir():  # what a link leads to must not be written over
+                raise CommandLineError(
+                    f"{self.path} is a link or a folder, where a run writes that it is in {self.folder}. Remove it, or"
+                    " choose another `--output_dir`."
+                )
             with self.path.open("a+b", buffering=0) as file:
                 _lock_file(file.fileno())
                 file.seek(0)

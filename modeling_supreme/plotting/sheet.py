@@ -11,8 +11,9 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.patheffects import withStroke
 
-from ..feature_extraction_supreme import check_sampling_rate, check_strip
+from ..admission import parse_rate, read_strip
 from ..leads import derive_limb_leads, standardize_lead_names
+from ..recordings import NEGLIGIBLE_S
 from .palette import BLUE, COARSE_LINE, FINE_LINE, GRID, INK, MUTED, PAPER, SURFACE
 
 
@@ -26,7 +27,6 @@ DEFECTIVE_MV = 10.0
 LAYOUT = (("I", "aVR", "V1", "V4"), ("II", "aVL", "V2", "V5"), ("III", "aVF", "V3", "V6"))
 RHYTHM_LEADS = ("II", "V1", "V5", "I")  # the first that was recorded
 SHEET_S, COLUMN_S = 10.0, 2.5
-NEGLIGIBLE_S = 0.1  # strips of 4999 or 5001 samples deserve no remark
 
 # All lengths below are in mm. With a title and 13 to 15 scores, the page is an A4 sheet in landscape.
 PAGE_WIDTH = 297
@@ -79,7 +79,7 @@ def plot_strip(
         ValueError: If the strip does not fit `leads` or `lead_mask`, if a lead is unknown or repeated, or if a score
             is no probability.
     """
-    check_sampling_rate(sampling_rate)
+    sampling_rate = parse_rate(sampling_rate, place="The strip to plot")
     rows = _read_rows(strip, leads, lead_mask)
     duration_s = np.shape(strip)[1] / sampling_rate
     scores_height = _scores_height(scores)
@@ -124,7 +124,7 @@ class _Trace(NamedTuple):
 def _read_rows(strip: np.ndarray, leads: Sequence[str], lead_mask: Sequence[bool] | None) -> dict[str, np.ndarray]:
     """The recorded and computed leads by name, in mV."""
     names = standardize_lead_names(leads)
-    strip = check_strip(strip, names, "The strip to plot")
+    strip = read_strip(strip, names, place="The strip to plot")
     recorded = np.ones(len(names), dtype=bool) if lead_mask is None else np.asarray(lead_mask, dtype=bool)
     if recorded.shape != (len(names),):
         raise ValueError(

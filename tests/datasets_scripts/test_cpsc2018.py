@@ -219,12 +219,12 @@ def drop_column(folder):
 BROKEN_TABLES = {
     "unknown label": (
         spoil_table(Second_label="10"),
-        r"record A0002 has the unknown label 10, not .* 1 to 9\. Correct",
+        r"REFERENCE\.csv, line 3: record 'A0002' has the unknown label '10', not .* 1 to 9\. Correct",
     ),
-    "label in words": (spoil_table(First_label="PVC"), r"record A0002 has the unknown label PVC.*Correct"),
-    "empty cells": (spoil_table(First_label=None, Second_label=None), r"record A0002 has no label.*Correct"),
-    "listed twice": (spoil_table(Recording="A0001"), r"Record A0001 is listed twice.*Remove one"),
-    "no column": (drop_column, r"REFERENCE\.csv has no column Third_label\. Download"),
+    "label in words": (spoil_table(First_label="PVC"), r"line 3: record 'A0002' has the unknown label 'PVC'.*Correct"),
+    "empty cells": (spoil_table(First_label=None, Second_label=None), r"line 3: record 'A0002' has no label.*Correct"),
+    "listed twice": (spoil_table(Recording="A0001"), r"line 3: Recording 'A0001' stands in line 2 already\. Keep one"),
+    "no column": (drop_column, r"REFERENCE\.csv has no column Third_label .*Download"),
 }
 
 
@@ -248,10 +248,8 @@ def lose_a_lead(path):
     write_ecg_struct(path.with_suffix(""), make_microvolts(1).T[:11], age=49, sex="Female")
 
 
-def lose_samples(path):
-    strip = make_microvolts(1).T.astype(float)
-    strip[3, 100:103] = np.nan
-    write_ecg_struct(path.with_suffix(""), strip, age=49, sex="Female")
+def mistake_sex(path):
+    write_ecg_struct(path.with_suffix(""), make_microvolts(1).T, age=49, sex="7")
 
 
 BROKEN_RECORDS = {
@@ -260,15 +258,15 @@ BROKEN_RECORDS = {
     "garbled": (garble, r"A0002\.mat is no readable MATLAB file.*Download it again"),
     "other layout": (store_challenge_form, r"A0002\.mat is no readable.*KeyError.*take REFERENCE\.csv away"),
     "11 leads": (lose_a_lead, r"A0002\.mat holds data of shape \(11, 5000\).*Download"),
-    "lost samples": (lose_samples, r"A0002\.mat lacks 3 of 60000 samples\. Repair"),
+    "other sex": (mistake_sex, r"A0002\.mat: '7' is none of male, female.*Correct the struct"),
     "missing": (lambda path: path.unlink(), r"A0002\.mat does not exist\. Complete the download"),
 }
 
 
 class TestBrokenFiles:
-    @pytest.mark.parametrize("part", ["_read_struct", "_text", "to_microvolts"])
+    @pytest.mark.parametrize("part", ["_read_struct", "_text", "admit"])
     def test_a_mistake_in_our_own_code_is_not_taken_for_a_damaged_record(self, original_dir, monkeypatch, part):
-        def mistaken(*args):
+        def mistaken(*args, **options):
             raise AttributeError("our own mistake")
 
         monkeypatch.setattr(cpsc2018, part, mistaken)
@@ -282,6 +280,26 @@ class TestBrokenFiles:
 
         with pytest.raises(ValueError, match=message):
             load(original_dir)
+
+    @pytest.mark.parametrize("name", ["unknown label", "label in words", "empty cells"])
+    def test_a_row_that_cannot_be_right_can_be_left_out_and_is_listed(self, original_dir, tmp_path, name):
+        BROKEN_TABLES[name][0](original_dir)
+        builder = cpsc2018.Cpsc2018(data_dir=str(original_dir), on_error="skip", cache_dir=str(tmp_path / "cache"))
+
+        builder.download_and_prepare()
+
+        assert sum(split.num_rows for split in builder.as_dataset().values()) == 2
+        assert [skipped["record_id"] for skipped in builder.skipped_records] == ["A0002"]
+        assert "REFERENCE.csv, line 3" in builder.skipped_records[0]["reason"]
+
+    def test_lost_samples_are_bridged(self, original_dir):
+        strip = make_microvolts(1).T.astype(float)
+        strip[3, 100:103] = np.nan
+        write_ecg_struct(original_dir / "TrainingSet1" / "A0002", strip, age=49, sex="Female")
+
+        row = load(original_dir)["A0002"]
+
+        assert (row["lead_mask"], row["not_recorded"]) == ([True] * 12, [])
 
     @pytest.mark.parametrize(("spoil", "message"), BROKEN_RECORDS.values(), ids=BROKEN_RECORDS)
     def test_a_broken_record_is_named_with_reason_and_remedy(self, original_dir, spoil, message):
@@ -336,7 +354,7 @@ class TestRealRecords:
         np.testing.assert_array_equal(np.stack([row["signal"] for row in real.values()]), np.rint(strips * 1000))
 
     def test_the_whole_recording_is_read(self, data_dir):
-        microvolts = read_ecg_struct(data_dir / "cpsc2018" / "TrainingSet1" / "A1988.mat")["microvolts"]
+        microvolts = read_ecg_struct(data_dir / "cpsc2018" / "TrainingSet1" / "A1988.mat")[0].microvolts
 
         # 54.3 s; leads II = I + III within rounding.
         assert microvolts.shape == (12, 27157)

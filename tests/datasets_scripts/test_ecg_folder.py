@@ -216,38 +216,32 @@ class TestMetadata:
     @pytest.mark.parametrize(
         ("rows", "message"),
         [
-            (
-                [{"file": "é.edf"}],
-                r"metadata\.csv has the unknown column file\. Its columns may be file_name, record_id",
-            ),
+            ([{"file": "é.edf"}], r"metadata\.csv has no column file_name .*Its columns may be file_name, record_id"),
             ([{"labels": "AF"}], r"metadata\.csv has no column file_name"),
-            (
-                [{"file_name": "é.edf", "Labels": "AF"}],
-                r"metadata\.csv has the unknown column Labels\. Its columns may be",
-            ),
             ([{"file_name": "é.edf"}, {"file_name": None, "age": 1}], r"metadata\.csv, line 3: .*file_name is empty"),
-            ([{"file_name": "t.csv"}] * 2, r"metadata\.csv describes the file t\.csv more than once"),
+            ([{"file_name": "t.csv"}] * 2, r"metadata\.csv, line 3: file_name 't\.csv' stands in line 2 already"),
             (
                 [{"file_name": "Jahr 2020/r1"}, {"file_name": "Jahr 2020/r1.dat"}],
-                r"describes the file Jahr 2020/r1\.dat more than once",
+                r"line 3: file_name 'Jahr 2020/r1\.dat' stands for what line 2 describes\. Keep one",
             ),
             (
                 [{"file_name": name, "record_id": "r"} for name in ("é.edf", "t.csv")],
-                r"record_id r stands for more than one file\. Give each file",
+                r"line 3: record_id 'r' stands for what line 2 describes.*give each file an id",
             ),
-            ([{"file_name": "é.edf", "sex": "x"}], r"file é\.edf: the sex 'x' is none of male.*Correct the cell"),
-            ([{"file_name": "é.edf", "age": "old"}], r"file é\.edf: .*'old'.*Correct the cell"),
+            ([{"file_name": "é.edf", "sex": "q"}], r"line 2: column sex: 'q' is none of male.*Correct the cell"),
+            ([{"file_name": "é.edf", "age": "old"}], r"line 2: column age: 'old' is no age.*Correct the cell"),
             (
                 [{"file_name": "é.edf", "split": "valid"}],
-                r"file é\.edf: the split 'valid' is none of train, validation",
+                r"line 2: column split: the split 'valid' is none of train, validation",
             ),
             (
                 [
                     {"file_name": "é.edf", "patient_id": "p1", "split": "train"},
                     {"file_name": "t.csv", "patient_id": "p1", "split": "test"},
                 ],
-                r"patient p1 has records in test and train\. State the same split",
+                r"line 3: patient p1 has records in test here and in train in line 2\. State the same split",
             ),
+            ([{"file_name": "../é.edf"}], r"line 2: column file_name: .*é\.edf does not lie in"),
         ],
     )
     def test_a_table_that_cannot_be_right_is_refused(self, folder, rows, message):
@@ -256,11 +250,121 @@ class TestMetadata:
         with pytest.raises(ValueError, match=message):
             load_rows(folder)
 
-    def test_a_table_that_is_no_utf_8_is_refused(self, folder):
-        (folder / "metadata.csv").write_bytes("file_name,report\né.edf,Überleitung\n".encode("latin-1"))
+    def test_a_record_id_of_the_table_may_not_be_that_of_another_file(self, folder):
+        write_metadata(folder, [{"file_name": "é.edf", "record_id": "t.csv"}])
 
-        with pytest.raises(ValueError, match=r"metadata\.csv is not a readable table .*Save it as CSV in UTF-8"):
+        with pytest.raises(ValueError, match=r"record_id t\.csv stands for more than one file\. Give each file"):
             load_rows(folder)
+
+    @pytest.mark.parametrize(
+        "rows",
+        [
+            [{"file_name": "é.edf"}, {"file_name": "t.csv", "age": "old"}],
+            [{"file_name": "é.edf"}, {"file_name": "t.csv", "sex": "q"}],
+            [{"file_name": "é.edf"}, {"file_name": "t.csv", "split": "valid"}],
+            [{"file_name": n, "patient_id": "p", "split": s} for n, s in (("é.edf", "test"), ("t.csv", "train"))],
+        ],
+    )
+    def test_a_row_that_cannot_be_right_costs_its_own_record(self, folder, tmp_path, rows):
+        write_metadata(folder, rows)
+        builder = EcgFolder(
+            data_dir=str(folder), sampling_rate=500, on_error="skip", cache_dir=str(tmp_path / "cache")
+        )
+
+        builder.download_and_prepare()
+
+        assert sorted(rows_by_id(builder.as_dataset())) == ["Jahr 2020/r1", "Jahr 2020/r2", "é.edf"]
+        assert [skipped["record_id"] for skipped in builder.skipped_records] == ["t.csv"]
+        assert "metadata.csv, line 3" in builder.skipped_records[0]["reason"]
+
+    def test_a_quote_that_is_not_closed_costs_its_own_row(self, folder):
+        (folder / "metadata.csv").write_text('file_name,report\né.edf,"Sinus rhythm\nt.csv,AF\nJahr 2020/r1,SR\n')
+
+        rows = load_rows(folder, on_error="skip")
+
+        assert {name: rows[name]["report"] for name in RECORD_IDS} == {
+            "é.edf": None,
+            "t.csv": "AF",
+            "Jahr 2020/r1": "SR",
+            "Jahr 2020/r2": None,
+        }
+
+    @pytest.mark.parametrize(
+        "content",
+        [
+            "file_name;age\nt.csv;50,5\n",
+            "file_name\tage\nt.csv\t50.5\n",
+            "File Name,Age\nt.csv,50.5 years\n",
+            "\ufefffile_name,age\nt.csv,50.5\n",
+            "file_name,age,site,remark\nt.csv,50.5,X,\n",
+        ],
+    )
+    def test_the_dialects_of_the_world_are_read(self, folder, content):
+        (folder / "metadata.csv").write_text(content, encoding="utf-8")
+
+        assert load_rows(folder)["t.csv"]["age"] == 50.5
+
+    def test_files_may_be_named_as_windows_does(self, folder):
+        write_metadata(folder, [{"file_name": "Jahr 2020\\r1", "age": 50}])
+
+        assert load_rows(folder)["Jahr 2020/r1"]["age"] == 50.0
+
+    @pytest.mark.parametrize("name", ["metadata.tsv", "metadata.xlsx", "Metadata.CSV"])
+    def test_the_table_may_be_of_another_kind(self, folder, name):
+        table = pd.DataFrame([{"file_name": "t.csv", "age": 50}])
+        write = table.to_excel if name.endswith("xlsx") else table.to_csv
+        write(folder / name, index=False)
+
+        assert load_rows(folder)["t.csv"]["age"] == 50.0
+
+    def test_two_tables_are_refused(self, folder):
+        write_metadata(folder, [{"file_name": "t.csv"}])
+        (folder / "metadata.tsv").write_text("file_name\n")
+
+        with pytest.raises(ValueError, match=r"holds metadata\.csv and metadata\.tsv\. Keep the one that you mean"):
+            load_rows(folder)
+
+    def test_further_columns_are_named_and_not_used(self, folder, caplog, monkeypatch):
+        write_metadata(folder, [{"file_name": "t.csv", "label": "AF", "site": "X"}])
+        monkeypatch.setattr(logging.getLogger("datasets"), "propagate", True)
+
+        assert load_rows(folder)["t.csv"]["labels"] == []
+        assert "columns label, site are not used" in caplog.text
+        assert "is label to be labels?" in caplog.text
+
+    def test_words_for_nothing_mean_the_same_in_every_spelling(self, folder):
+        cells = {"é.edf": "AF", "t.csv": "NONE", "Jahr 2020/r1": "None", "Jahr 2020/r2": "Unknown"}
+        write_metadata(folder, [{"file_name": name, "labels": cell, "sex": "unknown"} for name, cell in cells.items()])
+
+        rows = load_rows(folder)
+
+        assert {name: (rows[name]["labels"], rows[name]["label_mask"]) for name in cells} == {
+            "é.edf": (["AF"], [True]),
+            "t.csv": ([], [True]),
+            "Jahr 2020/r1": ([], [True]),
+            "Jahr 2020/r2": ([], [False]),
+        }
+        assert {rows[name]["sex"] for name in cells} == {None}
+
+    @pytest.mark.parametrize(("cell", "labels"), [("AF,LBBB", ["AF", "LBBB"]), ("AF|LBBB", ["AF", "LBBB"])])
+    def test_labels_may_stand_between_other_separators(self, folder, cell, labels):
+        write_metadata(folder, [{"file_name": "t.csv", "labels": cell}])
+
+        assert load_rows(folder)["t.csv"]["labels"] == labels
+
+    def test_commas_within_names_are_said_to_be_that(self, folder, caplog, monkeypatch):
+        write_metadata(folder, [{"file_name": "t.csv", "labels": "infarction, old"}])
+        monkeypatch.setattr(logging.getLogger("datasets"), "propagate", True)
+
+        assert load_rows(folder)["t.csv"]["labels"] == ["infarction, old"]
+        assert "commas in column labels were taken for parts of names. Put `;`" in caplog.text
+
+    def test_a_table_that_is_no_utf_8_is_read_and_that_is_said(self, folder, caplog, monkeypatch):
+        (folder / "metadata.csv").write_bytes("file_name,report\né.edf,Überleitung\n".encode("latin-1"))
+        monkeypatch.setattr(logging.getLogger("datasets"), "propagate", True)
+
+        assert load_rows(folder)["é.edf"]["report"] == "Überleitung"
+        assert "metadata.csv is not in UTF-8 (line 2) and was read as Windows-1252" in caplog.text
 
 
 def remove_dat(folder):
@@ -284,12 +388,6 @@ def flatten_leads(folder):
     write_ptb_xl_record(folder / "Jahr 2020" / "r2", np.zeros((2500, 12), dtype=np.int16), sampling_rate=250)
 
 
-def lose_samples(folder):
-    microvolts = make_microvolts(2500).T.copy()
-    microvolts[100:110, 3] = -32768  # WFDB's mark of a sample that was not recorded
-    write_ptb_xl_record(folder / "Jahr 2020" / "r2", microvolts, sampling_rate=250)
-
-
 def mistake_unit(folder):
     write_ptb_xl_record(folder / "Jahr 2020" / "r2", make_microvolts(2500).T, sampling_rate=250, gain=1.0)
 
@@ -299,15 +397,33 @@ def mistake_rate(folder):
 
 
 DAMAGE = {
-    "missing .dat": (remove_dat, r"r2\.hea: the record cannot be read .*Download its files again"),
+    "missing .dat": (remove_dat, r"r2\.hea needs .*r2\.dat, which does not exist"),
     "truncated .dat": (truncate_dat, r"r2\.hea: the record cannot be read"),
     "0-byte header": (empty_header, r"r2\.hea: the record cannot be read"),
     "non-UTF-8 header": (non_utf8_header, r"r2\.hea: the record cannot be read"),
     "flat leads": (flatten_leads, r"r2\.hea: every lead is flat, so nothing was recorded"),
-    "missing samples": (lose_samples, r"r2\.hea lacks 10 of 30000 samples"),  # 12 leads of 2500 samples
     "wrong unit": (mistake_unit, r"r2\.hea: the median peak-to-peak voltage is 1\.3e\+03 mV.*Pass `unit=`"),
-    "wrong rate": (mistake_rate, r"`sampling_rate` is 5\.0 Hz, outside 50 to 20000 Hz"),
+    "wrong rate": (mistake_rate, r"`sampling_rate` is 5 Hz, outside 50 to 20000 Hz"),
 }
+
+
+class TestPresence:
+    def test_a_long_gap_is_masked_in_time_at_every_rate(self, folder):
+        microvolts = make_microvolts(2500).T.copy()
+        microvolts[100:200, 3] = -32768  # WFDB's mark of a sample that was not recorded
+        write_ptb_xl_record(folder / "Jahr 2020" / "r2", microvolts, sampling_rate=250)
+
+        row = load_rows(folder)["Jahr 2020/r2"]
+
+        assert (row["lead_mask"], row["not_recorded"]) == ([True] * 12, [[3, 199, 400]])
+
+    def test_a_rate_that_is_no_whole_number_is_read(self, folder):
+        path = folder / "Jahr 2020" / "r2.hea"
+        path.write_text(path.read_text().replace(" 250 ", " 249.89 "))
+
+        row = load_rows(folder)["Jahr 2020/r2"]
+
+        assert (row["sampling_rate_original"], row["num_samples"]) == (250, 5000)
 
 
 class TestBrokenRecords:

@@ -69,6 +69,7 @@ class TestRows:
             "record_id": "40689238",
             "patient_id": "10000032",
             "lead_mask": [True] * 12,
+            "not_recorded": [],
             "num_samples": 5000,
             "sampling_rate_original": 500,
             "num_samples_original": 5000,
@@ -164,13 +165,13 @@ class TestMissingSamples:
         np.testing.assert_allclose(row["signal"][5][100:120], line, atol=2.5)  # rounded to the unit of 5 µV
         assert (row["num_bridged_samples"], all(row["lead_mask"])) == (20, True)
 
-    def test_a_longer_gap_masks_its_lead(self, changed_dir):
+    def test_a_longer_gap_is_masked_in_time(self, changed_dir):
         write_with_gaps(changed_dir, ("aVF", 100, 121))
 
         row = first_row(changed_dir)
 
-        assert row["lead_mask"] == [lead != 5 for lead in range(12)]
-        assert (np.any(row["signal"][5]), row["num_bridged_samples"]) == (False, 0)
+        assert (row["lead_mask"], row["not_recorded"]) == ([True] * 12, [[5, 100, 121]])
+        assert (np.any(row["signal"][5][100:121]), row["num_bridged_samples"]) == (False, 0)
 
     def test_samples_around_a_gap_stay_what_they_are(self, changed_dir):
         write_with_gaps(changed_dir, ("aVF", 100, 101), ("V6", 4990, 5000))
@@ -191,7 +192,9 @@ class TestMissingSamples:
     def test_a_recording_without_samples_is_refused(self, changed_dir):
         write_with_gaps(changed_dir, *((lead, 0, 5000) for lead in MIMIC_LEADS))
 
-        with pytest.raises(ValueError, match=r"Record 40689238 of mimic_iv_ecg .*holds no recorded sample\. Repair"):
+        with pytest.raises(
+            ValueError, match=r"Record 40689238 of mimic_iv_ecg .*holds no recorded sample\. Leave the record out"
+        ):
             first_row(changed_dir)
 
 
@@ -324,25 +327,32 @@ def write_bytes(filename, content):
 
 
 SPOILED_TABLES = {
-    "no column": (drop_column("record_list.csv", "path"), r"record_list\.csv is not .*no column path\. Download"),
-    "no report": (drop_column("machine_measurements.csv", "report_0"), r"no column report_0\. Download"),
+    "no column": (drop_column("record_list.csv", "path"), r"record_list\.csv has no column path .*Download"),
+    "no report": (drop_column("machine_measurements.csv", "report_0"), r"no column report_0 .*Download"),
+    "0 bytes": (write_bytes("record_list.csv", b""), r"record_list\.csv is empty\. Download"),
+    "no table": (
+        write_bytes("record_list.csv", b"subject_id,\xff\n1,2\n"),
+        r"record_list\.csv has no column .*Download",
+    ),
+}
+SPOILED_ROWS = {
     "no patient": (
         set_cell("record_list.csv", "subject_id", None),
-        r"record_list\.csv is not the official .*Download",
+        r"record_list\.csv, line 3: .*subject_id: it is empty",
     ),
-    "no path": (set_cell("record_list.csv", "path", None), r"study_id 40689239 has no path\. Download"),
-    "no number": (set_cell("machine_measurements.csv", "p_axis", "north"), r"measurements\.csv is not .*Download"),
-    "record twice": (set_cell("record_list.csv", "study_id", "40689238"), r"list\.csv lists study_id 40689238 more"),
-    "report twice": (
-        set_cell("machine_measurements.csv", "study_id", "40689238"),
-        r"machine_measurements\.csv lists study_id 40689238 more than once\. Download",
+    "no path": (set_cell("record_list.csv", "path", None), r"record_list\.csv, line 3: the cell of path is empty"),
+    "no number": (
+        set_cell("machine_measurements.csv", "p_axis", "north"),
+        r"machine_measurements\.csv, line 3: column p_axis: 'north' is no number",
+    ),
+    "record twice": (
+        set_cell("record_list.csv", "study_id", "40689238"),
+        r"record_list\.csv, line 3: study_id '40689238' stands in line 2",
     ),
     "other patient": (
         set_cell("machine_measurements.csv", "subject_id", "10000033"),
         r"gives study_id 40689239 to another subject_id than record_list\.csv does\. Download both",
     ),
-    "0 bytes": (write_bytes("record_list.csv", b""), r"record_list\.csv is not the official table.*Download"),
-    "not UTF-8": (write_bytes("record_list.csv", b"subject_id,\xff\n1,2\n"), r"record_list\.csv is not .*Download"),
 }
 
 
@@ -353,6 +363,32 @@ class TestSpoiledTables:
 
         with pytest.raises(ValueError, match=message):
             load_corpus("mimic_iv_ecg", data_dir=changed_dir, on_error="skip")
+
+    @pytest.mark.parametrize(("spoil", "message"), SPOILED_ROWS.values(), ids=SPOILED_ROWS)
+    def test_a_row_that_cannot_be_right_stops_with_its_line(self, changed_dir, spoil, message):
+        spoil(changed_dir)
+
+        with pytest.raises(ValueError, match=rf'{message}.*on_error="skip"'):
+            load_corpus("mimic_iv_ecg", data_dir=changed_dir)
+
+    @pytest.mark.parametrize("spoil", [spoil for spoil, _ in SPOILED_ROWS.values()], ids=SPOILED_ROWS)
+    def test_or_costs_its_own_recording(self, changed_dir, tmp_path, spoil):
+        spoil(changed_dir)
+        builder = MimicIvEcg(data_dir=str(changed_dir), on_error="skip", cache_dir=str(tmp_path / "cache"))
+
+        builder.download_and_prepare()
+
+        kept = [study_id for study_id in STUDIES[:8] if study_id != 40689239]
+        assert builder.as_dataset("train")["record_id"][:] == [str(study_id) for study_id in kept]
+        assert len(builder.skipped_records) == 1
+
+    def test_a_report_that_stands_twice_is_named(self, changed_dir):
+        set_cell("machine_measurements.csv", "study_id", "40689238")(changed_dir)
+
+        with pytest.raises(
+            ValueError, match=r"measurements\.csv, line 3: study_id '40689238' stands in line 2 already"
+        ):
+            load_corpus("mimic_iv_ecg", data_dir=changed_dir)
 
     @pytest.mark.parametrize("filename", ["record_list.csv", "machine_measurements.csv"])
     def test_a_missing_table_is_named_with_its_path(self, changed_dir, filename):
@@ -388,21 +424,16 @@ def garble_hea(path):
     path.with_suffix(".hea").write_bytes(b"\xff\xfe\x00h\xe4\n")
 
 
-def rename_lead(path):
-    path.with_suffix(".hea").write_text(path.with_suffix(".hea").read_text().replace(" aVF", " aVX"))
-
-
 def change_rate(path):
     path.with_suffix(".hea").write_text(path.with_suffix(".hea").read_text().replace("12 500 5000", "12 250 5000"))
 
 
 BROKEN = {
-    "short .dat": (cut_dat, "not a readable WFDB record"),
-    "0-byte .dat": (empty_dat, "not a readable WFDB record"),
+    "short .dat": (cut_dat, "the record cannot be read"),
+    "0-byte .dat": (empty_dat, "the record cannot be read"),
     "no .hea": (remove_hea, r"40689238\.hea does not exist\. Complete the download"),
-    "0-byte .hea": (empty_hea, "not a readable WFDB record"),
-    "header of another encoding": (garble_hea, "not a readable WFDB record"),
-    "unknown lead": (rename_lead, r"[Uu]nknown lead 'aVX'"),
+    "0-byte .hea": (empty_hea, "the record cannot be read"),
+    "header of another encoding": (garble_hea, "the record cannot be read"),
     "other rate": (change_rate, r"states 250 Hz, not 500 Hz"),
 }
 

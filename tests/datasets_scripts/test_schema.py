@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from datasets import Array2D, ClassLabel, Dataset, Value
 
-from datasets_scripts.schema import corpus_features, signal_windows, to_microvolts
+from datasets_scripts.schema import account_of_rows, corpus_features, signal_windows, to_microvolts
 from modeling_supreme.leads import STANDARD_LEADS
-from modeling_supreme.recordings import EcgRecording
+from modeling_supreme.recordings import Account, EcgRecording, recording_from_row
 
 
 MIMIC_LEADS = ("I", "II", "III", "aVR", "aVF", "aVL", "V1", "V2", "V3", "V4", "V5", "V6")
@@ -36,7 +36,7 @@ def test_the_columns_come_in_one_order_and_the_codes_of_a_corpus_follow():
     features = corpus_features(["NORM", "MI"], scp_codes=Value("string"))
 
     assert list(features) == [
-        *("record_id", "patient_id", "signal", "lead_mask", "num_samples", "sampling_rate_original"),
+        *("record_id", "patient_id", "signal", "lead_mask", "not_recorded", "num_samples", "sampling_rate_original"),
         *("num_samples_original", "window_start_s"),
         *("age", "sex", "report", "statements", "labels", "label_mask", "scp_codes"),
     ]
@@ -161,8 +161,8 @@ def test_a_lead_listed_twice_is_refused():
 
 
 def test_a_lead_with_an_unknown_name_is_refused():
-    with pytest.raises(ValueError, match=r"Record 00017.*Unknown lead 'MCL1'.*Leave the row out"):
-        signal_columns(np.zeros((1, 10), np.int16), leads=["MCL1"], sampling_rate=500, record_id="00017")
+    with pytest.raises(ValueError, match=r"Record 00017.*Unknown lead 'V7'.*Leave the row out"):
+        signal_columns(np.zeros((1, 10), np.int16), leads=["V7"], sampling_rate=500, record_id="00017")
 
 
 def test_the_documented_format_reads_int16_and_leaves_the_other_columns_alone():
@@ -208,3 +208,134 @@ def test_the_second_window_goes_on_where_the_first_ends():
     )
 
     assert (first["signal"][0, -1], second["signal"][0, 0]) == (4999, 5000)
+
+
+def make_gappy(gaps, *, num_samples=5000, sampling_rate=500, leads=STANDARD_LEADS):
+    """A recording of 1000 µV in all leads that lacks some stretches: `(row, first sample, one after)`."""
+    is_recorded = np.ones((len(leads), num_samples), dtype=bool)
+    for row, start, stop in gaps:
+        is_recorded[row, start:stop] = False
+    return EcgRecording(
+        microvolts=np.where(is_recorded, 1000, 0).astype(np.int16),
+        is_recorded=is_recorded,
+        leads=leads,
+        sampling_rate=sampling_rate,
+        account=Account(seconds_found=num_samples / sampling_rate),
+    )
+
+
+class TestPresenceInTime:
+    def test_stretches_that_leads_lack_are_listed_by_lead_and_time(self):
+        (row,) = signal_windows(make_gappy([(3, 10, 20), (0, 4000, 5000), (3, 30, 31)]), record_id="1")
+
+        assert row["not_recorded"] == [[0, 4000, 5000], [3, 10, 20], [3, 30, 31]]
+        assert row["lead_mask"].all()
+        assert (row["signal"][3, 9:21] == [1000, *[0] * 10, 1000]).all()
+
+    def test_places_are_those_of_the_standard_order(self):
+        (row,) = signal_windows(make_gappy([(0, 10, 20)], leads=("V6", "I")), record_id="1")
+
+        assert row["not_recorded"] == [[11, 10, 20]]
+
+    def test_a_whole_recording_lists_none(self):
+        (row,) = signal_windows(make_gappy([]), record_id="1")
+
+        assert row["not_recorded"] == []
+
+    def test_every_window_has_its_own_part(self):
+        first, second = signal_windows(make_gappy([(3, 4990, 5010)], num_samples=10000), record_id="1", window="all")
+
+        assert (first["not_recorded"], second["not_recorded"]) == ([[3, 4990, 5000]], [[3, 0, 10]])
+
+    def test_a_lead_that_has_nothing_in_a_window_is_masked_there(self):
+        first, second = signal_windows(make_gappy([(3, 100, 5000)], num_samples=10000), record_id="1", window="all")
+        later = signal_windows(make_gappy([(3, 4000, 10000)], num_samples=10000), record_id="1", window="all")[1]
+
+        assert (first["lead_mask"][3], first["not_recorded"]) == (True, [[3, 100, 5000]])
+        assert second["lead_mask"].all()
+        assert (later["lead_mask"][3], later["not_recorded"]) == (False, [])
+
+    def test_a_window_in_which_no_lead_was_recorded_is_no_row(self):
+        gaps = [(lead, 5000, 10000) for lead in range(12)]
+
+        rows = signal_windows(make_gappy(gaps, num_samples=15000), record_id="1", window="all")
+
+        assert [row["window_start_s"] for row in rows] == [0.0, 20.0]
+        with pytest.raises(ValueError, match=r"Record 1 has no lead that was recorded in the 10 s taken.*window"):
+            signal_windows(make_gappy(gaps, num_samples=15000), record_id="1", window="center")
+
+    @pytest.mark.parametrize(
+        ("sampling_rate", "gap", "span"),
+        [
+            (250, (10, 20), [19, 40]),  # samples at 2 per sample: 18 lies on 9, which is there, 40 on 20
+            (1000, (10, 20), [5, 10]),
+            (1000, (11, 20), [6, 10]),  # 5 lies on 10, which is there
+            (100, (0, 10), [0, 50]),
+            (400, (100, 200), [124, 250]),  # 124 lies between 99, which is there, and 100
+        ],
+    )
+    def test_stretches_keep_their_place_in_time_at_every_rate(self, sampling_rate, gap, span):
+        (row,) = signal_windows(
+            make_gappy([(3, *gap)], num_samples=10 * sampling_rate, sampling_rate=sampling_rate), record_id="1"
+        )
+
+        assert row["not_recorded"] == [[3, *span]]
+
+    def test_resampling_smears_nothing_over_the_edges_of_a_gap(self):
+        (row,) = signal_windows(make_gappy([(3, 100, 900)], num_samples=1000, sampling_rate=250), record_id="1")
+
+        values = row["signal"][3, : row["num_samples"]]
+        assert set(values[199:1800]) == {0}
+        np.testing.assert_allclose(np.delete(values, range(199, 1800)), 1000, atol=2)
+
+    @pytest.mark.parametrize("sampling_rate", [500, 250, 249.89])
+    def test_a_row_read_back_lacks_the_same_stretches(self, sampling_rate):
+        recording = make_gappy([(3, 100, 300)], num_samples=2500, sampling_rate=sampling_rate)
+        (row,) = signal_windows(recording, record_id="1")
+
+        read = recording_from_row(row)
+
+        lost_s = (~read.is_recorded[3]).sum() / 500
+        assert lost_s == pytest.approx(200 / sampling_rate, abs=0.005)
+        assert read.is_recorded[[lead for lead in range(12) if lead != 3]].all()
+
+    def test_rows_are_stored_and_read_as_columns(self):
+        row = dict.fromkeys(corpus_features(["NORM"]))
+        (columns,) = signal_windows(make_gappy([(3, 10, 20), (5, 0, 7)]), record_id="1")
+
+        dataset = Dataset.from_list([row | columns], features=corpus_features(["NORM"]))
+
+        assert dataset[0]["not_recorded"] == [[3, 10, 20], [5, 0, 7]]
+
+
+class TestRates:
+    def test_a_rate_that_is_no_whole_number_is_resampled_and_stored_rounded(self):
+        (row,) = signal_windows(make_gappy([], num_samples=2499, sampling_rate=249.89), record_id="1")
+
+        assert (row["sampling_rate_original"], row["num_samples_original"]) == (250, 2499)
+        assert row["num_samples"] == 5000
+
+    def test_a_rate_that_an_xml_format_rounded_is_taken_for_500_hz(self):
+        recording = EcgRecording(microvolts=make_sine(500, 5000), leads=STANDARD_LEADS, sampling_rate=499.98)
+
+        (row,) = signal_windows(recording, record_id="1")
+
+        np.testing.assert_array_equal(row["signal"], make_sine(500, 5000))
+
+
+class TestAccountOfRows:
+    def account(self, recording, **options):
+        return account_of_rows(recording, signal_windows(recording, record_id="1", **options))
+
+    @pytest.mark.parametrize(("window", "seconds"), [("first", 10.0), ("center", 10.0), ("all", 25.0)])
+    def test_it_says_how_much_of_the_time_became_rows(self, window, seconds):
+        account = self.account(make_gappy([], num_samples=12500), window=window)
+
+        assert (account.seconds_found, account.seconds_used) == (25.0, seconds)
+
+    def test_it_says_which_share_stands_at_the_largest_voltage_of_a_row(self):
+        microvolts = make_sine(500, 5000)
+        microvolts[0, :6] = 32767
+        recording = EcgRecording(microvolts=microvolts, leads=STANDARD_LEADS, sampling_rate=500)
+
+        assert self.account(recording).share_clipped == 6 / 60_000

@@ -7,7 +7,7 @@ import pytest
 from helpers.corpus_rows import rows_by_id
 
 from datasets_scripts import load_corpus
-from datasets_scripts.sph import MODIFIERS, STATEMENTS, statements_of
+from datasets_scripts.sph import MODIFIERS, STATEMENTS, Sph, statements_of
 from datasets_scripts.splits import assign_split
 from datasets_scripts.terminology.findings import load_terminology
 
@@ -125,7 +125,7 @@ def test_cells_of_codes_are_read(cell, statements):
 def test_a_code_that_makes_no_statement_is_refused_with_record_and_remedy(folder, cell, message):
     write_tables(folder, RECORDS | {"A00002": RECORDS["A00002"] | {"AHA_Code": cell}})
 
-    with pytest.raises(ValueError, match=rf"metadata\.csv: record A00002: {message}\. Correct the cell"):
+    with pytest.raises(ValueError, match=rf"metadata\.csv, line 3: column AHA_Code: {message}\. Correct the cell"):
         load_corpus("sph", data_dir=folder)
 
 
@@ -153,12 +153,6 @@ def shorten_strip(path):
     write_strip(path, make_strip("A00002", 5999))
 
 
-def add_nan(path):
-    strip = make_strip("A00002", 6000)
-    strip[3, 2000:2010] = np.nan
-    write_strip(path, strip)
-
-
 DAMAGE = {
     "missing file": (remove_file, r"A00002\.h5 does not exist\. Complete the download"),
     "0-byte file": (empty_file, r"A00002\.h5 is not a readable HDF5 file.*Download it again"),
@@ -166,7 +160,6 @@ DAMAGE = {
     "other dataset": (rename_dataset, r"A00002\.h5 has no dataset 'ecg', only signal"),
     "8 leads": (drop_leads, r"A00002\.h5 has shape \(8, 6000\), not 12 leads by samples"),
     "too short": (shorten_strip, r"A00002\.h5 holds 5999 samples, but metadata\.csv states 6000"),
-    "NaN run": (add_nan, r"A00002\.h5 lacks 10 of 72000 samples.*Leave the record out"),  # 12 leads of 6000 samples
 }
 
 
@@ -197,15 +190,15 @@ BROKEN_TABLES = {
     "column": (lambda table: table.drop(columns="AHA_Code"), r"metadata\.csv has no column AHA_Code"),
     "record twice": (
         lambda table: pd.concat([table, table[:1]]),
-        r"metadata\.csv lists ECG_ID A00001 more than once",
+        r"metadata\.csv, line 5: ECG_ID 'A00001' stands in line 2 already",
     ),
     "no code": (
         lambda table: table.assign(AHA_Code=["1", None, "1"]),
-        r"metadata\.csv: record A00002 has an empty ECG_ID, AHA_Code or Patient_ID",
+        r"metadata\.csv, line 3: the cell of AHA_Code is empty\. Fill it",
     ),
     "age": (
         lambda table: table.assign(Age=["55", "old", "32"]),
-        r"metadata\.csv: record A00002: could not convert string to float: 'old'",
+        r"metadata\.csv, line 3: column Age: 'old' is no age.*Correct the cell",
     ),
 }
 
@@ -216,6 +209,28 @@ def test_a_broken_table_is_refused(folder, change, message):
 
     with pytest.raises(ValueError, match=message):
         load_corpus("sph", data_dir=folder)
+
+
+def test_a_row_that_cannot_be_right_can_be_left_out_and_is_listed(folder, tmp_path):
+    table = pd.read_csv(folder / "metadata.csv", dtype=str)
+    table.assign(Age=["55", "old", "32"]).to_csv(folder / "metadata.csv", index=False)
+    builder = Sph(data_dir=str(folder), on_error="skip", cache_dir=str(tmp_path / "cache"))
+
+    builder.download_and_prepare()
+
+    assert sum(split.num_rows for split in builder.as_dataset().values()) == 2
+    assert [skipped["record_id"] for skipped in builder.skipped_records] == ["A00002"]
+    assert "metadata.csv, line 3: column Age: 'old'" in builder.skipped_records[0]["reason"]
+
+
+def test_a_longer_gap_is_masked_in_time(folder):
+    strip = make_strip("A00002", 6000)
+    strip[3, 2000:2100] = np.nan
+    write_strip(folder / "records" / "A00002.h5", strip)
+
+    row = load_rows(folder)["A00002"]
+
+    assert (row["lead_mask"], row["not_recorded"]) == ([True] * 12, [[3, 2000, 2100]])
 
 
 @pytest.mark.parametrize(

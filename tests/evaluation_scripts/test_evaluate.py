@@ -230,25 +230,6 @@ def test_a_missing_library_is_reported_with_the_remedy(monkeypatch):
 
 
 @pytest.mark.slow
-def test_help_waits_for_no_library_that_it_does_not_need():
-    code = """
-import runpy, sys
-sys.argv = ["evaluate.py", "--help"]
-try:
-    runpy.run_path("evaluate.py", run_name="__main__")
-finally:
-    print(*sys.modules)
-"""
-
-    done = run_in_root("-c", code)
-
-    assert "Evaluate a checkpoint zero-shot on a corpus" in done.stdout
-    loaded = set(done.stdout.split())
-    assert "evaluation_scripts.arguments" in loaded
-    assert loaded.isdisjoint({"datasets", "pandas", "sklearn", "evaluation_scripts.predict"})
-
-
-@pytest.mark.slow
 @pytest.mark.parametrize("launcher", [(), ("-m", "accelerate.commands.launch", "--cpu")], ids=["python", "accelerate"])
 def test_the_script_runs_from_the_command_line(launcher, checkpoint_dir, ptb_xl_dir, tmp_path):
     flags = ("--model_name_or_path", str(checkpoint_dir), "--output_dir", str(tmp_path), "--dataset_name", "ptb_xl")

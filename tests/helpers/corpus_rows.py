@@ -11,6 +11,7 @@ def make_corpus_row(record_id, signal, **columns):
         "patient_id": record_id,
         "signal": signal,
         "lead_mask": [True] * 12,
+        "not_recorded": [],
         "num_samples": 5000,
         "sampling_rate_original": 500,
         "num_samples_original": 5000,

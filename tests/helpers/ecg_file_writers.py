@@ -18,21 +18,44 @@ def make_microvolts(num_samples=1000, num_leads=12):
     return np.rint(100 * np.arange(1, num_leads + 1)[:, None] * sine).astype(np.int16)
 
 
-def write_edf(path, microvolts, leads, *, unit="uV"):
+def write_edf(path, microvolts, leads, **fields):
     """EDF (Kemp et al. 1992): ASCII header, then one data record per second."""
-    num_leads, num_samples = microvolts.shape
+    write_edf_signals(path, list(microvolts), [f"ECG {lead}" for lead in leads], **fields)
+
+
+def write_edf_signals(
+    path, signals, labels, *, unit="uV", ranges=None, num_records=None, reserved="", is_bdf=False, notes=()
+):
+    """EDF or BDF of 1 s a data record: each signal has the rate that its length says, in fields of its own.
+
+    `unit` is that of all signals or a list, `ranges` the physical and digital ranges of each, as (min, max, min, max),
+    and `notes` the annotation of each data record.
+    """
+    limit = 2 ** (23 if is_bdf else 15)
+    ranges = ranges or [(-limit, limit - 1, -limit, limit - 1)] * len(labels)
+    units = [unit] * len(labels) if isinstance(unit, str) else list(unit)
+    count = len(notes) or len(signals[-1]) // min(500, len(signals[-1]))
+    lengths = [len(signal) // count for signal in signals]
+    width = 3 if is_bdf else 2
+    if notes:
+        labels, units = [*labels, "EDF Annotations"], [*units, ""]
+        ranges, lengths = [*ranges, (-1, 1, -32768, 32767)], [*lengths, 30]
 
     def column(values, width):
         return "".join(f"{value:<{width}}" for value in values)
 
-    header = f"{'0':<8}{'X X X X':<80}{'Startdate X X X X':<80}01.01.2000.00.00{256 * (num_leads + 1):<8}{'':<44}"
-    header += f"{num_samples // 500:<8}{1:<8}{num_leads:<4}"
-    header += column([f"ECG {lead}" for lead in leads], 16) + column([""] * num_leads, 80)
-    header += column([unit] * num_leads, 8) + column([-32768] * num_leads, 8) + column([32767] * num_leads, 8)
-    header += column([-32768] * num_leads, 8) + column([32767] * num_leads, 8) + column([""] * num_leads, 80)
-    header += column([500] * num_leads, 8) + column([""] * num_leads, 32)
-    records = microvolts.reshape(num_leads, -1, 500).swapaxes(0, 1)  # (num_seconds, num_leads, 500)
-    path.write_bytes(header.encode("ascii") + records.astype("<i2").tobytes())
+    header = f"{'X X X X':<80}{'Startdate X X X X':<80}01.01.2000.00.00{256 * (len(labels) + 1):<8}{reserved:<44}"
+    header += f"{count if num_records is None else num_records:<8}{1:<8}{len(labels):<4}"
+    header += column(labels, 16) + column([""] * len(labels), 80) + column(units, 8)
+    header += "".join(column([limits[field] for limits in ranges], 8) for field in range(4))
+    header += column([""] * len(labels), 80) + column(lengths, 8) + column([""] * len(labels), 32)
+    content = (b"\xffBIOSEMI" if is_bdf else b"0       ") + header.encode("latin-1")
+    for record in range(count):
+        for signal, length in zip(signals, lengths, strict=False):
+            part = np.asarray(signal[record * length : (record + 1) * length]).astype("<i4")
+            content += part.view(np.uint8).reshape(-1, 4)[:, :width].tobytes()
+        content += notes[record].encode().ljust(60, b"\0") if notes else b""
+    path.write_bytes(content)
 
 
 def write_aecg(path, microvolts, leads, *, increment="0.002"):
@@ -123,8 +146,28 @@ DICOM_LEADS = dict(
 
 def write_dicom(path, microvolts, leads):
     """DICOM 12-lead ECG (PS3.3, A.34.3): one multiplex group of 16-bit samples."""
+    write_dicom_groups(path, (microvolts, leads, {}))
+
+
+def write_dicom_groups(path, *groups):
+    """DICOM ECG of several multiplex groups, each with voltages, leads, and fields of its own."""
     from pydicom.dataset import Dataset, FileMetaDataset
     from pydicom.uid import ExplicitVRLittleEndian, generate_uid
+
+    content = Dataset()
+    content.SOPClassUID = "1.2.840.10008.5.1.4.1.1.9.1.1"
+    content.SOPInstanceUID = generate_uid(entropy_srcs=["test"])
+    content.Modality = "ECG"
+    content.WaveformSequence = [_dicom_group(*group) for group in groups]
+    content.file_meta = FileMetaDataset()
+    content.file_meta.MediaStorageSOPClassUID = content.SOPClassUID
+    content.file_meta.MediaStorageSOPInstanceUID = content.SOPInstanceUID
+    content.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    content.save_as(path, enforce_file_format=True)
+
+
+def _dicom_group(microvolts, leads, fields):
+    from pydicom.dataset import Dataset
 
     group = Dataset()
     group.WaveformOriginality = "ORIGINAL"
@@ -134,16 +177,9 @@ def write_dicom(path, microvolts, leads):
     group.WaveformBitsAllocated = 16
     group.WaveformSampleInterpretation = "SS"
     group.WaveformData = microvolts.T.astype("<i2").tobytes()
-    content = Dataset()
-    content.SOPClassUID = "1.2.840.10008.5.1.4.1.1.9.1.1"
-    content.SOPInstanceUID = generate_uid(entropy_srcs=["test"])
-    content.Modality = "ECG"
-    content.WaveformSequence = [group]
-    content.file_meta = FileMetaDataset()
-    content.file_meta.MediaStorageSOPClassUID = content.SOPClassUID
-    content.file_meta.MediaStorageSOPInstanceUID = content.SOPInstanceUID
-    content.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    content.save_as(path, enforce_file_format=True)
+    for name, value in fields.items():
+        setattr(group, name, value)
+    return group
 
 
 def _dicom_channel(lead):

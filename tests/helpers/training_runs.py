@@ -46,7 +46,7 @@ def run_python(folder, *words, cwd=ROOT):
         env={**os.environ, "HF_HOME": str(folder / "home")},
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=900,  # a loaded machine takes its time
         check=False,
     )
     assert run.returncode == 0, run.stderr

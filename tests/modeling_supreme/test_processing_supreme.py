@@ -8,7 +8,7 @@ from transformers import AutoFeatureExtractor, AutoProcessor
 from modeling_supreme import SupremeEcgFeatureExtractor, SupremeProcessor
 
 
-SIGNAL_KEYS = ["lead_mask", "sample_mask", "signal"]
+SIGNAL_KEYS = ["lead_mask", "recorded_mask", "sample_mask", "signal"]
 TEXT_KEYS = ["attention_mask", "input_ids"]
 
 

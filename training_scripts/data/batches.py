@@ -13,7 +13,7 @@ from datasets import Dataset
 from threadpoolctl import threadpool_limits
 from torch.utils.data import DataLoader
 
-from datasets_scripts.collator import StripCollator
+from datasets_scripts.collator import StripCollator, choose_columns
 from training_scripts.arguments import TrainArguments
 from training_scripts.steps import RowCollator, TrainingBatch
 
@@ -98,7 +98,7 @@ class LabelledStrips:
         return list(dict.fromkeys([*self.strips.columns, *self.labels.sources[corpus].columns]))
 
     def __call__(self, rows: Sequence[dict[str, Any]]) -> dict[str, torch.Tensor]:
-        """`signal`, `lead_mask`, `sample_mask` and `labels (num_rows, num_findings)`, one row per record."""
+        """What [`StripCollator`] returns, and `labels (num_rows, num_findings)`, one row per record."""
         targets = self.labels.targets(rows, [row.get("corpus", 0) for row in rows])
         return {**self.strips(rows), "labels": torch.from_numpy(targets)}
 
@@ -269,7 +269,7 @@ class StreamedSteps:
         """This process' share of a split."""
         return RecordStream(
             records,
-            self.collator.columns(0),
+            choose_columns(self.collator.columns(0), records.features),
             batch_size=batch_size,
             num_processes=self.settings.num_processes,
             process_index=self.settings.process_index,
@@ -305,7 +305,9 @@ def load_batches(
     """Batches of the records that a sampler names by corpus and index."""
     # The columns that batches are made from, as arrays; `int16` microvolts stay what they are.
     columns = [
-        split.select_columns(collator.columns(corpus)).with_format("numpy", dtype=np.int16)
+        split.select_columns(choose_columns(collator.columns(corpus), split.column_names)).with_format(
+            "numpy", dtype=np.int16
+        )
         if isinstance(split, Dataset)
         else split
         for corpus, split in enumerate(records)

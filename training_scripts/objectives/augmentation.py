@@ -18,6 +18,8 @@ from modeling_supreme.leads import derive_limb_leads
 WANDER_HZ = (0.05, 0.5)
 # White noise is cut out of this many samples at random places: drawing it anew would cost more than the model.
 NOISE_BANK_SIZE = 2**20
+# Sheets of four columns (3x4) are commoner than those of two (6x2), and about one lead runs below them throughout.
+TWO_COLUMNS_SHARE, RHYTHM_LEADS = 0.25, 1.0
 
 
 class StripDraws(NamedTuple):
@@ -38,6 +40,10 @@ class StripDraws(NamedTuple):
             Frequency, in Hz, phase, in turns, and amplitude, in units of the signal, of each lead's baseline.
         noise_start (`torch.Tensor` of shape `(step_size, num_leads)`):
             Where in the bank of noise a lead's begins, as a share of it.
+        sheet_columns (`torch.Tensor` of shape `(step_size,)`):
+            Columns of the printed sheet as which a strip is shown; 1 where it is shown whole.
+        is_rhythm (`torch.Tensor` of shape `(step_size, num_leads)`):
+            Whether the sheet shows a lead throughout.
     """
 
     shift: int
@@ -47,6 +53,8 @@ class StripDraws(NamedTuple):
     lead_draws: torch.Tensor
     wander: torch.Tensor
     noise_start: torch.Tensor
+    sheet_columns: torch.Tensor
+    is_rhythm: torch.Tensor
 
 
 @dataclass(frozen=True)
@@ -72,6 +80,8 @@ class Augmentation:
             Largest amplitude of a slow sine under each lead, in millivolts, as if the electrodes moved.
         rate_jitter (`float`):
             Largest relative change of speed: heart rate and intervals change by as much.
+        sheet_probability (`float`):
+            How often a strip is shown as a printed sheet of two or four columns, each lead for its part of the time.
     """
 
     leads: Sequence[str]
@@ -83,6 +93,7 @@ class Augmentation:
     gain: float = 0.0
     baseline_wander_mv: float = 0.0
     rate_jitter: float = 0.0
+    sheet_probability: float = 0.0
 
     def draw(self, step_size: int, generator: torch.Generator) -> StripDraws:
         """Draw what happens to the strips of a step; always the same numbers, whatever is turned off."""
@@ -101,7 +112,10 @@ class Augmentation:
         # As likely to be doubled as to be halved
         gain = (1 + self.gain) ** (2 * uniform(step_size) - 1)
         rate = (1 + self.rate_jitter) ** (2 * uniform(step_size) - 1)
-        return StripDraws(shift, rate, gain, lead_share, lead_draws, wander, noise_start)
+        is_sheet = uniform(step_size) < self.sheet_probability
+        sheet_columns = torch.where(is_sheet, torch.where(uniform(step_size) < TWO_COLUMNS_SHARE, 2, 4), 1)
+        is_rhythm = uniform(step_size, num_leads) < RHYTHM_LEADS / num_leads
+        return StripDraws(shift, rate, gain, lead_share, lead_draws, wander, noise_start, sheet_columns, is_rhythm)
 
     def apply(
         self,
@@ -147,6 +161,9 @@ class Augmentation:
             signal = signal + self._wander(drawn["wander"], signal.shape[-1])
         if self.noise_mv:
             signal = signal + self._noise(drawn["noise_start"], signal.shape[-1], noise_bank)
+        if self.sheet_probability:
+            is_shown = shown_on_sheet(drawn["sheet_columns"], drawn["is_rhythm"], signal.shape[-1])
+            signal = signal.masked_fill(~is_shown, 0.0)
         is_kept = (drawn["lead_draws"] >= drawn["lead_share"]) & lead_mask
         return signal, torch.where(is_kept.any(dim=1, keepdim=True), is_kept, lead_mask), sample_mask
 
@@ -161,6 +178,31 @@ class Augmentation:
         """White noise, `(batch_size, num_leads, num_samples)`."""
         windows = noise_bank.unfold(0, num_samples, 1)
         return windows[(start * len(windows)).long()] * (self.noise_mv / self.scale_mv)
+
+
+def shown_on_sheet(columns: torch.Tensor, is_rhythm: torch.Tensor, num_samples: int) -> torch.Tensor:
+    """When a printed sheet shows each lead: as many leads in every column, one column after the other.
+
+    Args:
+        columns (`torch.Tensor` of shape `(batch_size,)`):
+            Columns of each sheet; 1 shows all leads throughout.
+        is_rhythm (`torch.Tensor` of shape `(batch_size, num_leads)`):
+            Leads that are shown throughout.
+        num_samples (`int`):
+            Length of the strips.
+
+    Returns:
+        `torch.Tensor` of shape `(batch_size, num_leads, num_samples)`: True where the lead is shown.
+
+    Example:
+        >>> shown_on_sheet(torch.tensor([2]), torch.tensor([[False, False, True]]), 4)[0].int().tolist()
+        [[1, 1, 0, 0], [1, 1, 0, 0], [1, 1, 1, 1]]
+    """
+    num_leads = is_rhythm.shape[1]
+    leads, times = (torch.arange(size, device=columns.device) for size in (num_leads, num_samples))
+    column_of_lead = leads * columns[:, None] // num_leads
+    column_of_time = times * columns[:, None] // num_samples
+    return (column_of_lead[:, :, None] == column_of_time[:, None, :]) | is_rhythm[:, :, None]
 
 
 def make_noise_bank(device: torch.device | str = "cpu") -> torch.Tensor:

@@ -11,7 +11,7 @@ from accelerate import Accelerator
 
 from evaluation_scripts.metrics import mean_or_none, score_conditions
 from modeling_supreme import SupremeEcgConfig, SupremeEcgFeatureExtractor
-from modeling_supreme.losses import multilabel_loss
+from modeling_supreme.modeling_supreme_ecg import multilabel_loss
 from training_scripts.arguments import ModelArguments, ObjectiveArguments, RunArguments
 from training_scripts.data.batches import LabelledStrips, LoaderSettings, make_steps
 from training_scripts.data.training_data import TrainingData, count_labels, load_data
@@ -171,6 +171,7 @@ def make_augmentation(arguments: ObjectiveArguments, extractor: SupremeEcgFeatur
         gain=arguments.gain,
         baseline_wander_mv=arguments.baseline_wander_mv,
         rate_jitter=arguments.rate_jitter,
+        sheet_probability=arguments.sheet_probability,
     )
 
 

@@ -35,6 +35,9 @@ logger = logging.get_logger(__name__)
 
 STATE_NAME = re.compile(r"step_(\d+)")
 MANIFEST = "manifest.json"
+# What a state is read from, and what none is without
+READ = ("*.safetensors", "*.json")
+NEEDED = ("model.safetensors", "optimizer.safetensors", "optimizer.json", PROGRESS_FILENAME)
 # Between the name of a parameter and that of what the optimiser keeps of it
 SEPARATOR = "|"
 READ_SIZE = 2**20
@@ -80,20 +83,23 @@ def list_states(states_dir: Path) -> list[Path]:
 
 
 def check_state(state_dir: Path) -> None:
-    """Compare every file with its checksum.
+    """Compare every file with its checksum, and let none be read that has no checksum or lies elsewhere.
 
     Raises:
         DamagedStateError: If one is missing or differs.
     """
     remedy = "Pass another state, or `latest` to go back to the last one that is whole."
     try:
-        manifest = json.loads((state_dir / MANIFEST).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+        manifest = dict(json.loads((state_dir / MANIFEST).read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError) as error:
         raise DamagedStateError(f"{state_dir} has no readable {MANIFEST} ({error}). {remedy}") from error
-    for name, checksum in manifest.items():
+    names = {path.name for pattern in READ for path in state_dir.glob(pattern)} - {MANIFEST}
+    for name in sorted({*names, *manifest, *NEEDED}):
         path = state_dir / name
-        if not path.is_file() or compute_checksum(path) != checksum:
-            raise DamagedStateError(f"{path} is missing or not what was written. {remedy}")
+        if not path.is_file() or path.resolve().parent != state_dir.resolve():
+            raise DamagedStateError(f"{path} is missing, or a link to another folder. {remedy}")
+        if compute_checksum(path) != manifest.get(name):
+            raise DamagedStateError(f"{path} is not what was written. {remedy}")
 
 
 def compute_checksum(path: Path) -> str:

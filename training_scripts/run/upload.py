@@ -108,6 +108,14 @@ def push_to_hub(folder: Path, repo_id: str, *, is_public: bool = False) -> list[
 
     Returns:
         `list[str]`: Names of the files uploaded.
+
+    Raises:
+        UploadError: If the Hub refuses the files, or does not answer.
     """
     files = {path.name: without_paths(path) for path in choose_files(folder)}
-    return upload_files(files, repo_id, message="Upload the trained model", is_public=is_public)
+    remedy = (
+        f"The checkpoint is whole in {folder}. Upload it with `push_to_hub(Path({str(folder)!r}), {repo_id!r})` of"
+        " `training_scripts.run.upload`, or, if the run saved states, repeat the command with"
+        " `--resume_from_checkpoint latest`."
+    )
+    return upload_files(files, repo_id, message="Upload the trained model", remedy=remedy, is_public=is_public)

@@ -14,7 +14,6 @@ from datasets_scripts.terminology.vocabularies import find_in_snomed_ct, find_in
 from modeling_supreme.names import normalize_name
 
 from .lexicon import load_lexicon
-from .neighbours import NameEncoder, find_neighbours
 from .reading import CERTAINTIES, NEGATIVE, POSITIVE, Entity, Reading
 from .rules import read_statement
 from .statements import normalize_statement
@@ -231,6 +230,8 @@ class _Resolver:
         encode: Callable[[Sequence[str]], np.ndarray] | None,
     ) -> dict[str, tuple[Finding, ...]]:
         """Names with a near neighbour; the nearest one of the others is remembered for the report."""
+        from .neighbours import NameEncoder, find_neighbours  # its encoder needs torch, which no other step does
+
         encode = encode or NameEncoder(str(options.text_model_name_or_path), pooling=options.text_pooling)
         neighbours = find_neighbours(names, encode=encode, min_similarity=options.min_similarity)
         self.nearest = {name: (one.finding, one.similarity) for name, one in neighbours.items()}

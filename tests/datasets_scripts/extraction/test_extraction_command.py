@@ -1,6 +1,7 @@
 """The extraction command: from a table of reports to statements, labels and a vocabulary."""
 
 import contextlib
+import errno
 import json
 import logging
 
@@ -113,16 +114,31 @@ def test_a_table_without_reports_is_refused(tmp_path):
 def test_a_row_without_identifier_is_refused(tmp_path):
     path = write_csv(tmp_path / "table.csv", record_id=["1", None], report=["sinus rhythm", "vt"])
 
-    with pytest.raises(ValueError, match=r"1 rows have no value in column 'record_id'.*--record_id_column"):
+    with pytest.raises(ValueError, match=r"table\.csv, line 3: the cell of record_id is empty\. Fill it"):
         list(iterate_reports(path))
 
 
 def test_an_unknown_format_is_refused(tmp_path):
-    path = tmp_path / "table.xlsx"
+    path = tmp_path / "table.docx"
     path.touch()
 
-    with pytest.raises(ValueError, match=r"'\.xlsx' is no known format.*CSV"):
+    with pytest.raises(ValueError, match=r"'\.docx' is no known format.*CSV"):
         list(iterate_reports(path))
+
+
+def test_a_full_disk_is_told_in_words(mimic_table, tmp_path, monkeypatch, capsys):
+    def fill(*arguments, **options):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("datasets_scripts.extraction.extract.write_labels", fill)
+
+    with pytest.raises(SystemExit, match="2"):
+        run(mimic_table, tmp_path / "out")
+
+    said = capsys.readouterr().err
+    assert "error: The findings could not be written to" in said
+    assert "the disk is full" in said
+    assert "What a language model has read is kept. Make room, and repeat the command.\n" in said
 
 
 def test_the_command_writes_one_line_per_distinct_statement(mimic_table, tmp_path):

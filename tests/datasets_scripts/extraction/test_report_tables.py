@@ -91,10 +91,20 @@ def test_a_data_set_that_cannot_be_loaded_is_reported(monkeypatch):
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        (b"record_id,report\n1,patient seen,twice\n", r"at row 2: its rows do not have the columns"),
-        (b"record_id,report\n1,patient \xff\n", r"it is not UTF-8"),
+        (b"record_id,report\n1,patient seen,twice\n", r"reports\.csv, line 2: it has 3 cells, but .* 2 columns"),
+        (
+            b'record_id,report\n1,SR\n2,"patient seen\n3,AF\n',
+            r"line 3: a quote that opens here is never closed",
+        ),
+        (b'record_id,report\n1,"patient seen\n2,"AF"\n', r"line 2: a quote opens here and ends within a cell"),
+        (b'record_id,report\n1,"patient seen\n2,AF"\n3,SR\n', r"line 2: a quote .* closed only behind other rows"),
+        (
+            b"record_id,report\n1,patient seen\n2,SR\n1,AF\n",
+            r"line 4: the record_id of line 2 stands here",
+        ),
+        (b"\x00\x01\xff\xfe\x00", r"reports\.csv is no text"),
     ],
-    ids=["columns", "encoding"],
+    ids=["columns", "open quote", "quote in a cell", "swallowed row", "two reports", "no text"],
 )
 def test_a_broken_csv_file_is_refused_without_quoting_a_report(tmp_path, content, reason):
     path = tmp_path / "reports.csv"
@@ -104,6 +114,29 @@ def test_a_broken_csv_file_is_refused_without_quoting_a_report(tmp_path, content
         list(iterate_reports(path))
 
     assert "patient" not in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "record_id;report\n1;Überleitung, lang\n".encode("latin-1"),
+        "record_id\treport\n1\tÜberleitung, lang\n".encode("utf-16"),
+        "\ufeffRecord ID;Report;further\n1;Überleitung, lang;x\n".encode(),
+    ],
+)
+def test_the_dialects_of_the_world_are_read(tmp_path, content):
+    path = tmp_path / "reports.csv"
+    path.write_bytes(content)
+
+    assert list(iterate_reports(path)) == [("1", ["Überleitung, lang"])]
+
+
+def test_a_report_that_stands_in_several_rows_of_its_record_is_one_report(tmp_path, monkeypatch):
+    monkeypatch.setattr(report_tables, "SEEN_REPORTS", 2)
+    path = tmp_path / "reports.csv"
+    path.write_text("record_id,report\n" + "1,SR\n2,AF\n" * 5, encoding="utf-8")
+
+    assert list(iterate_reports(path)) == [("1", ["SR"]), ("2", ["AF"])] * 5
 
 
 def test_memory_does_not_grow_with_the_number_of_records(tmp_path):

@@ -19,7 +19,7 @@ V6 = PTB_XL_LEADS.index("V6")
 def odd_dir(ptb_xl_dir, tmp_path_factory):
     """A copy of the small corpus with defects in the training split.
 
-    Records 4 and 11 are absent; in 1, lead V6 is flat; in 2, V6 is at its limit for 51 samples of each 500; 3 has
+    Records 4 and 11 are absent; in 1, lead V6 is flat; in 2, V6 is at its limit for 35 samples of each 500; 3 has
     no V6; in 5, lead II is 50 µV too high; 7 lasts 4 s.
     """
     folder = shutil.copytree(ptb_xl_dir, tmp_path_factory.mktemp("odd") / "ptb-xl")
@@ -28,7 +28,7 @@ def odd_dir(ptb_xl_dir, tmp_path_factory):
         (records / f"{ecg_id:05d}_hr.dat").unlink()
     flat, clipped, shifted = make_microvolts(1), make_microvolts(2), make_microvolts(5)
     flat[:, V6] = 3
-    clipped[:, V6] = np.tile(2000 * np.cos(np.arange(500) * 2 * np.pi / 500), 10).clip(-1900, 2000)
+    clipped[:, V6] = np.tile(2000 * np.cos(np.arange(500) * 2 * np.pi / 500), 10).clip(-1950, 2000)
     # The sines of the small corpus are 100, 200 and 300 µV in I, II and III: I + III - II is a sine of 200 µV.
     shifted[:, 1] = shifted[:, 0] + shifted[:, 2] + 50
     write_ptb_xl_record(records / "00001_hr", flat, sampling_rate=500)
@@ -139,11 +139,12 @@ class TestSignalQuality:
         v6 = quality["leads"]["V6"]
 
         assert quality["num_strips"] == 16
-        assert (v6["share_missing"], v6["share_flat"], v6["share_clipped"]) == (1 / 16, 1 / 16, 1 / 16)
+        # A lead that is flat counts as not recorded.
+        assert (v6["share_missing"], v6["share_flat"], v6["share_clipped"]) == (2 / 16, 0, 1 / 16)
         assert quality["leads"]["V5"]["share_flat"] == 0.0
         assert quality["share_of_strips"] == {
-            "missing_lead": 1 / 16,
-            "flat_lead": 1 / 16,
+            "missing_lead": 2 / 16,
+            "flat_lead": 0.0,
             "clipped_lead": 1 / 16,
         }
 
@@ -153,9 +154,10 @@ class TestSignalQuality:
         assert quality["leads"]["V5"]["peak_to_peak_mv"]["median"] == 2.2
 
     def test_shares_of_samples_are_by_what_was_recorded(self, quality):
-        # 51 samples at the limit in each of ten periods; 15 strips of 12 leads and one of 11, one of them 4 s long.
-        num_recorded = 5000 * (14 * 12 + 11) + 2000 * 12
-        assert quality["share_of_samples"]["clipped"] == pytest.approx(510 / num_recorded, rel=0.01)
+        # cos(x) <= -0.975 within 17.8 samples of each of ten minima; 14 strips of 12 leads, one of them 4 s long, and
+        # two of 11.
+        num_recorded = 5000 * (13 * 12 + 2 * 11) + 2000 * 12
+        assert quality["share_of_samples"]["clipped"] == pytest.approx(350 / num_recorded, rel=0.01)
         # 3000 samples of padding; every sine of the small corpus is zero where it begins.
         assert quality["share_of_samples"]["missing"] == pytest.approx(3000 / 80_000, rel=0.1)
 
@@ -171,7 +173,7 @@ class TestSignalQuality:
     def test_records_to_look_at_are_named(self, quality):
         examples = quality["examples"]
 
-        assert (examples["flat_lead"], examples["clipped_lead"], examples["missing_lead"]) == (["1"], ["2"], ["3"])
+        assert (examples["flat_lead"], examples["clipped_lead"], examples["missing_lead"]) == ([], ["2"], ["1", "3"])
         assert len(examples["limb_leads_disagree"]) == 10
 
 
@@ -229,15 +231,52 @@ class TestPage:
         assert "<b>ptb" not in page
         assert "&lt;b&gt;ptb &amp; xl" in page
 
-    def test_the_first_strip_that_is_flat_is_not_drawn(self, ptb_xl_dir, tmp_path):
+    def test_a_record_whose_every_lead_is_flat_is_listed(self, ptb_xl_dir, tmp_path):
         folder = shutil.copytree(ptb_xl_dir, tmp_path / "ptb-xl")
         flat = np.zeros((5000, 12), dtype=np.int16)
         write_ptb_xl_record(folder / "records500/00000/00001_hr", flat, sampling_rate=500)
 
-        report = prepare_corpus("ptb_xl", output_dir=tmp_path / "out", data_dir=str(folder), max_records=2)
+        report = prepare_corpus("ptb_xl", output_dir=tmp_path / "out", data_dir=str(folder), on_error="skip")
 
-        assert "data:image/png" not in (tmp_path / "out" / "build_report.html").read_text(encoding="utf-8")
-        assert report["signal_quality"]["examples"]["flat_lead"] == ["1"]
+        assert [record["record_id"] for record in report["skipped"]] == ["1"]
+        assert "every lead is flat" in (tmp_path / "out" / "build_report.html").read_text(encoding="utf-8")
+
+
+class TestLosses:
+    """What of the records that were read was not used."""
+
+    def test_losses_are_counted_by_kind(self, odd):
+        losses = odd[0]["losses"]
+
+        # The sines of the small corpus contradict the identities of the limb leads, but for record 5.
+        assert losses["num_records"] == losses["suspected_exchanges"]["num_records"] == 16
+        assert losses["channels_left_out"] == {
+            "num_records": 1,
+            "most_frequent": [{"channel": "V6", "reason": "flat or not recorded", "num_records": 1}],
+        }
+        assert losses["gaps_masked"] == {"num_records": 0, "lead_seconds": 0}
+
+    def test_they_are_told_in_a_sentence(self, odd):
+        _, page = odd
+
+        assert "Of 16 records not all was used: channels left out (1), suspected exchanges (16)." in page
+        assert "V6 left out" in page
+
+    def test_each_record_has_a_line_without_its_report(self, odd_dir, tmp_path):
+        prepare_corpus("ptb_xl", output_dir=tmp_path / "out", data_dir=str(odd_dir), on_error="skip")
+
+        text = (tmp_path / "out" / "accounts.jsonl").read_text(encoding="utf-8")
+        first = json.loads(text.splitlines()[0])
+        assert (first["split"], first["record_id"], list(first["left_out"])) == ("train", "1", ["V6"])
+        assert "sinus rhythm" not in text
+
+    def test_the_list_does_not_depend_on_the_number_of_processes_or_shards(self, odd_dir, tmp_path):
+        options = {"data_dir": str(odd_dir), "on_error": "skip"}
+        prepare_corpus("ptb_xl", output_dir=tmp_path / "one", **options)
+        prepare_corpus("ptb_xl", output_dir=tmp_path / "two", num_proc=2, records_per_shard=3, **options)
+
+        lists = [(tmp_path / name / "accounts.jsonl").read_bytes() for name in ("one", "two")]
+        assert lists[0] == lists[1]
 
 
 class TestTiming:

@@ -15,6 +15,7 @@ import datasets
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from helpers.made_hub import MadeHub
 from helpers.ptb_xl_records import make_microvolts, write_ptb_xl_record
 from helpers.repository import ROOT
 
@@ -78,6 +79,7 @@ class TestFolder:
     def test_shards_are_named_as_on_the_hub_and_nothing_else_is_left(self, prepared):
         assert sorted(path.name for path in prepared.iterdir()) == [
             "README.md",
+            "accounts.jsonl",
             "build_report.html",
             "build_report.json",
             "build_sources.npz",
@@ -247,12 +249,17 @@ class TestInterruption:
 
         assert not shard.is_finished(on_error="skip")
 
-    def test_a_truncated_shard_is_not_taken(self, ptb_xl_dir, tmp_path):
+    @pytest.mark.parametrize("name", ["rows.parquet", "quality.npz", "shard.json", "sources.npz"])
+    @pytest.mark.parametrize("damage", ["cut", "emptied", "filled with other bytes"])
+    def test_a_shard_with_a_file_that_cannot_be_read_is_not_taken(self, ptb_xl_dir, tmp_path, name, damage):
         builder = BUILDERS["ptb_xl"](data_dir=str(ptb_xl_dir), cache_dir=str(tmp_path))
         shard = plan_shards(builder, tmp_path / "shards", records_per_shard=10)["train"][0]
         write_shard(builder, shard)
+        assert shard.is_finished(on_error="raise")
+        path = shard.folder / name
+        size = path.stat().st_size
 
-        os.truncate(shard.folder / "rows.parquet", 1000)
+        path.write_bytes({"cut": path.read_bytes()[: size // 2], "emptied": b""}.get(damage, b"\xff" * size))
 
         assert not shard.is_finished(on_error="raise")
 
@@ -343,15 +350,18 @@ class TestRefusals:
             prepare_corpus("ptb_xl", output_dir=tmp_path / "out", data_dir=str(ptb_xl_dir), num_records=3)
 
 
+def write_file(path, content):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+
+
 class TestPublication:
     def test_what_was_pushed_loads_with_datasets_alone(self, prepared, tmp_path, monkeypatch):
-        def upload(api, *, folder_path, allow_patterns, **options):
-            ignore = shutil.ignore_patterns("build_report.*")
-            shutil.copytree(folder_path, tmp_path / "hub", ignore=ignore)
-
-        monkeypatch.setattr(publication.HfApi, "create_repo", lambda *arguments, **options: None)
-        monkeypatch.setattr(publication.HfApi, "upload_folder", upload)
+        hub = MadeHub()
+        monkeypatch.setattr("modeling_supreme.command_line.hub.HfApi", hub)
         publication.push_to_hub(prepared, "group/ptb-xl")
+        for name, content in hub.files.items():
+            write_file(tmp_path / "hub" / name, content)
 
         stored = datasets.load_dataset(str(tmp_path / "hub"))
 

@@ -130,6 +130,7 @@ def test_measurements_of_many_rows_are_stacked():
     assert {name: values.shape for name, values in stacked.items()} == {
         "peak_to_peak_uv": (3, 12),
         "num_clipped": (3, 12),
+        "num_masked": (3, 12),
         "num_missing": (3,),
         "limb_residual_uv": (3,),
     }
@@ -137,3 +138,40 @@ def test_measurements_of_many_rows_are_stacked():
 
 def test_no_rows_give_empty_arrays():
     assert stack_measurements([])["peak_to_peak_uv"].shape == (0, 12)
+
+
+class TestNotRecorded:
+    """Stretches that a lead lacks are counted, and count for nothing else."""
+
+    def measure(self, strip, *spans):
+        strip = strip.copy()
+        for lead, start, stop in spans:
+            strip[lead, start:stop] = 0
+        return measure_quality(strip, lead_mask=ALL_LEADS, num_samples=5000, not_recorded=spans)
+
+    def test_they_are_counted_by_lead(self):
+        quality = self.measure(make_strip(), (V1, 100, 300), (V1, 4000, 5000), (0, 0, 50))
+
+        assert quality["num_masked"].tolist() == [50, *[0] * 5, 1200, *[0] * 5]
+
+    def test_zeros_in_them_are_no_voltage(self):
+        strip = make_strip()
+        strip[V1] += 5000
+
+        quality = self.measure(strip, (V1, 0, 300), (V1, 4000, 5000))
+
+        assert quality["peak_to_peak_uv"][V1] == 4000
+
+    def test_nor_are_they_clipped(self):
+        strip = make_strip()
+        strip[V1, 999:] = 2000  # held at the highest voltage of the lead, but not recorded
+
+        assert self.measure(strip, (V1, 1001, 5000))["num_clipped"][V1] == 0
+
+    def test_the_limb_leads_are_compared_where_all_three_were_recorded(self):
+        quality = self.measure(make_strip(), (0, 0, 1000), (2, 4000, 5000))
+
+        assert quality["limb_residual_uv"] <= 1
+
+    def test_limb_leads_that_were_never_recorded_together_are_not_compared(self):
+        assert np.isnan(self.measure(make_strip(), (0, 0, 2500), (1, 2500, 5000))["limb_residual_uv"])

@@ -1,11 +1,12 @@
 """A repository of the Hub that a user names is checked before any work, and is private unless asked otherwise."""
 
+import httpx2
 import pytest
 from helpers.made_hub import MadeHub
 from huggingface_hub.errors import HFValidationError
 
 from modeling_supreme.command_line import CommandLineError, hub
-from modeling_supreme.command_line.hub import check_hub, upload_files
+from modeling_supreme.command_line.hub import UploadError, check_hub, upload_files
 
 
 @pytest.fixture
@@ -18,6 +19,17 @@ def made_hub(monkeypatch):
 
 def check(repo_id, *, is_public=False):
     check_hub(repo_id, flag="--push_to_hub", is_public=is_public, repo_type="dataset")
+
+
+def upload(files):
+    return upload_files(files, "ann/model", message="Up", remedy="Repeat the command.", is_public=False)
+
+
+REFUSALS = [
+    PermissionError("403\n\nForbidden"),
+    httpx2.ConnectError("403 Forbidden"),
+    httpx2.ReadTimeout("403 Forbidden"),
+]
 
 
 class TestCheck:
@@ -38,8 +50,9 @@ class TestCheck:
         with pytest.raises(CommandLineError, match=r"ann/my corpus cannot be written to .*alphanumeric"):
             check("ann/my corpus")
 
-    def test_a_repository_of_others_is_refused(self, made_hub):
-        made_hub.refusal = PermissionError("403")
+    @pytest.mark.parametrize("refusal", REFUSALS, ids=repr)
+    def test_a_repository_of_others_is_refused(self, made_hub, refusal):
+        made_hub.refusal = refusal
 
         with pytest.raises(CommandLineError, match=r"bob/corpus cannot be written to .*a repository of yours"):
             check("bob/corpus")
@@ -56,17 +69,22 @@ class TestUpload:
     def test_files_and_contents_go_under_the_names_given(self, made_hub, tmp_path):
         (tmp_path / "card").write_text("a", encoding="utf-8")
 
-        names = upload_files(
-            {"README.md": tmp_path / "card", "b.json": b"{}"}, "ann/model", message="Up", is_public=False
-        )
+        names = upload({"README.md": tmp_path / "card", "b.json": b"{}"})
 
         assert names == ["README.md", "b.json"]
         assert made_hub.files == {"README.md": b"a", "b.json": b"{}"}
+
+    @pytest.mark.parametrize("refusal", REFUSALS, ids=repr)
+    def test_what_the_hub_refuses_in_the_end_is_told_in_one_line_with_a_remedy(self, made_hub, refusal):
+        made_hub.refusal = refusal
+
+        with pytest.raises(UploadError, match=r"The upload to ann/model failed \(.*403 Forbidden\)\. Repeat the comm"):
+            upload({"config.json": b"{}"})
 
     def test_nothing_goes_to_a_repository_that_was_made_public_meanwhile(self, made_hub):
         made_hub.is_private["ann/model"] = False
 
         with pytest.raises(CommandLineError, match=r"ann/model, to which this would be uploaded, is public"):
-            upload_files({"config.json": b"{}"}, "ann/model", message="Up", is_public=False)
+            upload({"config.json": b"{}"})
 
         assert made_hub.files == {}

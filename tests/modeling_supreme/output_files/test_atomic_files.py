@@ -2,6 +2,7 @@
 
 import errno
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -25,7 +26,7 @@ class TestReplacing:
     def test_a_block_that_fails_leaves_what_was_there(self, tmp_path):
         (tmp_path / "a.txt").write_text("old")
 
-        with pytest.raises(TypeError), replace_when_complete(tmp_path / "a.txt") as temporary:
+        with pytest.raises(TypeError, match="concat"), replace_when_complete(tmp_path / "a.txt") as temporary:
             temporary.write_bytes(b"ne" + None)
 
         assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("a.txt", "old")]
@@ -78,10 +79,20 @@ class TestDisk:
             raise error
 
     @pytest.mark.parametrize(
-        "error", [ValueError("no"), FileNotFoundError(errno.ENOENT, "none"), OSError("no number")]
+        "error",
+        [
+            ValueError("no"),
+            FileNotFoundError(errno.ENOENT, "none"),
+            OSError("no number"),
+            PermissionError(errno.EACCES, "Permission denied", "/reports/that/may/not/be/read.csv"),
+        ],
+        ids=["another error", "no such file", "no number", "a file that was read"],
     )
     def test_what_is_no_fault_of_the_disk_passes(self, tmp_path, error):
-        with pytest.raises(type(error)) as raised, told_when_refused("The model", tmp_path, "Go on."):
+        with (
+            pytest.raises(type(error), match=re.escape(str(error))) as raised,
+            told_when_refused("The model", tmp_path, "Go on."),
+        ):
             raise error
 
         assert raised.value is error

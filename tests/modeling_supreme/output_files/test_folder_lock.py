@@ -93,7 +93,7 @@ class TestReleased:
         assert list(tmp_path.iterdir()) == []
 
     def test_a_folder_made_for_a_run_that_left_nothing_goes_too(self, tmp_path):
-        with pytest.raises(ZeroDivisionError), FolderLock(tmp_path / "run", "train.py"):
+        with pytest.raises(ZeroDivisionError, match="division"), FolderLock(tmp_path / "run", "train.py"):
             1 / 0  # noqa: B018
 
         assert not (tmp_path / "run").exists()
@@ -149,6 +149,23 @@ class TestStale:
 
 
 class TestUnwritable:
+    def test_a_link_in_the_place_of_the_lock_is_refused_and_what_it_leads_to_is_left_alone(self, tmp_path):
+        precious, folder = tmp_path / "precious", tmp_path / "run"
+        precious.write_text("precious", encoding="utf-8")
+        folder.mkdir()
+        (folder / LOCK_FILENAME).symlink_to(precious)
+
+        with pytest.raises(CommandLineError, match=r"\.run\.lock is a link or a folder.*Remove it"):
+            FolderLock(folder, "train.py").__enter__()
+
+        assert precious.read_text(encoding="utf-8") == "precious"
+
+    def test_a_folder_in_the_place_of_the_lock_is_refused(self, tmp_path):
+        (tmp_path / LOCK_FILENAME).mkdir()
+
+        with pytest.raises(CommandLineError, match=r"\.run\.lock is a link or a folder.*Remove it"):
+            FolderLock(tmp_path, "train.py").__enter__()
+
     def test_a_file_in_the_place_of_the_folder_is_refused(self, tmp_path):
         (tmp_path / "run").touch()
 

@@ -38,6 +38,7 @@ def test_rows_become_one_batch(extractor):
         "signal": (2, 12, 5000),
         "lead_mask": (2, 12),
         "sample_mask": (2, 5000),
+        "recorded_mask": (2, 12, 5000),
     }
 
 
@@ -87,7 +88,29 @@ def test_only_the_columns_of_the_signal_are_read(extractor):
 
     batch = collator([{name: make_sines("a")[name] for name in collator.columns}])
 
-    assert set(batch) == {"signal", "lead_mask", "sample_mask"}
+    assert set(batch) == {"signal", "lead_mask", "sample_mask", "recorded_mask"}
+
+
+def test_stretches_that_a_lead_lacks_are_masked_in_time(extractor):
+    row = make_sines("a") | {"not_recorded": [[V6, 1000, 2000]]}
+
+    batch = StripCollator(extractor)([row])
+
+    assert not batch["recorded_mask"][0, V6, 1000:2000].any()
+    assert batch["recorded_mask"].sum() == 12 * 5000 - 1000
+    assert batch["lead_mask"].all()
+    assert not batch["signal"][0, V6, 1000:2000].any()
+
+
+def test_a_corpus_of_an_earlier_version_has_none_and_is_read(extractor):
+    features = corpus_features(["normal ecg", "atrial flutter"])
+    old = Dataset.from_list([make_sines("a", labels=[1])], features=features).remove_columns("not_recorded")
+    collator = StripCollator(extractor)
+
+    rows = collator.select(old)
+
+    assert "not_recorded" not in rows.column_names
+    assert collator([rows[0]])["recorded_mask"].all()
 
 
 @pytest.mark.parametrize("format_type", [None, "numpy", "torch"])

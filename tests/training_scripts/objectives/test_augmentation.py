@@ -43,6 +43,7 @@ ALL_CHANGES = {
     "gain": 0.3,
     "baseline_wander_mv": 0.5,
     "rate_jitter": 0.1,
+    "sheet_probability": 0.5,
 }
 
 
@@ -84,8 +85,9 @@ class TestAll:
         # a spike in the middle of each lead, 1 to 12 mV
         signal, *masks = make_batch(8, 1000)
         signal[..., 500] = torch.arange(1.0, 13.0)
+        quiet = {"noise_mv": 0.01, "baseline_wander_mv": 0.01, "sheet_probability": 0.0}
 
-        changed, *_ = augment((signal, *masks), **{**ALL_CHANGES, "noise_mv": 0.01, "baseline_wander_mv": 0.01})
+        changed, *_ = augment((signal, *masks), **{**ALL_CHANGES, **quiet})
 
         assert (changed.amax(dim=-1) > 4 * -changed.amin(dim=-1)).all()
 
@@ -114,6 +116,33 @@ class TestTime:
 
         assert len(shifts) > 1
         assert max(shifts) <= 5
+
+
+class TestSheets:
+    def test_a_sheet_shows_every_lead_in_its_column_and_nothing_is_invented(self):
+        signal, *masks = make_batch(400, 1000)
+
+        shown, *_ = augment((signal + 1, *masks), sheet_probability=1.0)
+
+        seconds = shown.sum(dim=-1) / 100  # 10 s of 1 mV at 100 Hz: the sum is the time shown
+        assert set(seconds.unique().tolist()) == {2.5, 5.0, 10.0}
+        assert set(shown.unique().tolist()) == {0.0, 1.0}
+        assert shown.any(dim=1).all()  # at any time some lead is shown
+
+    def test_the_first_column_has_the_limb_leads(self):
+        signal, *masks = make_batch(400, 1000)
+
+        shown, *_ = augment((signal + 1, *masks), sheet_probability=1.0)
+
+        is_four = (shown.sum(dim=-1) == 250).sum(dim=1) > 6
+        assert (shown[is_four, :3, :250] == 1).all()
+
+    def test_as_many_strips_as_asked_for_are_sheets(self):
+        signal, *masks = make_batch(2000, 100)
+
+        shown, *_ = augment((signal + 1, *masks), sheet_probability=0.3)
+
+        assert (shown == 0).any(dim=-1).any(dim=-1).float().mean() == pytest.approx(0.3, abs=0.04)
 
 
 class TestRate:

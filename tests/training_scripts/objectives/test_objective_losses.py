@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from modeling_supreme.losses import multilabel_loss
+from modeling_supreme.modeling_supreme_ecg import multilabel_loss
 from training_scripts.objectives.losses import LOSSES, MultilabelLoss, weigh_positives
 
 

@@ -22,6 +22,7 @@ root, folder, settings = sys.argv[1], Path(sys.argv[2]), json.loads(sys.argv[3])
 sys.path.insert(0, root)
 import torch
 import train
+import training_scripts.run.session
 from accelerate import Accelerator
 from torch import nn
 from torch.distributed.device_mesh import init_device_mesh

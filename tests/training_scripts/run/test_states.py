@@ -4,6 +4,7 @@ import errno
 import json
 import pickle
 import random
+import shutil
 from types import SimpleNamespace
 
 import numpy as np
@@ -213,8 +214,40 @@ class TestDamage:
         save_states(run, [1])
         (tmp_path / "step_00000001" / "progress.json").write_text("{}", encoding="utf-8")
 
-        with pytest.raises(DamagedStateError, match=r"progress\.json is missing or not what was written.*`latest`"):
+        with pytest.raises(DamagedStateError, match=r"progress\.json is not what was written.*`latest`"):
             find_state(str(tmp_path / "step_00000001"), tmp_path)
+
+    @pytest.mark.parametrize("content", ["[]", "[1, 2]", "7", '"text"', "{}"])
+    def test_a_manifest_that_lists_nothing_vouches_for_nothing(self, run, tmp_path, content):
+        save_states(run, [1, 2])
+        (tmp_path / "step_00000002" / "manifest.json").write_text(content, encoding="utf-8")
+
+        assert find_state("latest", tmp_path).name == "step_00000001"
+
+    def test_a_file_without_a_checksum_is_refused(self, run):
+        state_dir = run.states.save(1, {})
+        shutil.copy(state_dir / "model.safetensors", state_dir / "average.safetensors")
+
+        with pytest.raises(DamagedStateError, match=r"average\.safetensors is not what was written.*`latest`"):
+            check_state(state_dir)
+
+    def test_a_link_out_of_the_state_is_refused_even_if_its_content_is_right(self, run, tmp_path):
+        state_dir = run.states.save(1, {})
+        (state_dir / "model.safetensors").rename(tmp_path / "elsewhere.safetensors")
+        (state_dir / "model.safetensors").symlink_to(tmp_path / "elsewhere.safetensors")
+
+        with pytest.raises(DamagedStateError, match=r"model\.safetensors is missing, or a link.*`latest`"):
+            check_state(state_dir)
+
+    def test_a_manifest_cannot_name_files_of_other_folders(self, run, tmp_path):
+        state_dir = run.states.save(1, {})
+        (tmp_path / "secret").write_text("a", encoding="utf-8")
+        manifest = json.loads((state_dir / "manifest.json").read_text(encoding="utf-8"))
+        manifest["../secret"] = states.compute_checksum(tmp_path / "secret")
+        (state_dir / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
+
+        with pytest.raises(DamagedStateError, match=r"\.\./secret is missing, or a link to another folder.*`latest`"):
+            check_state(state_dir)
 
     def test_a_state_of_accelerate_itself_is_not_read(self, tmp_path):
         (tmp_path / "optimizer.bin").touch()

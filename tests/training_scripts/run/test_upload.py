@@ -90,6 +90,13 @@ def test_without_a_login_a_run_does_not_begin(flags, hub, tmp_path):
     assert not (tmp_path / "run").exists()
 
 
+def test_an_upload_that_the_hub_refuses_says_where_the_model_is_and_how_to_upload_it(hub, tiny_checkpoint_dir):
+    hub.refusal = PermissionError("403")
+
+    with pytest.raises(CommandLineError, match=r"ann/supreme failed .* is whole in .*push_to_hub.*_checkpoint latest"):
+        push_to_hub(tiny_checkpoint_dir, "ann/supreme")
+
+
 class TestPaths:
     @pytest.mark.parametrize(
         ("value", "expected"),

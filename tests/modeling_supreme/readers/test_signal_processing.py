@@ -7,7 +7,13 @@ import pytest
 from helpers.strips import make_strip, spike_train
 from scipy.signal import butter, sosfiltfilt
 
-from modeling_supreme.signal_processing import bandpass_strip, estimate_baseline, resample_by, resample_strip
+from modeling_supreme.signal_processing import (
+    bandpass_strip,
+    estimate_baseline,
+    find_flat,
+    resample_by,
+    resample_strip,
+)
 
 
 class TestResampling:
@@ -121,3 +127,10 @@ class TestBaseline:
         strip = np.full((2, num_samples), 0.7, dtype=np.float32)
 
         np.testing.assert_allclose(estimate_baseline(strip, 500), 0.7, atol=1e-6)
+
+
+def test_a_step_wider_than_int16_has_numbers_for_is_not_flat():
+    values = np.repeat(np.array([[100, -32768]], dtype=np.int16), 1000, axis=1)
+    values[0, :1000:2] = -100  # noise of 200, then one value, 32,868 below
+
+    assert np.flatnonzero(find_flat(values, 500, 10)).tolist() == list(range(1000, 2000))
