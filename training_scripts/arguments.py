@@ -255,7 +255,7 @@ class ObjectiveArguments:
         default=0.0, metadata={"help": "Largest relative change of heart rate and intervals, from 0 to 0.1."}
     )
     sheet_probability: float = field(
-        default=0.1,
+        default=0.0,
         metadata={
             "help": "How often a strip is shown as a printed sheet, each lead for 2.5 or 5 of its 10 s, from 0 to 1."
         },

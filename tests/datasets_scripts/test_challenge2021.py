@@ -235,7 +235,7 @@ BROKEN = {
     "lead missing": (edit("E00002.mat 16+24 1000/mV 16 0 0 0 0 V6\n", ""), r"E00002\.hea: the record cannot be read"),
     "no Dx": (edit("# Dx:", "# Diagnosis:"), r"E00002\.hea has no line `#Dx:`"),
     "unknown code": (edit("164873001", "LVH"), r"lists the diagnosis 'LVH', which is no SNOMED CT code\. Correct"),
-    "other unit": (edit("/mV", "/mmHg"), r"lead I is stored in 'mmHg', not mV\. Correct the unit"),
+    "other unit": (edit("/mV", "/mmHg"), r"no lead that can be used \(I: in mmHg, no voltage.*Correct it"),
 }
 
 

@@ -356,13 +356,17 @@ class TestRealExams:
         from scipy.io import loadmat
 
         prepared = loadmat(data_dir / "code15" / "mat" / "org" / f"code_15_{exam}.mat")["feats"]  # mV at 400 Hz
-        expected = at_500_hz(np.rint(prepared.astype(np.float64) * 1000))[:, :5000]
+        microvolts = np.rint(prepared.astype(np.float64) * 1000)
+        # Of exam 1594286, V2, V3 and V5 stand up to 9 mV from zero and are moved there.
+        offsets = np.rint(np.median(microvolts, axis=1, keepdims=True))
+        moved = np.flatnonzero(np.abs(offsets) > 2500)
+        microvolts[moved] -= offsets[moved]
+        expected = at_500_hz(microvolts)[:, :5000]
 
-        # Of exam 1594286, V2, V3 and V5 stand up to 9 mV from zero and were moved there.
         difference = real_rows[exam]["signal"][:, : expected.shape[1]] - expected
-        moved = np.flatnonzero(np.abs(difference).max(axis=1) > 0)
         assert moved.tolist() == ([7, 8, 10] if exam == "1594286" else [])
-        assert np.ptp(difference[:, 100:-100], axis=1).max() <= 1  # rounding; at the ends, offsets ring by 10 µV
+        # Rounded before the filter and behind it, a moved lead may be off by one more than the other
+        assert np.abs(difference).max() <= (2 if moved.size else 0)
 
     # The others, 358121, 438277 and 2657522, have defective leads.
     @pytest.mark.parametrize("exam", ["1594286", "975093", "795649", "1238362", "2969044", "2754228", "270272"])

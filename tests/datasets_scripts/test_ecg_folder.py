@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from helpers.corpus_rows import rows_by_id
-from helpers.ecg_file_writers import WRITERS, make_microvolts, write_edf, write_muse_xml
+from helpers.ecg_file_writers import WRITERS, make_microvolts, write_edf, write_muse_xml, write_scp
 from helpers.ptb_xl_records import write_ptb_xl_record
 
 from datasets_scripts import load_corpus
@@ -112,11 +112,12 @@ class TestFiles:
 
     def test_without_ecgdatakit_its_formats_are_listed(self, folder, tmp_path, monkeypatch):
         monkeypatch.setitem(sys.modules, "ecgdatakit", None)
+        write_scp(folder / "x.scp", make_microvolts(), STANDARD_LEADS)
         builder = EcgFolder(data_dir=str(folder), sampling_rate=500, cache_dir=str(tmp_path / "cache"))
 
         builder.download_and_prepare()
 
-        assert [path.name for path in builder.unknown_files] == ["é.edf"]
+        assert [path.name for path in builder.unknown_files] == ["x.scp"]
 
     def test_a_file_that_arrives_later_is_read(self, folder):
         assert len(load_rows(folder)) == 4

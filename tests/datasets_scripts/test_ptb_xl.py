@@ -424,7 +424,7 @@ BROKEN = {
     "garbled .hea": (garble_hea, r"00004_hr\.hea: the record cannot be read"),
     "other rate": (edit_hea("12 500 5000", "12 250 5000"), r"states 250 Hz, not 500 Hz\. Pass the rate"),
     "no rate": (edit_hea("12 500 5000", "12"), r"states 250 Hz, not 500 Hz\. Pass the rate"),
-    "other unit": (edit_hea("/mV", "/mmHg"), r"lead I is stored in 'mmHg', not mV\. Correct the unit"),
+    "other unit": (edit_hea("/mV", "/mmHg"), r"no lead that can be used \(I: in mmHg, no voltage.*Correct it"),
 }
 
 

@@ -112,6 +112,8 @@ class Augmentation:
         # As likely to be doubled as to be halved
         gain = (1 + self.gain) ** (2 * uniform(step_size) - 1)
         rate = (1 + self.rate_jitter) ** (2 * uniform(step_size) - 1)
+        # From numbers of their own: runs that began before there were sheets go on as they went
+        generator = torch.Generator().manual_seed(generator.initial_seed() ^ 1)
         is_sheet = uniform(step_size) < self.sheet_probability
         sheet_columns = torch.where(is_sheet, torch.where(uniform(step_size) < TWO_COLUMNS_SHARE, 2, 4), 1)
         is_rhythm = uniform(step_size, num_leads) < RHYTHM_LEADS / num_leads
