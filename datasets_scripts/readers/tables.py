@@ -5,6 +5,7 @@ import codecs
 import csv
 import gzip
 import io
+import logging
 import lzma
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -14,14 +15,13 @@ from typing import IO, Any, TypeVar
 
 import pandas as pd
 import pyarrow as pa
-from datasets.utils import logging
 
 from modeling_supreme.recordings import DamagedFileError, library_call
 
 from .cells import shorten
 
 
-logger = logging.get_logger(__name__)
+logger = logging.getLogger(__name__)
 
 Value = TypeVar("Value")
 
