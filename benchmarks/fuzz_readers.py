@@ -28,7 +28,7 @@ from command_line import make_parser, start_logging
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from helpers.ecg_file_writers import WRITERS
+from helpers.ecg_file_writers import WRITERS  # pyright: ignore[reportMissingImports]
 
 from modeling_supreme.ecg_files import read_ecg
 from modeling_supreme.leads import STANDARD_LEADS

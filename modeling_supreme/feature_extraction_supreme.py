@@ -235,7 +235,7 @@ class SupremeEcgFeatureExtractor(FeatureExtractionMixin):
             )
         signal[rows, :num_samples] = np.clip(strip, -self.clip_mv, self.clip_mv)
         recorded_mask[rows, :num_samples] = is_recorded
-        used = [self.leads[row] for row, recorded in zip(rows, is_recorded.any(axis=1), strict=True) if recorded]
+        used = [self.leads[row] for row, recorded in zip(rows, is_recorded, strict=True) if recorded.any()]
         return self._complete(
             account,
             used=used,

@@ -214,15 +214,16 @@ class SupremeModel(SupremePreTrainedModel):
         """
         from .pipeline_zero_shot_ecg import PIPELINE_ENTRY
 
-        known = getattr(self.config, "custom_pipelines", None)
-        self.config.custom_pipelines = PIPELINE_ENTRY
+        config: Any = self.config
+        known = getattr(config, "custom_pipelines", None)
+        config.custom_pipelines = PIPELINE_ENTRY
         try:
             super().save_pretrained(save_directory, *args, **kwargs)
         finally:
             if known is None:
-                del self.config.custom_pipelines
+                del config.custom_pipelines
             else:
-                self.config.custom_pipelines = known
+                config.custom_pipelines = known
 
     def get_query_embeds(self, input_ids: torch.Tensor, attention_mask: torch.Tensor | None = None) -> torch.Tensor:
         """Embed queries with the text encoder.

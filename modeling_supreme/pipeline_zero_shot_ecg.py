@@ -159,7 +159,7 @@ class ZeroShotEcgClassificationPipeline(Pipeline):
         if not len(several):
             self._sanitize_parameters(**kwargs)
             return []
-        results = super().__call__(Entries(several), **kwargs)
+        results: Any = super().__call__(Entries(several), **kwargs)
         return list(results)
 
     def _score_folder(self, folder: Path, **kwargs: Any) -> list[Any]:
@@ -286,7 +286,7 @@ class ZeroShotEcgClassificationPipeline(Pipeline):
         results.sort(key=lambda result: -result["score"])
         return [result for result in results[:top_k] if result["score"] >= threshold]
 
-    def _seen(self, labels: Sequence[str]) -> list[bool | None]:
+    def _seen(self, labels: Sequence[str]) -> Sequence[bool | None]:
         """Whether training named each label; warns of the first in this process that it did not."""
         global _warned_of_unseen
         trained_queries = self.model.config.trained_queries
@@ -372,7 +372,7 @@ def check_options(options: Mapping[str, Any]) -> None:
         raise TypeError(f"`top_k` is {top_k!r}, not a whole number. Give how many of the best labels to return.")
     if top_k is not None and top_k < 1:
         raise ValueError(f"`top_k` is {top_k}. Ask for at least one label, or leave it out for all.")
-    if threshold is not None and (not isinstance(threshold, Real) or isinstance(threshold, bool)):
+    if threshold is not None and not _is_number(threshold):
         raise TypeError(f"`threshold` is {threshold!r}, not a number. Scores are probabilities, from 0 to 1.")
     if threshold is not None and not 0 <= threshold <= 1:
         raise ValueError(f"`threshold` is {threshold}. Scores are probabilities: choose a value from 0 to 1.")
