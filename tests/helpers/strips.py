@@ -30,3 +30,10 @@ def spike_train(sampling_rate=500, duration_s=10.0):
     qrs = np.where(np.abs(time - 0.3) < 0.04, np.cos(np.pi * (time - 0.3) / 0.08), 0)
     t_wave = np.where(np.abs(time - 0.6) < 0.08, 0.3 * np.cos(np.pi * (time - 0.6) / 0.16), 0)
     return (qrs + t_wave).astype(np.float32)[None]
+
+
+def edit(strip, row, values):
+    """The strip with one row replaced."""
+    edited = strip.copy()
+    edited[row] = values
+    return edited

@@ -10,7 +10,7 @@ import pytest
 import torch
 import transformers.dynamic_module_utils
 import wfdb
-from helpers.strips import INDEPENDENT_LEADS, make_strip, spike_train
+from helpers.strips import INDEPENDENT_LEADS, edit, make_strip, spike_train
 from transformers import AutoFeatureExtractor
 
 from modeling_supreme.feature_extraction_supreme import SupremeEcgFeatureExtractor
@@ -20,19 +20,6 @@ from modeling_supreme.signal_processing import resample_strip
 
 MIMIC_LEADS = ("I", "II", "III", "aVR", "aVF", "aVL", "V1", "V2", "V3", "V4", "V5", "V6")
 UPPER_CASE_LEADS = tuple(lead.upper() for lead in STANDARD_LEADS)
-
-
-def edit(strip, row, values):
-    """The strip with one row replaced."""
-    edited = strip.copy()
-    edited[row] = values
-    return edited
-
-
-@pytest.fixture
-def extractor():
-    """Everything by default except the scale: `signal` is in millivolts."""
-    return SupremeEcgFeatureExtractor(scale_mv=1.0)
 
 
 class TestShapes:

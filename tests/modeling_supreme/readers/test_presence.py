@@ -5,7 +5,7 @@ import re
 
 import numpy as np
 import pytest
-from helpers.strips import make_strip, spike_train
+from helpers.strips import edit, make_strip, spike_train
 
 from modeling_supreme.feature_extraction_supreme import SupremeEcgFeatureExtractor
 from modeling_supreme.leads import STANDARD_LEADS
@@ -13,19 +13,6 @@ from modeling_supreme.leads import STANDARD_LEADS
 
 MIMIC_LEADS = ("I", "II", "III", "aVR", "aVF", "aVL", "V1", "V2", "V3", "V4", "V5", "V6")
 UPPER_CASE_LEADS = tuple(lead.upper() for lead in STANDARD_LEADS)
-
-
-def edit(strip, row, values):
-    """The strip with one row replaced."""
-    edited = strip.copy()
-    edited[row] = values
-    return edited
-
-
-@pytest.fixture
-def extractor():
-    """Everything by default except the scale: `signal` is in millivolts."""
-    return SupremeEcgFeatureExtractor(scale_mv=1.0)
 
 
 class TestFlatLeads:
