@@ -19,6 +19,7 @@ from .admission import admit, read_strip
 from .checkpoints import check_logits
 from .composed_rules import Composed, Composition
 from .ecg_files import find_recordings, read_ecg
+from .feature_extraction_supreme import RESAMPLING_MARGIN_S
 from .leads import list_lead_names, require_leads
 from .names import normalize_name
 from .queries import encode_queries, fill_template
@@ -199,7 +200,14 @@ class ZeroShotEcgClassificationPipeline(Pipeline):
         recording, place = entry if isinstance(entry, Entry) else (entry, "")
         extractor: Any = self.feature_extractor
         try:
-            source = load_recording(recording, sampling_rate=sampling_rate, leads=leads, unit=unit, place=place)
+            source = load_recording(
+                recording,
+                sampling_rate=sampling_rate,
+                leads=leads,
+                unit=unit,
+                place=place,
+                max_seconds=extractor.num_samples / extractor.sampling_rate + RESAMPLING_MARGIN_S,
+            )
             features = extractor.prepare(
                 [source], places=[source.account.source or place or "The recording"], return_tensors="pt"
             )
@@ -442,7 +450,13 @@ def _is_number(value: Any) -> bool:
 
 
 def load_recording(
-    recording: Any, *, sampling_rate: Any = None, leads: Any = None, unit: str | None = None, place: str = ""
+    recording: Any,
+    *,
+    sampling_rate: Any = None,
+    leads: Any = None,
+    unit: str | None = None,
+    place: str = "",
+    max_seconds: float | None = None,
 ) -> EcgRecording:
     """Turn any input of the pipeline into a recording.
 
@@ -457,6 +471,9 @@ def load_recording(
             Unit of an array, and of a file that does not say.
         place (`str`, *optional*):
             What messages call a recording that has no name of its own.
+        max_seconds (`float`, *optional*):
+            How much of a file is needed from its beginning: of a day, no more is read. All by default, and where this
+            part alone cannot be used.
 
     Returns:
         `EcgRecording`: Its standard leads, and the account of them.
@@ -468,7 +485,13 @@ def load_recording(
     if isinstance(recording, EcgRecording):
         return recording
     if isinstance(recording, str | PathLike):
-        return read_ecg(recording, sampling_rate=sampling_rate, leads=leads, unit=unit)
+        options = {"sampling_rate": sampling_rate, "leads": leads, "unit": unit}
+        try:
+            return read_ecg(recording, max_seconds=max_seconds, **options)
+        except ValueError:
+            if max_seconds is None:
+                raise
+            return read_ecg(recording, **options)
     if isinstance(recording, Mapping):
         return _load_mapping(recording, sampling_rate=sampling_rate, leads=leads, unit=unit, place=place)
     if hasattr(recording, "p_signal") and hasattr(recording, "sig_name"):

@@ -13,7 +13,7 @@ from datasets import Array2D, Dataset, Features, List, Value
 from helpers.ecg_file_writers import WRITERS
 from helpers.scores import LABELS, approx, make_strip, scores_of
 
-from modeling_supreme import STANDARD_LEADS
+from modeling_supreme import STANDARD_LEADS, pipeline_zero_shot_ecg
 
 
 class TestInputs:
@@ -247,6 +247,42 @@ class TestAnyArray:
 
         of_first = next(answers for answers in results if answers[0]["record"] == f"{paths[0].name}.hea")
         assert scores_of(of_first) == approx(scores_of(classify(paths[0], candidate_labels=LABELS)))
+
+
+class TestLongFiles:
+    """Of a file that lasts longer than the model looks, the beginning is read."""
+
+    def write(self, folder, strip):
+        wfdb.wrsamp("day", 500, ["mV"] * 12, list(STANDARD_LEADS), strip.T, write_dir=str(folder), fmt=["16"] * 12)
+        return folder / "day"
+
+    def test_no_more_is_read_than_is_used_and_the_account_knows_the_rest(self, classify, tmp_path, monkeypatch):
+        asked = []
+        read = pipeline_zero_shot_ecg.read_ecg
+        monkeypatch.setattr(
+            pipeline_zero_shot_ecg, "read_ecg", lambda path, **options: asked.append(options) or read(path, **options)
+        )
+        path = self.write(tmp_path, np.tile(make_strip(), 6))
+
+        (account, *_) = [result["account"] for result in classify(path, LABELS, return_details=True)]
+
+        assert [options["max_seconds"] for options in asked] == [11]
+        assert (account["seconds_found"], account["seconds_used"]) == (60, 10)
+
+    def test_it_scores_as_its_beginning(self, classify, tmp_path):
+        path = self.write(tmp_path, np.tile(make_strip(), 6))
+
+        beginning = classify(make_strip(), candidate_labels=LABELS, sampling_rate=500, leads=STANDARD_LEADS)
+
+        assert scores_of(classify(path, LABELS)) == pytest.approx(scores_of(beginning), abs=2e-3)
+
+    def test_a_file_that_begins_with_nothing_is_read_on(self, classify, tmp_path):
+        strip = np.concatenate([np.full((12, 20 * 500), np.nan), make_strip()], axis=1)
+
+        results = classify(self.write(tmp_path, strip), LABELS)
+
+        expected = classify(make_strip(), candidate_labels=LABELS, sampling_rate=500, leads=STANDARD_LEADS)
+        assert scores_of(results) == pytest.approx(scores_of(expected), abs=2e-3)
 
 
 class TestAccount:
