@@ -14,6 +14,7 @@ from .recordings import (
     MILLIVOLTS_PER_UNIT,
     Account,
     EcgRecording,
+    NothingRecordedError,
     round_to_int16,
 )
 from .signal_processing import Channel, find_flat, find_saturated, join_channels, keep_long_runs
@@ -336,7 +337,7 @@ class _Admission:
                 self.strip = (self.strip * signs[:, None]).clip(-INT16_LIMIT, INT16_LIMIT).astype(np.int16)
             return
         for name, unit in zip(self.names, units, strict=True):
-            if unit.strip().lower() not in MILLIVOLTS_PER_UNIT:
+            if not is_voltage(unit):
                 raise ValueError(
                     f"{self.place}: lead {name.name} is stored in {unit!r}, not mV. Correct the unit where it is"
                     " stated, or convert the voltages: mV, uV, V and nV are read."
@@ -356,7 +357,9 @@ class _Admission:
             return
         present = np.flatnonzero(~self.missing.all(axis=0))
         if not present.size:
-            raise ValueError(f"{self.place} holds no recorded sample. Leave the record out, or read it again.")
+            raise NothingRecordedError(
+                f"{self.place} holds no recorded sample. Leave the record out, or read it again."
+            )
         kept = slice(present[0], present[-1] + 1)
         self.strip, self.missing = self.strip[:, kept].copy(), self.missing[:, kept].copy()
         max_gap = round(MAX_GAP_S * self.rate)
@@ -381,7 +384,7 @@ class _Admission:
         if silent.any():
             self.missing = silent if self.missing is None else self.missing | silent
             if self.missing.all():
-                raise ValueError(
+                raise NothingRecordedError(
                     f"{self.place}: every lead is flat, so nothing was recorded. Leave the record out, or read it"
                     " again."
                 )
@@ -399,7 +402,7 @@ class _Admission:
                 self.left_out[name.name] = f"recorded for {count / self.rate:.2f} s only"
         kept = [row for row, name in enumerate(self.names) if name.name not in self.left_out]
         if not kept:
-            raise ValueError(
+            raise NothingRecordedError(
                 f"{self.place}: no lead was recorded for {MIN_LEAD_S:g} s. Leave the record out, or read it again."
             )
         self.strip, self.missing = self.strip[kept], self.missing[kept]
@@ -411,7 +414,10 @@ class _Admission:
         if self.strip.shape[1] < MIN_LEAD_S * self.rate:
             return
         limit = MAX_OFFSET_MV * self.units_per_mv
-        sampled = self.strip[:, :: max(1, self.strip.shape[1] // 200)]
+        step = max(1, self.strip.shape[1] // 200)
+        sampled = self.strip[:, ::step].astype(np.float64)
+        if self.missing is not None:  # integers stand there that are no voltages
+            sampled[self.missing[:, ::step]] = np.nan
         with np.errstate(invalid="ignore"), warnings.catch_warnings():
             warnings.simplefilter("ignore", RuntimeWarning)  # a lead whose every sampled value is missing
             far = np.flatnonzero(np.abs(np.nanmean(sampled, axis=1)) > limit / 2)

@@ -114,6 +114,16 @@ class TestPresence:
         assert np.flatnonzero(~recording.is_recorded.all(axis=1)).tolist() == [1]
         assert recording.account.num_bridged_samples == short
 
+    def test_what_stands_for_a_missing_sample_hides_no_offset(self):
+        microvolts = np.rint(make_strip() * 1000).astype(np.int16) + np.int16(4000)
+        is_missing = np.zeros(microvolts.shape, dtype=bool)
+        is_missing[4, 1000:1545] = True  # with -32768 there, the mean of the lead is about zero
+        stored = np.where(is_missing, np.int16(-32768), microvolts)
+
+        recording = admit_strip(stored, STANDARD_LEADS, is_missing=is_missing)
+
+        assert set(recording.account.offsets_removed_mv) == set(STANDARD_LEADS)
+
     def test_a_recording_is_left_as_it_was(self):
         strip = make_strip() + 6
         strip[3, 100:105] = np.nan
