@@ -155,6 +155,8 @@ class Composition:
             Of each label; `None` where its own query answers.
         findings (`tuple[str, ...]`):
             What must be asked for besides the labels that answer for themselves.
+        seen (`list[bool | None]`):
+            Whether training named each label; `None` where nobody says what it named.
     """
 
     def __init__(
@@ -169,6 +171,8 @@ class Composition:
             raise ValueError(f"`composed` is {composed!r}. Choose True, False or 'auto'.")
         self.labels = tuple(labels)
         self._trained = {normalize_name(query) for query in trained_queries}
+        is_known = bool(self._trained)
+        self.seen = [normalize_name(label) in self._trained if is_known else None for label in self.labels]
         by_name = read_rules(stored_rules) if composed else {}
         found = [by_name.get(normalize_name(label)) for label in self.labels]
         if composed is True:

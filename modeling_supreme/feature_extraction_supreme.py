@@ -149,7 +149,7 @@ class SupremeEcgFeatureExtractor(FeatureExtractionMixin):
         recordings = [
             strip
             if isinstance(strip, EcgRecording)
-            else _record_strip(strip, place, sampling_rate=sampling_rate, leads=leads, unit=unit)
+            else _admit_named(strip, place, sampling_rate=sampling_rate, leads=leads, unit=unit)
             for strip, place in zip(listed, places, strict=True)
         ]
         features = self.prepare(recordings, places=places, return_tensors=return_tensors)
@@ -294,19 +294,43 @@ class SupremeEcgFeatureExtractor(FeatureExtractionMixin):
         return strip
 
 
-def _record_strip(strip: Any, place: str, *, sampling_rate: Any, leads: Any, unit: str | None) -> EcgRecording:
-    """The recording of a strip whose rows the caller named: every name must be a lead."""
-    if sampling_rate is None or leads is None:
-        raise TypeError(f"{place} came without `sampling_rate` or `leads`. Pass both: voltages do not tell them.")
-    names = require_leads(list_lead_names(leads), record_id=place)
+def admit_strip(
+    strip: Any, names: Sequence[str], *, sampling_rate: Any, unit: str | None, source: str | None
+) -> EcgRecording:
+    """The recording in any array.
+
+    Args:
+        strip (`Any`):
+            What [`read_strip`] reads.
+        names (`Sequence[str]`):
+            Names of its rows.
+        sampling_rate (`float`, or what [`parse_rate`] reads):
+            In Hz.
+        unit (`str`, *optional*):
+            Unit of its voltages, if the caller said so; floats are millivolts otherwise.
+        source (`str`, *optional*):
+            What messages and the account call it.
+
+    Raises:
+        TypeError: If the samples are no numbers, or integers of an unknown unit.
+        ValueError: If the shape does not fit `names`, or nothing was recorded.
+    """
     return admit(
-        read_strip(strip, names, place=place, unit=unit),
+        read_strip(strip, names, place=source or "The recording", unit=unit),
         names=names,
         sampling_rate=sampling_rate,
         unit=unit or "mV",
         unit_from="default" if unit is None else "argument",
-        source=place,
+        source=source,
     )
+
+
+def _admit_named(strip: Any, place: str, *, sampling_rate: Any, leads: Any, unit: str | None) -> EcgRecording:
+    """The recording of a strip whose rows the caller named: every name must be a lead."""
+    if sampling_rate is None or leads is None:
+        raise TypeError(f"{place} came without `sampling_rate` or `leads`. Pass both: voltages do not tell them.")
+    names = require_leads(list_lead_names(leads), record_id=place)
+    return admit_strip(strip, names, sampling_rate=sampling_rate, unit=unit, source=place)
 
 
 def check_voltages(strip: np.ndarray, names: Sequence[str], place: str, *, unit_remedy: str | None = None) -> None:

@@ -3,7 +3,6 @@
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from difflib import get_close_matches
 from numbers import Integral, Real
 from os import PathLike
@@ -15,15 +14,14 @@ import torch
 from transformers import Pipeline
 from transformers.utils import logging
 
-from .admission import admit, read_strip
+from .admission import admit
 from .checkpoints import check_logits
 from .composed_rules import Composed, Composition
 from .ecg_files import find_recordings, read_ecg
-from .feature_extraction_supreme import RESAMPLING_MARGIN_S
+from .feature_extraction_supreme import RESAMPLING_MARGIN_S, admit_strip
 from .leads import list_lead_names, require_leads
-from .names import normalize_name
 from .queries import encode_queries, fill_template
-from .recordings import Account, EcgRecording, recording_from_row
+from .recordings import Account, EcgRecording, NothingRecordedError, recording_from_row
 
 
 logger = logging.get_logger(__name__)
@@ -42,7 +40,7 @@ READING_OPTIONS = ("sampling_rate", "leads", "unit", "on_error")
 ASKING_OPTIONS = ("candidate_labels", "hypothesis_template", "composed", "return_attention")
 CHOOSING_OPTIONS = ("top_k", "threshold", "return_details")
 ON_ERROR = ("raise", "skip")
-# What a record that cannot be used may raise; a mistake of this package is not among them.
+# What a recording that cannot be used may raise
 RECORD_ERRORS = (OSError, ValueError, TypeError, ImportError)
 
 _warned_of_unseen = False  # once per process
@@ -90,7 +88,6 @@ class ZeroShotEcgClassificationPipeline(Pipeline):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self._query_cache: dict[tuple[str, ...], torch.Tensor] = {}
         self._compositions: dict[tuple[tuple[str, ...], Composed], Composition] = {}
-        self._trained: tuple[Sequence[str], frozenset[str]] = ((), frozenset())
         super().__init__(*args, **kwargs)
 
     def __call__(self, recordings: Any, candidate_labels: Any = None, **kwargs: Any) -> Any:
@@ -278,10 +275,10 @@ class ZeroShotEcgClassificationPipeline(Pipeline):
             return None
         composition = self._compose(candidate_labels, composed)
         scores = composition.evaluate(torch.sigmoid(model_outputs["logits"][0])).tolist()
-        seen = self._seen(candidate_labels)
+        _warn_of_unseen(composition)
+        answers = zip(candidate_labels, scores, composition.seen, composition.sources, strict=True)
         results: list[dict[str, Any]] = [
-            {"label": label, "score": score, "seen": is_seen, "source": source}
-            for label, score, is_seen, source in zip(candidate_labels, scores, seen, composition.sources, strict=True)
+            {"label": label, "score": score, "seen": seen, "source": source} for label, score, seen, source in answers
         ]
         if return_details:
             for result in results:
@@ -293,23 +290,6 @@ class ZeroShotEcgClassificationPipeline(Pipeline):
                 result["attention_step_s"] = ecg_config.token_stride / ecg_config.sampling_rate
         results.sort(key=lambda result: -result["score"])
         return [result for result in results[:top_k] if result["score"] >= threshold]
-
-    def _seen(self, labels: Sequence[str]) -> Sequence[bool | None]:
-        """Whether training named each label; warns of the first in this process that it did not."""
-        global _warned_of_unseen
-        trained_queries = self.model.config.trained_queries
-        if not trained_queries:
-            return [None] * len(labels)
-        if self._trained[0] is not trained_queries:
-            self._trained = (trained_queries, frozenset(map(normalize_name, trained_queries)))
-        seen = [normalize_name(label) in self._trained[1] for label in labels]
-        if not all(seen) and not _warned_of_unseen:
-            _warned_of_unseen = True
-            logger.warning(
-                f"Training never named {labels[seen.index(False)]!r}: its score is a guess from the wording, marked"
-                " `seen: False`, as are those of other such labels."
-            )
-        return seen
 
     def _compose(self, labels: Sequence[str], composed: Composed) -> Composition:
         """Decide which labels are answered by a rule of the checkpoint; the last decision is remembered."""
@@ -327,6 +307,18 @@ class ZeroShotEcgClassificationPipeline(Pipeline):
         if queries not in self._query_cache:
             self._query_cache = {queries: encode_queries(self.model, self.tokenizer, queries)}
         return self._query_cache[queries]
+
+
+def _warn_of_unseen(composition: Composition) -> None:
+    """Speak of the first label in this process that training did not name."""
+    global _warned_of_unseen
+    if False in composition.seen and not _warned_of_unseen:
+        _warned_of_unseen = True
+        unseen = composition.labels[composition.seen.index(False)]
+        logger.warning(
+            f"Training never named {unseen!r}: its score is a guess from the wording, marked `seen: False`, as are"
+            " those of other such labels."
+        )
 
 
 def check_labels(candidate_labels: Any) -> list[str]:
@@ -415,9 +407,7 @@ def list_recordings(recordings: Any) -> Any:
         return recordings
     if isinstance(recordings, list | tuple):
         return None if is_nested_numbers(recordings) else recordings
-    if type(recordings).__name__ in ("Series", "Index", "ExtensionArray") and not _is_number(
-        next(iter(recordings), 0)
-    ):
+    if type(recordings).__name__ in ("Series", "Index") and not _is_number(next(iter(recordings), 0)):
         return list(recordings)
     num_dims = getattr(recordings, "ndim", None)
     if isinstance(recordings, np.ndarray) and recordings.dtype.kind in "OUS" and num_dims == 1:
@@ -472,8 +462,8 @@ def load_recording(
         place (`str`, *optional*):
             What messages call a recording that has no name of its own.
         max_seconds (`float`, *optional*):
-            How much of a file is needed from its beginning: of a day, no more is read. All by default, and where this
-            part alone cannot be used.
+            How much of a file is needed from its beginning: of a day, no more is read. All by default, and where
+            nothing was recorded so early.
 
     Returns:
         `EcgRecording`: Its standard leads, and the account of them.
@@ -488,7 +478,7 @@ def load_recording(
         options = {"sampling_rate": sampling_rate, "leads": leads, "unit": unit}
         try:
             return read_ecg(recording, max_seconds=max_seconds, **options)
-        except ValueError:
+        except NothingRecordedError:
             if max_seconds is None:
                 raise
             return read_ecg(recording, **options)
@@ -515,9 +505,15 @@ def _load_mapping(
     """A row of a corpus, or a dictionary that says what it holds."""
     name = recording.get("record_id")
     if "lead_mask" in recording and "signal" in recording:
-        source = recording_from_row(recording)
-        source.account = replace(source.account, source=place or "The row" if name is None else f"Record {name}")
-        return source
+        row = recording_from_row(recording)
+        return admit(
+            row.microvolts,
+            names=row.leads,
+            sampling_rate=row.sampling_rate,
+            unit="uV",
+            is_missing=None if row.is_recorded is None else ~row.is_recorded,
+            source=place or "The row" if name is None else f"Record {name}",
+        )
     keys = [key for key in ARRAY_KEYS if key in recording]
     if not keys:
         raise ValueError(
@@ -559,23 +555,16 @@ def _load_array(
             f"{place or 'An array'} was given without `sampling_rate` or `leads`. Pass both: they cannot be told from"
             " the voltages."
         )
-    where = place or "The recording"
     names = list_lead_names(leads)
     if not are_own:
         require_leads(names, record_id=place or None)
     if getattr(values, "ndim", 2) not in (1, 2) or (getattr(values, "ndim", 2) == 1 and len(names) > 1):
         raise ValueError(
-            f"{where}: an array of shape {tuple(values.shape)} is not one strip of shape (num_leads, num_samples)."
-            " Pass a list of strips for many recordings, and `strip[None]` for a single lead."
+            f"{place or 'The recording'}: an array of shape {tuple(values.shape)} is not one strip of shape"
+            " (num_leads, num_samples). Pass a list of strips for many recordings, and `strip[None]` for a single"
+            " lead."
         )
-    return admit(
-        read_strip(values, names, place=where, unit=unit),
-        names=names,
-        sampling_rate=sampling_rate,
-        unit=unit or "mV",
-        unit_from="default" if unit is None else "argument",
-        source=place or None,
-    )
+    return admit_strip(values, names, sampling_rate=sampling_rate, unit=unit, source=place or None)
 
 
 def _name_of(recording: Any, place: str) -> str:

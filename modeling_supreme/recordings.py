@@ -285,6 +285,10 @@ def _seconds_missing(is_recorded: np.ndarray | None, leads: Sequence[str]) -> di
     return {lead: count / SAMPLING_RATE for lead, count in zip(leads, counts.tolist(), strict=True) if count}
 
 
+class NothingRecordedError(ValueError):
+    """No sample of what was read can be used; what follows in the file may be."""
+
+
 class DamagedFileError(ValueError):
     """What is wrong with a file; whoever asked for it adds which file it is and what to do."""
 

@@ -285,6 +285,20 @@ class TestLongFiles:
         assert scores_of(results) == pytest.approx(scores_of(expected), abs=2e-3)
 
 
+class TestRows:
+    def test_a_row_of_before_there_was_presence_goes_through_the_same_door(self, classify, corpus):
+        row = {**corpus.with_format("numpy")[0]}
+        row["signal"] = row["signal"].copy()
+        row["signal"][7, 1000:3000] = 0
+        row["signal"][9] = -400
+        row.pop("not_recorded")
+
+        (account, *_) = [result["account"] for result in classify(row, LABELS, return_details=True)]
+
+        assert account["left_out"] == {"V4": "flat or not recorded"}
+        assert account["seconds_missing"]["V2"] == pytest.approx(4, abs=0.05)
+
+
 class TestAccount:
     """What of a recording was used is returned on request, and logged where it is not all."""
 
