@@ -26,6 +26,7 @@ MIN_SAMPLING_RATE, MAX_SAMPLING_RATE = 50, 20_000  # Hz; outside, the number is 
 MAX_GAP_S = 0.04
 MIN_LEAD_S = 1.0  # about one beat; of less nothing can be said
 FLAT_MV, SATURATED_MV = 0.01, 1.0  # peak to peak of an electrode that is off; distance of a rail from the median
+MAX_MV = 1e9  # a million volts: what a damaged file holds in place of a sample
 MAX_OFFSET_MV = 2.5  # half the clip of the feature extractor; the baselines of PTB-XL stay below
 SUSPICION_RATE = 50  # Hz; the identities of the limb leads hold in every sample, so few are enough
 INT16_LIMIT = np.iinfo(np.int16).max
@@ -57,8 +58,8 @@ def admit(
 
     Args:
         voltages (`np.ndarray` of shape `(num_channels, num_samples)`):
-            Floats in `unit`, NaN and infinity where a sample is missing; or `int16` in microvolts, which
-            stay integers.
+            Floats in `unit`, NaN, infinity or more than `MAX_MV` where a sample is missing; or `int16` in
+            microvolts, which stay integers.
         names (`Sequence[str]`):
             Names of the channels, as the source spells them.
         sampling_rate (`float`, or what [`parse_rate`] reads):
@@ -349,8 +350,8 @@ class _Admission:
     def mask_what_is_missing(self) -> None:
         """Cut off what no lead has at the ends, bridge short gaps, keep longer ones as missing."""
         if not self.is_integer:
-            is_finite = np.isfinite(self.strip)
-            lost = None if is_finite.all() else ~is_finite
+            is_voltage_at = np.abs(self.strip) < MAX_MV
+            lost = None if is_voltage_at.all() else ~is_voltage_at
             self.missing = lost if self.missing is None or lost is None else self.missing | lost
         if self.missing is None or not self.missing.any():
             self.missing = None

@@ -19,6 +19,12 @@ import pandas as pd  # noqa: E402
 import pytest  # noqa: E402
 from helpers.ptb_xl_records import make_microvolts, make_ptb_xl_row, write_ptb_xl_record, write_scp_statements  # noqa: E402
 from helpers.tiny_models import TINY_ENCODERS, make_tokenizer  # noqa: E402
+from hypothesis import settings  # noqa: E402
+
+
+# The same examples in every run; `benchmarks/fuzz_readers.py` looks for new ones.
+settings.register_profile("repeatable", derandomize=True, database=None)
+settings.load_profile("repeatable")
 
 
 @pytest.fixture(scope="session")
