@@ -335,14 +335,14 @@ def _read_dicom(path: Path, options: Options) -> EcgRecording:
     """Read all multiplex groups of a DICOM file: at the same time they add leads, at different times they follow."""
     try:
         from pydicom import dcmread
-        from pydicom.errors import InvalidDicomError
+        from pydicom.errors import BytesLengthException, InvalidDicomError
     except ImportError as error:
         raise _lacks_package(path, "pydicom") from error
     channels: list[Channel] = []
     left_out: dict[str, str] = {}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of values that do not follow the standard, patients' names among them
-        with library_call(path, InvalidDicomError):
+        with library_call(path, InvalidDicomError, BytesLengthException):
             content = dcmread(path)
             groups = list(content.get("WaveformSequence") or [])
             is_little = content.original_encoding[1] is not False
@@ -353,7 +353,7 @@ def _read_dicom(path: Path, options: Options) -> EcgRecording:
         ]
         for label, group in sorted(named, key=lambda entry: _is_derived(entry[1])):
             try:
-                with library_call(path):
+                with library_call(path, BytesLengthException):
                     found = _dicom_group(group, is_little)
             except DamagedFileError as error:
                 left_out[label] = str(error)

@@ -85,7 +85,7 @@ class TestFlatLeads:
 
 
 class TestGaps:
-    @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 1e200])
+    @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 1e30])
     def test_a_short_gap_becomes_a_straight_line(self, extractor, value):
         strip, line = make_strip(), make_strip()
         strip[7, 123:143] = value  # 40 ms
