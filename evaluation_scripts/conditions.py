@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from accelerate.logging import get_logger
 
 from datasets_scripts.terminology.findings import Finding, load_terminology
-from modeling_supreme.names import normalize_name
+from modeling_supreme.query_grammar import normalize_name
 
 from .arguments import QueryWording
 

@@ -16,7 +16,7 @@ from typing import Any, Literal, NamedTuple
 
 import torch
 
-from .names import normalize_name
+from .query_grammar import normalize_name
 
 
 Composed = bool | Literal["auto"]

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from modeling_supreme.names import normalize_name
+from modeling_supreme.query_grammar import normalize_name
 
 from .measured_findings import load_measured_findings
 from .tables import LIST_SEPARATOR, read_table

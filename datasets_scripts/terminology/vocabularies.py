@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from modeling_supreme.names import normalize_name
+from modeling_supreme.query_grammar import normalize_name
 
 from .findings import Finding, load_terminology
 

@@ -11,7 +11,7 @@ from datasets_scripts.extraction.readings.reading import CERTAINTIES, Certainty
 from datasets_scripts.extraction.readings.rules import read_statement
 from datasets_scripts.extraction.readings.statements import statement_key
 from datasets_scripts.terminology.findings import load_terminology
-from modeling_supreme.names import normalize_name
+from modeling_supreme.query_grammar import normalize_name
 
 
 Certainties = dict[str, Certainty]  # of the entities of one statement, by name

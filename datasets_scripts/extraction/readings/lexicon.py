@@ -19,7 +19,7 @@ from datasets_scripts.terminology.findings import (
     load_terminology,
 )
 from datasets_scripts.terminology.tables import read_table
-from modeling_supreme.names import normalize_name
+from modeling_supreme.query_grammar import normalize_name
 
 from .statements import normalize_statement
 

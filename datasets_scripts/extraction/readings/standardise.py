@@ -11,7 +11,7 @@ import numpy as np
 
 from datasets_scripts.terminology.findings import INFARCTION_AGES, Finding, load_terminology
 from datasets_scripts.terminology.vocabularies import find_in_snomed_ct, find_in_umls
-from modeling_supreme.names import normalize_name
+from modeling_supreme.query_grammar import normalize_name
 
 from .lexicon import load_lexicon
 from .reading import CERTAINTIES, NEGATIVE, POSITIVE, Entity, Reading
