@@ -303,7 +303,7 @@ def _key_at(key: str, lead: str) -> str:
 
 def _is_open(expression: Expression) -> bool:
     """Whether the key of an atom lacks its lead."""
-    return isinstance(expression, InLeads) or any(
+    return not isinstance(expression, InLeads) and any(
         _key_at(key, "I") != key for atom in _atoms(expression) for key in _keys(atom)
     )
 
@@ -396,7 +396,7 @@ class _Parser(WordReader):
 
     def unary(self) -> Expression:
         """A statement, negated or not, or a finding: whichever takes more of the text."""
-        start, depth = self.token, self.depth
+        depth = self.depth
         self.depth += 1
         if self.depth > MAX_DEPTH:
             self.fail(f"brackets lie within each other more than {MAX_DEPTH} deep", "Ask several questions.")
@@ -410,7 +410,6 @@ class _Parser(WordReader):
         if name and (expression is None or end >= self.index):
             self.index, expression, self.was_denied = end, Finding(name), False
         self.depth = depth
-        self.places.setdefault(expression, start)
         return expression
 
     def find_name(self) -> tuple[str, int]:
@@ -427,7 +426,7 @@ class _Parser(WordReader):
 
     def negation(self) -> Expression:
         """A statement, perhaps behind "not", "no" or "neither"."""
-        self.accept("either")
+        self.accept("either", "both")
         outer, self.was_denied = self.is_denied, False
         if self.accept("neither"):
             self.is_denied, parts = True, [Not(self.unary())]
@@ -457,8 +456,9 @@ class _Parser(WordReader):
             where = self.where() if self.token.text == "in" else None
             self.was_denied = False
             return self.spread(expression, where, token) if where else expression
-        is_least, count = self.phrase(OPERATORS) == ">=", self.number()
-        if count and (self.phrase(SUFFIXES) == ">=" or is_least) and self.accept("of") and self.accept("("):
+        operator, count = self.phrase(OPERATORS), self.number()
+        is_least = count is not None and operator in (None, ">=") and self.phrase(SUFFIXES) in (None, ">=")
+        if is_least and self.accept("of") and self.accept("("):
             parts = [self.unary()]
             while self.link():
                 parts.append(self.unary())
@@ -471,8 +471,9 @@ class _Parser(WordReader):
 
     def statement(self) -> Expression:
         """One measurement, or a few that are added or compared: before or behind it its limits and leads."""
-        start, where = self.token, self.where()
-        if where:
+        start = self.token
+        outer = None if self.is_next(PHRASES) else self.where()
+        if outer:
             self.accept(":", ",", "with", "show", "showing")
         first = self.limit(is_first=True)
         if first:
@@ -481,24 +482,27 @@ class _Parser(WordReader):
         is_absent = self.accept("absent", "missing")
         is_present = is_absent or self.accept("present", "seen")
         limit = self.limits(first)
-        where = where or (operands[0].where if len(operands) == 1 else None)
-        if (limit is None and not is_present and self.is_next(OPERATORS)) or self.token.text == "/":
+        if limit is None and not is_present and (self.is_next(OPERATORS) or self.token.text == "/"):
             core, where = self.compared(operands)
         elif len(operands) > 1 or operands[0].weight != 1:
             core, where = self.added(operands, limit or self.fail("the sum has no limit before {}", "Write one."))
         else:
+            where = outer or operands[0].where
             core = self.single(operands[0].subject, limit, where, start, is_present=is_present)
-        where = where or self.where()
+        where = outer or where or self.where()
         if is_absent or self.accept("absent", "missing"):
             core = Not(core)
-        core = self.spread(core, where, start) if where else core
+        if where:
+            return self.spread(core, where, start)
         self.places.setdefault(core, start)
         return core
 
     def operands(self) -> list[_Operand]:
         """Measurements that are added: "S in V1 + R in V5", or with "and" where a limit follows."""
         operands = [self.operand(1.0)]
-        while (sign := 1.0 if self.accept("+", "plus") else -1.0 if self.accept("-", "minus") else 0.0) != 0:
+        while self.token.text in ("+", "plus", "-", "minus") and not self.is_number_next():
+            sign = 1.0 if self.accept("+", "plus") else -1.0
+            self.accept("-", "minus")
             operands.append(self.operand(sign))
         start = self.index
         if operands[-1].where and self.accept("and"):
@@ -512,6 +516,13 @@ class _Parser(WordReader):
                 return [*operands, _Operand(1.0, second, where)]
             self.index = start
         return operands
+
+    def is_number_next(self) -> bool:
+        """Whether a number with its sign is next, which is no factor."""
+        start = self.index
+        is_number = self.number() is not None and self.token.text != "*"
+        self.index = start
+        return is_number
 
     def operand(self, sign: float) -> _Operand:
         start = self.index
@@ -660,14 +671,12 @@ class _Parser(WordReader):
 
     def close(self, expression: Expression) -> Expression:
         """Statements about one lead that name none, in the leads where such are looked at."""
-        if isinstance(expression, InLeads) or not _is_open(expression):
-            return expression
-        if isinstance(expression, Not) or not all(map(_is_open, getattr(expression, "parts", (expression,)))):
+        if expression not in self.places or not _is_open(expression):
             return map_parts(expression, self.close)
         leads, count = DEFAULT_LEADS.get(_keys(next(_atoms(expression)))[0], ((), 0))
         if not leads:
             self.fail(
-                "the leads are missing", "Say in which, such as 'in V1'.", self.places.get(expression, self.tokens[0])
+                "the leads are missing", "Say in which, such as 'in V1'.", self.places[expression]
             )
         return InLeads(expression, leads, count, count > 1) if len(leads) > 1 else _at(expression, leads[0])
 

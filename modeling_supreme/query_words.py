@@ -62,9 +62,10 @@ _FIBRILLATION = "fibrillation waves|fibrillatory waves|fine irregular atrial wav
 _WIDE_BEATS = (
     "early wide beats|early and wide|wide and early|premature and wide|wide premature beats|premature wide beats"
     "|early broad beats|premature wide qrs complexes|early wide qrs complexes|early wide complexes"
+    "|pvc|pvcs|premature ventricular contractions|premature ventricular complexes|ventricular extrasystoles"
 )
 _NARROW_BEATS = "early narrow beats|early and narrow|narrow premature beats|premature narrow beats"
-_NARROW_BEATS += "|premature narrow qrs complexes|early beats of normal width"
+_NARROW_BEATS += "|premature narrow qrs complexes|early beats of normal width|pac|pacs|premature atrial contractions"
 MEASUREMENTS: Mapping[str, Measurement] = {
     measurement.name: measurement
     for measurement in (
@@ -75,7 +76,7 @@ MEASUREMENTS: Mapping[str, Measurement] = {
         Measurement("longest_rr_s", "s", "longest rr interval|longest rr|longest pause|interval between two beats"),
         Measurement("p_ms", "ms", "p duration|p wave duration|p width"),
         Measurement("pr_ms", "ms", "pr interval|pr|pq interval|pq|pr duration"),
-        Measurement("pr_range_ms", "ms", "pr range|range of the pr interval|pr interval that varies"),
+        Measurement("pr_range_ms", "ms", "pr range|range of the pr interval|pr interval that varies|pr varies|pr interval varies"),
         Measurement("qrs_ms", "ms", "qrs duration|qrs width|qrs|qrs complex"),
         Measurement("qt_ms", "ms", "qt interval|qt|uncorrected qt"),
         Measurement("qtc_ms", "ms", "corrected qt interval|corrected qt|qtc interval|qtc|bazett qtc|qtcb"),
@@ -251,16 +252,16 @@ t_size_mv < 0.1 ; Rautaharju et al. 2009 ; flat t wave|flat t|low t wave|low t|l
 t_mv > 1 ; Own choice ; tall t wave|tall t|very tall t wave|high t wave|peaked t wave|peaked t
 t_high_mv > 0.1 and t_low_mv < -0.1 ; Rautaharju et al. 2009 ; biphasic t wave|biphasic t|t wave biphasic
 u_mv > 0.1 [u_mv] ; Weaver & Burchell 1960 ; u wave|u|large u wave|prominent u wave
-num_early_wide present or num_early_narrow present [num_early_wide + num_early_narrow] ; Surawicz & Knilans 2008
-    ; early beats|premature beats|early complexes|premature complexes|ectopic beats
+num_early_wide present or num_early_narrow present [num_early_wide + num_early_narrow] ; Surawicz & Knilans 2008 ;
+     early beats|premature beats|early complexes|premature complexes|ectopic beats
 early_period between 1.5 and 2.5 ; By definition ; every second beat early|every other beat early|bigeminal grouping
     |beats in pairs of a usual and an early one
 early_period between 2.5 and 3.5 ; By definition ; every third beat early|trigeminal grouping
     |beats in groups of three with an early one
 longest_wide_run > 2.5 [longest_wide_run] ; Al-Khatib et al. 2018 ; run of wide beats|run of wide complexes
     |salvo of wide beats|salvo of broad beats
-num_ventricular_spikes present or num_atrial_spikes present [num_ventricular_spikes + num_atrial_spikes]
-    ; By definition ; pacing spikes|pacemaker spikes|pacer spikes
+num_ventricular_spikes present or num_atrial_spikes present [num_ventricular_spikes + num_atrial_spikes] ;
+     By definition ; pacing spikes|pacemaker spikes|pacer spikes
 """
 
 
@@ -282,18 +283,7 @@ def find_measurement(key: str) -> Measurement | None:
 
 
 class Wording(NamedTuple):
-    """Phrases that say more than the name of a measurement.
-
-    Attributes:
-        meaning (`str`):
-            What they say without a limit of their own, in canonical form.
-        measure (`str`):
-            What a limit of their own is about.
-        source (`str`):
-            Of the limit in `meaning`.
-        phrases (`tuple[str, ...]`):
-            In lower case.
-    """
+    """Phrases that say more than the name of a measurement: a row of the table above."""
 
     meaning: str
     measure: str
@@ -301,17 +291,13 @@ class Wording(NamedTuple):
     phrases: tuple[str, ...]
 
 
-def _read_wordings() -> list[Wording]:
-    """All phrases with a limit built in."""
-    lines = re.sub(r"\n +", "", _WORDINGS.replace("\n    ;", " ;")).strip().splitlines()
-    rows = (line.split(" ; ") for line in lines)
-    split = ((*re.fullmatch(r"(.*?)(?: \[(.*)\])?", meaning).groups(""), *rest) for meaning, *rest in rows)
-    return [
-        Wording(meaning, measure, source, tuple(phrases.split("|"))) for meaning, measure, source, phrases in split
-    ]
+def _read_wording(line: str) -> Wording:
+    found = re.fullmatch(r"(.*?)(?: \[(.*)\])? ?; ?(.*?) ?; ?(.*)", line)
+    meaning, measure, source, phrases = found.groups("") if found else [""] * 4
+    return Wording(meaning, measure, source, tuple(phrases.split("|")))
 
 
-WORDINGS = tuple(_read_wordings())
+WORDINGS = tuple(map(_read_wording, re.sub(r"\n +", "", _WORDINGS).strip().splitlines()))
 _OPERATORS = {
     ">|above|over|more than|greater than|larger than|longer than|higher than|wider than|broader than|taller than"
     "|bigger than|faster than|exceeding|exceeds|in excess of": ">",
@@ -341,10 +327,7 @@ _QUANTIFIERS = {
     "all|all of|each|each of|every|every one of|both|both of": 0,
     "any|any of|any one of|a|an|one of|some|either|either of": 1,
 }
-_NUMBERS = {
-    word: float(n)
-    for n, word in enumerate(["one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"], 1)
-}
+_NUMBERS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 # Words that say nothing here
 _FILLERS = {"the", "is", "are", "was", "were", "be", "visible", "has", "have", "having", "there", "these", "those"}
 # What else a phrase may be about, by what the unit is of
@@ -517,38 +500,43 @@ class WordReader:
         known = {
             word for table in (PHRASES, OPERATORS, LINKS, NEGATIONS) for phrase in table for word in phrase.split()
         }
-        close = get_close_matches(self.token.text, sorted(word for word in known if len(word) > 3), 1, 0.75)
+        words = sorted(word for word in known if len(word) > 3 and word != self.token.text)
+        close = get_close_matches(self.token.text, words, 1, 0.75)
         return f"Did you mean {close[0]!r}? {remedy}" if close else remedy
 
     def number(self) -> float | None:
         """A number in digits or in words, if it is next."""
         start = self.index
-        sign = -1.0 if self.accept("-") else 1.0
+        sign = -1.0 if self.accept("-") else 1.0 + 0 * self.accept("+")
         token = self.token
-        value = float(token.text) if token.kind == "number" else _NUMBERS.get(token.text)
-        if value is None:
+        if token.kind != "number" and token.text not in _NUMBERS:
             self.index = start
             return None
-        if not isfinite(value):
-            self.fail("{} is too large", "Give a number that can be measured.")
+        value = float(token.text) if token.kind == "number" else float(_NUMBERS.index(token.text))
         self.index += 1
-        if re.compile(r",\d").match(self.folded, token.end):
-            self.fail("a comma stands in a number", "Write a decimal point, or a blank behind the comma.", self.token)
+        if not isfinite(value) or re.match(r",\d", self.folded[token.end : token.end + 2]):
+            self.fail("{} is no number here", "Write a decimal point, a blank behind a comma, or less digits.", token)
         return sign * value
 
     def limit(self, *, is_first: bool = False) -> Limit | None:
         """Limits with their unit, if they are next; before what they are about, "60 <" is "> 60"."""
         start = self.index
-        is_between = self.accept("between") or (is_first and self.accept("from"))
-        if not is_first and not is_between:
+        operator = self.phrase(OPERATORS)
+        is_share = False
+        if operator is None and not is_first:
+            is_share = self.accept("in")
             self.accept("of", "at", "by", "from")
-        operator = None if is_between else self.phrase(OPERATORS)
+            operator = self.phrase(OPERATORS)
+        is_between = operator is None and self.accept("between", *["from"] * is_first)
         low = self.number()
         if low is None:
             self.index = start
             return None
         suffix, place = self.phrase(SUFFIXES), self.token
         unit = self.phrase(_UNIT_TABLE)
+        if is_share and "part" not in (unit or {}):
+            self.index = start
+            return None
         if operator is None and self.accept("-", "to", *["and"] * is_between):
             return self.second_limit(low, unit)
         operator = operator or suffix or self.phrase(SUFFIXES)
