@@ -13,7 +13,7 @@ from itertools import product
 from math import inf, isfinite, prod
 from typing import Any, NamedTuple
 
-from .leads import LEAD_GROUPS, STANDARD_LEADS, find_runs
+from .leads import LEAD_GROUPS, STANDARD_LEADS, NamedLeads, find_runs
 from .query_words import (
     ALTERNATIVES,
     DEFAULT_LEADS,
@@ -29,7 +29,6 @@ from .query_words import (
     Limit,
     Measurement,
     Token,
-    Where,
     Wording,
     WordReader,
     find_measurement,
@@ -342,7 +341,7 @@ class _Operand(NamedTuple):
 
     weight: float
     subject: _Subject
-    where: list[Where] | None
+    where: list[NamedLeads] | None
 
 
 class _Parser(WordReader):
@@ -541,7 +540,7 @@ class _Parser(WordReader):
             self.fail(problem, self.suggest("Write such as 'QRS > 120 ms', or the name of a known finding."))
         return _Operand(sign * factor, _subject_of(phrase), self.where())
 
-    def compared(self, left: list[_Operand]) -> tuple[Expression, list[Where] | None]:
+    def compared(self, left: list[_Operand]) -> tuple[Expression, list[NamedLeads] | None]:
         """One measurement against another: "R in V1 larger than S in V1", "R/T in V2 > 1"."""
         place, factor = self.token, 1.0
         operator = None if self.accept("/") else self.phrase(OPERATORS)
@@ -554,7 +553,7 @@ class _Parser(WordReader):
         operands = [*left, *(operand._replace(weight=-factor * operand.weight) for operand in right)]
         return self.added(operands, Limit(above=0.0) if operator[0] == ">" else Limit(below=0.0))
 
-    def added(self, operands: list[_Operand], limit: Limit) -> tuple[Expression, list[Where] | None]:
+    def added(self, operands: list[_Operand], limit: Limit) -> tuple[Expression, list[NamedLeads] | None]:
         """A sum of measurements, all of one lead that the last names, or each of its own."""
         if not all(operand.subject.terms for operand in operands):
             self.fail("a wording without number is added before {}", "Add measurements.")
@@ -579,7 +578,7 @@ class _Parser(WordReader):
         return (_all_of if is_all else _any_of)(sums), shared
 
     def single(
-        self, subject: _Subject, limit: Limit | None, where: list[Where] | None, start: Token, *, is_present: bool
+        self, subject: _Subject, limit: Limit | None, where: list[NamedLeads] | None, start: Token, *, is_present: bool
     ) -> Expression:
         """One measurement within its limits, those of its wording, or only there."""
         if where and subject.terms == (Term("num_p_waves"),):
@@ -646,7 +645,7 @@ class _Parser(WordReader):
         except ValueError:
             self.fail(f"no number lies above {above:g} and below {below:g}", "Give the smaller limit first.")
 
-    def spread(self, core: Expression, where: list[Where], start: Token) -> Expression:
+    def spread(self, core: Expression, where: list[NamedLeads], start: Token) -> Expression:
         """A statement about one lead, in the leads that are named."""
         atoms = list(_atoms(core))
         if not any(map(_is_open, atoms)):
@@ -675,9 +674,7 @@ class _Parser(WordReader):
             return map_parts(expression, self.close)
         leads, count = DEFAULT_LEADS.get(_keys(next(_atoms(expression)))[0], ((), 0))
         if not leads:
-            self.fail(
-                "the leads are missing", "Say in which, such as 'in V1'.", self.places[expression]
-            )
+            self.fail("the leads are missing", "Say in which, such as 'in V1'.", self.places[expression])
         return InLeads(expression, leads, count, count > 1) if len(leads) > 1 else _at(expression, leads[0])
 
 
