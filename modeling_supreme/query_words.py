@@ -56,7 +56,7 @@ class Measurement(NamedTuple):
 
 
 def _spikes(chamber: str, wave: str) -> str:
-    return f"{chamber} pacing spikes|{chamber} pacemaker spikes|pacing spikes before the {wave}|pacer spikes before {wave}"
+    return f"{chamber} pacing spikes|{chamber} pacemaker spikes|pacing spikes before the {wave}"
 
 
 _EARLY_WIDE = (
@@ -154,7 +154,6 @@ UNITS: Mapping[str, Mapping[str, float]] = {
 }
 DIMENSIONS = {"ms": "time", "s": "time", "1/min": "rate", "mV": "voltage", "mV ms": "force", "deg": "angle"}
 STRIP_S = 10.0  # in which the beats of a share are counted
-P_WAVE_MV = 0.02  # of a P wave in one lead; ours
 # Where a statement about one lead is looked at that names none: leads, and in how many side by side. Others must name
 # one: an R wave of 1 mV says nothing without its lead.
 DEFAULT_LEADS: Mapping[str, tuple[tuple[str, ...], int]] = {
@@ -329,8 +328,9 @@ _NUMBERS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eigh
 # Words that say nothing here
 _FILLERS = {"the", "is", "are", "was", "were", "be", "visible", "has", "have", "having", "there", "these", "those"}
 # What else a phrase may be about, by what the unit is of
-ALTERNATIVES = {
+DIMENSION_NAMES = {
     "num_p_waves": {"voltage": "p_mv", "time": "p_ms", "rate": "atrial_rate_per_min"},
+    "qrs_ms": {"voltage": "r_mv + s_mv"},
     "q_mv": {"time": "q_ms"},
     "r_mv": {"time": "broad_r_ms"},
     "s_mv": {"time": "s_ms"},
@@ -492,6 +492,15 @@ class WordReader:
         words = sorted(word for word in known if len(word) > 3 and word != self.token.text)
         close = get_close_matches(self.token.text, words, 1, 0.75)
         return f"Did you mean {close[0]!r}? {remedy}" if close else remedy
+
+    def link(self) -> tuple[str, Token] | None:
+        """What joins two statements, if it is next; "without" is "and" and a negation, which stays."""
+        token = self.token
+        comma = "," if self.accept(",", ";") else None
+        word = self.phrase(LINKS) or comma
+        if not word and token.text in ("without", "in") and self.is_next(NEGATIONS):
+            word = "and"
+        return (word, token) if word else None
 
     def number(self) -> float | None:
         """A number in digits or in words, if it is next."""
