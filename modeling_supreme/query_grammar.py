@@ -38,6 +38,7 @@ from .query_words import (
 GRAMMAR_VERSION = 1
 MAX_CHARACTERS, MAX_DEPTH = 4000, 40  # of a text, and of brackets and negations within each other
 MAX_CHOICES = 36  # of leads in a sum
+_FIRST_WORD = re.compile(r"[^\W_]+|\S")
 
 
 class Term(NamedTuple):
@@ -318,12 +319,21 @@ def _subject_of(words: Measurement | Wording) -> _Subject:
     return _Subject(meaning.terms if isinstance(meaning, Comparison) else (), meaning, "=")
 
 
+@lru_cache(maxsize=8)
+def _by_first_word(names: frozenset[str]) -> dict[str, list[str]]:
+    """Names that begin with a word, the longest first."""
+    index: dict[str, list[str]] = {}
+    for name in sorted(filter(_FIRST_WORD.match, names), key=len, reverse=True):
+        index.setdefault(_FIRST_WORD.findall(name)[0], []).append(name)
+    return index
+
+
 class _Parser(WordReader):
     """A recursive descent over the words of a text."""
 
     def __init__(self, text: str, names: Collection[str]) -> None:
         super().__init__(text)
-        self.names = sorted(filter(None, names), key=len, reverse=True)
+        self.names = _by_first_word(frozenset(names))
         self.depth = 0
         self.is_denied = self.was_denied = False  # behind a "no", and whether the last statement began with one
         self.places: dict[Expression, Token] = {}  # of statements that name no leads
@@ -377,13 +387,12 @@ class _Parser(WordReader):
     def find_name(self) -> tuple[str, int]:
         """The longest name of a finding that is next, and the place of the token behind it."""
         start = self.token.start
-        for name in self.names:
-            words = name.split()
-            if self.folded[start : start + len(words[0])].lower() == words[0]:
-                pattern = r"[\s_-]+".join(map(re.escape, words)) + r"(?![\w'])"
-                found = re.compile(pattern, re.IGNORECASE).match(self.folded, start)
-                if found:
-                    return name, next(i for i, token in enumerate(self.tokens) if token.start >= found.end())
+        first = _FIRST_WORD.match(self.folded, start)
+        for name in self.names.get(first[0].lower(), ()) if first else ():
+            pattern = r"[\s_-]+".join(map(re.escape, name.split())) + r"(?![\w'])"
+            found = re.compile(pattern, re.IGNORECASE).match(self.folded, start)
+            if found:
+                return name, next(i for i, token in enumerate(self.tokens) if token.start >= found.end())
         return "", 0
 
     def negation(self) -> Expression:
@@ -406,7 +415,7 @@ class _Parser(WordReader):
     def primary(self) -> Expression:
         """A name in quotes, brackets, "at least 2 of (…)", or a statement."""
         start, token = self.index, self.token
-        if token.kind == "name":
+        if token.kind == "name" and normalize_name(token.text):
             self.index += 1
             return Finding(token.text)
         if self.accept("("):

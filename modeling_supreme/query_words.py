@@ -115,7 +115,7 @@ MEASUREMENTS: Mapping[str, Measurement] = {
         Measurement("q_excess", "limit", "q excess", is_per_lead=True),
         Measurement("r_mv", "mV", "r amplitude|r wave amplitude|r height", is_per_lead=True),
         Measurement("broad_r_ms", "ms", "wholly positive qrs duration", is_per_lead=True),
-        Measurement("late_r_mv", "mV", "late r wave|terminal r wave", is_per_lead=True),
+        Measurement("late_r_mv", "mV", "late r wave|late r|terminal r wave|terminal r", is_per_lead=True),
         Measurement("r_prime_mv", "mV", "r' amplitude", is_per_lead=True),
         Measurement("r_to_s", "1", "r/s ratio|r to s ratio|r/s|r:s ratio|r:s", is_per_lead=True),
         Measurement("s_mv", "mV", "s amplitude|s depth", is_per_lead=True),
@@ -457,7 +457,7 @@ class WordReader:
     def fail(self, problem: str, remedy: str, token: Token | None = None) -> NoReturn:
         """Refuse the text at a token; `{}` in the problem stands for it."""
         token = token or self.token
-        shown = repr(self.text[token.start : token.end]) if token.kind != "end" else "the end"
+        shown = repr(self.text[token.start : min(token.end, token.start + 40)]) if token.text else "the end"
         raise QuerySyntaxError(self.text, token.start, problem.replace("{}", shown), remedy)
 
     def accept(self, *texts: str) -> bool:
