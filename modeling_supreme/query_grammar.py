@@ -78,8 +78,10 @@ class Comparison:
     below: float = inf
 
     def __post_init__(self) -> None:
-        if not self.terms or not self.above < self.below or (self.above, self.below) == (-inf, inf):
-            raise ValueError(f"no number of {len(self.terms)} lies above {self.above:g} and below {self.below:g}")
+        if not self.terms or (self.above, self.below) == (-inf, inf):
+            raise ValueError("a comparison has no measurement or no limit")
+        if not self.above < self.below:
+            raise ValueError(f"no number lies above {self.above:g} and below {self.below:g}")
 
     def __str__(self) -> str:
         left = " + ".join(map(str, self.terms)).replace("+ -", "- ")

@@ -535,7 +535,7 @@ class WordReader:
         if is_share and "part" not in (unit or {}):
             self.index = start
             return None
-        if operator is None and self.accept("-", "to", *["and"] * is_between):
+        if is_between or (operator is None and self.token.text in ("-", "to")):
             return self.second_limit(low, unit)
         operator = operator or suffix or self.phrase(SUFFIXES)
         if operator is None and is_first and self.token.text in _FLIPPED:
@@ -548,9 +548,9 @@ class WordReader:
 
     def second_limit(self, low: float, own_unit: Mapping[str, float] | None) -> Limit:
         """The rest of "between 60 and 100 /min"."""
-        high = self.number()
+        high = self.number() if self.accept("-", "to", "and") else None
         if high is None:
-            self.fail("{} is no number", "Write such as 'between 60 and 100'.")
+            self.fail("the second limit is missing before {}", "Write such as 'between 60 and 100'.")
         place = self.token
         unit = self.phrase(_UNIT_TABLE) or own_unit
         if own_unit not in (None, unit):
