@@ -51,7 +51,18 @@ class TestLimits:
 
     @pytest.mark.parametrize(
         "words",
-        ["above", "over", "more than", "greater than", "longer than", "exceeding", "at least", "of more than", ">", ">="],
+        [
+            "above",
+            "over",
+            "more than",
+            "greater than",
+            "longer than",
+            "exceeding",
+            "at least",
+            "of more than",
+            ">",
+            ">=",
+        ],
     )
     def test_words_for_more(self, words):
         assert parse_query(f"QRS {words} 120 ms") == above(120, "qrs_ms")
@@ -61,7 +72,8 @@ class TestLimits:
         assert parse_query(f"QRS {words} 120 ms") == Comparison((Term("qrs_ms"),), below=120)
 
     @pytest.mark.parametrize(
-        "text", ["between 60 and 100", "from 60 to 100", "60 to 100/min", "60-100 bpm", ">= 60 and <= 100", "of 60-100"]
+        "text",
+        ["between 60 and 100", "from 60 to 100", "60 to 100/min", "60-100 bpm", ">= 60 and <= 100", "of 60-100"],
     )
     def test_two_limits(self, text):
         assert parse_query(f"heart rate {text}") == Comparison((Term("rate_per_min"),), 60, 100)
@@ -144,7 +156,12 @@ class TestLimits:
 
     @pytest.mark.parametrize(
         ("text", "key"),
-        [("P > 120 ms", "p_ms"), ("Q > 40 ms in III", "q_ms_III"), ("S > 40 ms in I", "s_ms_I"), ("P > 90/min", "atrial_rate_per_min")],
+        [
+            ("P > 120 ms", "p_ms"),
+            ("Q > 40 ms in III", "q_ms_III"),
+            ("S > 40 ms in I", "s_ms_I"),
+            ("P > 90/min", "atrial_rate_per_min"),
+        ],
     )
     def test_the_unit_says_which_number_of_a_wave_is_meant(self, text, key):
         assert parse_query(text).terms == (Term(key),)
