@@ -4,8 +4,9 @@
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from difflib import get_close_matches
+from functools import lru_cache
 from math import inf, isfinite
 from typing import Any, NamedTuple, NoReturn
 
@@ -55,10 +56,6 @@ class Measurement(NamedTuple):
         return "count" if self.is_whole else DIMENSIONS.get(self.unit, "part")
 
 
-def _spikes(chamber: str, wave: str) -> str:
-    return f"{chamber} pacing spikes|{chamber} pacemaker spikes|pacing spikes before the {wave}"
-
-
 _EARLY_WIDE = (
     "early wide beats|early broad beats|wide premature beats|premature wide beats|early wide complexes|early and wide"
     "|premature wide qrs complexes|wide and early|premature and wide|pvc|premature ventricular contractions"
@@ -67,6 +64,8 @@ _EARLY_NARROW = (
     "early narrow beats|narrow premature beats|premature narrow beats|premature narrow qrs complexes|early and narrow"
     "|early beats of normal width|pac|premature atrial contractions"
 )
+_VENTRICULAR_SPIKES = "ventricular pacing spikes|ventricular pacemaker spikes|pacing spikes before the qrs complexes"
+_ATRIAL_SPIKES = "atrial pacing spikes|atrial pacemaker spikes|pacing spikes before the p waves"
 _BLOCKED = "blocked p waves|p waves without a qrs complex|dropped beats|non-conducted p waves|nonconducted p waves"
 _DISSOCIATED = "av dissociation|atrioventricular dissociation|p waves unrelated to the qrs complexes"
 _FLUTTER = "flutter waves|flutter rate|flutter wave rate|saw-tooth atrial waves|saw-tooth waves|sawtooth waves"
@@ -105,8 +104,8 @@ MEASUREMENTS: Mapping[str, Measurement] = {
         Measurement("num_early_narrow", "beats", _EARLY_NARROW, is_count=True),
         Measurement("early_period", "beats", "period of the early beats", is_count=True),
         Measurement("longest_wide_run", "beats", "wide beats in a row|longest run of wide beats", is_count=True),
-        Measurement("num_ventricular_spikes", "1", _spikes("ventricular", "qrs complexes"), is_count=True),
-        Measurement("num_atrial_spikes", "1", _spikes("atrial", "p waves"), is_count=True),
+        Measurement("num_ventricular_spikes", "1", _VENTRICULAR_SPIKES, is_count=True),
+        Measurement("num_atrial_spikes", "1", _ATRIAL_SPIKES, is_count=True),
         Measurement("p_mv", "mV", "p amplitude|p wave amplitude|p height", is_per_lead=True),
         Measurement("p_net_mv", "mV", "net p wave|larger part of p", is_per_lead=True),
         Measurement("p_terminal_force_mv_ms", "mV ms", "p terminal force|p wave terminal force", is_per_lead=True),
@@ -130,8 +129,6 @@ MEASUREMENTS: Mapping[str, Measurement] = {
         Measurement("u_mv", "mV", "u amplitude", is_per_lead=True),
     )
 }
-
-
 # What a unit is of, and how much of ms, 1/min, mV, mV ms, degrees, beats or 1 it is. On paper: 25 mm/s and 10 mm/mV.
 UNITS: Mapping[str, Mapping[str, float]] = {
     "ms|msec|millisecond": {"time": 1},
@@ -148,9 +145,7 @@ UNITS: Mapping[str, Mapping[str, float]] = {
     "mm s|mm*s|mm sec": {"force": 100},
     "deg|degree|\u00b0": {"angle": 1},
     "beat|complex|qrs complex": {"count": 1},
-    "%|percent|per cent|% of beats|% of all beats|percent of beats|percent of all beats|% of qrs complexes": {
-        "part": 0.01
-    },
+    "%|percent|per cent|% of beats|percent of beats|% of all beats|% of qrs complexes": {"part": 0.01},
 }
 DIMENSIONS = {"ms": "time", "s": "time", "1/min": "rate", "mV": "voltage", "mV ms": "force", "deg": "angle"}
 STRIP_S = 10.0  # in which the beats of a share are counted
@@ -379,6 +374,7 @@ _TOKEN = re.compile(
     re.IGNORECASE,
 )
 _PARTS = re.compile(r"^[pqrstuj](?=(?:v[1-6]|av[rlf])$)|(?<=^[pqrstuj])(?:v[1-6]|av[rlf])$|[^_]+")  # SV1, RaVL
+_FIRST_WORD = re.compile(r"[^\W_]+|\S")
 # A hyphen within words is a blank, one between leads or before a key is not
 _HYPHEN = re.compile(r"(?<=\w)-(?=[^\W\d_])(?!(?:a?v[1-6rlf]|i{1,3})\b)", re.IGNORECASE)
 
@@ -441,10 +437,20 @@ class Limit(NamedTuple):
     operator: str = ""
 
 
+@lru_cache(maxsize=8)
+def _by_first_word(names: frozenset[str]) -> dict[str, list[str]]:
+    """Names that begin with a word, the longest first."""
+    index: dict[str, list[str]] = {}
+    for name in sorted(filter(_FIRST_WORD.match, names), key=len, reverse=True):
+        index.setdefault(_FIRST_WORD.findall(name)[0], []).append(name)
+    return index
+
+
 class WordReader:
     """Tokens of a text, read from left to right: words of tables, numbers and limits."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, names: Collection[str]) -> None:
+        self.names = _by_first_word(frozenset(names))
         self.text, self.folded = text, text.translate(_SAME)
         self.tokens = [*_tokenize(self.folded), Token("end", "", len(text), len(text))]
         self.index = 0
@@ -486,10 +492,10 @@ class WordReader:
 
     def suggest(self, remedy: str) -> str:
         """The remedy, behind the word that may have been meant by the next."""
-        known = {
-            word for table in (PHRASES, OPERATORS, LINKS) for rows in table.values() for word in " ".join(rows).split()
-        }
-        words = sorted(word for word in known if len(word) > 3 and word != self.token.text)
+        known = " ".join(
+            word for table in (PHRASES, OPERATORS, LINKS) for rows in table.values() for word in rows
+        ).split()
+        words = sorted({word for word in known if len(word) > 3} - {self.token.text})
         close = get_close_matches(self.token.text, words, 1, 0.75)
         return f"Did you mean {close[0]!r}? {remedy}" if close else remedy
 
@@ -501,6 +507,17 @@ class WordReader:
         if not word and token.text in ("without", "in") and self.is_next(NEGATIONS):
             word = "and"
         return (word, token) if word else None
+
+    def find_name(self) -> tuple[str, int]:
+        """The longest name of a finding that is next, and the place of the token behind it."""
+        start = self.token.start
+        first = _FIRST_WORD.match(self.folded, start)
+        for name in self.names.get(first[0].lower(), ()) if first else ():
+            pattern = r"[\s_-]+".join(map(re.escape, name.split())) + r"(?![\w'])"
+            found = re.compile(pattern, re.IGNORECASE).match(self.folded, start)
+            if found:
+                return name, next(i for i, token in enumerate(self.tokens) if token.start >= found.end())
+        return "", 0
 
     def number(self) -> float | None:
         """A number in digits or in words, if it is next."""
