@@ -22,6 +22,7 @@ from .query_words import (
     OPERATORS,
     PHRASES,
     SIGNED,
+    SMALLEST_WAVE_MV,
     STRIP_S,
     SUFFIXES,
     Limit,
@@ -200,12 +201,7 @@ def map_parts(expression: Expression, change: Callable[[Expression], Expression]
 
 
 def expand(expression: Expression) -> Expression:
-    """Write statements about leads as logic of statements about keys: without `InLeads`.
-
-    Example:
-        >>> print(expand(parse_query("st depression in two of II, III and aVF")))
-        at least 2 of (st_mv_II < -0.05, st_mv_III < -0.05, st_mv_aVF < -0.05)
-    """
+    """Write statements about leads as logic of statements about keys: without `InLeads`."""
     if not isinstance(expression, InLeads):
         return map_parts(expression, expand)
     part, leads, count = expression.part, expression.leads, expression.count
@@ -266,10 +262,7 @@ def _is_open(expression: Expression) -> bool:
 
 
 class _Subject(NamedTuple):
-    """What a statement is about, and what it says without a limit.
-
-    How a limit is meant: "" as it stands; "+" and "-" how far above and below zero; "=" beside that of the meaning.
-    """
+    """What a statement is about, what it says without a limit, and how one is meant: as `Wording` describes."""
 
     terms: tuple[Term, ...]
     meaning: Expression | None = None
@@ -309,11 +302,10 @@ class _Parser(WordReader):
     def read(self) -> Expression:
         """The whole text."""
         expression = self.expression()
+        if self.token.kind != "end" and self.tokens[self.index - 1].kind == "number":
+            self.fail("{} is no unit", "Write ms, s, mV, mm, /min or degrees.")
         if self.token.kind != "end":
-            is_unit = self.tokens[self.index - 1].kind == "number"
-            problem = "{} is no unit" if is_unit else "{} does not belong here"
-            remedy = "Write ms, s, mV, mm, /min or degrees." if is_unit else "Go on with 'and' or 'or'."
-            self.fail(problem, self.suggest(remedy))
+            self.fail("{} does not belong here", self.suggest("Go on with 'and' or 'or'."))
         return self.close(expression)
 
     def expression(self) -> Expression:
@@ -433,9 +425,7 @@ class _Parser(WordReader):
         if limit and (len(operands) > 1 or weight != 1):
             return self.added(operands, limit)
         if (where or outer) and subject.terms == (Term("num_p_waves"),):
-            subject = _Subject(
-                (Term("p_mv"),), Comparison((Term("p_mv"),), above=0.03)
-            )  # the smallest wave of the IEC
+            subject = _Subject((Term("p_mv"),), Comparison((Term("p_mv"),), above=SMALLEST_WAVE_MV))
         if limit:
             return self.limited(subject, limit), where
         return subject.meaning or Present(subject.terms[0].key), where
@@ -483,9 +473,8 @@ class _Parser(WordReader):
         right = self.operands()
         if operator not in (">", ">=", "<", "<="):
             self.fail("two measurements are not compared by {}", "Write 'larger than' or 'smaller than'.", place)
-        is_above = operator[0] == ">"
         operands = [*left, *((-weight, subject, where) for weight, subject, where in right)]
-        return self.added(operands, Limit(above=0.0) if is_above else Limit(below=0.0))
+        return self.added(operands, Limit(above=0.0) if operator[0] == ">" else Limit(below=0.0))
 
     def added(self, operands: list[_Operand], limit: Limit) -> tuple[Expression, list[NamedLeads] | None]:
         """A sum of measurements, all of one lead that the last names, or each of its own."""
@@ -528,9 +517,7 @@ class _Parser(WordReader):
         if measurement.is_whole:
             return self.counted(subject, limit)
         if limit.operator == "=" or (limit.operator == "bare" and not subject.sign):
-            self.fail(
-                "no measured number has one exact value", "Write such as '> 120 ms' or '60 to 100'.", limit.place
-            )
+            self.fail("no measured number has one exact value", "Write '> 120 ms' or '60 to 100'.", limit.place)
         above, below = self.signed(subject, limit, above, below)
         if measurement.name == "axis_deg" and above > below:  # the shorter way around
             if above - below > 180:
@@ -595,10 +582,7 @@ def parse_query(text: str, names: Collection[str] = ()) -> Expression:
         text (`str`):
             Such as "wide QRS > 120 ms and no P waves".
         names (`Collection[str]`):
-            Findings that may be asked for by name, folded by [`normalize_name`].
-
-    Returns:
-        `Expression`: Its tree; `Finding` if the text as a whole is one of the names.
+            Findings that may be asked for by name, folded by [`normalize_name`]; a text that is one is that `Finding`.
 
     Raises:
         QuerySyntaxError: If it is no query, with the position from which on it could not be read.
@@ -611,6 +595,6 @@ def parse_query(text: str, names: Collection[str] = ()) -> Expression:
     if name in names:
         return Finding(name)
     if len(text) > MAX_CHARACTERS:
-        remedy = "Ask several questions."
-        raise QuerySyntaxError(text, MAX_CHARACTERS, f"it goes on beyond {MAX_CHARACTERS} characters", remedy)
+        problem = f"it goes on beyond {MAX_CHARACTERS} characters"
+        raise QuerySyntaxError(text, MAX_CHARACTERS, problem, "Ask several questions.")
     return _Parser(text, names).read()

@@ -149,6 +149,7 @@ UNITS: Mapping[str, Mapping[str, float]] = {
 }
 DIMENSIONS = {"ms": "time", "s": "time", "1/min": "rate", "mV": "voltage", "mV ms": "force", "deg": "angle"}
 STRIP_S = 10.0  # in which the beats of a share are counted
+SMALLEST_WAVE_MV = 0.03  # IEC 60601-2-51:2003, Annex GG.5
 # Where a statement about one lead is looked at that names none: leads, and in how many side by side. Others must name
 # one: an R wave of 1 mV says nothing without its lead.
 DEFAULT_LEADS: Mapping[str, tuple[tuple[str, ...], int]] = {
@@ -177,12 +178,9 @@ rr_variation < 0.05 ; Own choice ; regular rhythm|regular rr intervals|regular r
 longest_rr_s > 2 [longest_rr_s] ; Own choice ; pause|ventricular pause|long pause
 num_p_waves present [num_p_waves] ; By definition ; p waves|p|p waves before the qrs complexes
 p_ms > 120 ; Hancock et al. 2009 ; broad p wave|wide p wave|prolonged p wave|long p wave|long p wave duration
-    |broad p wave in lead ii
 p_mv > 0.25 ; Hancock et al. 2009 ; tall p wave|tall p|high p wave|peaked p wave|high pointed p wave|high p amplitude
 p_net_mv < -0.02 [-p_net_mv] ; Own choice ; negative p wave|negative p|inverted p wave|inverted p|p wave inverted
-    |p wave negative|p inverted
 p_net_mv > 0.02 [+p_net_mv] ; Own choice ; positive p wave|positive p|upright p wave|upright p|p wave upright
-    |p wave positive
 p_net_mv_II < -0.02 and p_net_mv_aVF < -0.02 ; Surawicz & Knilans 2008 ; retrograde p waves
 p_terminal_force_mv_ms > 4 ; Morris et al. 1964 ; large negative end of p|deep terminal p wave|negative terminal p wave
 pr_ms > 200 ; Kusumoto et al. 2019 ; long pr interval|long pr|prolonged pr interval|prolonged pr|pr prolongation
@@ -244,7 +242,6 @@ j_mv > 0.1 [+j_mv] ; Macfarlane et al. 2015 ; j point elevation|raised j point|e
 t_mv < -0.1 [-t_mv] ; Rautaharju et al. 2009 ; t inversion|t wave inversion|twi|inverted t wave|inverted t
     |negative t wave|negative t|t wave inverted|t inverted|t wave negative|t negative
 t_mv > 0.1 [+t_mv] ; Rautaharju et al. 2009 ; upright t wave|upright t|positive t wave|positive t|t wave upright
-    |t wave positive
 t_size_mv < 0.1 ; Rautaharju et al. 2009 ; flat t wave|flat t|low t wave|low t|low amplitude t wave|flattened t wave
     |t wave flat|t wave flattening|t wave flattened
 t_mv > 1 ; Own choice ; tall t wave|tall t|very tall t wave|high t wave|peaked t wave|peaked t
@@ -254,8 +251,7 @@ num_early_wide present or num_early_narrow present [num_early_wide + num_early_n
      early beats|premature beats|early complexes|premature complexes|ectopic beats
 early_period between 1.5 and 2.5 ; By definition ; every second beat early|every other beat early|bigeminal grouping
 early_period between 2.5 and 3.5 ; By definition ; every third beat early|trigeminal grouping
-longest_wide_run > 2.5 [longest_wide_run] ; Al-Khatib et al. 2018 ; run of wide beats|run of wide complexes
-    |salvo of wide beats|salvo of broad beats
+longest_wide_run > 2.5 ; Al-Khatib et al. 2018 ; run of wide beats|run of wide complexes|salvo of broad beats
 num_ventricular_spikes present or num_atrial_spikes present [num_ventricular_spikes + num_atrial_spikes] ;
      By definition ; pacing spikes|pacemaker spikes|pacer spikes
 """
@@ -279,7 +275,7 @@ def find_measurement(key: str) -> Measurement | None:
 
 
 class Wording(NamedTuple):
-    """Phrases that say more than the name of a measurement: a row of the table above."""
+    """A row of the table above. The sign of its measure, or "=" beside the limits of the meaning where it has none."""
 
     meaning: str
     measure: str
@@ -336,7 +332,6 @@ _KEYS = {
     for name, measurement in MEASUREMENTS.items()
     for key in (name, *(f"{name}_{lead}" for lead in STANDARD_LEADS * measurement.is_per_lead))
 }
-MOST_LEAD_WORDS = 60  # that a text names its leads with
 _BOUNDARIES = ("", ")", ",", ";", "and", "or", "in", "with", "without", "but")  # behind a whole limit
 
 
@@ -535,21 +530,14 @@ class WordReader:
 
     def limit(self, *, is_first: bool = False) -> Limit | None:
         """Limits with their unit, if they are next; before what they are about, "60 <" is "> 60"."""
-        start = self.index
-        operator = self.phrase(OPERATORS)
-        is_share = False
+        start, operator, filler = self.index, self.phrase(OPERATORS), ""
         if operator is None and not is_first:
-            is_share = self.accept("in")
-            self.accept("of", "at", "by", "from")
+            filler = next((word for word in ("in", "of", "at", "by", "from") if self.accept(word)), "")
             operator = self.phrase(OPERATORS)
         is_between = operator is None and self.accept("between", *["from"] * is_first)
-        low = self.number()
-        if low is None or self.token.text == "*":
-            self.index = start
-            return None
-        suffix, place = self.phrase(SUFFIXES), self.token
+        low, suffix, place = self.number(), self.phrase(SUFFIXES), self.token
         unit = self.phrase(_UNIT_TABLE)
-        if is_share and "part" not in (unit or {}):
+        if low is None or self.token.text == "*" or (filler == "in" and "part" not in (unit or {})):
             self.index = start
             return None
         if is_between or (operator is None and self.token.text in ("-", "to")):
@@ -576,25 +564,24 @@ class WordReader:
 
     def limits(self, first: Limit | None) -> Limit | None:
         """The limits behind a measurement, together with one before it, or two with "and" between."""
-        limit = self.limit()
-        start = self.index
-        if limit and not first and self.accept("and", "but", ",") and self.is_next(OPERATORS):
-            first, limit = limit, self.limit()
-            if limit is None or self.token.text not in _BOUNDARIES:
-                self.index, first, limit = start, None, first
-        elif limit and not first:
-            self.index = start
+        limit, start = self.limit(), self.index
+        if limit and not first:
+            joined = self.accept("and", "but", ",") and self.is_next(OPERATORS) and self.limit()
+            if joined and self.token.text in _BOUNDARIES:
+                first, limit = limit, joined
+            else:
+                self.index = start
         if not first or not limit:
             return first or limit
         if (first.above > -inf) == (limit.above > -inf) or (first.below < inf) == (limit.below < inf):
             self.fail("there are two limits on one side", "Give one above and one below.", limit.place)
         low, high = (first, limit) if first.above > -inf else (limit, first)
-        unit = limit.unit or first.unit
-        return Limit(low.above, high.below, low.closes_above, high.closes_below, unit, limit.place, "between")
+        closes = low.closes_above, high.closes_below
+        return Limit(low.above, high.below, *closes, limit.unit or first.unit, limit.place, "between")
 
     def where(self) -> list[NamedLeads] | None:
         """Leads, if they are next."""
-        words = [re.sub(r"\s", "_", token.text) for token in self.tokens[self.index : self.index + MOST_LEAD_WORDS]]
+        words = [re.sub(r"\s", "_", token.text) for token in self.tokens[self.index : self.index + 60]]
         try:
             named, num_words = read_leads(words, lambda place: self.is_next(PHRASES, place))
         except ValueError as error:

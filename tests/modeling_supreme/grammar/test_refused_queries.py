@@ -54,7 +54,7 @@ REFUSED = [
     ("retrograde P waves > 2 mm", 25, "takes no limit of its own", "Leave the number out"),
     ("R in V1 + QRS > 35 mm", 19, "several units", "amplitudes to amplitudes"),
     ("R in V1 = S in V1", 8, "not compared by '='", "larger than"),
-    ("S in V1 + R in V5", 17, "the limit is missing", "> 3.5 mV"),
+    ("S in V1 + R in V5", 17, "the limit is missing", "> 120 ms"),
     ("ireggular rhythm", 0, "'ireggular' is no measurement", "Did you mean 'irregular'?"),
     ("wide QRS nad no P waves", 9, "'nad' does not belong here", ""),
     ("no wide QRS whithout P waves", 12, "'whithout'", ""),

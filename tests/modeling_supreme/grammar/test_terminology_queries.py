@@ -37,6 +37,7 @@ UNREADABLE = {
         "slurred initial qrs with a short pr interval",
         "wave after the t wave in v2 or v3",
         "broad terminal s wave in the lateral leads",
+        "broad p wave in lead ii",
     },
     "a word is left out": {"qrs positive in i and negative in ii", "qrs negative in i and positive in avf"},
     "a number in words of its own": {"qrs of two and a half to three small squares"},
