@@ -369,19 +369,21 @@ class _Parser(WordReader):
             return Finding(token.text)
         if self.accept("("):
             expression = self.expression()
-            self.accept(")") or self.fail("')' is missing before {}", _REMEDY)
+            if not self.accept(")"):
+                self.fail("')' is missing before {}", _REMEDY)
             self.was_denied = False
             where = self.where() if self.token.text == "in" else None
             return self.spread(expression, where, token) if where else expression
         operator, count = self.phrase(OPERATORS), self.number()
-        is_least = count is not None and operator in (None, ">=") and self.phrase(SUFFIXES) in (None, ">=")
-        if not is_least or not self.accept("of") or not self.accept("("):
+        is_least = operator in (None, ">=") and self.phrase(SUFFIXES) in (None, ">=")
+        if count is None or not is_least or not self.accept("of") or not self.accept("("):
             self.index = start
             return self.statement()
         parts = [self.unary()]
         while self.link():
             parts.append(self.unary())
-        self.accept(")") or self.fail("')' is missing before {}", _REMEDY)
+        if not self.accept(")"):
+            self.fail("')' is missing before {}", _REMEDY)
         if count not in range(1, len(parts) + 1):
             self.fail(f"there are {len(parts)} statements, not {count:g}", "Ask for fewer.", token)
         return AtLeast(int(count), tuple(parts))
@@ -437,8 +439,7 @@ class _Parser(WordReader):
             sign = 1.0 if self.accept("+", "plus") else -1.0
             self.accept("-", "minus")
             operands.append(self.operand(sign))
-        start = self.index
-        _, first, where = operands[-1]
+        start, (_, first, where) = self.index, operands[-1]
         if where and self.accept("and") and (words := self.phrase(PHRASES)):
             second, where = _subject_of(words), self.where()
             place = self.index
@@ -468,8 +469,7 @@ class _Parser(WordReader):
 
     def compared(self, left: list[_Operand]) -> tuple[Expression, list[NamedLeads] | None]:
         """One measurement against another: "R in V1 larger than S in V1"."""
-        place = self.token
-        operator = self.phrase(OPERATORS)
+        place, operator = self.token, self.phrase(OPERATORS)
         right = self.operands()
         if operator not in (">", ">=", "<", "<="):
             self.fail("two measurements are not compared by {}", "Write 'larger than' or 'smaller than'.", place)
@@ -569,7 +569,7 @@ class _Parser(WordReader):
         """Statements about one lead that name none, in the leads where such are looked at."""
         if expression not in self.places or not _is_open(expression):
             return map_parts(expression, self.close)
-        leads, count = DEFAULT_LEADS.get(_keys(next(_atoms(expression)))[0], ((), 0))
+        leads, count = DEFAULT_LEADS.get(next(iter(_keys(next(_atoms(expression)))), ""), ((), 0))
         if not leads:
             self.fail("the leads are missing", "Say in which, such as 'in V1'.", self.places[expression])
         return InLeads(expression, leads, count, count > 1) if len(leads) > 1 else _at(expression, leads[0])

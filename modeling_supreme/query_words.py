@@ -4,7 +4,7 @@
 """
 
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from functools import lru_cache
 from math import inf, isfinite
@@ -19,26 +19,13 @@ _FOLDS = str.maketrans({"-": " ", "_": " "} | APOSTROPHE_FOLD)
 
 
 class Measurement(NamedTuple):
-    """What a number of the strip is called, and how it is asked for.
+    """What a number of the strip is called, and how it is asked for."""
 
-    Attributes:
-        name (`str`):
-            As the simulator calls it; of a number of every lead, without the lead.
-        unit (`str`):
-            In which it is learnt and printed.
-        wordings (`str`):
-            What people call it, with bars between.
-        is_per_lead (`bool`):
-            Whether there is one of every lead, under keys such as `st_mv_V2`.
-        is_count (`bool`):
-            Whether it is 0 where there is nothing to measure; others have no value there, and no comparison is true.
-    """
-
-    name: str
-    unit: str
-    wordings: str
-    is_per_lead: bool = False
-    is_count: bool = False
+    name: str  # as the simulator calls it; of a number of every lead, without the lead
+    unit: str  # in which it is learnt and printed
+    wordings: str  # what people call it, with bars between
+    is_per_lead: bool = False  # there is one of every lead, under keys such as `st_mv_V2`
+    is_count: bool = False  # 0 where there is nothing to measure; others have no value there
 
     @property
     def phrases(self) -> tuple[str, ...]:
@@ -274,6 +261,22 @@ def find_measurement(key: str) -> Measurement | None:
     return found if found is not None and found.is_per_lead == (lead in STANDARD_LEADS) else None
 
 
+def check_measurement_keys(keys: Sequence[str]) -> None:
+    """Refuse keys that name no measurement, and those that stand twice.
+
+    Raises:
+        ValueError: If there are any; the message names the first.
+    """
+    for place, key in enumerate(keys):
+        if find_measurement(key) is None:
+            raise ValueError(
+                f"`measurements` names {key!r}, which is no measurement. Write one such as 'qrs_ms', or with its lead"
+                " 'st_mv_V2'."
+            )
+        if key in keys[:place]:
+            raise ValueError(f"`measurements` names {key!r} twice. Name each measurement once.")
+
+
 class Wording(NamedTuple):
     """A row of the table above. The sign of its measure, or "=" beside the limits of the meaning where it has none."""
 
@@ -336,14 +339,7 @@ _BOUNDARIES = ("", ")", ",", ";", "and", "or", "in", "with", "without", "but")  
 
 
 class QuerySyntaxError(ValueError):
-    """A text is no query of this language.
-
-    Attributes:
-        text (`str`):
-            What was to be read.
-        position (`int`):
-            Of the character, from 0, from which on it could not be read.
-    """
+    """A text is no query of this language: from the character `position` on, from 0, `text` could not be read."""
 
     def __init__(self, text: str, position: int, problem: str, remedy: str) -> None:
         start, stop = max(0, position - 40), position + 40
