@@ -239,6 +239,12 @@ class ObjectiveArguments:
     measurement_weight: float = field(
         default=0.1, metadata={"help": "Weight of numbers in the loss, where labels weigh 1, from 0 to 100."}
     )
+    num_calibration_records: int = field(
+        default=3000,
+        metadata={
+            "help": "Simulated records of other patients that numbers are calibrated on after training; 0 for none."
+        },
+    )
     num_queries_per_step: int | None = field(
         default=None,
         metadata={"help": "Ask for what is present in the step's strips and, up to this number, other findings."},
