@@ -281,6 +281,10 @@ class ObjectiveArguments:
     def __post_init__(self) -> None:
         check_choices(self)
         _check_counts(self, ("num_queries_per_step",))
+        if self.num_calibration_records < 0:
+            raise ValueError(
+                f"`--num_calibration_records` is {self.num_calibration_records}. Give a number of records; 0 for none."
+            )
         for name, highest in HIGHEST_CHANGES.items():
             if not 0 <= getattr(self, name) <= highest:
                 raise ValueError(f"`--{name}` is {getattr(self, name)}. Choose a number from 0 to {highest:g}.")
