@@ -1,28 +1,24 @@
 """Conditions as expressions over measurements and findings: what training never named is answered by its parts.
 
-A model that measures ("qrs_ms") and was trained on findings ("fibrillation waves") can answer for a condition that is
-defined by them without ever having met its name. Definitions come from guidelines and textbooks, travel with the
-checkpoint in `config.definitions`, and may be the user's own.
+Definitions come from guidelines and textbooks, travel with the checkpoint in `config.definitions`, and may be the
+user's own. How an expression becomes a probability:
 
-How an expression becomes a probability. A measurement is logistic about its value, so that a comparison with any limit
-has a probability. For "and" and "or" the errors of several measurements must not be taken as independent: where QRS is
-measured too long, so is QT. Their correlation comes from a few common factors (`loadings`). Given the factors they are
-independent: a conjunction is a product, an alternative is missed if all are, "at least k of n" is a Poisson binomial;
-the mean over `NUM_NODES` fixed values of the factors is the answer. What an expression names more than once, a finding
-or a measurement with several limits, is taken case by case. So a comparison alone is exact, and no answer depends on
-what else is asked.
+A measurement is logistic about its value, so that a comparison with any limit has a probability. For "and" and "or"
+the errors of several measurements must not be taken as independent: where QRS is measured too long, so is QT. Their
+correlation comes from a few common factors (`Measured.loadings`). Given the factors they are independent: a
+conjunction is a product, an alternative is missed if all are, "at least k of n" is a Poisson binomial; the mean over
+`NUM_NODES` fixed values of the factors is the answer. What is named more than once, a finding or a measurement with
+several limits, is taken case by case. So a comparison alone is exact, and no answer depends on what else is asked.
 """
 
-import json
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import lru_cache
 from math import inf, pi, sqrt
 from os import PathLike
 from pathlib import Path
 from reprlib import repr as shorten
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 
@@ -32,7 +28,6 @@ from .query_grammar import (
     AtLeast,
     Comparison,
     Expression,
-    Finding,
     Not,
     Present,
     QuerySyntaxError,
@@ -44,22 +39,163 @@ from .query_grammar import (
     normalize_name,
     parse_query,
 )
+from .query_grammar import (
+    _atoms as atoms_of,
+)
 
 
 # Values of the common factors over which an answer is averaged, and how many factors count in one expression
 NUM_NODES, MOST_FACTORS = 64, 4
 MOST_SHARED_VARIANCE = 0.95  # of a measurement with the factors: with more, answers would jump between the nodes
 MOST_CASES = 1024  # of one expression
-CHUNK_SIZE = 512  # records at once: their probabilities at all nodes then fit a processor's cache
-SMALLEST_SD = 1e-9  # a number without error has none
+CHUNK_SIZE = 1024  # records at once: their probabilities at all nodes then fit a processor's cache
+SMALLEST_SD = 1e-9  # of a number without error
 
-Composed = bool | Literal["auto"]
+REMEDY = "Write entries such as {condition: broad complexes, expression: QRS > 130 ms, source: Own choice}."
 # A finding by its name, a sum of measurements to which limits are set, or whether there is something to measure
 Variable = str | tuple[Term, ...] | Present
 
 
-@dataclass(frozen=True)
-class Measured:
+class Definition(NamedTuple):
+    """What a condition consists of.
+
+    Attributes:
+        condition (`str`):
+            Name of the condition.
+        names (`tuple[str, ...]`):
+            Synonyms and codes that it answers to as well.
+        expression (`Expression`):
+            Over measurements, findings and other conditions that are defined.
+        source (`str`):
+            Guideline, textbook, or whose word it is.
+        is_reviewed (`bool`):
+            Whether a reader has confirmed it.
+    """
+
+    condition: str
+    names: tuple[str, ...]
+    expression: Expression
+    source: str
+    is_reviewed: bool
+
+
+def read_definitions(source: Any, names: Collection[str] = ()) -> list[dict[str, Any]]:
+    """Definitions of a file or mapping, checked, as `config.definitions` stores them.
+
+    Args:
+        source (`str`, `Path`, `Mapping` or `Sequence[Mapping]`):
+            A YAML or JSON file, or what it holds: entries with `condition`, `expression`, `source` and, where needed,
+            `names` and `reviewed`; or expressions by their condition, which count as reviewed.
+        names (`Collection[str]`):
+            Findings that expressions may name without quotation marks, besides the conditions themselves.
+
+    Returns:
+        `list[dict]`: Entries with `condition`, `names`, `expression` in canonical form, `source` and `is_reviewed`.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If an entry cannot be read; the message names the condition, and where its expression is wrong.
+
+    Example:
+        >>> read_definitions({"broad complexes": "QRS > 130 ms"})[0]["expression"]
+        'qrs_ms > 130'
+    """
+    place = "`definitions`"
+    if isinstance(source, str | PathLike):
+        import yaml  # of which JSON is a part
+
+        place = str(source)
+        try:
+            source = yaml.safe_load(Path(source).read_text(encoding="utf-8"))
+        except (ValueError, yaml.YAMLError) as error:
+            raise ValueError(f"{place} is neither YAML nor JSON: {error}. {REMEDY}") from error
+    if isinstance(source, Mapping):
+        own_word = {"source": "Given by the user", "reviewed": True}
+        source = [
+            {"condition": name, **(entry if isinstance(entry, Mapping) else own_word | {"expression": entry})}
+            for name, entry in source.items()
+        ]
+    found = dict.fromkeys(parse_definitions(source, names, place=place).values())
+    return [each._asdict() | {"names": list(each.names), "expression": str(each.expression)} for each in found]
+
+
+def parse_definitions(
+    entries: Any, names: Collection[str] = (), *, place: str = "`definitions`"
+) -> dict[str, Definition]:
+    """Definitions by all names that they answer to, folded; a condition before another's synonym.
+
+    Args:
+        entries (`Sequence[Mapping]`):
+            As [`read_definitions`] takes and returns them.
+        names (`Collection[str]`):
+            Findings that expressions may name without quotation marks, besides the conditions themselves.
+        place (`str`):
+            Where they come from, for messages.
+
+    Raises:
+        ValueError: If an entry lacks something, an expression cannot be read, a condition is defined twice or by
+            itself.
+    """
+    if not isinstance(entries, list | tuple):
+        raise ValueError(f"{place} is {shorten(entries)}, no list of definitions. {REMEDY}")
+    for number, entry in enumerate(entries):
+        _check_entry(entry, f"Definition {number} of {place}")
+    known = frozenset(normalize_name(name) for name in (*names, *(entry["condition"] for entry in entries)))
+    by_name: dict[str, Definition] = {}
+    for entry in entries:
+        name, where = normalize_name(entry["condition"]), f"{entry['condition']!r} in {place}"
+        if name in by_name:
+            raise ValueError(f"{where} is defined twice. Join the two with 'or', or leave one of them out.")
+        try:
+            expression = _parse(entry["expression"], known)
+        except QuerySyntaxError as error:
+            raise ValueError(f"{where}: {error}") from error
+        synonyms, is_reviewed = tuple(entry.get("names", ())), entry.get("is_reviewed", entry.get("reviewed", False))
+        by_name[name] = Definition(entry["condition"], synonyms, expression, entry["source"], is_reviewed)
+    for found in tuple(by_name.values()):
+        for synonym in found.names:
+            by_name.setdefault(normalize_name(synonym), found)
+    _refuse_circles(by_name, place)
+    return by_name
+
+
+def _check_entry(entry: Any, where: str) -> None:
+    """Refuse an entry of which a part is missing or of another kind."""
+    content = entry if isinstance(entry, Mapping) else {}
+    for field in ("condition", "expression", "source"):
+        if not isinstance(content.get(field), str) or not content[field].strip():
+            raise ValueError(f"{where}: `{field}` is no text but {shorten(content.get(field))}. {REMEDY}")
+        where += f", {content[field]!r}" if field == "condition" else ""
+    names = content.get("names", ())
+    if not isinstance(names, list | tuple) or not all(isinstance(name, str) and name.strip() for name in names):
+        raise ValueError(f"{where}: `names` is no list of names but {shorten(names)}. {REMEDY}")
+    is_reviewed = content.get("is_reviewed", content.get("reviewed", False))
+    if not isinstance(is_reviewed, bool):
+        raise ValueError(f"{where}: `reviewed` is {shorten(is_reviewed)}, neither true nor false. {REMEDY}")
+
+
+def _refuse_circles(by_name: Mapping[str, Definition], place: str) -> None:
+    """Refuse conditions that are defined by themselves, however far round."""
+    for start in dict.fromkeys(by_name.values()):
+        waiting, met = [start], {start}
+        while waiting:
+            for name in findings_of(waiting.pop().expression):
+                found = by_name.get(name)
+                if found == start:
+                    raise ValueError(
+                        f"{start.condition!r} in {place} is defined by itself. Write what it consists of."
+                    )
+                if found is not None and found not in met:
+                    met.add(found)
+                    waiting.append(found)
+
+
+@lru_cache(maxsize=4096)
+def _parse(text: str, names: frozenset[str]) -> Expression:
+    return parse_query(text, names)
+
+
+class Measured(NamedTuple):
     """Measurements of records, as a model predicts them.
 
     Attributes:
@@ -88,16 +224,14 @@ class Measured:
         return cls(tuple(model.config.measurements), *parts, model.measurement_head.loadings)
 
     def columns(self, keys: Sequence[str]) -> "Measured":
-        """Some of the measurements, of all records in one row, in double precision."""
+        """Some of the measurements, of all records in one row, in double precision on the CPU."""
         places = [self.keys.index(key) for key in keys]
-        parts = [
-            part[..., places].reshape(-1, len(places)).double() for part in (self.value, self.sd, self.measurable)
-        ]
-        return Measured(tuple(keys), *parts, self.loadings[places].double().to(self.value.device))
+        parts = (part[..., places].reshape(-1, len(places)).cpu().double() for part in self[1:4])
+        return Measured(tuple(keys), *parts, self.loadings[places].cpu().double())
 
     def rows(self, part: slice) -> "Measured":
         """Some of the records."""
-        return Measured(self.keys, self.value[part], self.sd[part], self.measurable[part], self.loadings)
+        return Measured(self.keys, *(each[part] for each in self[1:4]), self.loadings)
 
 
 def evaluate_expression(
@@ -117,27 +251,24 @@ def evaluate_expression(
         `torch.Tensor` of shape `(...)`: From 0 to 1.
 
     Raises:
-        ValueError: If the expression has more cases than [`MOST_CASES`].
+        ValueError: If the expression has more than [`MOST_CASES`] cases.
 
     Example:
         >>> fast_and_narrow = AllOf((Finding("fast"), Not(Finding("wide"))))
         >>> evaluate_expression(fast_and_narrow, None, {"fast": torch.tensor(0.8), "wide": torch.tensor(0.25)})
         tensor(0.6000)
     """
-    question = _ask(expression)
+    question = _take_apart(expression)
     like = next(findings[name] for name in question.findings) if measured is None else measured.value[..., 0]
-    asked = {name: findings[name].double().reshape(-1) for name in question.findings}
+    asked = {name: findings[name].reshape(-1).cpu().double() for name in question.findings}
     numbers = None if measured is None else measured.columns(question.keys)
-    answer = torch.empty(like.numel(), dtype=torch.float64, device=like.device)
+    answer = torch.empty(like.numel(), dtype=torch.float64)
     for start in range(0, len(answer), CHUNK_SIZE):
         rows = slice(start, start + CHUNK_SIZE)
-        chances = _Chances(
-            question,
-            None if numbers is None else numbers.rows(rows),
-            {name: each[rows] for name, each in asked.items()},
-        )
+        some = None if numbers is None else numbers.rows(rows)
+        chances = _Chances(question, some, {name: each[rows] for name, each in asked.items()})
         answer[rows] = chances.of(question.tree).mean(dim=0)
-    return answer.to(like.dtype).reshape(like.shape)
+    return answer.to(like).reshape(like.shape)
 
 
 class _Within(NamedTuple):
@@ -162,31 +293,21 @@ _Tree = bool | _Within | _Cases | AllOf | AnyOf | AtLeast
 
 
 class _Question:
-    """An expression as a tree in which no two parts share a variable.
-
-    Attributes:
-        limits (`dict[tuple[Term, ...], tuple[float, ...]]`):
-            Of each sum of measurements, ascending.
-        keys, findings (`tuple[str, ...]`):
-            Measurements and findings that are named.
-        tree (`_Tree`):
-            Over cells of the variables.
-    """
+    """An expression as a tree over cells of its variables, in which no two parts share a variable."""
 
     def __init__(self, expression: Expression) -> None:
         expression = expand(expression)
+        atoms = list(atoms_of(expression))
         limits: dict[tuple[Term, ...], set[float]] = {}
-        alone: set[str] = set()  # asked for without a limit
-        for atom in _comparisons_of(expression):
+        for atom in atoms:
             if isinstance(atom, Comparison):
                 variable, *bounds = _place(atom)
                 limits.setdefault(variable, set()).update(bound for bound in bounds if abs(bound) < inf)
-            else:
-                alone.add(_wave_of(atom.key))
-        self.limits = {variable: tuple(sorted(found)) for variable, found in limits.items()}
+        self.limits = {variable: sorted(found) for variable, found in limits.items()}
         self.keys, self.findings = keys_of(expression), findings_of(expression)
-        needed = Counter(wave for variable in limits for wave in {_wave_of(term.key) for term in variable})
-        self.shared_waves = alone | {wave for wave, count in needed.items() if count > 1}
+        waves = Counter(wave for variable in limits for wave in {_wave_of(term.key) for term in variable})
+        asked = {_wave_of(atom.key) for atom in atoms if isinstance(atom, Present)}
+        self.shared_waves = asked | {wave for wave, count in waves.items() if count > 1}
         self._num_cases = 0
         self.tree = self._separate(self._write(expression, is_true=True))
 
@@ -195,92 +316,73 @@ class _Question:
         if isinstance(part, Not):
             return self._write(part.part, is_true=not is_true)
         if isinstance(part, AllOf | AnyOf | AtLeast):
-            parts = tuple(self._write(each, is_true=is_true) for each in part.parts)
+            parts = [self._write(each, is_true=is_true) for each in part.parts]
             if isinstance(part, AtLeast):
                 # Not k of n are true: n - k + 1 of them are false
                 return _at_least(part.count if is_true else len(parts) - part.count + 1, parts)
             return _combine(AllOf if isinstance(part, AllOf) == is_true else AnyOf, parts)
         if isinstance(part, Comparison):
             return self._write_comparison(part, is_true=is_true)
-        variable = Present(_wave_of(part.key)) if isinstance(part, Present) else part.name
+        atom: Any = part  # `expand` leaves no others
+        variable = Present(_wave_of(atom.key)) if isinstance(part, Present) else atom.name
         return _Within(variable, frozenset({int(is_true)}))
 
     def _write_comparison(self, atom: Comparison, *, is_true: bool) -> _Tree:
         """A comparison, or its negation; where others share what is measured, its being there stands for itself."""
         variable, above, below = _place(atom)
         bounds = [-inf, *self.limits[variable], inf]
-        nothing = len(bounds) - 1
+        intervals = range(len(bounds) - 1)
         needed = 1 if above > below else 2  # the circle of angles is closed: from 90 to -90 degrees through 180
-        inside = {
-            place
-            for place in range(nothing)
-            if (bounds[place] >= above) + (bounds[place + 1] <= below) >= needed
-        }
-        cells = frozenset(inside if is_true else set(range(nothing)) - inside)
+        inside = {each for each in intervals if (bounds[each] >= above) + (bounds[each + 1] <= below) >= needed}
+        cells = inside if is_true else set(intervals) - inside
+        waves = {_wave_of(term.key) for term in variable}
+        shared = [Present(wave) for wave in sorted(waves & self.shared_waves)]
         is_true_of_nothing = (_is_count(variable) and above < 0 < below) == is_true
-        waves = dict.fromkeys(_wave_of(term.key) for term in variable)
-        shared = [Present(wave) for wave in waves if wave in self.shared_waves]
-        if len(shared) < len(waves) and is_true_of_nothing:
-            cells |= {nothing}
-        absent = [_Within(wave, frozenset({0})) for wave in shared]
-        present = [_Within(wave, frozenset({1})) for wave in shared]
-        measured = _combine(AllOf, [*present, _Within(variable, cells)])
-        return _combine(AnyOf, [*absent, measured]) if is_true_of_nothing else measured
+        if is_true_of_nothing and len(shared) < len(waves):
+            cells.add(len(intervals))
+        measured = _combine(
+            AllOf, [*(_Within(wave, frozenset({1})) for wave in shared), _Within(variable, frozenset(cells))]
+        )
+        if not is_true_of_nothing:
+            return measured
+        return _combine(AnyOf, [*(_Within(wave, frozenset({0})) for wave in shared), measured])
 
     def _separate(self, tree: _Tree) -> _Tree:
         """The same tree, taken apart by cases until no two parts share a variable."""
+        if not isinstance(tree, AllOf | AnyOf | AtLeast):
+            return tree
         if isinstance(tree, AtLeast):
             shared = _most_shared(tree.parts)
             return self._split(tree, shared) if shared else _at_least(tree.count, map(self._separate, tree.parts))
-        if not isinstance(tree, AllOf | AnyOf):
-            return tree
-        separated = []
+        kind, parts = type(tree), []
         for group in _connect(tree.parts):
             shared = _most_shared(group)
-            separated.append(
-                self._split(type(tree)(group), shared) if shared else self._separate(_combine(type(tree), group))
-            )
-        return _combine(type(tree), separated)
+            parts.append(self._split(kind(group), shared) if shared else self._separate(_combine(kind, group)))
+        return _combine(kind, parts)
 
     def _split(self, tree: _Tree, variable: Variable) -> _Tree:
         """Cases of a variable that several parts share."""
         num_cells = len(self.limits[variable]) + 2 if isinstance(variable, tuple) else 2
-        cases: dict[_Tree, set[int]] = {}
+        cells_of: dict[_Tree, set[int]] = {}
         for cell in range(num_cells):
-            cases.setdefault(_given(tree, variable, cell), set()).add(cell)
-        cases.pop(False, None)
-        self._num_cases += len(cases)
+            cells_of.setdefault(_given(tree, variable, cell), set()).add(cell)
+        cells_of.pop(False, None)
+        self._num_cases += len(cells_of)
         if self._num_cases > MOST_CASES:
             raise ValueError(
                 f"The expression has more than {MOST_CASES} cases, because its parts name the same things again and"
                 " again. Ask for its parts, each for itself."
             )
-        return _Cases(
-            variable, tuple((frozenset(cells), self._separate(case)) for case, cells in cases.items())
-        )
+        return _Cases(variable, tuple((frozenset(cells), self._separate(case)) for case, cells in cells_of.items()))
 
 
-@lru_cache(maxsize=1024)
-def _ask(expression: Expression) -> _Question:
-    return _Question(expression)
-
-
-def _comparisons_of(expression: Expression) -> Iterator[Comparison | Present]:
-    """All atoms that are no findings."""
-    if isinstance(expression, Comparison | Present):
-        yield expression
-    elif isinstance(expression, Not):
-        yield from _comparisons_of(expression.part)
-    elif isinstance(expression, AllOf | AnyOf | AtLeast):
-        for part in expression.parts:
-            yield from _comparisons_of(part)
+_take_apart = lru_cache(maxsize=1024)(_Question)
 
 
 def _place(atom: Comparison) -> tuple[tuple[Term, ...], float, float]:
     """What a comparison sets limits to, with a first weight of 1, and the limits; of angles within a turn."""
     weight = atom.terms[0].weight
-    limits = (atom.above / weight, atom.below / weight)
-    above, below = limits if weight > 0 else limits[::-1]
+    above, below = sorted((atom.above / weight, atom.below / weight))
     variable = tuple(Term(key, each / weight) for key, each in atom.terms)
     if _is_angle(variable):
         above, below = (180 - (180 - limit) % 360 if abs(limit) < inf else limit for limit in (above, below))
@@ -293,8 +395,7 @@ def _is_angle(variable: tuple[Term, ...]) -> bool:
 
 
 def _is_count(variable: tuple[Term, ...]) -> bool:
-    found = [find_measurement(term.key) for term in variable]
-    return all(each is not None and each.is_count for each in found)
+    return all((found := find_measurement(term.key)) is not None and found.is_count for term in variable)
 
 
 def _wave_of(key: str) -> str:
@@ -317,9 +418,8 @@ def _combine(kind: type[AllOf] | type[AnyOf], parts: Iterable[_Tree]) -> _Tree:
     for part in parts:
         for each in part.parts if isinstance(part, kind) else (part,):
             if isinstance(each, _Within):
-                known = cells.get(each.variable)
-                joined = each.cells if known is None else known | each.cells if decides else known & each.cells
-                cells[each.variable] = joined
+                known = cells.setdefault(each.variable, each.cells)
+                cells[each.variable] = known | each.cells if decides else known & each.cells
             elif each is decides:
                 return decides
             elif not isinstance(each, bool):
@@ -334,23 +434,22 @@ def _at_least(count: int, parts: Iterable[_Tree]) -> _Tree:
     """So many of the parts; those that are decided fall out."""
     parts = tuple(parts)
     count -= sum(part is True for part in parts)
-    open_parts = tuple(part for part in parts if not isinstance(part, bool))
-    if not 0 < count <= len(open_parts):
+    undecided = tuple(part for part in parts if not isinstance(part, bool))
+    if not 0 < count <= len(undecided):
         return count <= 0
-    if count in (1, len(open_parts)):
-        return _combine(AnyOf if count == 1 else AllOf, open_parts)
-    return AtLeast(count, open_parts)
+    if count in (1, len(undecided)):
+        return _combine(AnyOf if count == 1 else AllOf, undecided)
+    return AtLeast(count, undecided)
 
 
 def _given(tree: _Tree, variable: Variable, cell: int) -> _Tree:
     """What remains of a tree where one variable lies in one cell."""
     if isinstance(tree, _Within):
         return cell in tree.cells if tree.variable == variable else tree
-    if isinstance(tree, AtLeast):
-        return _at_least(tree.count, (_given(part, variable, cell) for part in tree.parts))
-    if isinstance(tree, AllOf | AnyOf):
-        return _combine(type(tree), (_given(part, variable, cell) for part in tree.parts))
-    return tree
+    if not isinstance(tree, AllOf | AnyOf | AtLeast):
+        return tree
+    parts = (_given(part, variable, cell) for part in tree.parts)
+    return _at_least(tree.count, parts) if isinstance(tree, AtLeast) else _combine(type(tree), parts)
 
 
 def _variables_of(tree: _Tree) -> set[Variable]:
@@ -370,32 +469,20 @@ def _connect(parts: Sequence[_Tree]) -> list[tuple[_Tree, ...]]:
     """The parts in groups that share no variable with each other."""
     groups: list[tuple[set[Variable], tuple[_Tree, ...]]] = []
     for part in parts:
-        variables, group = _variables_of(part), (part,)
-        apart = []
-        for others, members in groups:
-            if others & variables:
-                variables, group = variables | others, (*members, *group)
+        joined, members, apart = _variables_of(part), (part,), []
+        for group in groups:
+            if group[0] & joined:
+                joined, members = joined | group[0], (*group[1], *members)
             else:
-                apart.append((others, members))
-        groups = [*apart, (variables, group)]
-    return [group for _, group in groups]
+                apart.append(group)
+        groups = [*apart, (joined, members)]
+    return [members for _, members in groups]
 
 
 class _Chances:
-    """Probabilities of the variables of a question, of each record at each node of the common factors.
+    """Probabilities of the variables of a question, of each record at each node of the common factors."""
 
-    Args:
-        question (`_Question`):
-            Whose variables they are.
-        measured ([`Measured`], *optional*):
-            The records' measurements, those of the question in its order.
-        findings (`Mapping[str, torch.Tensor]`):
-            Probabilities of its findings, `(num_records,)`.
-    """
-
-    def __init__(
-        self, question: _Question, measured: Measured | None, findings: Mapping[str, torch.Tensor]
-    ) -> None:
+    def __init__(self, question: _Question, measured: Measured | None, findings: Mapping[str, torch.Tensor]) -> None:
         self._certain: dict[Variable, torch.Tensor] = dict(findings)  # (num_records,)
         self._scores: dict[Variable, torch.Tensor] = {}  # (num_limits, num_nodes or 1, num_records)
         if measured is None:
@@ -441,47 +528,31 @@ class _Chances:
         """Probability that a variable lies in one of the cells."""
         certain = self._certain[variable][None]
         if not isinstance(variable, tuple):
-            chances = [1 - certain, certain]
-            return sum((chances[cell] for cell in cells), torch.zeros_like(certain))
+            return (certain if 1 in cells else 0) + (1 - certain if 0 in cells else 0) + torch.zeros_like(certain)
         scores = self._scores[variable]
-        nothing = len(scores) + 1
-        total = 1 - certain if nothing in cells else torch.zeros_like(certain)
-        for first, last in _runs(sorted(cells - {nothing})):
-            lower = scores[first - 1] if first else None
-            upper = scores[last] if last < len(scores) else None
-            total = total + certain * _normal_mass(lower, upper)
+        total = 1 - certain if len(scores) + 1 in cells else torch.zeros_like(certain)
+        for cell in sorted(cells - {len(scores) + 1}):
+            lower, upper = scores[cell - 1] if cell else None, scores[cell] if cell < len(scores) else None
+            total = _normal_mass(lower, upper).mul_(certain).add_(total)
         return total
-
-
-def _runs(cells: Sequence[int]) -> Iterator[tuple[int, int]]:
-    """First and last of each run of whole numbers.
-
-    Example:
-        >>> list(_runs([0, 1, 3]))
-        [(0, 1), (3, 3)]
-    """
-    start = 0
-    for place, cell in enumerate(cells):
-        if place + 1 == len(cells) or cells[place + 1] != cell + 1:
-            yield cells[start], cell
-            start = place + 1
 
 
 def _at_least_chance(count: int, chances: Sequence[torch.Tensor]) -> torch.Tensor:
     """Probability that so many of independent events happen, one event after the other."""
-    happened = [torch.ones_like(chances[0]), *(torch.zeros_like(chances[0]) for _ in range(count))]
+    happened: list[Any] = [1.0, *[0.0] * count]  # none, one, ..., so many or more
     for chance in chances:
-        for number in range(count, 0, -1):
-            stays = happened[number] if number == count else happened[number] * (1 - chance)
-            happened[number] = stays + happened[number - 1] * chance
-        happened[0] = happened[0] * (1 - chance)
+        happened = [
+            (happened[number] if number == count else happened[number] * (1 - chance))
+            + (happened[number - 1] * chance if number else 0)
+            for number in range(count + 1)
+        ]
     return happened[count]
 
 
 def _scores_of(
     limits: Sequence[float], value: torch.Tensor, sd: torch.Tensor, variable: tuple[Term, ...]
 ) -> torch.Tensor:
-    """Normal scores of limits among the numbers that may be there, `(num_limits, num_records)`."""
+    """Normal scores, over the square root of 2, of limits among what may be there: `(num_limits, num_records)`."""
     scale = sd * sqrt(3) / pi  # of the logistic distribution
     edges = value.new_tensor(limits)[:, None]
     if _is_angle(variable):
@@ -496,25 +567,22 @@ def _scores_of(
         below = _logistic_mass(torch.zeros_like(edges), edges.clamp_min(0.0), value, scale) / some
         above = torch.where(edges > 0, above / some, 1.0)
     # Each tail by its own probability, which is small there: what is rare is not lost in rounding
-    return torch.where(below < above, torch.special.ndtri(below), -torch.special.ndtri(above))
+    return torch.where(below < above, torch.special.ndtri(below), -torch.special.ndtri(above)) / sqrt(2)
 
 
-def _logistic_mass(
-    first: torch.Tensor, last: torch.Tensor, value: torch.Tensor, scale: torch.Tensor
-) -> torch.Tensor:
+def _logistic_mass(first: torch.Tensor, last: torch.Tensor, value: torch.Tensor, scale: torch.Tensor) -> torch.Tensor:
     """Probability between two points of a logistic distribution."""
     left, right = (first - value) / scale, (last - value) / scale
     return torch.sigmoid(right) * torch.sigmoid(-left) * -torch.expm1(left - right)
 
 
-def _normal_mass(lower: torch.Tensor | None, upper: torch.Tensor | None) -> torch.Tensor | float:
-    """Probability between two points of a normal distribution; without a point to the end."""
+def _normal_mass(lower: torch.Tensor | None, upper: torch.Tensor | None) -> torch.Tensor:
+    """Probability between two scores; without one, to the end."""
     if lower is None or upper is None:
-        end = upper if lower is None else -lower
-        return 1.0 if end is None else torch.special.erfc(end / -sqrt(2)).mul_(0.5)
+        return torch.special.erfc(-upper if upper is not None else lower).mul_(0.5)
     is_low = lower + upper < 0  # else the mirror image: differences of small numbers are exact, of those near 1 not
-    last, first = torch.where(is_low, upper, -lower), torch.where(is_low, lower, -upper)
-    return torch.special.erfc(last / -sqrt(2)).sub_(torch.special.erfc(first / -sqrt(2))).mul_(0.5)
+    last, first = torch.where(is_low, -upper, lower), torch.where(is_low, -lower, upper)
+    return torch.special.erfc(last).sub_(torch.special.erfc(first)).mul_(0.5)
 
 
 def _share_factors(limits: Iterable[tuple[Term, ...]], measured: Measured) -> torch.Tensor | None:
@@ -535,16 +603,13 @@ def _share_factors(limits: Iterable[tuple[Term, ...]], measured: Measured) -> to
 
 
 def _given_factors(scores: torch.Tensor, loadings: torch.Tensor) -> torch.Tensor:
-    """The same scores given each value of the factors, `(num_limits, NUM_NODES, num_records)`.
+    """Scores, `(num_limits, 1, num_records)`, given each value of the factors: `(num_limits, NUM_NODES, num_records)`.
 
-    Args:
-        scores (`torch.Tensor` of shape `(num_limits, 1, num_records)`):
-            Without knowledge of the factors.
-        loadings (`torch.Tensor` of shape `(num_records, num_factors)`):
-            Of what the limits are set to.
+    Loadings are those of what the limits are set to, `(num_records, num_factors)`.
     """
     own = (1 - loadings.square().sum(dim=1)).sqrt()
-    return (scores / own).sub(_nodes(loadings.shape[1]).to(loadings.device) @ (loadings / own[:, None]).T)
+    nodes = _nodes(loadings.shape[1])
+    return (scores / own).sub(nodes @ (loadings / (own[:, None] * sqrt(2))).T)
 
 
 @lru_cache(maxsize=MOST_FACTORS)

@@ -6,11 +6,11 @@ canonical way that parses to the same. `docs/queries.md` is the manual.
 """
 
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import lru_cache
-from itertools import pairwise, product
+from itertools import product
 from math import inf, isfinite
 from typing import Any, NamedTuple, NoReturn
 
@@ -764,7 +764,7 @@ DEFAULT_LEADS: Mapping[str, tuple[tuple[str, ...], int]] = {
     "p_terminal_force_mv_ms": (("V1",), 1),
     "u_mv": (("V2", "V3", "V4"), 1),
 }
-_NUMBERS = {word: float(n) for n, word in enumerate("one two three four five six seven eight nine ten".split(), 1)}
+_NUMBERS = {word: float(n) for n, word in enumerate(["one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"], 1)}
 _OPERATORS = {
     ">|above|over|more than|greater than|larger than|longer than|higher than|wider than|broader than|taller than"
     "|bigger than|faster than|exceeding|exceeds|in excess of": ">",
@@ -1217,7 +1217,7 @@ class _Parser:
         return limit or first
 
     def both(self, one: _Limit, other: _Limit) -> _Limit:
-        if one.above > -inf and other.above > -inf or one.below < inf and other.below < inf:
+        if (one.above > -inf and other.above > -inf) or (one.below < inf and other.below < inf):
             self.fail("there are two limits on one side", "Give one above and one below.", other.place)
         unit, place = (other.unit, other.place) if other.unit else (one.unit, one.place)
         return _Limit("between", max(one.above, other.above), min(one.below, other.below), unit, place)
@@ -1369,7 +1369,7 @@ class _Parser:
             above, below = above - 0.5, below + 0.5
         elif not subject.is_literal:
             above, below = above + 0.5, below - 0.5
-        if subject.is_literal or not 0 <= above <= 0.5 and above != -inf and above >= 0 or below not in (0.5, inf):
+        if subject.is_literal or (not 0 <= above <= 0.5 and above != -inf and above >= 0) or below not in (0.5, inf):
             return self.comparison(terms, above, below, self.token)
         there = _any_of([Present(term.key) for term in terms])
         return Not(there) if below == 0.5 else there
