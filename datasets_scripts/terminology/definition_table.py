@@ -41,7 +41,9 @@ def load_definitions() -> tuple[dict[str, Any], ...]:
         ValueError: If an entry cannot be read, or the terminology does not know a condition or finding.
     """
     terminology = load_terminology()
-    known = {normalize_name(finding.name) for finding in terminology} | set(map(normalize_name, load_measured_findings()))
+    known = {normalize_name(finding.name) for finding in terminology} | set(
+        map(normalize_name, load_measured_findings())
+    )
     definitions = read_definitions(DEFINITIONS_PATH)
     for entry in definitions:
         named = [normalize_name(entry["condition"]), *findings_of(parse_query(entry["expression"]))]

@@ -1,7 +1,8 @@
 """Measured findings: statements about a strip that are true by a number, each with its threshold and source.
 
-The one table is `measured_findings.csv`. A row names a measurement of the simulator, the leads it is
-looked at in (`min_leads` of them must agree), and the limits, which are exclusive. A checkpoint without measurement head answers definitions by them.
+The one table is `measured_findings.csv`. A row names a measurement of the simulator, the leads it is looked at in
+(`min_leads` of them must agree), and the limits, which are exclusive. A checkpoint without a measurement head answers
+definitions by these findings.
 
 A source behind "Own choice" or after a semicolon has another limit, or one for a part of the finding only. The works:
 Surawicz et al. 2009, J Am Coll Cardiol 53:976; Rautaharju et al. 2009, ibid. 53:982; Hancock et al. 2009, ibid.

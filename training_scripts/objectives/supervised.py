@@ -75,9 +75,7 @@ class SupervisedObjective(MultilabelObjective):
         self.has_new_head = settle_head(model, self.data.measurements, arguments)
         # A checkpoint that goes on has seen the findings of its earlier training too
         model.config.trained_queries = list(dict.fromkeys([*model.config.trained_queries, *self.data.findings]))
-        model.config.definitions = definitions_for_checkpoint(
-            model.config.trained_queries, model.config.measurements
-        )
+        model.config.definitions = definitions_for_checkpoint(model.config.trained_queries, model.config.measurements)
         pooler = getattr(model.text_model, "pooler", None)
         if pooler is not None:
             pooler.requires_grad_(False)  # no query goes through it, and several processes would wait for its gradient
