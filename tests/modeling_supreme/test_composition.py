@@ -1,4 +1,4 @@
-"""What answers each label: its own query where training named it, else its definition, what it measures, or a guess."""
+"""What answers a label: its own query where training named it, else its definition, its measurements, or a guess."""
 
 from types import SimpleNamespace
 
