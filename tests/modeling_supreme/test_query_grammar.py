@@ -5,7 +5,7 @@ import pytest
 from datasets_scripts.extraction.readings.rules import read_statement
 from datasets_scripts.extraction.readings.statements import normalize_statement, statement_key
 from datasets_scripts.terminology.findings import load_terminology
-from modeling_supreme.composed_rules import read_rules
+from modeling_supreme.definitions import parse_definitions
 from modeling_supreme.query_grammar import normalize_name
 
 
@@ -41,7 +41,7 @@ def test_both_apostrophes_find_a_finding_in_the_terminology_and_in_a_report():
     assert [read_statement(text) for text in spellings] == [read_statement(text) for text in synonyms]
 
 
-def test_both_apostrophes_find_a_rule():
-    rules = read_rules([{"condition": TYPOGRAPHIC, "names": [], "alternatives": []}])
+def test_both_apostrophes_find_a_definition():
+    definitions = parse_definitions([{"condition": TYPOGRAPHIC, "expression": "QRS > 120 ms", "source": "Own choice"}])
 
-    assert list(rules) == [PLAIN]
+    assert list(definitions) == [PLAIN]
