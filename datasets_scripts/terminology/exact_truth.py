@@ -1,7 +1,7 @@
 """Whether an expression is true of numbers that are known exactly: the ground truth of any threshold or definition.
 
-A model answers the same expression with a probability (`modeling_supreme.definitions`); where its numbers are exact and
-its findings certain, that probability is what this module says.
+A model answers the same expression with a probability (`modeling_supreme.definitions`); where its numbers are exact
+and its findings certain, that probability is what this module says.
 """
 
 import math
@@ -28,9 +28,7 @@ from modeling_supreme.query_grammar import (
 TURN_DEG = 360.0
 
 
-def is_true(
-    expression: Expression, measurements: Mapping[str, float | None], findings: Collection[str] = ()
-) -> bool:
+def is_true(expression: Expression, measurements: Mapping[str, float | None], findings: Collection[str] = ()) -> bool:
     """Whether an expression is true of a record.
 
     What cannot be measured lies within no limits, so that "not" of such a comparison is true. A count is 0 where there

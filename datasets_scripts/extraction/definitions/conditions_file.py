@@ -48,7 +48,9 @@ def read_conditions(path: Path) -> ConditionList:
         ValueError: If it is not what it should be; the message names the line or entry.
     """
     if not path.is_file():
-        raise FileNotFoundError(f"There is no file {path.absolute()}. Name the file of conditions with `--conditions`.")
+        raise FileNotFoundError(
+            f"There is no file {path.absolute()}. Name the file of conditions with `--conditions`."
+        )
     readers: dict[str, Callable[[Path, str], Numbered]] = {
         ".txt": _read_text,
         ".csv": _read_csv,
@@ -89,8 +91,8 @@ def _check_name(value: Any, where: str) -> str:
     name = " ".join(value.split())
     if len(name) > MAX_NAME_LENGTH or not name.isprintable():
         raise ValueError(
-            f"{where} is longer than {MAX_NAME_LENGTH} characters or has some that cannot be printed. Write the name of"
-            " one condition."
+            f"{where} is longer than {MAX_NAME_LENGTH} characters or has some that cannot be printed. Write the name"
+            " of one condition."
         )
     return name
 

@@ -138,13 +138,9 @@ def parse_definition(text: str, condition: str) -> Expression:
 
 
 def _names_of(condition: str) -> frozenset[str]:
-    """Folded names of a condition, with those of the terminology that mean the same."""
-    own = normalize_name(condition)
-    for finding in load_terminology().values():
-        names = {normalize_name(name) for name in (finding.name, *finding.synonyms)}
-        if own in names:
-            return frozenset(names)
-    return frozenset({own})
+    """Folded names of a condition: its own, and that of the finding of the terminology that it is."""
+    finding = load_terminology().find(condition)
+    return frozenset(map(normalize_name, (condition, finding.name) if finding else (condition,)))
 
 
 def _find_name(name: str, text: str) -> int:
@@ -158,7 +154,7 @@ def describe_measurements() -> str:
     """The measurements of the grammar as the prompt lists them: key, unit, and what it is."""
 
     def describe(measurement: Measurement) -> str:
-        count = ", a count" if measurement.is_count else ""
+        count = ", 0 if there is none" if measurement.is_count else ""
         return f"- {measurement.name} ({measurement.unit}{count}): {measurement.phrases[0]}"
 
     whole = [describe(each) for each in MEASUREMENTS.values() if not each.is_per_lead]
@@ -302,7 +298,11 @@ class DefinitionTask:
         fields = {name: content.get(name) for name in Draft._fields}
         sample = fields["sample"]
         texts = [value for name, value in fields.items() if name != "sample"]
-        if type(sample) is not int or not 0 <= sample < NUM_SAMPLES or not all(isinstance(text, str) for text in texts):
+        if (
+            type(sample) is not int
+            or not 0 <= sample < NUM_SAMPLES
+            or not all(isinstance(text, str) for text in texts)
+        ):
             return None
         draft = Draft(**fields)  # type: ignore[arg-type]
         try:
