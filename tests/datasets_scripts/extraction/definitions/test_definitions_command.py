@@ -9,6 +9,7 @@ from helpers.chat_server import answer_with, complete, fail_with, serve_chat
 from helpers.language_models import save_language_model
 
 from datasets_scripts.extraction.definitions.__main__ import main
+from datasets_scripts.extraction.definitions.conditions_file import other_names
 from modeling_supreme.command_line import CommandLineError, run_command
 
 
@@ -76,6 +77,7 @@ def test_every_condition_gets_an_unreviewed_definition_from_two_samples(run, ser
 
     assert definitions["sinus tachycardia"] == {
         "condition": "sinus tachycardia",
+        "names": list(other_names("sinus tachycardia")),
         "expression": "rate_per_min > 100 and num_p_waves present",
         "source": "Chou 2008",
         "reviewed": False,
