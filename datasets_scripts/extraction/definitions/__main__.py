@@ -32,7 +32,9 @@ from .corrections import Correction, read_corrections
 from .definition_task import NUM_SAMPLES, DefinitionTask, Draft, Question
 from .definitions_page import PAGE_FILE, write_page
 from .entries import (
+    ALONE,
     DEFINITIONS_FILE,
+    FAILED,
     SAMPLES_FILE,
     STATUSES,
     Entry,
@@ -195,6 +197,12 @@ def report_entries(entries: Sequence[Entry], output_dir: Path) -> None:
     named = ", ".join(f"{count} {status}" for status, count in counts.items() if count)
     num_written = sum(entry.is_written for entry in entries)
     logger.info("%d conditions (%s); %d have a definition.", len(entries), named, num_written)
+    if counts[FAILED] + counts[ALONE]:
+        logger.warning(
+            "%d conditions lack a usable answer: `problem` in %s says why, and `--retry_failed` asks again.",
+            counts[FAILED] + counts[ALONE],
+            SAMPLES_FILE,
+        )
     logger.info("Written to %s; open %s to check and confirm them.", output_dir, PAGE_FILE)
 
 

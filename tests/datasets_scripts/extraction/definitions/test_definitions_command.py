@@ -123,6 +123,32 @@ def test_what_is_wrong_twice_is_left_without_a_definition_and_marked(run, server
     assert problems == {"the expression does not parse at character 0"}
     assert [entry["subject"] for entry in server.log].count("sinus tachycardia") == 4
     assert "2 conditions (1 failed, 1 samples agree); 1 have a definition." in caplog.text
+    assert "1 conditions lack a usable answer: `problem` in definitions.jsonl says why, and `--retry" in caplog.text
+
+
+def test_what_failed_is_asked_again_only_on_request(run, server):
+    server.scripts["sinus tachycardia"] = [*[say("wobbly")] * 4, RIGHT]
+    run()
+    _, kept = run()
+    _, retried = run(GOOD, "--retry_failed")
+
+    assert kept["sinus tachycardia"]["status"] == "failed"
+    assert retried["sinus tachycardia"]["status"] == "samples agree"
+    assert len(server.log) == 2 + 4 + 2
+
+
+def test_what_may_be_spent_is_not_exceeded_and_the_rest_is_left_for_another_run(run, server):
+    prices = ("--input_price", "1", "--output_price", "1", "--max_concurrency", "1")
+
+    _, lines = run(GOOD, *prices, "--max_cost", "0.006")
+
+    assert 0 < len(server.log) < 4
+    problems = [sample["problem"] for line in lines.values() for sample in line["samples"] if sample["problem"]]
+    assert problems == ["not asked: the next answer could exceed `--max_cost` (0.006)"] * (4 - len(server.log))
+
+    run()
+
+    assert server.count_answers() == dict.fromkeys(GOOD, 2)
 
 
 def test_samples_that_differ_are_marked(run, server):

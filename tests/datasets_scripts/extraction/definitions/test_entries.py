@@ -94,13 +94,13 @@ def read_yaml(path, *entries):
 def test_definitions_say_who_wrote_them_and_who_did_not_confirm_them(tmp_path):
     confirmed = correct_entry(Correction("Q waves", "q_excess_II > 1", "Chou", True), RECORDS)
     text, content = read_yaml(
-        tmp_path / "d.yaml", make_entry(FAST, "rate_per_min < 100"), make_entry(None, None), confirmed
+        tmp_path / "d.yaml", make_entry("rate_per_min > 100", "rate_per_min < 100"), make_entry(None, None), confirmed
     )
 
     assert content[0].pop("names") == ["STACH", "sinus tach"]  # as the terminology has them
     assert content[1].pop("names")[0] == "q wave"
     assert content == [
-        {"condition": "sinus tachycardia", "expression": "rate_per_min > 125", "source": "Chou", "reviewed": False},
+        {"condition": "sinus tachycardia", "expression": "rate_per_min > 100", "source": "Chou", "reviewed": False},
         {"condition": "Q waves", "expression": "q_excess_II > 1", "source": "Chou", "reviewed": True},
     ]
     assert text.startswith("# Written by tiny (endpoint, prompt p-1); grammar of queries, version 1.\n")
