@@ -17,7 +17,7 @@ from datasets_scripts.readers.chapman_csv_reader import (
     read_csv_strip,
     read_diagnosis,
 )
-from datasets_scripts.readers.wfdb_reader import read_wfdb_record
+from datasets_scripts.readers.wfdb_reader import header_path, read_wfdb_record
 from modeling_supreme.recordings import EcgRecording
 
 from .challenge_corpus import HeaderCorpus, HeaderCorpusConfig
@@ -223,7 +223,7 @@ class ChapmanShaoxingNingbo(HeaderCorpus):
     def _read_recording(self, row: dict) -> EcgRecording:
         if "diagnoses" in row:
             return read_csv_strip(Path(row["path"]))
-        return read_wfdb_record(Path(row["path"]).with_suffix(".hea"), sampling_rate=SAMPLING_RATE_HZ)
+        return read_wfdb_record(header_path(row["path"]), sampling_rate=SAMPLING_RATE_HZ)
 
     def _read_columns(self, row: dict) -> dict[str, Any]:
         if "diagnoses" not in row:

@@ -15,6 +15,7 @@ from datasets.utils import logging
 from datasets_scripts.readers.losses import summarize_accounts, tell_losses
 from datasets_scripts.readers.stated_measurements import keep_possible
 from datasets_scripts.readers.tables import REFUSED, Row, TableFile, is_refused, make_rows
+from datasets_scripts.readers.wfdb_reader import header_path
 from modeling_supreme.recordings import Account, EcgRecording
 
 from .schema import Window, account_of_rows, signal_windows
@@ -120,13 +121,13 @@ class CorpusBuilder(GeneratorBasedBuilder):
 
     def source_paths(self, row: Any) -> tuple[str, ...]:
         """Files that a row is read from, its tables aside: of a WFDB record, header and signals."""
-        path = Path(row["path"])
-        if path.suffix not in WFDB_SUFFIXES:
-            return (str(path),)
-        header = str(path.with_suffix(".hea"))
-        if path.suffix != ".hea":
-            return (str(path), header)
-        return (header, *(str(path.with_suffix(suffix)) for suffix in WFDB_SUFFIXES[1:]))
+        path = row["path"]
+        if not path.endswith(WFDB_SUFFIXES):
+            return (path,)
+        header = header_path(path)
+        if path != header:
+            return (path, header)
+        return (header, *(header.removesuffix(".hea") + suffix for suffix in WFDB_SUFFIXES[1:]))
 
     def _read_recording(self, row: dict) -> EcgRecording:
         """The signal of one record."""

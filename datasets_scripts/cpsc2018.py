@@ -11,7 +11,7 @@ from datasets import DatasetInfo, Features, List, Value, Version
 from datasets_scripts.readers.cells import is_unknown, shorten
 from datasets_scripts.readers.patients import parse_age, parse_sex
 from datasets_scripts.readers.tables import Row, TableFile
-from datasets_scripts.readers.wfdb_reader import read_wfdb_record
+from datasets_scripts.readers.wfdb_reader import header_path, read_wfdb_record
 from modeling_supreme.admission import admit
 from modeling_supreme.ecg_files import load_mat
 from modeling_supreme.leads import STANDARD_LEADS
@@ -110,7 +110,7 @@ class Cpsc2018(HeaderCorpus):
         if "diagnoses" in row:
             recording, self._person = read_ecg_struct(Path(row["path"]))
             return recording
-        return read_wfdb_record(Path(row["path"]).with_suffix(".hea"), sampling_rate=SAMPLING_RATE_HZ)
+        return read_wfdb_record(header_path(row["path"]), sampling_rate=SAMPLING_RATE_HZ)
 
     def _read_columns(self, row: dict) -> dict[str, Any]:
         if "diagnoses" not in row:

@@ -31,7 +31,7 @@ from datasets_scripts.readers.mimic_iv_ecg_layout import (
 )
 from datasets_scripts.readers.stated_measurements import measurements_of_cart
 from datasets_scripts.readers.tables import Row, TableFile, is_refused, make_rows
-from datasets_scripts.readers.wfdb_reader import read_wfdb_record
+from datasets_scripts.readers.wfdb_reader import header_path, read_wfdb_record
 from datasets_scripts.terminology.findings import load_terminology
 from modeling_supreme.recordings import EcgRecording
 
@@ -193,7 +193,7 @@ class MimicIvEcg(CorpusBuilder):
         }
 
     def _read_recording(self, row: dict) -> EcgRecording:
-        recording = read_wfdb_record(Path(row["path"]).with_suffix(".hea"), sampling_rate=SAMPLING_RATE)
+        recording = read_wfdb_record(header_path(row["path"]), sampling_rate=SAMPLING_RATE)
         row["num_bridged_samples"] = recording.account.num_bridged_samples
         return recording
 

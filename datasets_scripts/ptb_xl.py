@@ -24,7 +24,7 @@ from datasets_scripts.readers.ptb_xl_layout import (
     STATEMENTS_FILENAME,
 )
 from datasets_scripts.readers.tables import Row, TableFile
-from datasets_scripts.readers.wfdb_reader import read_wfdb_record
+from datasets_scripts.readers.wfdb_reader import header_path, read_wfdb_record
 from modeling_supreme.recordings import EcgRecording
 
 from .corpus_builder import OFFICIAL_FILE, CorpusBuilder, CorpusConfig
@@ -130,7 +130,7 @@ class PtbXl(CorpusBuilder):
         return self._read_table(table, make_row)
 
     def _read_recording(self, row: dict) -> EcgRecording:
-        return read_wfdb_record(Path(row["path"]).with_suffix(".hea"), sampling_rate=self.config.sampling_rate)
+        return read_wfdb_record(header_path(row["path"]), sampling_rate=self.config.sampling_rate)
 
     def _read_columns(self, row: dict) -> dict[str, Any]:
         return {**super()._read_columns(row), "label_mask": [True] * len(LABEL_NAMES[self.config.name])}

@@ -1,5 +1,6 @@
 """WFDB recordings of corpora: read like any other, and held against the rate that the corpus promises."""
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -7,13 +8,25 @@ from modeling_supreme.recordings import EcgRecording
 from modeling_supreme.wfdb_files import header_of, read_wfdb
 
 
+def header_path(path: str) -> str:
+    """The header beside the signal file of a record.
+
+    Not by `Path`: `datasets` replaces the one of a builder's module by another that is a hundred times slower.
+
+    Example:
+        >>> header_path("records500/00000/00001_hr.dat")
+        'records500/00000/00001_hr.hea'
+    """
+    return f"{os.path.splitext(path)[0]}.hea"  # noqa: PTH122
+
+
 def read_wfdb_record(
-    path: Path, *, sampling_rate: float | None, gain_corrections: Mapping[float, float] | None = None
+    path: str | Path, *, sampling_rate: float | None, gain_corrections: Mapping[float, float] | None = None
 ) -> EcgRecording:
     """Read a recording of a corpus.
 
     Args:
-        path (`Path`):
+        path (`str` or `Path`):
             The recording, with or without an extension, such as `records500/00000/00001_hr`.
         sampling_rate (`float`, *optional*):
             Samples per second that the corpus promises, in hertz; `None` where it promises none and the header counts.
