@@ -12,6 +12,7 @@ from transformers import AutoConfig, PreTrainedConfig
 from transformers.configuration_utils import SubConfigSpec
 
 from .leads import STANDARD_LEADS, standardize_lead_names
+from .query_grammar import check_measurement_keys
 
 
 # The names are flags' choices too, in `training_scripts/arguments.py`, which is read without this file.
@@ -84,8 +85,9 @@ BOUNDS = {
 }
 MAX_STAGES = 64  # of convolutions; a token would stand for 2 ** 65 samples
 MAX_LABELS = 100_000  # SNOMED CT has 350,000 concepts, a few thousand of which an ECG can show
-MAX_QUERIES = 100_000  # findings that a checkpoint was trained on
-MAX_RULES = 10_000
+# Entries of the lists of a zero-shot model; the simulator knows 300 findings and 270 measurements
+MOST_ENTRIES = {"trained_queries": 100_000, "composed_rules": 10_000, "measurements": 1_000}
+NUM_MEASUREMENT_FEATURES, NUM_MEASUREMENT_QUERIES, NUM_LOADINGS = 256, 24, 8
 MAX_PARAMETERS = 20_000_000_000  # the largest text encoders have 8,000,000,000
 FLOAT_DTYPES = ("float64", "float32", "float16", "bfloat16")
 
@@ -263,11 +265,8 @@ class SupremeEcgConfig(CheckedConfig):
 
     def validate_attention_heads(self) -> None:
         """Refuse widths that do not divide into heads."""
-        if self.encoder_type != "resnet" and self.hidden_size % self.num_attention_heads:
-            raise ValueError(
-                f"`hidden_size` ({self.hidden_size}) is not a multiple of `num_attention_heads`"
-                f" ({self.num_attention_heads}). Change one of them."
-            )
+        if self.encoder_type != "resnet":
+            check_heads(self, "hidden_size", "num_attention_heads")
 
     def validate_conv_stages(self) -> None:
         """Refuse convolutions that do not fit the encoder."""
@@ -361,6 +360,10 @@ class SupremeConfig(CheckedConfig):
             Findings this checkpoint was trained on, by terminology name. Evaluation tells seen from unseen by them.
         composed_rules (`list[dict]`):
             Conditions as rules over findings, as `composed_rules.py` reads them: the pipeline's `composed`.
+        measurements (`list[str]`):
+            What the measurement head measures, by keys such as `qrs_ms` and `st_mv_V2`; none: no head.
+        measurement_head (`Literal["pooled", "queries"]`):
+            What it reads: the mean and the largest token, or what learned queries find in the fusion network.
 
     Example:
         >>> config = SupremeConfig(ecg_config=SupremeEcgConfig.from_preset("hybrid"))
@@ -387,20 +390,22 @@ class SupremeConfig(CheckedConfig):
     layer_norm_eps: float = 1e-6
     trained_queries: list[str] | tuple[str, ...] = ()
     composed_rules: list[dict[str, Any]] | tuple[dict[str, Any], ...] = ()
+    measurements: list[str] | tuple[str, ...] = ()
+    measurement_head: Literal["pooled", "queries"] = "pooled"
 
     def __new__(cls, *args: Any, **fields: Any) -> "SupremeConfig":
         """Refuse lists that take long to look through, before the type of every entry is looked at."""
         with _as_validation_error("validate_bounds"):
-            check_count("trained_queries", fields.get("trained_queries", ()), MAX_QUERIES)
-            check_count("composed_rules", fields.get("composed_rules", ()), MAX_RULES)
+            for name, most in MOST_ENTRIES.items():
+                check_count(name, fields.get(name, ()), most)
         return super().__new__(cls)
 
     def __post_init__(self, **kwargs: Any) -> None:
         with _as_validation_error("validate_bounds"):
             check_bounds(self)
             check_text_fields(self.text_config)
-        self.trained_queries = list(self.trained_queries)
-        self.composed_rules = list(self.composed_rules)
+        for name in MOST_ENTRIES:
+            setattr(self, name, list(getattr(self, name)))
         if __package__ == "modeling_supreme":
             # The package registers its own pipeline; `pipeline` would ask for `trust_remote_code` to run the
             # checkpoint's copy. In that copy this module has another name, and the entry stays.
@@ -410,8 +415,8 @@ class SupremeConfig(CheckedConfig):
     def validate_bounds(self) -> None:
         """Refuse numbers that no model has, and more parameters than a machine holds."""
         check_bounds(self)
-        check_count("trained_queries", self.trained_queries, MAX_QUERIES)
-        check_count("composed_rules", self.composed_rules, MAX_RULES)
+        for name, most in MOST_ENTRIES.items():
+            check_count(name, getattr(self, name), most)
         check_text_config(self.text_config)
         check_parameters(self)
 
@@ -434,11 +439,11 @@ class SupremeConfig(CheckedConfig):
 
     def validate_fusion_heads(self) -> None:
         """Refuse widths that do not divide into heads."""
-        if self.fusion_hidden_size % self.num_fusion_heads:
-            raise ValueError(
-                f"`fusion_hidden_size` ({self.fusion_hidden_size}) is not a multiple of `num_fusion_heads`"
-                f" ({self.num_fusion_heads}). Change one of them."
-            )
+        check_heads(self, "fusion_hidden_size", "num_fusion_heads")
+
+    def validate_measurements(self) -> None:
+        """Refuse measurements that there are not, or that stand twice."""
+        check_measurement_keys(self.measurements)
 
     @property
     def estimated_parameters(self) -> int:
@@ -448,6 +453,9 @@ class SupremeConfig(CheckedConfig):
         width = self.fusion_hidden_size
         layers = _estimate_layers(self.num_fusion_layers, width, self.fusion_intermediate_size)
         inputs = width * (ecg_config.hidden_size + text_config.hidden_size)
+        if self.measurements:
+            read = 2 * ecg_config.hidden_size if self.measurement_head == "pooled" else NUM_MEASUREMENT_QUERIES * width
+            inputs += NUM_MEASUREMENT_FEATURES * (read + 4 * len(self.measurements)) + 3 * read
         return ecg_config.estimated_parameters + _estimate_text(text_config) + layers + inputs
 
 
@@ -484,6 +492,15 @@ def check_bounds(config: PreTrainedConfig, *, prefix: str = "") -> None:
                 )
 
 
+def check_heads(config: PreTrainedConfig, width_name: str, heads_name: str) -> None:
+    """Refuse a width that does not divide into heads, both given by their fields."""
+    width, num_heads = getattr(config, width_name), getattr(config, heads_name)
+    if width % num_heads:
+        raise ValueError(
+            f"`{width_name}` ({width}) is not a multiple of `{heads_name}` ({num_heads}). Change one of them."
+        )
+
+
 def check_count(name: str, entries: Any, most: int) -> None:
     """Refuse lists that are too long to be read one by one."""
     if isinstance(entries, list | tuple | dict) and len(entries) > most:
@@ -515,15 +532,7 @@ def check_stored_fields(fields: Mapping[str, Any]) -> None:
 
 
 def check_text_fields(text_config: Any) -> None:
-    """Refuse fields of a text encoder from which its configuration would make lists without end.
-
-    Args:
-        text_config (`dict` or `PreTrainedConfig`, *optional*):
-            As it was given.
-
-    Raises:
-        ValueError: If it has too many layers or labels, by any name.
-    """
+    """Refuse fields of a text encoder, as they were given, from which lists without end would be made."""
     if not isinstance(text_config, Mapping):
         return
     check_stored_fields({"num_labels": text_config.get("num_labels")})
@@ -537,15 +546,7 @@ def check_text_fields(text_config: Any) -> None:
 
 
 def check_text_config(text_config: Any) -> None:
-    """Refuse what is no text encoder, and one whose numbers no text encoder has.
-
-    Args:
-        text_config (`PreTrainedConfig`):
-            Configuration of the text encoder.
-
-    Raises:
-        ValueError: If it has no width or no vocabulary, or one of its numbers is out of bounds.
-    """
+    """Refuse what is no text encoder, and one whose numbers no text encoder has."""
     for name in ("hidden_size", "vocab_size"):
         if not isinstance(getattr(text_config, name, None), int):
             raise ValueError(

@@ -1,21 +1,33 @@
 """The zero-shot model: an ECG encoder whose tokens are read by text queries in a Cardiac Fusion Network.
 
+A model with a measurement head also says how much: intervals, rates, axes and voltages, each with its uncertainty.
+
 Source: SuPreME (Cai et al. 2025, arXiv 2502.19668) for the idea; the paper's layer counts and widths were not
 available, so those of the Cardiac Fusion Network here are our own.
 """
 
+import math
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import nn
 from transformers import AutoConfig, AutoModel
+from transformers import initialization as init
+from transformers.activations import ACT2FN
 from transformers.modeling_layers import GradientCheckpointingLayer
 from transformers.utils import ModelOutput
 
 from .checkpoints import load_text_encoder
-from .configuration_supreme import SupremeConfig, SupremeEcgConfig
+from .configuration_supreme import (
+    NUM_LOADINGS,
+    NUM_MEASUREMENT_FEATURES,
+    NUM_MEASUREMENT_QUERIES,
+    SupremeConfig,
+    SupremeEcgConfig,
+)
 from .modeling_supreme_ecg import (
     SupremeAttention,
     SupremeEcgModel,
@@ -25,6 +37,37 @@ from .modeling_supreme_ecg import (
     masked_mean,
     multilabel_loss,
 )
+from .query_grammar import find_measurement
+
+
+# Standard deviation of the logistic distribution whose scale is 1
+LOGISTIC_SD = math.pi / math.sqrt(3)
+# Smallest scale of a predicted distribution, in spreads: certainty beyond it is learnt from records that are alike
+LEAST_SCALE = 0.01
+
+
+@dataclass
+class SupremeMeasurements(ModelOutput):
+    """What the measurement head says of every measurement of the configuration, in its order.
+
+    A value is distributed logistically: it lies below `x` with the probability `sigmoid((x - value) / scale)`, where
+    `scale` is `sd` divided by [`LOGISTIC_SD`]. Of an angle, `x - value` is the way round the circle that is shorter.
+
+    Args:
+        value (`torch.Tensor` of shape `(batch_size, num_measurements)`):
+            Middle of the distribution, in the unit of the measurement; angles above -180 and up to 180 degrees.
+        sd (`torch.Tensor` of shape `(batch_size, num_measurements)`):
+            Standard deviation of the distribution, in the same unit.
+        measurable (`torch.Tensor` of shape `(batch_size, num_measurements)`):
+            Probability that there is something to measure: no PR interval without P waves.
+        measurable_logits (`torch.Tensor` of shape `(batch_size, num_measurements)`):
+            Logits of `measurable`.
+    """
+
+    value: torch.Tensor | None = None
+    sd: torch.Tensor | None = None
+    measurable: torch.Tensor | None = None
+    measurable_logits: torch.Tensor | None = None
 
 
 @dataclass
@@ -43,6 +86,8 @@ class SupremeOutput(ModelOutput):
             The queries as the text encoder embeds them; may be passed back in place of `input_ids`.
         cross_attentions (`tuple[torch.Tensor]`, *optional*):
             Weights of each fusion layer, `(batch_size, num_heads, num_queries, num_tokens)`.
+        measurements (`SupremeMeasurements`, *optional*):
+            Numbers of each strip, where the model has a measurement head.
     """
 
     loss: torch.Tensor | None = None
@@ -50,6 +95,7 @@ class SupremeOutput(ModelOutput):
     ecg_embeds: torch.Tensor | None = None
     query_embeds: torch.Tensor | None = None
     cross_attentions: tuple[torch.Tensor, ...] | None = None
+    measurements: SupremeMeasurements | None = None
 
 
 class SupremeFusionLayer(GradientCheckpointingLayer):
@@ -137,15 +183,161 @@ class CardiacFusionNetwork(nn.Module):
             `tuple`: The `logits_per_ecg`, `(batch_size, num_queries)`, and the `cross_attentions` of `SupremeOutput`,
             or None.
         """
-        queries = self.query_projection(self.query_norm(query_embeds))[None]  # (1, num_queries, fusion_hidden_size)
+        queries = self.query_projection(self.query_norm(query_embeds))
+        found, cross_attentions = self.read(queries, tokens, token_mask, output_attentions)
+        return self.classifier(found)[..., 0], cross_attentions if output_attentions else None
+
+    def read(
+        self,
+        queries: torch.Tensor,
+        tokens: torch.Tensor,
+        token_mask: torch.Tensor | None = None,
+        output_attentions: bool = False,
+    ) -> tuple[torch.Tensor, tuple[torch.Tensor | None, ...]]:
+        """Let queries read every strip.
+
+        Args:
+            queries (`torch.Tensor` of shape `(num_queries, fusion_hidden_size)`):
+                Shared by the batch.
+            tokens (`torch.Tensor` of shape `(batch_size, num_tokens, hidden_size)`):
+                Tokens as the ECG encoder returns them.
+            token_mask (`torch.Tensor` of shape `(batch_size, num_tokens)`, *optional*):
+                False for tokens that were not recorded.
+            output_attentions (`bool`):
+                Whether to return what each query looked at.
+
+        Returns:
+            `tuple`: What each query found, `(batch_size, num_queries, fusion_hidden_size)`, and the weights of each
+            layer, `(batch_size, num_heads, num_queries, num_tokens)`, or None.
+        """
+        found = queries[None]
         tokens = self.token_norm(self.token_projection(tokens))
         attention_mask = make_attention_mask(token_mask, tokens.dtype)
         cross_attentions = ()
         for layer in self.layers:
-            queries, weights = layer(queries, tokens, attention_mask, output_attentions)
+            found, weights = layer(found, tokens, attention_mask, output_attentions)
             cross_attentions += (weights,)
-        logits = self.classifier(self.layer_norm(queries))[..., 0]  # (batch_size, num_queries)
-        return logits, cross_attentions if output_attentions else None
+        return self.layer_norm(found), cross_attentions
+
+
+class MeasurementHead(nn.Module):
+    """Tokens in, the distribution of every measurement out, in real units.
+
+    Locations and scales are learnt in standard units, of which `spread` is one and `center` is zero. What a strip
+    measures is then `center` + `bias` + `spread` x location, with a scale of `spread` x `sd_factor` x scale.
+
+    Angles are learnt as points on a circle, from `center` on: between -179 and 179 degrees lie two, not 358.
+
+    Attributes:
+        center, spread (`torch.Tensor` of shape `(num_measurements,)`):
+            Mean and standard deviation over training records, in real units.
+        bias, sd_factor (`torch.Tensor` of shape `(num_measurements,)`):
+            What calibration found: by how much values are too low, in real units, and how much too narrow `sd` is. 0
+            and 1 until then.
+        loadings (`torch.Tensor` of shape `(num_measurements, num_factors)`):
+            Errors of measurements go together: off the diagonal, the correlation of their normal scores is `loadings @
+            loadings.T`. Zero until calibrated; the squares of a row add up to less than 1.
+    """
+
+    center: torch.Tensor
+    spread: torch.Tensor
+    bias: torch.Tensor
+    sd_factor: torch.Tensor
+    loadings: torch.Tensor
+
+    def __init__(self, config: SupremeConfig) -> None:
+        super().__init__()
+        ecg_config: Any = config.ecg_config
+        self.circular = find_circular(config.measurements)
+        num_measurements, width = len(config.measurements), 2 * ecg_config.hidden_size
+        if config.measurement_head == "queries":
+            width = NUM_MEASUREMENT_QUERIES * config.fusion_hidden_size
+            self.queries = nn.Parameter(torch.zeros(NUM_MEASUREMENT_QUERIES, config.fusion_hidden_size))
+        else:
+            self.register_parameter("queries", None)
+        self.layer_norm = nn.LayerNorm(width, eps=config.layer_norm_eps)
+        self.features = nn.Linear(width, NUM_MEASUREMENT_FEATURES)
+        self.activation_fn = ACT2FN[config.hidden_act]
+        self.location = nn.Linear(NUM_MEASUREMENT_FEATURES, num_measurements + len(self.circular))
+        self.scale = nn.Linear(NUM_MEASUREMENT_FEATURES, num_measurements)
+        self.presence = nn.Linear(NUM_MEASUREMENT_FEATURES, num_measurements)
+        for name in ("center", "bias"):
+            self.register_buffer(name, torch.zeros(num_measurements))
+        for name in ("spread", "sd_factor"):
+            self.register_buffer(name, torch.ones(num_measurements))
+        self.register_buffer("loadings", torch.zeros(num_measurements, NUM_LOADINGS))
+
+    def forward(
+        self, tokens: torch.Tensor, token_mask: torch.Tensor | None, fusion: CardiacFusionNetwork
+    ) -> SupremeMeasurements:
+        """Measure every strip.
+
+        Args:
+            tokens (`torch.Tensor` of shape `(batch_size, num_tokens, hidden_size)`):
+                Tokens as the ECG encoder returns them.
+            token_mask (`torch.Tensor` of shape `(batch_size, num_tokens)`, *optional*):
+                False for tokens that were not recorded.
+            fusion (`CardiacFusionNetwork`):
+                In which the queries of the head read, if it has any.
+
+        Returns:
+            `SupremeMeasurements`: In float32, whatever the precision of the model.
+        """
+        if self.queries is None:
+            read = torch.cat([masked_mean(tokens, token_mask), masked_max(tokens, token_mask)], dim=-1)
+        else:
+            read = fusion.read(self.queries, tokens, token_mask)[0].flatten(1)
+        features = self.activation_fn(self.features(self.layer_norm(read)))
+        presence = self.presence(features).float()
+        scale = nn.functional.softplus(self.scale(features).float()) + LEAST_SCALE
+        return SupremeMeasurements(
+            value=self._to_values(self.location(features).float()),
+            sd=LOGISTIC_SD * scale * (self.spread * self.sd_factor).float(),
+            measurable=torch.sigmoid(presence),
+            measurable_logits=presence,
+        )
+
+    def _to_values(self, locations: torch.Tensor) -> torch.Tensor:
+        """Real units of locations; those of angles are their cosines, and behind all others their sines."""
+        num_measurements = len(self.center)
+        shifts = locations[:, :num_measurements] * self.spread.float()
+        zero = (self.center + self.bias).float()
+        if not self.circular:
+            return zero + shifts
+        columns = torch.tensor(self.circular, device=locations.device)
+        turns = torch.atan2(locations[:, num_measurements:], locations[:, columns])
+        return wrap_angles(zero + shifts.index_copy(1, columns, torch.rad2deg(turns)), self.circular)
+
+
+def find_circular(keys: Sequence[str]) -> list[int]:
+    """Places of the measurements that are angles.
+
+    Example:
+        >>> find_circular(["qrs_ms", "axis_deg"])
+        [1]
+    """
+    return [place for place, key in enumerate(keys) if (found := find_measurement(key)) and found.unit == "deg"]
+
+
+def wrap_angles(values: torch.Tensor, circular: Sequence[int]) -> torch.Tensor:
+    """Bring the angles among values of shape `(..., num_measurements)` above -180 and up to 180 degrees.
+
+    Example:
+        >>> wrap_angles(torch.tensor([[400.0, 190.0]]), circular=[1])
+        tensor([[ 400., -170.]])
+    """
+    is_circular = torch.zeros(values.shape[-1], dtype=torch.bool, device=values.device)
+    is_circular[list(circular)] = True
+    return torch.where(is_circular, 180 - torch.remainder(180 - values, 360), values)
+
+
+def masked_max(hidden_states: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
+    """Largest of `(batch_size, length, hidden_size)` over the entries of `mask`, `(batch_size, length)`; 0 of none."""
+    if mask is None:
+        return hidden_states.amax(dim=1)
+    lowest = torch.finfo(hidden_states.dtype).min
+    largest = hidden_states.masked_fill(~mask[..., None], lowest).amax(dim=1)
+    return largest.masked_fill(~mask.any(dim=1, keepdim=True), 0.0)
 
 
 class SupremeModel(SupremePreTrainedModel):
@@ -161,8 +353,20 @@ class SupremeModel(SupremePreTrainedModel):
         self.ecg_model = SupremeEcgModel._from_config(config.ecg_config)
         self.text_model = AutoModel.from_config(config.text_config)
         self.fusion = CardiacFusionNetwork(config)
+        self.measurement_head = MeasurementHead(config) if config.measurements else None
         self.post_init()
         self.train(self.training)
+
+    @torch.no_grad()
+    def _init_weights(self, module: nn.Module) -> None:
+        super()._init_weights(module)
+        if isinstance(module, MeasurementHead):
+            for buffer in (module.center, module.bias, module.loadings):
+                init.zeros_(buffer)
+            for buffer in (module.spread, module.sd_factor):
+                init.ones_(buffer)
+            if module.queries is not None:
+                init.normal_(module.queries)
 
     @classmethod
     def from_text_pretrained(
@@ -279,7 +483,8 @@ class SupremeModel(SupremePreTrainedModel):
                 Whether to return what each query looked at.
 
         Returns:
-            `SupremeOutput`: Logits, embeddings, and the loss where labels were given.
+            `SupremeOutput`: Logits, embeddings, measurements where there is a head for them, and the loss where
+            labels were given.
 
         Raises:
             ValueError: If queries are given twice, or not at all; or if `signal` has another number of leads or more
@@ -293,20 +498,23 @@ class SupremeModel(SupremePreTrainedModel):
                 " `get_query_embeds` turns the first into the second."
             )
         ecg_outputs = self.ecg_model(signal, lead_mask, sample_mask, recorded_mask=recorded_mask)
-        logits, cross_attentions = self.fusion(
-            query_embeds.to(self.dtype), ecg_outputs.last_hidden_state, ecg_outputs.token_mask, output_attentions
-        )
+        read = (ecg_outputs.last_hidden_state, ecg_outputs.token_mask)
+        logits, cross_attentions = self.fusion(query_embeds.to(self.dtype), *read, output_attentions)
+        head = self.measurement_head
         return SupremeOutput(
             loss=None if labels is None else multilabel_loss(logits, labels),
             logits_per_ecg=logits,
             ecg_embeds=ecg_outputs.pooler_output,
             query_embeds=query_embeds,
             cross_attentions=cross_attentions,
+            measurements=None if head is None else head(*read, self.fusion),
         )
 
 
 __all__ = [
     "CardiacFusionNetwork",
+    "MeasurementHead",
+    "SupremeMeasurements",
     "SupremeModel",
     "SupremeOutput",
 ]

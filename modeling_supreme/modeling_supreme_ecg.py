@@ -525,7 +525,7 @@ class SupremeEcgModel(SupremePreTrainedModel):
 
     config: SupremeEcgConfig
     base_model_prefix = "ecg_model"
-    other_parts = ("text_model.", "fusion.", "layer_norm.", "classifier.")
+    other_parts = ("text_model.", "fusion.", "measurement_head.", "layer_norm.", "classifier.")
 
     def __init__(self, config: SupremeEcgConfig) -> None:
         super().__init__(config)
@@ -622,7 +622,7 @@ class SupremeForEcgClassification(SupremePreTrainedModel):
     config: SupremeEcgConfig
     base_model_prefix = "ecg_model"
     # What else a checkpoint of `SupremeModel` holds
-    _keys_to_ignore_on_load_unexpected = [r"^text_model\.", r"^fusion\."]
+    _keys_to_ignore_on_load_unexpected = [r"^text_model\.", r"^fusion\.", r"^measurement_head\."]
 
     def __init__(self, config: SupremeEcgConfig) -> None:
         super().__init__(config)

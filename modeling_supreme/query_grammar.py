@@ -5,10 +5,12 @@ is a name, and is left to the text encoder. `parse_query` turns text into an `Ex
 canonical way that parses to the same.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import inf
 from typing import NamedTuple
+
+from .leads import STANDARD_LEADS
 
 
 GRAMMAR_VERSION = 1
@@ -202,3 +204,31 @@ def normalize_name(text: str) -> str:
         'wolff parkinson white pattern'
     """
     return " ".join(text.lower().translate(_FOLDS).split())
+
+
+def find_measurement(key: str) -> Measurement | None:
+    """The measurement of a key, which names the lead where there is one of every lead; `None` if there is none.
+
+    Example:
+        >>> find_measurement("st_mv_V2").name, find_measurement("st_mv"), find_measurement("qrs_ms_V2")
+        ('st_mv', None, None)
+    """
+    name, _, lead = key.rpartition("_")
+    found = MEASUREMENTS.get(name if lead in STANDARD_LEADS else key)
+    return found if found is not None and found.is_per_lead == (lead in STANDARD_LEADS) else None
+
+
+def check_measurement_keys(keys: Sequence[str]) -> None:
+    """Refuse keys that name no measurement, and those that stand twice.
+
+    Raises:
+        ValueError: If there are any; the message names the first.
+    """
+    for place, key in enumerate(keys):
+        if find_measurement(key) is None:
+            raise ValueError(
+                f"`measurements` names {key!r}, which is no measurement. Write one such as 'qrs_ms', or with its lead"
+                " 'st_mv_V2'."
+            )
+        if key in keys[:place]:
+            raise ValueError(f"`measurements` names {key!r} twice. Name each measurement once.")

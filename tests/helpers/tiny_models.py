@@ -51,3 +51,21 @@ def fit(model, *, num_steps, learning_rate=3e-3, **inputs):
         optimizer.step()
         losses.append(loss.item())
     return losses
+
+
+# For `make_tiny_model(measurements=list(TINY_MEASUREMENTS))`: usual value and spread of each, in real units.
+TINY_MEASUREMENTS = {
+    "rate_per_min": (80.0, 25.0),
+    "pr_ms": (160.0, 30.0),
+    "qrs_ms": (96.0, 20.0),
+    "axis_deg": (30.0, 50.0),
+    "st_mv_V2": (0.1, 0.1),
+    "num_early_wide": (3.0, 2.0),
+}
+
+
+def settle_measurements(model):
+    """Give the head of a tiny model the usual values and spreads, so that it answers in real units; returns it."""
+    for place, key in enumerate(model.config.measurements):
+        model.measurement_head.center[place], model.measurement_head.spread[place] = TINY_MEASUREMENTS[key]
+    return model
