@@ -1,6 +1,6 @@
-"""One pass over the records of a corpus that asks for every condition, with its name and without."""
+"""One pass over the records of a corpus that asks for every condition, with its name and without, and measures."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 import numpy as np
@@ -22,7 +22,7 @@ from .arguments import EvaluationArguments
 from .conditions import Condition, describe_conditions, word_query
 from .controls import NUM_RANDOM_DRAWS, random_queries
 from .load import LabelledRecords
-from .prediction_table import Predictions
+from .prediction_table import MEASURED, Predictions
 
 
 def predict(
@@ -49,7 +49,7 @@ def predict(
 
     Returns:
         `tuple`: One [`Condition`] per label of the corpus, whose `query` is the rule where a rule answered, and the
-        [`Predictions`] for them.
+        [`Predictions`] for them, with what the model measured.
 
     Raises:
         ValueError: If the model answers NaN or infinity; the message names the record.
@@ -65,7 +65,7 @@ def predict(
     )
     text_embeds = encode_composition(model, processor, composition, arguments)
     meaningless = random_queries(text_embeds, NUM_RANDOM_DRAWS * len(conditions), seed=arguments.seed)
-    logits = predict_logits(
+    outputs = run_model(
         model,
         records.rows,
         torch.cat([text_embeds, meaningless]).to(accelerator.device),
@@ -77,16 +77,18 @@ def predict(
         },
         description=records.name,
     )
-    check_logits(torch.from_numpy(logits), records.rows["record_id"])
-    asked, normal, random = np.split(logits, [len(text_embeds) - 1, len(text_embeds)], axis=1)
-    scores = composition.evaluate(torch.from_numpy(expit(asked))).numpy()
-    draws = random.reshape(len(logits), NUM_RANDOM_DRAWS, len(conditions)).swapaxes(0, 1)
+    for answers in (outputs.logits, *outputs.measured.values()):
+        check_logits(torch.from_numpy(answers), records.rows["record_id"])
+    asked, normal, random = np.split(outputs.logits, [len(text_embeds) - 1, len(text_embeds)], axis=1)
+    scores = composition.evaluate(torch.from_numpy(expit(asked))).numpy() if conditions else asked
+    draws = random.reshape(len(random), NUM_RANDOM_DRAWS, len(conditions)).swapaxes(0, 1)
     controls = {"normal_ecg": np.broadcast_to(expit(-normal), scores.shape), "random_queries": expit(draws)}
     conditions = [
         condition if source == "query" else replace(condition, query=source)
         for condition, source in zip(conditions, composition.sources, strict=True)
     ]
-    return conditions, Predictions(records.locate(), records.read_labels(), scores, controls)
+    predictions = Predictions(records.locate(), records.read_labels(), scores, controls, outputs.measured)
+    return conditions, predictions
 
 
 def encode_composition(
@@ -117,7 +119,22 @@ def encode_composition(
     return torch.cat([text_embeds[:-1], findings, text_embeds[-1:]])
 
 
-def predict_logits(
+@dataclass(frozen=True)
+class ModelOutputs:
+    """What the model says of every record, in the order of the rows.
+
+    Args:
+        logits (`np.ndarray` of shape `(num_records, num_queries)`, float64):
+            Answers to the queries.
+        measured (`dict[str, np.ndarray]`, each of shape `(num_records, num_measurements)`, float64):
+            `value`, `sd` and `measurable` of every measurement; empty where the model has no head for them.
+    """
+
+    logits: np.ndarray
+    measured: dict[str, np.ndarray]
+
+
+def run_model(
     model: PreTrainedModel,
     rows: Dataset,
     query_embeds: torch.Tensor,
@@ -125,8 +142,8 @@ def predict_logits(
     accelerator: Accelerator,
     dataloader: dict[str, Any],
     description: str,
-) -> np.ndarray:
-    """Ask every query of every record, on all processes.
+) -> ModelOutputs:
+    """Ask every query of every record and measure it, on all processes.
 
     Args:
         model ([`SupremeModel`]):
@@ -143,14 +160,18 @@ def predict_logits(
             Title of the progress bar.
 
     Returns:
-        `np.ndarray` of shape `(num_records, num_queries)`, float64: Logits, in the order of `rows`.
+        [`ModelOutputs`]
     """
     columns = cast("Any", dataloader["collate_fn"].select(rows))
     batches = accelerator.prepare_data_loader(DataLoader(columns, **dataloader))
-    logits = []
+    parts: dict[str, list[torch.Tensor]] = {}
     with torch.inference_mode():
         for batch in tqdm(batches, desc=description, disable=not accelerator.is_main_process):
             output = model(**batch, query_embeds=query_embeds)
-            gathered = cast("torch.Tensor", accelerator.gather_for_metrics(output.logits_per_ecg.float()))
-            logits.append(gathered.cpu())
-    return torch.cat(logits).double().numpy()
+            answers = {"logits": output.logits_per_ecg.float()}
+            if output.measurements is not None:
+                answers |= {name: output.measurements[name].float() for name in MEASURED}
+            for name, gathered in cast("dict", accelerator.gather_for_metrics(answers)).items():
+                parts.setdefault(name, []).append(gathered.cpu())
+    arrays = {name: torch.cat(part).double().numpy() for name, part in parts.items()}
+    return ModelOutputs(arrays.pop("logits"), arrays)

@@ -8,7 +8,7 @@ import math
 from collections.abc import Mapping
 
 from modeling_supreme.leads import STANDARD_LEADS
-from modeling_supreme.query_grammar import MEASUREMENTS
+from modeling_supreme.query_grammar import MEASUREMENTS, find_measurement
 
 from .cells import parse_number
 from .tables import Row
@@ -108,7 +108,7 @@ def keep_possible(stated: Mapping[str, float | None]) -> tuple[dict[str, float |
         kept[key] = None
         if value is None or not math.isfinite(value):
             continue
-        unit = _unit_of(key)
+        unit = getattr(find_measurement(key), "unit", "")
         low, high = POSSIBLE.get(key, POSSIBLE_MV if unit == "mV" else (-math.inf, math.inf))
         if low <= value <= high:
             kept[key] = _wrap_deg(value) if unit == "deg" else value
@@ -120,9 +120,3 @@ def keep_possible(stated: Mapping[str, float | None]) -> tuple[dict[str, float |
 def _wrap_deg(angle: float) -> float:
     """The same angle above -180 and up to 180 degrees."""
     return CIRCLE_DEG / 2 - (CIRCLE_DEG / 2 - angle) % CIRCLE_DEG
-
-
-def _unit_of(key: str) -> str:
-    """Unit of a measurement, of one lead or of the strip."""
-    measurement = MEASUREMENTS.get(key) or MEASUREMENTS[key.rpartition("_")[0]]
-    return measurement.unit
