@@ -239,6 +239,12 @@ class ObjectiveArguments:
     measurement_weight: float = field(
         default=0.1, metadata={"help": "Weight of numbers in the loss, where labels weigh 1, from 0 to 100."}
     )
+    num_calibration_records: int = field(
+        default=3000,
+        metadata={
+            "help": "Simulated records of other patients that numbers are calibrated on after training; 0 for none."
+        },
+    )
     num_queries_per_step: int | None = field(
         default=None,
         metadata={"help": "Ask for what is present in the step's strips and, up to this number, other findings."},
@@ -275,6 +281,10 @@ class ObjectiveArguments:
     def __post_init__(self) -> None:
         check_choices(self)
         _check_counts(self, ("num_queries_per_step",))
+        if self.num_calibration_records < 0:
+            raise ValueError(
+                f"`--num_calibration_records` is {self.num_calibration_records}. Give a number of records; 0 for none."
+            )
         for name, highest in HIGHEST_CHANGES.items():
             if not 0 <= getattr(self, name) <= highest:
                 raise ValueError(f"`--{name}` is {getattr(self, name)}. Choose a number from 0 to {highest:g}.")
