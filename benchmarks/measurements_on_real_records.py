@@ -245,7 +245,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     is_close = np.abs(measured.value[agrees, rate] - measured.reference[agrees, rate]) <= CLOSE_PER_MIN
     lines = (
         f"{len(records)} records; in {agrees.sum()} the leads agree on a rate, and in {is_close.mean():.1%} of these"
-        f" the checkpoint's lies within {CLOSE_PER_MIN:g}/min.\n\n{format_measurements(entries)}\nThe reference itself, on"
+        f" the checkpoint's lies within {CLOSE_PER_MIN:g}/min.\n\n{format_measurements(entries)}\nThe reference, on"
         f" {options.num_simulated} simulated records:\n{format_errors(measure_reference(options.num_simulated))}"
     )
     options.output_dir.mkdir(parents=True, exist_ok=True)
