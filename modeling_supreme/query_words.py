@@ -416,18 +416,19 @@ def _to_singular(word: str) -> str:
     return word[:-2] if word.endswith("xes") else word[:-1]
 
 
-def _table(phrases: Mapping[str, Any]) -> dict[str, Any]:
-    """What a mapping has by phrases with bars between, by each phrase as [`_tokenize`] leaves it."""
-    return {
-        " ".join(token.text for token in _tokenize(phrase)): value
-        for joined, value in phrases.items()
-        for phrase in joined.split("|")
-    }
+def _table(values: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Values of phrases, which stand with bars between, by the first word of a phrase and then the phrase."""
+    table: dict[str, dict[str, Any]] = {}
+    for phrases, value in values.items():
+        for phrase in phrases.split("|"):
+            words = [token.text for token in _tokenize(phrase)]
+            table.setdefault(words[0], {})[" ".join(words)] = value
+    return table
 
 
 OPERATORS, SUFFIXES, LINKS, NEGATIONS = map(_table, (_OPERATORS, _SUFFIXES, _LINKS, _NEGATIONS))
 _QUANTIFIER_TABLE, _UNIT_TABLE, _GROUP_TABLE = map(_table, (_QUANTIFIERS, UNITS, LEAD_GROUPS))
-PHRASES: Mapping[str, Measurement | Wording] = _table(
+PHRASES = _table(
     {measurement.wordings: measurement for measurement in MEASUREMENTS.values()}
     | {"|".join(wording.phrases): wording for wording in WORDINGS}
 )
@@ -481,11 +482,12 @@ class WordReader:
 
     def phrase(self, table: Mapping[str, Any]) -> Any:
         """Read the longest phrase of a table that is next; `None` if there is none."""
-        for end in range(min(self.index + 12, len(self.tokens) - 1), self.index, -1):
+        phrases = {} if self.token.kind == "name" else table.get(self.token.text, {})
+        for end in range(min(self.index + 12 * bool(phrases), len(self.tokens) - 1), self.index, -1):
             key = " ".join(token.text for token in self.tokens[self.index : end])
-            if key in table and self.token.kind != "name":
+            if key in phrases:
                 self.index = end
-                return table[key]
+                return phrases[key]
         return None
 
     def is_next(self, table: Mapping[str, Any]) -> bool:
@@ -497,9 +499,7 @@ class WordReader:
 
     def suggest(self, remedy: str) -> str:
         """The remedy, behind the word that may have been meant by the next."""
-        known = {
-            word for table in (PHRASES, OPERATORS, LINKS, NEGATIONS) for phrase in table for word in phrase.split()
-        }
+        known = {word for table in (PHRASES, OPERATORS, LINKS) for rows in table.values() for word in " ".join(rows).split()}
         words = sorted(word for word in known if len(word) > 3 and word != self.token.text)
         close = get_close_matches(self.token.text, words, 1, 0.75)
         return f"Did you mean {close[0]!r}? {remedy}" if close else remedy
@@ -529,7 +529,7 @@ class WordReader:
             operator = self.phrase(OPERATORS)
         is_between = operator is None and self.accept("between", *["from"] * is_first)
         low = self.number()
-        if low is None:
+        if low is None or self.token.text == "*":
             self.index = start
             return None
         suffix, place = self.phrase(SUFFIXES), self.token
@@ -650,11 +650,10 @@ class WordReader:
 
     def scaled(self, limit: Limit, measurement: Measurement) -> tuple[float, float]:
         """Limits in the unit of a measurement, if they have none of their own."""
-        factor = 1.0
-        if limit.unit:
-            kind = measurement.dimension
-            if kind not in limit.unit:
-                unit = measurement.unit
-                self.fail(f"{{}} is no unit of {measurement.name}", f"Write the number in {unit}.", limit.place)
-            factor = limit.unit[kind] / (1000.0 if measurement.unit == "s" else 1.0)
+        if not limit.unit:
+            return limit.above, limit.below
+        if measurement.dimension not in limit.unit:
+            remedy = f"Write the number in {measurement.unit}."
+            self.fail(f"{{}} is no unit of {measurement.name}", remedy, limit.place)
+        factor = limit.unit[measurement.dimension] / (1000 if measurement.unit == "s" else 1)
         return round(limit.above * factor, 10), round(limit.below * factor, 10)
