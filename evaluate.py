@@ -20,9 +20,10 @@ all wordings of the terminology at once: the query is the mean of the embeddings
 same finding, by name, synonym, or SNOMED CT or SCP code. A wider or narrower finding is another finding. Where the
 checkpoint does not say what it was trained on, `seen` and `unseen` are null.
 
-**Composed rules.** With `--composed_rules`, a condition that training did not name is answered by its rule over
-measured findings ("sinus tachycardia": a rate above 100, P waves ...), where the checkpoint has a rule and was trained
-on all of its findings. `query` then is "composed: " and the rule.
+**Definitions.** A condition that training did not name is answered as the pipeline does: by its definition where the
+checkpoint has one ("sinus tachycardia": a rate above 100, P waves ...) that somebody has reviewed, by definition and
+name together where nobody has, else by its name. `--answer_by name`, `definition` or `both` settles it for all of
+them; `--definitions FILE` brings your own. `query` is "composed: " and the definition where one answered.
 
 **Measurements.** With `--measurements`, what the measurement head says (`qrs_ms`, `st_mv_V2` ...) is compared with
 the column `measurements` of the corpus: simulated records, MIMIC-IV-ECG, the older layout of Chapman-Shaoxing, and a
@@ -33,8 +34,8 @@ and QT, medians over the beats.
 **Controls.** Every condition that is not known to be seen is also scored without its name: by minus the logit of
 "normal ecg" (is the record abnormal at all?) and by random vectors with the mean and spread of the query embeddings
 (the mean figure of eight draws). All three are repeated among the records that are not labelled normal (null where no
-label is the normal ECG). A name has been understood only where the AUROC of an unseen condition beats both controls,
-above all among those records.
+label is the normal ECG). A name or a definition has been understood only where the AUROC of an unseen condition beats
+both controls, above all among those records.
 
 `--output_dir` receives
 

@@ -27,7 +27,7 @@ from transformers import pipeline
 
 from datasets_scripts import load_corpus
 from datasets_scripts.simulator import simulate_record
-from evaluation_scripts.measurement_errors import Measured, compare_measurements
+from evaluation_scripts.measurement_errors import MeasurementPairs, compare_measurements
 from evaluation_scripts.measurement_table import format_measurements, name_of, plot_measurements
 from modeling_supreme import STANDARD_LEADS
 
@@ -193,11 +193,11 @@ def measure_reference(num_records: int) -> list[dict[str, Any]]:
     value, reference = (np.array([[row.get(key, np.nan) for key in keys] for row in rows]) for rows in (found, truths))
     reference[np.isnan(value)] = np.nan
     filled = np.ones_like(value)
-    measured = Measured(keys, np.nan_to_num(value), filled, filled, reference)
+    measured = MeasurementPairs(keys, np.nan_to_num(value), filled, filled, reference)
     return compare_measurements(measured, list(range(num_records)), num_bootstrap_samples=0)
 
 
-def compare(records: Any, classify: Any) -> tuple[Measured, np.ndarray]:
+def compare(records: Any, classify: Any) -> tuple[MeasurementPairs, np.ndarray]:
     """Measure all records in both ways.
 
     Args:
@@ -221,7 +221,7 @@ def compare(records: Any, classify: Any) -> tuple[Measured, np.ndarray]:
     }
     take_deeper_wave(keys, parts)
     reference = np.array([[each.measurements.get(key, np.nan) for key in keys] for each in references])
-    return Measured(keys, reference=reference, **parts), np.array([each.agrees for each in references])
+    return MeasurementPairs(keys, reference=reference, **parts), np.array([each.agrees for each in references])
 
 
 def format_errors(entries: Sequence[dict[str, Any]]) -> str:

@@ -5,12 +5,14 @@ from typing import Any, Literal
 
 
 QueryWording = Literal["name", "all"]
+AnswerBy = Literal["auto", "name", "definition", "both"]
 
 PROTOCOL_ARGUMENTS = (
     "split",
     "hypothesis_template",
     "query_wording",
-    "composed_rules",
+    "answer_by",
+    "definitions",
     "measurements",
     "annotation_extensions",
     "min_positives",
@@ -61,9 +63,15 @@ class EvaluationArguments:
         default="name",
         metadata={"help": "Ask for a finding by its name, or by the mean of its name, synonyms and description."},
     )
-    composed_rules: bool = field(
-        default=False,
-        metadata={"help": "Answer what training did not name by its rule over measured findings, where there is one."},
+    answer_by: AnswerBy = field(
+        default="auto",
+        metadata={
+            "help": "What answers for a condition that training did not name: its name, its definition where there is"
+            " one, both, or what the pipeline lets answer."
+        },
+    )
+    definitions: str | None = field(
+        default=None, metadata={"help": "YAML or JSON file of definitions, before those of the checkpoint."}
     )
     measurements: bool = field(
         default=False,
@@ -86,8 +94,8 @@ class EvaluationArguments:
         """Split the lists and refuse values that cannot be meant.
 
         Raises:
-            ValueError: If the template has no place for the query, a number is too small, `num_records` is given for
-                another corpus than the simulated one, or annotations for no comparison.
+            ValueError: If the template has no place for the query, a number is too small, or a flag is given that
+                another one makes useless.
         """
         self.dataset_config_name = _split_words(self.dataset_config_name)
         self.annotation_extensions = _split_words(self.annotation_extensions)
@@ -100,6 +108,11 @@ class EvaluationArguments:
             raise ValueError(
                 f"--num_records {self.num_records} is for the simulated corpus, not for {self.dataset_name}. Leave it"
                 " out, or limit the records with `--max_eval_samples`."
+            )
+        if self.definitions is not None and self.answer_by == "name":
+            raise ValueError(
+                f"--definitions {self.definitions} has no use where names answer. Leave `--answer_by name` out, or the"
+                " definitions."
             )
         if self.annotation_extensions and not self.measurements:
             raise ValueError(

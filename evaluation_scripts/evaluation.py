@@ -9,7 +9,7 @@ from transformers import PreTrainedModel, ProcessorMixin
 
 from .arguments import EvaluationArguments
 from .load import LabelledRecords, load_records
-from .measurement_errors import Measured, compare_measurements
+from .measurement_errors import MeasurementPairs, compare_measurements
 from .measurement_table import plot_measurements
 from .predict import predict
 from .prediction_table import tabulate_predictions
@@ -68,7 +68,7 @@ def evaluate_label_set(
     result = compile_result(predictions, conditions, min_positives=arguments.min_positives, **bootstrap)
     measured = None
     if reference is not None:
-        measured = Measured(list(model.config.measurements), **predictions.measured, reference=reference)
+        measured = MeasurementPairs(list(model.config.measurements), **predictions.measured, reference=reference)
         entries = compare_measurements(measured, predictions.records["patient_id"].tolist(), **bootstrap)
         result["measurements"] = entries
         plot_measurements(_plot_path(arguments, records), measured, entries)

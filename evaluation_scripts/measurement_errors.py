@@ -25,7 +25,7 @@ FIGURES = ("mean_absolute_error", "bias", "rank_correlation", "coverage_80")
 
 
 @dataclass(frozen=True)
-class Measured:
+class MeasurementPairs:
     """What a model measured, beside a reference.
 
     Args:
@@ -47,7 +47,7 @@ class Measured:
 
 
 def compare_measurements(
-    measured: Measured,
+    measured: MeasurementPairs,
     patient_ids: Sequence[Hashable],
     *,
     num_bootstrap_samples: int = 1000,
@@ -56,7 +56,7 @@ def compare_measurements(
     """Compare each measurement with its reference.
 
     Args:
-        measured ([`Measured`]):
+        measured ([`MeasurementPairs`]):
             Measurements and references of all records.
         patient_ids (`Sequence`, one per record):
             Patient of every record, who are what the intervals draw.

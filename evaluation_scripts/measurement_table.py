@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from modeling_supreme.leads import STANDARD_LEADS
 from modeling_supreme.plotting.palette import BLUE, GREY, MUTED
 
-from .measurement_errors import FIGURES, Measured, find_errors
+from .measurement_errors import FIGURES, MeasurementPairs, find_errors
 from .metrics import format_figure, mean_or_none
 
 
@@ -92,13 +92,13 @@ def _format_number(value: float | None) -> str:
     return "-" if value is None else f"{value:.3g}"
 
 
-def plot_measurements(path: Path, measured: Measured, entries: Sequence[Mapping[str, Any]]) -> None:
+def plot_measurements(path: Path, measured: MeasurementPairs, entries: Sequence[Mapping[str, Any]]) -> None:
     """Draw each measurement against its reference, those of all leads in one panel, as a PNG.
 
     Args:
         path (`Path`):
             The file to write.
-        measured ([`Measured`]):
+        measured ([`MeasurementPairs`]):
             Measurements and references of all records.
         entries (`Sequence[Mapping]`):
             What [`~evaluation_scripts.measurement_errors.compare_measurements`] gives for them.

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from .conditions import Condition
-from .measurement_errors import Measured
+from .measurement_errors import MeasurementPairs
 
 
 # What a model says of a measurement: the tensors of `SupremeMeasurements`
@@ -62,7 +62,7 @@ def locate_records(
 
 
 def tabulate_predictions(
-    predictions: Predictions, conditions: Sequence[Condition], measured: Measured | None = None
+    predictions: Predictions, conditions: Sequence[Condition], measured: MeasurementPairs | None = None
 ) -> pd.DataFrame:
     """One row per record: where it comes from, per label `score_<label>` and `label_<label>`, and what was measured.
 
@@ -71,7 +71,7 @@ def tabulate_predictions(
             Scores and labels of all records.
         conditions (`Sequence[Condition]`):
             The columns of `predictions`.
-        measured ([`Measured`], *optional*):
+        measured ([`MeasurementPairs`], *optional*):
             Measurements beside their reference, which become `value_<key>`, `sd_<key>`, `measurable_<key>` and
             `reference_<key>` of each measurement that has a reference.
 

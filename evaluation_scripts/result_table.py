@@ -11,8 +11,7 @@ from .metrics import format_figure
 EXPLANATION = (
     "Two controls do not know the name of the condition: `normal` ranks records by how little they look like a",
     "normal ECG, `random` by query vectors without meaning. * = among the records that are not labelled normal.",
-    "A condition that training never named is recognised by its name only where its AUROC beats both controls,",
-    "above all under *.",
+    "A condition that training never named is recognised only where its AUROC beats both controls, above all under *.",
 )
 
 

@@ -55,3 +55,8 @@ def test_extensions_of_annotations_are_a_list(given):
 def test_annotations_without_a_comparison_are_refused():
     with pytest.raises(ValueError, match=r"--annotation_extensions q1c says what .*Add `--measurements`"):
         make_arguments(annotation_extensions=["q1c"])
+
+
+def test_definitions_have_no_use_where_names_answer():
+    with pytest.raises(ValueError, match=r"--definitions own\.yaml has no use where names answer\. Leave"):
+        make_arguments(definitions="own.yaml", answer_by="name")

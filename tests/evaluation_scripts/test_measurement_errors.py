@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 from scipy.stats import logistic, spearmanr
 
-from evaluation_scripts.measurement_errors import Measured, compare_measurements, find_errors, rank_correlation
+from evaluation_scripts.measurement_errors import MeasurementPairs, compare_measurements, find_errors, rank_correlation
 
 
 def compare(value, reference, *, sd=1.0, measurable=1.0, key="qrs_ms", patients=None, **options):
     """The entry of one measurement."""
     value, reference = np.array(value, dtype=float)[:, None], np.array(reference, dtype=float)[:, None]
     filled = [np.broadcast_to(np.array(each, dtype=float).reshape(-1, 1), value.shape) for each in (sd, measurable)]
-    measured = Measured([key], value, *filled, reference)
+    measured = MeasurementPairs([key], value, *filled, reference)
     (entry,) = compare_measurements(measured, patients or list(range(len(value))), **options)
     return entry
 
@@ -45,7 +45,7 @@ def test_a_measurement_without_any_reference_has_no_entry():
     reference = np.array([[1.0, np.nan], [2.0, np.nan]])
 
     entries = compare_measurements(
-        Measured(["qrs_ms", "qt_ms"], np.ones(shape), np.ones(shape), np.ones(shape), reference), ["a", "b"]
+        MeasurementPairs(["qrs_ms", "qt_ms"], np.ones(shape), np.ones(shape), np.ones(shape), reference), ["a", "b"]
     )
 
     assert [entry["measurement"] for entry in entries] == ["qrs_ms"]

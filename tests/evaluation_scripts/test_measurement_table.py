@@ -3,7 +3,7 @@
 import numpy as np
 from matplotlib.image import imread
 
-from evaluation_scripts.measurement_errors import Measured, compare_measurements
+from evaluation_scripts.measurement_errors import MeasurementPairs, compare_measurements
 from evaluation_scripts.measurement_table import format_measurements, plot_measurements
 
 
@@ -14,7 +14,7 @@ def make_measured(num_records=60):
     generator = np.random.default_rng(0)
     reference = generator.normal([100, 30, 0.1, 0.1], [20, 40, 0.1, 0.1], (num_records, 4))
     value = reference + generator.normal(0, [5, 10, 0.02, 0.04], (num_records, 4))
-    return Measured(KEYS, value, np.ones_like(value), np.ones_like(value), reference)
+    return MeasurementPairs(KEYS, value, np.ones_like(value), np.ones_like(value), reference)
 
 
 def compare(measured):
