@@ -18,6 +18,7 @@ COMMANDS = {
     "datasets_scripts.overlap": ["folder"],
     "datasets_scripts.extraction.__main__": [],
     "datasets_scripts.extraction.agreement": ["first", "second"],
+    "datasets_scripts.extraction.definitions.__main__": [],
     "datasets_scripts.extraction.score": ["annotated.jsonl"],
     "datasets_scripts.simulator.__main__": [],
     "datasets_scripts.simulator.__main__ export": ["export"],
@@ -72,7 +73,14 @@ def test_a_mistyped_flag_names_the_right_one_without_a_traceback(command, monkey
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "command", ["train.py", "evaluate.py", "datasets_scripts.prepare", "datasets_scripts.extraction"]
+    "command",
+    [
+        "train.py",
+        "evaluate.py",
+        "datasets_scripts.prepare",
+        "datasets_scripts.extraction",
+        "datasets_scripts.extraction.definitions",
+    ],
 )
 def test_help_waits_for_no_library_that_it_does_not_need(command):
     code = """

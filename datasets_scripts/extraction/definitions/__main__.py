@@ -155,7 +155,7 @@ def make_entries(
     for name in tqdm(work.conditions.names, desc="comparing", unit=" conditions"):
         correction = work.corrections.get(normalize_name(name))
         if correction is not None:
-            entries.append(correct_entry(correction, records))
+            entries.append(correct_entry(correction._replace(condition=name), records))
             continue
         questions = [Question(name, sample) for sample in range(NUM_SAMPLES)]
         refusals = [writer.find_refusals(question) if writer else () for question in questions]
