@@ -84,6 +84,7 @@ class Questions:
     ) -> None:
         self._generator = np.random.default_rng(seed)
         self._findings = list(findings)
+        self._measured = [record.measurements for record in records]
         values = {key: np.unique([r.measurements[key] for r in records if key in r.measurements]) for key in keys}
         self._values = {key: own for key, own in values.items() if len(own) >= FEWEST_VALUES}
         self._of_strip = [key for key in self._values if key.rpartition("_")[2] not in STANDARD_LEADS]
@@ -96,7 +97,7 @@ class Questions:
             "a number of the strip": lambda: self._compare(self._choose(self._of_strip)),
             "a number of a lead": lambda: self._compare(self._choose(self._of_leads)),
             "between two limits": self._between,
-            "lead against lead": lambda: Comparison(self._choose(self._sums), above=0.0),
+            "lead against lead": self._against,
             "something to measure": self._present,
             "two or three with and": lambda: AllOf(self._several(self._atom)),
             "two or three with or": lambda: AnyOf(self._several(self._atom)),
@@ -109,8 +110,11 @@ class Questions:
         return options[int(self._generator.integers(len(options)))]
 
     def _limit(self, key: str) -> float:
-        """Half way between two neighbouring values, so that none lies on it."""
-        values = self._values[key]
+        """A limit among the values of a measurement."""
+        return self._draw_between(self._values[key])
+
+    def _draw_between(self, values: np.ndarray) -> float:
+        """Half way between two neighbours of ascending values, so that none lies on it."""
         place = int(self._generator.integers(len(values) - 1))
         return float((values[place] + values[place + 1]) / 2)
 
@@ -129,6 +133,12 @@ class Questions:
         key = self._choose([*self._of_strip, *self._of_leads])
         above, below = sorted((self._limit(key), self._limit(key)))
         return Comparison((Term(key),), above=above, below=below)
+
+    def _against(self) -> Expression:
+        """The difference of two waves, and a limit among its values."""
+        first, second = self._choose(self._sums)
+        values = [own[first.key] - own[second.key] for own in self._measured]
+        return Comparison((first, second), above=self._draw_between(np.unique(values)))
 
     def _present(self) -> Expression:
         counted = [key for key in self._of_strip if (found := find_measurement(key)) and found.is_count]
@@ -247,6 +257,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     lines = [f"| {' | '.join(header)} |", "|---" * len(header) + "|"]
     for kind, draw in questions.kinds().items():
         drawn = list(draw_questions(draw, records, options.num_questions))
+        if not drawn:  # true or false of nearly all records, however often it is drawn
+            continue
         truths = [truth for _, truth in drawn]
         ways = [
             judge([evaluate_expression(question, numbers, found).numpy() for question, _ in drawn], truths)
