@@ -58,7 +58,7 @@ def read_references(
     table = pd.DataFrame([row or {} for row in stated]).reindex(columns=list(keys)).astype(np.float64)
     counts = [key for key in keys if (found := find_measurement(key)) and found.is_count]
     table[counts] = table[counts].replace(0.0, np.nan)
-    if table.isna().all(axis=None):
+    if table.isna().to_numpy().all():
         source = f"annotations .{', .'.join(annotation_extensions)}" if annotation_extensions else f"column `{COLUMN}`"
         raise ValueError(
             f"{records.name}: the {source} of no record has a number that the checkpoint measures. Choose another"

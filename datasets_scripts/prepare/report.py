@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from datasets_scripts.readers.losses import summarize_accounts
@@ -138,10 +137,10 @@ def _describe_recordings(records: pd.DataFrame) -> dict[str, Any]:
 
 def _describe_measurements(paths: Sequence[Path], keys: Collection[str]) -> dict[str, Any]:
     """How many rows have each number that the source states, and what it is there, in its own unit."""
-    columns = [pq.read_table(path, columns=["measurements"])["measurements"] for path in paths] if keys else []
+    tables = [pq.read_table(path, columns=["measurements"]).flatten() for path in paths] if keys else []
     described = {}
     for key in keys:
-        stated = [pc.struct_field(column, key).drop_null().to_numpy() for column in columns]
+        stated = [table[f"measurements.{key}"].drop_null().to_numpy() for table in tables]
         values = np.concatenate([np.empty(0), *stated])
         described[key] = {"num_known": len(values), **_quantiles(values, p5=5, median=50, p95=95)}
     return described

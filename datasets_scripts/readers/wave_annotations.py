@@ -131,7 +131,7 @@ def _read_marks(path: Path, *, start_s: float, stop_s: float) -> list[tuple[floa
             " beside it."
         )
     times = [sample / annotation.fs for sample in annotation.sample.tolist()]
-    return [mark for mark in zip(times, annotation.symbol, strict=True) if start_s <= mark[0] < stop_s]
+    return [mark for mark in zip(times, annotation.symbol or (), strict=True) if start_s <= mark[0] < stop_s]
 
 
 def _between(start_s: float | None, stop_s: float | None) -> float | None:
