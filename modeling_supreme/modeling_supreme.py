@@ -49,8 +49,10 @@ BEAT_RATE_HZ, BEFORE_BEAT_S, AFTER_BEAT_S = 250, 0.45, 0.65
 QRS_WIDTH_S, LEAST_RR_S = 0.08, 0.2
 LEVEL_WINDOW_S = 2.0  # the usual QRS is the median of the largest changes of so many seconds
 LEAST_QRS_SHARE = 0.35  # of the change of the usual QRS
-MOST_BEATS, MOST_AVERAGED = 50, 24  # 300 a minute, and 144
+MOST_BEATS, MOST_AVERAGED = 50, 16  # the first are 300 a minute
 NUM_RHYTHM_FEATURES = 6
+# What is read off directly is made large: an optimiser moves a weight by so much a step, and 60 a minute is 1 a second
+RHYTHM_GAIN, VOLTAGE_GAIN = 20.0, 5.0
 BEAT_CHANNELS = (64, 64, 96)
 # Smallest scale of a predicted distribution, in spreads: certainty beyond it is learnt from records that are alike
 LEAST_SCALE = 0.01
@@ -274,7 +276,8 @@ class BeatReader(nn.Module):
             places, is_beat = find_beats(strips, mask, self.rate_hz)
             beat, is_shown = find_usual_beat(strips, mask, places, is_beat, self.window)
             extremes = torch.cat([beat.amax(dim=-1), beat.amin(dim=-1), is_shown.float()], dim=-1)
-            direct = torch.cat([describe_rhythm(places / self.rate_hz, is_beat), extremes], dim=-1)
+            rhythm = describe_rhythm(places / self.rate_hz, is_beat)
+            direct = torch.cat([RHYTHM_GAIN * rhythm, VOLTAGE_GAIN * extremes], dim=-1)
         hidden_states = beat.to(self.convs[0].weight.dtype)
         for conv in self.convs:
             hidden_states = self.activation_fn(conv(hidden_states))
@@ -320,10 +323,11 @@ class MeasurementHead(nn.Module):
         self.layer_norm = nn.LayerNorm(width, eps=config.layer_norm_eps)
         self.features = nn.Linear(width + (self.beats.width if self.beats else 0), NUM_MEASUREMENT_FEATURES)
         self.activation_fn = ACT2FN[config.hidden_act]
-        num_features = NUM_MEASUREMENT_FEATURES + (self.beats.num_direct if self.beats else 0)
-        self.location = nn.Linear(num_features, num_measurements + len(self.circular))
-        self.scale = nn.Linear(num_features, num_measurements)
-        self.presence = nn.Linear(num_features, num_measurements)
+        self.num_outputs = [num_measurements + len(self.circular), num_measurements, num_measurements]
+        self.location, self.scale, self.presence = (
+            nn.Linear(NUM_MEASUREMENT_FEATURES, number) for number in self.num_outputs
+        )
+        self.direct = nn.Linear(self.beats.num_direct, sum(self.num_outputs), bias=False) if self.beats else None
         for name in ("center", "bias"):
             self.register_buffer(name, torch.zeros(num_measurements))
         for name in ("spread", "sd_factor"):
@@ -360,15 +364,17 @@ class MeasurementHead(nn.Module):
             read = torch.cat([masked_mean(tokens, token_mask), masked_max(tokens, token_mask)], dim=-1)
         else:
             read = fusion.read(self.queries, tokens, token_mask)[0].flatten(1)
-        read, direct = self.layer_norm(read), []
+        read, direct = self.layer_norm(read), None
         if self.beats is not None:
-            beat, found = self.beats(strips, sample_mask)
-            read, direct = torch.cat([read, beat.to(read.dtype)], dim=-1), [found]
-        features = self.activation_fn(self.features(read))
+            beat, direct = self.beats(strips, sample_mask)
+            read = torch.cat([read, beat.to(read.dtype)], dim=-1)
+        features = self.activation_fn(self.features(read)).to(self.scale.weight.dtype)
         # In the precision of the weights: a heart rate in bfloat16 is off by up to 0.3 a minute
         with torch.autocast(tokens.device.type, enabled=False):
-            features = torch.cat([each.to(self.scale.weight.dtype) for each in (features, *direct)], dim=-1)
-            location, scale, presence = (each(features).float() for each in (self.location, self.scale, self.presence))
+            outputs = torch.cat([self.location(features), self.scale(features), self.presence(features)], dim=-1)
+            if self.direct is not None:
+                outputs = outputs + self.direct(direct.to(features.dtype))
+        location, scale, presence = outputs.float().split(self.num_outputs, dim=-1)
         scale = nn.functional.softplus(scale) + LEAST_SCALE
         return SupremeMeasurements(
             value=self._to_values(location),
@@ -420,7 +426,7 @@ def find_beats(
     num_samples = change.shape[-1]
     order = torch.where(is_peak, torch.arange(num_samples, 0, -1, device=change.device), 0)
     order = nn.functional.pad(order, (0, max(0, MOST_BEATS - num_samples))).topk(MOST_BEATS, dim=-1).values
-    return num_samples - order, order > 0
+    return (num_samples - order).clamp(max=num_samples - 1), order > 0
 
 
 def find_usual_beat(
@@ -448,34 +454,40 @@ def find_usual_beat(
         `tuple`: Voltages, `(batch_size, num_leads, num_window_samples)`, and which leads were recorded in any beat,
         `(batch_size, num_leads)`; zeros where there is no beat.
     """
-    num_leads, num_samples = strips.shape[1:]
-    places, is_beat = places[:, :MOST_AVERAGED], is_beat[:, :MOST_AVERAGED]
-    index = places[..., None] + torch.tensor(
-        window, device=places.device
-    )  # (batch_size, num_beats, num_window_samples)
-    is_inside, index = (index >= 0) & (index < num_samples), index.clamp(0, num_samples - 1)
-    if sample_mask is not None:
-        is_inside &= sample_mask.gather(1, index.flatten(1)).view_as(index)
-    is_whole = is_beat & is_inside[..., 0] & is_inside[..., -1]
+    # Some of many, from all of the strip
+    num_beats = is_beat.sum(dim=1, keepdim=True)
+    chosen = torch.arange(MOST_AVERAGED, device=places.device) * (num_beats / MOST_AVERAGED).clamp(min=1)
+    is_beat, places = chosen < num_beats, places.gather(1, chosen.long().clamp(max=places.shape[1] - 1))
+    length, edges = len(window), (-window[0], window[-1])
+    lasts = torch.ones_like(strips[:, 0], dtype=torch.bool) if sample_mask is None else sample_mask
+    lasts = nn.functional.pad(lasts, edges)
+    # Of padded strips, a window begins at the place of its middle
+    is_whole = is_beat & lasts.gather(1, places) & lasts.gather(1, places + length - 1)
     is_used = torch.where(is_whole.any(dim=1, keepdim=True), is_whole, is_beat)
-    beats = strips.gather(2, index.flatten(1)[:, None].expand(-1, num_leads, -1)).unflatten(2, index.shape[1:])
-    beats = beats.masked_fill(~is_inside[:, None], 0.0)
+    rows, leads = (torch.arange(size, device=strips.device) for size in strips.shape[:2])
+    chosen = (rows[:, None, None], leads[:, None], places[:, None])
+    beats = nn.functional.pad(strips, edges).unfold(-1, length, 1)[
+        chosen
+    ]  # (batch_size, num_leads, num_beats, length)
     # A printed sheet shows a lead for a part of the time only
-    is_there = nn.functional.avg_pool1d((strips != 0).float(), size := 2 * (len(window) // 2) + 1, 1, size // 2) > 0.5
-    weights = is_there.gather(2, places[:, None].expand(-1, num_leads, -1).clamp(max=num_samples - 1))
-    weights &= is_used[:, None]  # (batch_size, num_leads, num_beats)
-    mean = _weighted_mean(beats, weights.float())
-    errors = ((beats - mean[:, :, None]).square().mean(dim=-1) * weights).sum(dim=1) / weights.sum(dim=1).clamp(min=1)
+    num_there = nn.functional.pad((strips != 0).float(), (1 + edges[0], edges[1])).cumsum(dim=-1)
+    num_there = num_there[..., length:][chosen] - num_there[chosen]
+    weights = (num_there > 0.5 * length) & is_used[:, None]  # (batch_size, num_leads, num_beats)
+    mean = _weighted_mean(beats, weights)
+    # (beat - mean) ** 2, without a copy of the beats
+    products = torch.matmul(beats, mean[..., None])[..., 0]
+    errors = torch.linalg.vector_norm(beats, dim=-1) ** 2 - 2 * products + mean.square().sum(dim=-1, keepdim=True)
+    errors = (errors * weights).sum(dim=1) / weights.sum(dim=1).clamp(min=1)
     errors = errors.masked_fill(~is_used, torch.nan)
-    is_alike = errors <= errors.nanmedian(dim=1, keepdim=True).values
-    alike = weights & is_alike[:, None]
+    alike = weights & (errors <= errors.nanmedian(dim=1, keepdim=True).values)[:, None]
     alike = torch.where(alike.any(dim=-1, keepdim=True), alike, weights)
-    return _weighted_mean(beats, alike.float()), weights.any(dim=-1)
+    return _weighted_mean(beats, alike), weights.any(dim=-1)
 
 
 def _weighted_mean(beats: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
     """Mean of `(batch_size, num_leads, num_beats, length)` over beats by `(batch_size, num_leads, num_beats)`."""
-    return torch.einsum("blkt,blk->blt", beats, weights / weights.sum(dim=-1, keepdim=True).clamp(min=1))
+    shares = weights / weights.sum(dim=-1, keepdim=True).clamp(min=1)
+    return torch.matmul(shares[:, :, None], beats)[:, :, 0]
 
 
 def describe_rhythm(seconds: torch.Tensor, is_beat: torch.Tensor) -> torch.Tensor:
@@ -568,6 +580,8 @@ class SupremeModel(SupremePreTrainedModel):
                 init.ones_(buffer)
             if module.queries is not None:
                 init.normal_(module.queries)
+            if module.direct is not None:
+                init.zeros_(module.direct.weight)
 
     @classmethod
     def from_text_pretrained(

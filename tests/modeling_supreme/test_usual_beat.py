@@ -77,14 +77,14 @@ class TestTheUsualBeat:
         torch.testing.assert_close(beat, strips[..., 500 - 50 : 500 + 101], atol=0.02, rtol=0)
         assert is_shown.tolist() == [[True, True]]
 
-    def test_noise_leaves(self):
+    def test_noise_leaves_between_the_complexes(self):
         strips = make_strips(np.arange(0.6, 9.4, 0.8))
         noise = 0.05 * torch.randn(strips.shape, generator=torch.Generator().manual_seed(0))
 
         beat, _ = usual_beat_of(strips + noise)
 
-        clean, _ = usual_beat_of(strips)
-        assert (beat - clean).std() < 0.05 / 1.5
+        # From 0.1 s after the middle of the QRS there is nothing but noise
+        assert beat[..., 75:].std() < 0.05 / 1.5
 
     def test_premature_beats_of_another_shape_are_left_out(self):
         usual, early = [1.0, 2.0, 3.0, 5.0, 6.0, 8.0, 9.0], [4.0, 7.0]
