@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import product
+from itertools import chain, product
 from math import inf, isfinite, prod
 from typing import Any, NamedTuple
 
@@ -22,6 +22,7 @@ from .query_words import (
     OPERATORS,
     PHRASES,
     SIGNED,
+    SMALLEST_WAVE_MV,
     STRIP_S,
     SUFFIXES,
     Limit,
@@ -38,18 +39,11 @@ from .query_words import (
 GRAMMAR_VERSION = 1
 MAX_CHARACTERS, MAX_DEPTH = 4000, 40  # of a text, and of brackets and negations within each other
 MAX_CHOICES = 36  # of leads in a sum
-_FIRST_WORD = re.compile(r"[^\W_]+|\S")
+_REMEDY = "Put it here, or go on with 'and' or 'or'."
 
 
 class Term(NamedTuple):
-    """A measurement and what it is multiplied with.
-
-    Attributes:
-        key (`str`):
-            `qrs_ms`, or with its lead `st_mv_V2`; within `InLeads` without it.
-        weight (`float`):
-            Factor.
-    """
+    """A measurement, under its key (`qrs_ms`, `st_mv_V2`; within `InLeads` without the lead), and its factor."""
 
     key: str
     weight: float = 1.0
@@ -61,13 +55,7 @@ class Term(NamedTuple):
 
 @dataclass(frozen=True)
 class Comparison:
-    """A weighted sum of measurements lies between two exclusive limits, in their unit.
-
-    Attributes:
-        terms (`tuple[Term, ...]`):
-            One for "QRS > 120 ms", two for "S in V1 + R in V5 > 35 mm".
-        above, below (`float`):
-            Limits; infinite where there is none.
+    """A weighted sum of measurements lies between two exclusive limits, in their unit; infinite: there is none.
 
     Raises:
         ValueError: If there is no term, no limit, or no number between the limits.
@@ -78,8 +66,10 @@ class Comparison:
     below: float = inf
 
     def __post_init__(self) -> None:
-        if not self.terms or not self.above < self.below or (self.above, self.below) == (-inf, inf):
-            raise ValueError(f"no number of {len(self.terms)} lies above {self.above:g} and below {self.below:g}")
+        if not self.terms or (self.above, self.below) == (-inf, inf):
+            raise ValueError("a comparison has no measurement or no limit")
+        if not self.above < self.below:
+            raise ValueError(f"no number lies above {self.above:g} and below {self.below:g}")
 
     def __str__(self) -> str:
         left = " + ".join(map(str, self.terms)).replace("+ -", "- ")
@@ -127,7 +117,8 @@ class _Parts:
     parts: tuple["Expression", ...]
 
     def __post_init__(self) -> None:
-        _check_parts(self.parts, 2)
+        if len(self.parts) < 2:
+            raise ValueError(f"there are {len(self.parts)} statements, not 2")
 
 
 class AllOf(_Parts):
@@ -152,7 +143,8 @@ class AtLeast:
     parts: tuple["Expression", ...]
 
     def __post_init__(self) -> None:
-        _check_parts(self.parts, max(1, self.count))
+        if not 1 <= self.count <= len(self.parts):
+            raise ValueError(f"there are {len(self.parts)} statements, not {self.count}")
 
     def __str__(self) -> str:
         return f"at least {self.count} of ({', '.join(_bracket(part, AllOf | AnyOf) for part in self.parts)})"
@@ -160,17 +152,9 @@ class AtLeast:
 
 @dataclass(frozen=True)
 class InLeads:
-    """A statement about one lead is true in so many of the leads.
+    """A statement about one lead, whose keys have none, is true in at least so many of the leads.
 
-    Attributes:
-        part (`Expression`):
-            Its keys have no lead.
-        leads (`tuple[str, ...]`):
-            Standard names.
-        count (`int`):
-            In how many of them at least.
-        are_contiguous (`bool`):
-            Whether these must lie side by side: in aVL, I; in II, aVF, III; or in V1 to V6. aVR does not count.
+    Contiguous ones lie side by side: in aVL, I; in II, aVF, III; or in V1 to V6. aVR does not count.
 
     Raises:
         ValueError: If there are not so many.
@@ -220,11 +204,6 @@ def _bracket(part: Expression, kinds: Any) -> str:
     return f"({part})" if isinstance(part, kinds) else str(part)
 
 
-def _check_parts(parts: Sequence[Expression], least: int) -> None:
-    if len(parts) < least:
-        raise ValueError(f"there are {len(parts)} statements, not {least}")
-
-
 def map_parts(expression: Expression, change: Callable[[Expression], Expression]) -> Expression:
     """Change what logic combines; what has no parts, and `InLeads`, stays as it is."""
     match expression:
@@ -238,12 +217,7 @@ def map_parts(expression: Expression, change: Callable[[Expression], Expression]
 
 
 def expand(expression: Expression) -> Expression:
-    """Write statements about leads as logic of statements about keys: without `InLeads`.
-
-    Example:
-        >>> print(expand(parse_query("st depression in two of II, III and aVF")))
-        at least 2 of (st_mv_II < -0.05, st_mv_III < -0.05, st_mv_aVF < -0.05)
-    """
+    """Write statements about leads as logic of statements about keys: without `InLeads`."""
     if not isinstance(expression, InLeads):
         return map_parts(expression, expand)
     part, leads, count = expression.part, expression.leads, expression.count
@@ -304,10 +278,7 @@ def _is_open(expression: Expression) -> bool:
 
 
 class _Subject(NamedTuple):
-    """What a statement is about, and what it says without a limit.
-
-    How a limit is meant: "" as it stands; "+" and "-" how far above and below zero; "=" beside that of the meaning.
-    """
+    """What a statement is about, what it says without a limit, and how one is meant: as `Wording` describes."""
 
     terms: tuple[Term, ...]
     meaning: Expression | None = None
@@ -335,21 +306,11 @@ def _subject_of(words: Measurement | Wording) -> _Subject:
     return _Subject(meaning.terms if isinstance(meaning, Comparison) else (), meaning, "=")
 
 
-@lru_cache(maxsize=8)
-def _by_first_word(names: frozenset[str]) -> dict[str, list[str]]:
-    """Names that begin with a word, the longest first."""
-    index: dict[str, list[str]] = {}
-    for name in sorted(filter(_FIRST_WORD.match, names), key=len, reverse=True):
-        index.setdefault(_FIRST_WORD.findall(name)[0], []).append(name)
-    return index
-
-
 class _Parser(WordReader):
     """A recursive descent over the words of a text."""
 
     def __init__(self, text: str, names: Collection[str]) -> None:
-        super().__init__(text)
-        self.names = _by_first_word(frozenset(names))
+        super().__init__(text, names)
         self.depth = 0
         self.is_denied = self.was_denied = False  # behind a "no", and whether the last statement began with one
         self.places: dict[Expression, Token] = {}  # of statements that name no leads
@@ -357,11 +318,10 @@ class _Parser(WordReader):
     def read(self) -> Expression:
         """The whole text."""
         expression = self.expression()
+        if self.token.kind != "end" and self.tokens[self.index - 1].kind == "number":
+            self.fail("{} is no unit", "Write ms, s, mV, mm, /min or degrees.")
         if self.token.kind != "end":
-            is_unit = self.tokens[self.index - 1].kind == "number"
-            problem = "{} is no unit" if is_unit else "{} does not belong here"
-            remedy = "Write ms, s, mV, mm, /min or degrees." if is_unit else "Go on with 'and' or 'or'."
-            self.fail(problem, self.suggest(remedy))
+            self.fail("{} does not belong here", self.suggest("Go on with 'and' or 'or'."))
         return self.close(expression)
 
     def expression(self) -> Expression:
@@ -400,17 +360,6 @@ class _Parser(WordReader):
         self.depth = depth
         return expression
 
-    def find_name(self) -> tuple[str, int]:
-        """The longest name of a finding that is next, and the place of the token behind it."""
-        start = self.token.start
-        first = _FIRST_WORD.match(self.folded, start)
-        for name in self.names.get(first[0].lower(), ()) if first else ():
-            pattern = r"[\s_-]+".join(map(re.escape, name.split())) + r"(?![\w'])"
-            found = re.compile(pattern, re.IGNORECASE).match(self.folded, start)
-            if found:
-                return name, next(i for i, token in enumerate(self.tokens) if token.start >= found.end())
-        return "", 0
-
     def negation(self) -> Expression:
         """A statement, perhaps behind "not", "no" or "neither"."""
         self.accept("either", "both")
@@ -436,27 +385,24 @@ class _Parser(WordReader):
             return Finding(token.text)
         if self.accept("("):
             expression = self.expression()
-            self.expect_bracket()
+            if not self.accept(")"):
+                self.fail("')' is missing before {}", _REMEDY)
             self.was_denied = False
             where = self.where() if self.token.text == "in" else None
             return self.spread(expression, where, token) if where else expression
         operator, count = self.phrase(OPERATORS), self.number()
-        is_least = count is not None and operator in (None, ">=") and self.phrase(SUFFIXES) in (None, ">=")
-        if not is_least or not self.accept("of") or not self.accept("("):
+        is_least = operator in (None, ">=") and self.phrase(SUFFIXES) in (None, ">=")
+        if count is None or not is_least or not self.accept("of") or not self.accept("("):
             self.index = start
             return self.statement()
         parts = [self.unary()]
         while self.link():
             parts.append(self.unary())
-        self.expect_bracket()
+        if not self.accept(")"):
+            self.fail("')' is missing before {}", _REMEDY)
         if count not in range(1, len(parts) + 1):
             self.fail(f"there are {len(parts)} statements, not {count:g}", "Ask for fewer.", token)
         return AtLeast(int(count), tuple(parts))
-
-    def expect_bracket(self) -> None:
-        """Read a closing bracket."""
-        if not self.accept(")"):
-            self.fail("')' is missing before {}", self.suggest("Put it here, or go on with 'and' or 'or'."))
 
     def statement(self) -> Expression:
         """One measurement, or a few that are added or compared: before or behind it its limits and leads."""
@@ -473,6 +419,7 @@ class _Parser(WordReader):
         limit = self.limits(first)
         try:
             core, where = self.core(operands, limit, outer, is_present=is_present)
+            where = outer or where or self.where()
             if is_absent or self.accept("absent", "missing"):
                 core = Not(core)
             if where:
@@ -488,24 +435,17 @@ class _Parser(WordReader):
         self, operands: list[_Operand], limit: Limit | None, outer: list[NamedLeads] | None, *, is_present: bool
     ) -> tuple[Expression, list[NamedLeads] | None]:
         """What a statement says, and in which leads."""
-        if limit is None and not is_present and self.is_next(OPERATORS):
-            core, where = self.compared(operands)
-            return core, outer or where or self.where()
         weight, subject, where = operands[0]
-        if len(operands) > 1 or weight != 1:
-            if limit is None:
-                self.fail("the limit is missing before {}", "Write such as '> 3.5 mV'.")
-            core, where = self.added(operands, limit)
-            return core, outer or where or self.where()
-        where = outer or where or self.where()
-        if where and subject.terms == (Term("num_p_waves"),):
-            subject = _Subject(
-                (Term("p_mv"),), Comparison((Term("p_mv"),), above=0.03)
-            )  # the smallest wave of the IEC
+        if limit is None and not is_present and self.is_next(OPERATORS):
+            return self.compared(operands)
+        if limit is None and (len(operands) > 1 or weight != 1 or (subject.meaning is None and not is_present)):
+            self.fail("the limit is missing before {}", "Write such as '> 120 ms' or 'between 60 and 100'.")
+        if limit and (len(operands) > 1 or weight != 1):
+            return self.added(operands, limit)
+        if (where or outer) and subject.terms == (Term("num_p_waves"),):
+            subject = _Subject((Term("p_mv"),), Comparison((Term("p_mv"),), above=SMALLEST_WAVE_MV))
         if limit:
             return self.limited(subject, limit), where
-        if subject.meaning is None and not is_present:
-            self.fail("the limit is missing before {}", "Write such as '> 120 ms' or 'between 60 and 100'.")
         return subject.meaning or Present(subject.terms[0].key), where
 
     def operands(self) -> list[_Operand]:
@@ -515,8 +455,7 @@ class _Parser(WordReader):
             sign = 1.0 if self.accept("+", "plus") else -1.0
             self.accept("-", "minus")
             operands.append(self.operand(sign))
-        start = self.index
-        _, first, where = operands[-1]
+        start, (_, first, where) = self.index, operands[-1]
         if where and self.accept("and") and (words := self.phrase(PHRASES)):
             second, where = _subject_of(words), self.where()
             place = self.index
@@ -546,42 +485,34 @@ class _Parser(WordReader):
 
     def compared(self, left: list[_Operand]) -> tuple[Expression, list[NamedLeads] | None]:
         """One measurement against another: "R in V1 larger than S in V1"."""
-        place = self.token
-        operator = self.phrase(OPERATORS)
+        place, operator = self.token, self.phrase(OPERATORS)
         right = self.operands()
         if operator not in (">", ">=", "<", "<="):
             self.fail("two measurements are not compared by {}", "Write 'larger than' or 'smaller than'.", place)
-        is_above = operator[0] == ">"
         operands = [*left, *((-weight, subject, where) for weight, subject, where in right)]
-        return self.added(operands, Limit(above=0.0) if is_above else Limit(below=0.0))
+        return self.added(operands, Limit(above=0.0) if operator[0] == ">" else Limit(below=0.0))
 
     def added(self, operands: list[_Operand], limit: Limit) -> tuple[Expression, list[NamedLeads] | None]:
         """A sum of measurements, all of one lead that the last names, or each of its own."""
         if not all(subject.terms for _, subject, _ in operands):
             self.fail("a wording without number is added before {}", "Add measurements.")
         shared = None if any(where for _, _, where in operands[:-1]) else operands[-1][2]
-        sets = [None if shared else where for _, _, where in operands]
-        choices = [tuple(lead for named in where for lead in named.leads) if where else ("",) for where in sets]
+        choices = [
+            [
+                [Term(_key_at(key, lead), weight * factor) for key, factor in subject.terms]
+                for lead in ([lead for named in where for lead in named.leads] if where and not shared else [""])
+            ]
+            for weight, subject, where in operands
+        ]
         if prod(map(len, choices)) > MAX_CHOICES:
             self.fail("too many leads are combined before {}", "Name fewer.")
         measurements = [subject.measurement for _, subject, _ in operands]
         if len({measurement.unit for measurement in measurements}) > 1 and limit.unit:
             self.fail("the measurements have several units", "Add amplitudes to amplitudes.", limit.place)
         above, below = self.scaled(limit, measurements[0])
-        sums = [
-            Comparison(
-                tuple(
-                    Term(_key_at(key, lead), weight * factor)
-                    for lead, (weight, subject, _) in zip(leads, operands, strict=True)
-                    for key, factor in subject.terms
-                ),
-                above,
-                below,
-            )
-            for leads in product(*choices)
-        ]
-        is_all = any(named.count is None and len(named.leads) > 1 for where in sets if where for named in where)
-        return _join(AllOf if is_all else AnyOf, sums), shared
+        sums = [Comparison(tuple(chain(*terms)), above, below) for terms in product(*choices)]
+        is_all = any(named.count is None and len(named.leads) > 1 for *_, where in operands for named in where or ())
+        return _join(AllOf if is_all and not shared else AnyOf, sums), shared
 
     def limited(self, subject: _Subject, limit: Limit) -> Expression:
         """One measurement within limits."""
@@ -593,29 +524,22 @@ class _Parser(WordReader):
                 terms = tuple(map(Term, key.split(" + ")))
                 measurement = MEASUREMENTS[terms[0].key]
         if "part" in unit and measurement.unit == "beats":
-            return self.share(terms, limit)
+            share = (limit.above if limit.above > -inf else limit.below) * unit["part"] * STRIP_S / 60
+            terms = (*terms, Term("rate_per_min", -round(share, 10)))
+            return Comparison(terms, above=0.0) if limit.above > -inf else Comparison(terms, below=0.0)
         above, below = self.scaled(limit, measurement)
         if limit.operator in ("left", "right") and measurement.name != "axis_deg":
             self.fail("only the axis lies left or right of a number", "Write 'above' or 'below'.", limit.place)
         if measurement.is_whole:
             return self.counted(subject, limit)
         if limit.operator == "=" or (limit.operator == "bare" and not subject.sign):
-            self.fail(
-                "no measured number has one exact value", "Write such as '> 120 ms' or '60 to 100'.", limit.place
-            )
+            self.fail("no measured number has one exact value", "Write '> 120 ms' or '60 to 100'.", limit.place)
         above, below = self.signed(subject, limit, above, below)
         if measurement.name == "axis_deg" and above > below:  # the shorter way around
             if above - below > 180:
                 return AnyOf((Comparison(terms, above=above), Comparison(terms, below=below)))
             above, below = below, above
         return Comparison(terms, above, below)
-
-    def share(self, terms: tuple[Term, ...], limit: Limit) -> Comparison:
-        """So many of the beats, which are as many as the rate makes in a strip."""
-        share, is_above = (limit.above, True) if limit.above > -inf else (limit.below, False)
-        per_rate = round(share * (limit.unit or {})["part"] * STRIP_S / 60, 10)
-        terms = (*terms, Term("rate_per_min", -per_rate))
-        return Comparison(terms, above=0.0) if is_above else Comparison(terms, below=0.0)
 
     def signed(self, subject: _Subject, limit: Limit, above: float, below: float) -> tuple[float, float]:
         """Limits as the measurement has them: "inverted by 2 mm" is below -0.2, "left axis < -45" above -90 too."""
@@ -661,7 +585,7 @@ class _Parser(WordReader):
         """Statements about one lead that name none, in the leads where such are looked at."""
         if expression not in self.places or not _is_open(expression):
             return map_parts(expression, self.close)
-        leads, count = DEFAULT_LEADS.get(_keys(next(_atoms(expression)))[0], ((), 0))
+        leads, count = DEFAULT_LEADS.get(next(iter(_keys(next(_atoms(expression)))), ""), ((), 0))
         if not leads:
             self.fail("the leads are missing", "Say in which, such as 'in V1'.", self.places[expression])
         return InLeads(expression, leads, count, count > 1) if len(leads) > 1 else _at(expression, leads[0])
@@ -674,10 +598,7 @@ def parse_query(text: str, names: Collection[str] = ()) -> Expression:
         text (`str`):
             Such as "wide QRS > 120 ms and no P waves".
         names (`Collection[str]`):
-            Findings that may be asked for by name, folded by [`normalize_name`].
-
-    Returns:
-        `Expression`: Its tree; `Finding` if the text as a whole is one of the names.
+            Findings that may be asked for by name, folded by [`normalize_name`]; a text that is one is that `Finding`.
 
     Raises:
         QuerySyntaxError: If it is no query, with the position from which on it could not be read.
@@ -690,6 +611,6 @@ def parse_query(text: str, names: Collection[str] = ()) -> Expression:
     if name in names:
         return Finding(name)
     if len(text) > MAX_CHARACTERS:
-        remedy = "Ask several questions."
-        raise QuerySyntaxError(text, MAX_CHARACTERS, f"it goes on beyond {MAX_CHARACTERS} characters", remedy)
+        problem = f"it goes on beyond {MAX_CHARACTERS} characters"
+        raise QuerySyntaxError(text, MAX_CHARACTERS, problem, "Ask several questions.")
     return _Parser(text, names).read()

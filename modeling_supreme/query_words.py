@@ -4,8 +4,9 @@
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from difflib import get_close_matches
+from functools import lru_cache
 from math import inf, isfinite
 from typing import Any, NamedTuple, NoReturn
 
@@ -18,26 +19,13 @@ _FOLDS = str.maketrans({"-": " ", "_": " "} | APOSTROPHE_FOLD)
 
 
 class Measurement(NamedTuple):
-    """What a number of the strip is called, and how it is asked for.
+    """What a number of the strip is called, and how it is asked for."""
 
-    Attributes:
-        name (`str`):
-            As the simulator calls it; of a number of every lead, without the lead.
-        unit (`str`):
-            In which it is learnt and printed.
-        wordings (`str`):
-            What people call it, with bars between.
-        is_per_lead (`bool`):
-            Whether there is one of every lead, under keys such as `st_mv_V2`.
-        is_count (`bool`):
-            Whether it is 0 where there is nothing to measure; others have no value there, and no comparison is true.
-    """
-
-    name: str
-    unit: str
-    wordings: str
-    is_per_lead: bool = False
-    is_count: bool = False
+    name: str  # as the simulator calls it; of a number of every lead, without the lead
+    unit: str  # in which it is learnt and printed
+    wordings: str  # what people call it, with bars between
+    is_per_lead: bool = False  # there is one of every lead, under keys such as `st_mv_V2`
+    is_count: bool = False  # 0 where there is nothing to measure; others have no value there
 
     @property
     def phrases(self) -> tuple[str, ...]:
@@ -55,10 +43,6 @@ class Measurement(NamedTuple):
         return "count" if self.is_whole else DIMENSIONS.get(self.unit, "part")
 
 
-def _spikes(chamber: str, wave: str) -> str:
-    return f"{chamber} pacing spikes|{chamber} pacemaker spikes|pacing spikes before the {wave}"
-
-
 _EARLY_WIDE = (
     "early wide beats|early broad beats|wide premature beats|premature wide beats|early wide complexes|early and wide"
     "|premature wide qrs complexes|wide and early|premature and wide|pvc|premature ventricular contractions"
@@ -67,6 +51,8 @@ _EARLY_NARROW = (
     "early narrow beats|narrow premature beats|premature narrow beats|premature narrow qrs complexes|early and narrow"
     "|early beats of normal width|pac|premature atrial contractions"
 )
+_VENTRICULAR_SPIKES = "ventricular pacing spikes|ventricular pacemaker spikes|pacing spikes before the qrs complexes"
+_ATRIAL_SPIKES = "atrial pacing spikes|atrial pacemaker spikes|pacing spikes before the p waves"
 _BLOCKED = "blocked p waves|p waves without a qrs complex|dropped beats|non-conducted p waves|nonconducted p waves"
 _DISSOCIATED = "av dissociation|atrioventricular dissociation|p waves unrelated to the qrs complexes"
 _FLUTTER = "flutter waves|flutter rate|flutter wave rate|saw-tooth atrial waves|saw-tooth waves|sawtooth waves"
@@ -105,8 +91,8 @@ MEASUREMENTS: Mapping[str, Measurement] = {
         Measurement("num_early_narrow", "beats", _EARLY_NARROW, is_count=True),
         Measurement("early_period", "beats", "period of the early beats", is_count=True),
         Measurement("longest_wide_run", "beats", "wide beats in a row|longest run of wide beats", is_count=True),
-        Measurement("num_ventricular_spikes", "1", _spikes("ventricular", "qrs complexes"), is_count=True),
-        Measurement("num_atrial_spikes", "1", _spikes("atrial", "p waves"), is_count=True),
+        Measurement("num_ventricular_spikes", "1", _VENTRICULAR_SPIKES, is_count=True),
+        Measurement("num_atrial_spikes", "1", _ATRIAL_SPIKES, is_count=True),
         Measurement("p_mv", "mV", "p amplitude|p wave amplitude|p height", is_per_lead=True),
         Measurement("p_net_mv", "mV", "net p wave|larger part of p", is_per_lead=True),
         Measurement("p_terminal_force_mv_ms", "mV ms", "p terminal force|p wave terminal force", is_per_lead=True),
@@ -130,8 +116,6 @@ MEASUREMENTS: Mapping[str, Measurement] = {
         Measurement("u_mv", "mV", "u amplitude", is_per_lead=True),
     )
 }
-
-
 # What a unit is of, and how much of ms, 1/min, mV, mV ms, degrees, beats or 1 it is. On paper: 25 mm/s and 10 mm/mV.
 UNITS: Mapping[str, Mapping[str, float]] = {
     "ms|msec|millisecond": {"time": 1},
@@ -148,12 +132,11 @@ UNITS: Mapping[str, Mapping[str, float]] = {
     "mm s|mm*s|mm sec": {"force": 100},
     "deg|degree|\u00b0": {"angle": 1},
     "beat|complex|qrs complex": {"count": 1},
-    "%|percent|per cent|% of beats|% of all beats|percent of beats|percent of all beats|% of qrs complexes": {
-        "part": 0.01
-    },
+    "%|percent|per cent|% of beats|percent of beats|% of all beats|% of qrs complexes": {"part": 0.01},
 }
 DIMENSIONS = {"ms": "time", "s": "time", "1/min": "rate", "mV": "voltage", "mV ms": "force", "deg": "angle"}
 STRIP_S = 10.0  # in which the beats of a share are counted
+SMALLEST_WAVE_MV = 0.03  # IEC 60601-2-51:2003, Annex GG.5
 # Where a statement about one lead is looked at that names none: leads, and in how many side by side. Others must name
 # one: an R wave of 1 mV says nothing without its lead.
 DEFAULT_LEADS: Mapping[str, tuple[tuple[str, ...], int]] = {
@@ -182,12 +165,9 @@ rr_variation < 0.05 ; Own choice ; regular rhythm|regular rr intervals|regular r
 longest_rr_s > 2 [longest_rr_s] ; Own choice ; pause|ventricular pause|long pause
 num_p_waves present [num_p_waves] ; By definition ; p waves|p|p waves before the qrs complexes
 p_ms > 120 ; Hancock et al. 2009 ; broad p wave|wide p wave|prolonged p wave|long p wave|long p wave duration
-    |broad p wave in lead ii
 p_mv > 0.25 ; Hancock et al. 2009 ; tall p wave|tall p|high p wave|peaked p wave|high pointed p wave|high p amplitude
 p_net_mv < -0.02 [-p_net_mv] ; Own choice ; negative p wave|negative p|inverted p wave|inverted p|p wave inverted
-    |p wave negative|p inverted
 p_net_mv > 0.02 [+p_net_mv] ; Own choice ; positive p wave|positive p|upright p wave|upright p|p wave upright
-    |p wave positive
 p_net_mv_II < -0.02 and p_net_mv_aVF < -0.02 ; Surawicz & Knilans 2008 ; retrograde p waves
 p_terminal_force_mv_ms > 4 ; Morris et al. 1964 ; large negative end of p|deep terminal p wave|negative terminal p wave
 pr_ms > 200 ; Kusumoto et al. 2019 ; long pr interval|long pr|prolonged pr interval|prolonged pr|pr prolongation
@@ -249,7 +229,6 @@ j_mv > 0.1 [+j_mv] ; Macfarlane et al. 2015 ; j point elevation|raised j point|e
 t_mv < -0.1 [-t_mv] ; Rautaharju et al. 2009 ; t inversion|t wave inversion|twi|inverted t wave|inverted t
     |negative t wave|negative t|t wave inverted|t inverted|t wave negative|t negative
 t_mv > 0.1 [+t_mv] ; Rautaharju et al. 2009 ; upright t wave|upright t|positive t wave|positive t|t wave upright
-    |t wave positive
 t_size_mv < 0.1 ; Rautaharju et al. 2009 ; flat t wave|flat t|low t wave|low t|low amplitude t wave|flattened t wave
     |t wave flat|t wave flattening|t wave flattened
 t_mv > 1 ; Own choice ; tall t wave|tall t|very tall t wave|high t wave|peaked t wave|peaked t
@@ -259,8 +238,7 @@ num_early_wide present or num_early_narrow present [num_early_wide + num_early_n
      early beats|premature beats|early complexes|premature complexes|ectopic beats
 early_period between 1.5 and 2.5 ; By definition ; every second beat early|every other beat early|bigeminal grouping
 early_period between 2.5 and 3.5 ; By definition ; every third beat early|trigeminal grouping
-longest_wide_run > 2.5 [longest_wide_run] ; Al-Khatib et al. 2018 ; run of wide beats|run of wide complexes
-    |salvo of wide beats|salvo of broad beats
+longest_wide_run > 2.5 ; Al-Khatib et al. 2018 ; run of wide beats|run of wide complexes|salvo of broad beats
 num_ventricular_spikes present or num_atrial_spikes present [num_ventricular_spikes + num_atrial_spikes] ;
      By definition ; pacing spikes|pacemaker spikes|pacer spikes
 """
@@ -283,8 +261,24 @@ def find_measurement(key: str) -> Measurement | None:
     return found if found is not None and found.is_per_lead == (lead in STANDARD_LEADS) else None
 
 
+def check_measurement_keys(keys: Sequence[str]) -> None:
+    """Refuse keys that name no measurement, and those that stand twice.
+
+    Raises:
+        ValueError: If there are any; the message names the first.
+    """
+    for place, key in enumerate(keys):
+        if find_measurement(key) is None:
+            raise ValueError(
+                f"`measurements` names {key!r}, which is no measurement. Write one such as 'qrs_ms', or with its lead"
+                " 'st_mv_V2'."
+            )
+        if key in keys[:place]:
+            raise ValueError(f"`measurements` names {key!r} twice. Name each measurement once.")
+
+
 class Wording(NamedTuple):
-    """Phrases that say more than the name of a measurement: a row of the table above."""
+    """A row of the table above. The sign of its measure, or "=" beside the limits of the meaning where it has none."""
 
     meaning: str
     measure: str
@@ -341,19 +335,11 @@ _KEYS = {
     for name, measurement in MEASUREMENTS.items()
     for key in (name, *(f"{name}_{lead}" for lead in STANDARD_LEADS * measurement.is_per_lead))
 }
-MOST_LEAD_WORDS = 60  # that a text names its leads with
 _BOUNDARIES = ("", ")", ",", ";", "and", "or", "in", "with", "without", "but")  # behind a whole limit
 
 
 class QuerySyntaxError(ValueError):
-    """A text is no query of this language.
-
-    Attributes:
-        text (`str`):
-            What was to be read.
-        position (`int`):
-            Of the character, from 0, from which on it could not be read.
-    """
+    """A text is no query of this language: from the character `position` on, from 0, `text` could not be read."""
 
     def __init__(self, text: str, position: int, problem: str, remedy: str) -> None:
         start, stop = max(0, position - 40), position + 40
@@ -379,6 +365,7 @@ _TOKEN = re.compile(
     re.IGNORECASE,
 )
 _PARTS = re.compile(r"^[pqrstuj](?=(?:v[1-6]|av[rlf])$)|(?<=^[pqrstuj])(?:v[1-6]|av[rlf])$|[^_]+")  # SV1, RaVL
+_FIRST_WORD = re.compile(r"[^\W_]+|\S")
 # A hyphen within words is a blank, one between leads or before a key is not
 _HYPHEN = re.compile(r"(?<=\w)-(?=[^\W\d_])(?!(?:a?v[1-6rlf]|i{1,3})\b)", re.IGNORECASE)
 
@@ -441,10 +428,20 @@ class Limit(NamedTuple):
     operator: str = ""
 
 
+@lru_cache(maxsize=8)
+def _by_first_word(names: frozenset[str]) -> dict[str, list[str]]:
+    """Names that begin with a word, the longest first."""
+    index: dict[str, list[str]] = {}
+    for name in sorted(filter(_FIRST_WORD.match, names), key=len, reverse=True):
+        index.setdefault(_FIRST_WORD.findall(name)[0], []).append(name)
+    return index
+
+
 class WordReader:
     """Tokens of a text, read from left to right: words of tables, numbers and limits."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, names: Collection[str]) -> None:
+        self.names = _by_first_word(frozenset(names))
         self.text, self.folded = text, text.translate(_SAME)
         self.tokens = [*_tokenize(self.folded), Token("end", "", len(text), len(text))]
         self.index = 0
@@ -486,10 +483,10 @@ class WordReader:
 
     def suggest(self, remedy: str) -> str:
         """The remedy, behind the word that may have been meant by the next."""
-        known = {
-            word for table in (PHRASES, OPERATORS, LINKS) for rows in table.values() for word in " ".join(rows).split()
-        }
-        words = sorted(word for word in known if len(word) > 3 and word != self.token.text)
+        known = " ".join(
+            word for table in (PHRASES, OPERATORS, LINKS) for rows in table.values() for word in rows
+        ).split()
+        words = sorted({word for word in known if len(word) > 3} - {self.token.text})
         close = get_close_matches(self.token.text, words, 1, 0.75)
         return f"Did you mean {close[0]!r}? {remedy}" if close else remedy
 
@@ -501,6 +498,17 @@ class WordReader:
         if not word and token.text in ("without", "in") and self.is_next(NEGATIONS):
             word = "and"
         return (word, token) if word else None
+
+    def find_name(self) -> tuple[str, int]:
+        """The longest name of a finding that is next, and the place of the token behind it."""
+        start = self.token.start
+        first = _FIRST_WORD.match(self.folded, start)
+        for name in self.names.get(first[0].lower(), ()) if first else ():
+            pattern = r"[\s_-]+".join(map(re.escape, name.split())) + r"(?![\w'])"
+            found = re.compile(pattern, re.IGNORECASE).match(self.folded, start)
+            if found:
+                return name, next(i for i, token in enumerate(self.tokens) if token.start >= found.end())
+        return "", 0
 
     def number(self) -> float | None:
         """A number in digits or in words, if it is next."""
@@ -518,24 +526,17 @@ class WordReader:
 
     def limit(self, *, is_first: bool = False) -> Limit | None:
         """Limits with their unit, if they are next; before what they are about, "60 <" is "> 60"."""
-        start = self.index
-        operator = self.phrase(OPERATORS)
-        is_share = False
+        start, operator, filler = self.index, self.phrase(OPERATORS), ""
         if operator is None and not is_first:
-            is_share = self.accept("in")
-            self.accept("of", "at", "by", "from")
+            filler = next((word for word in ("in", "of", "at", "by", "from") if self.accept(word)), "")
             operator = self.phrase(OPERATORS)
         is_between = operator is None and self.accept("between", *["from"] * is_first)
-        low = self.number()
-        if low is None or self.token.text == "*":
-            self.index = start
-            return None
-        suffix, place = self.phrase(SUFFIXES), self.token
+        low, suffix, place = self.number(), self.phrase(SUFFIXES), self.token
         unit = self.phrase(_UNIT_TABLE)
-        if is_share and "part" not in (unit or {}):
+        if low is None or self.token.text == "*" or (filler == "in" and "part" not in (unit or {})):
             self.index = start
             return None
-        if operator is None and self.accept("-", "to", *["and"] * is_between):
+        if is_between or (operator is None and self.token.text in ("-", "to")):
             return self.second_limit(low, unit)
         operator = operator or suffix or self.phrase(SUFFIXES)
         if operator is None and is_first and self.token.text in _FLIPPED:
@@ -548,9 +549,9 @@ class WordReader:
 
     def second_limit(self, low: float, own_unit: Mapping[str, float] | None) -> Limit:
         """The rest of "between 60 and 100 /min"."""
-        high = self.number()
+        high = self.number() if self.accept("-", "to", "and") else None
         if high is None:
-            self.fail("{} is no number", "Write such as 'between 60 and 100'.")
+            self.fail("the second limit is missing before {}", "Write such as 'between 60 and 100'.")
         place = self.token
         unit = self.phrase(_UNIT_TABLE) or own_unit
         if own_unit not in (None, unit):
@@ -559,25 +560,24 @@ class WordReader:
 
     def limits(self, first: Limit | None) -> Limit | None:
         """The limits behind a measurement, together with one before it, or two with "and" between."""
-        limit = self.limit()
-        start = self.index
-        if limit and not first and self.accept("and", "but", ",") and self.is_next(OPERATORS):
-            first, limit = limit, self.limit()
-            if limit is None or self.token.text not in _BOUNDARIES:
-                self.index, first, limit = start, None, first
-        elif limit and not first:
-            self.index = start
+        limit, start = self.limit(), self.index
+        if limit and not first:
+            joined = self.accept("and", "but", ",") and self.is_next(OPERATORS) and self.limit()
+            if joined and self.token.text in _BOUNDARIES:
+                first, limit = limit, joined
+            else:
+                self.index = start
         if not first or not limit:
             return first or limit
         if (first.above > -inf) == (limit.above > -inf) or (first.below < inf) == (limit.below < inf):
             self.fail("there are two limits on one side", "Give one above and one below.", limit.place)
         low, high = (first, limit) if first.above > -inf else (limit, first)
-        unit = limit.unit or first.unit
-        return Limit(low.above, high.below, low.closes_above, high.closes_below, unit, limit.place, "between")
+        closes = low.closes_above, high.closes_below
+        return Limit(low.above, high.below, *closes, limit.unit or first.unit, limit.place, "between")
 
     def where(self) -> list[NamedLeads] | None:
         """Leads, if they are next."""
-        words = [re.sub(r"\s", "_", token.text) for token in self.tokens[self.index : self.index + MOST_LEAD_WORDS]]
+        words = [re.sub(r"\s", "_", token.text) for token in self.tokens[self.index : self.index + 60]]
         try:
             named, num_words = read_leads(words, lambda place: self.is_next(PHRASES, place))
         except ValueError as error:
