@@ -73,14 +73,7 @@ def test_a_mistyped_flag_names_the_right_one_without_a_traceback(command, monkey
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "command",
-    [
-        "train.py",
-        "evaluate.py",
-        "datasets_scripts.prepare",
-        "datasets_scripts.extraction",
-        "datasets_scripts.extraction.definitions",
-    ],
+    "command", ["train.py", "evaluate.py", "datasets_scripts.prepare", "datasets_scripts.extraction"]
 )
 def test_help_waits_for_no_library_that_it_does_not_need(command):
     code = """

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from tqdm import tqdm
 
+from datasets_scripts.simulator.simulated_record import simulate_record
 from datasets_scripts.simulator.truth.catalogue import condition_names
 from datasets_scripts.terminology.exact_truth import is_true
 from datasets_scripts.terminology.findings import load_terminology
@@ -135,9 +136,6 @@ def simulate_showing(condition: str) -> tuple[KnownRecord, ...]:
 
 def _simulate(number: int, *, seed: int = 0, condition: str | None = None) -> KnownRecord:
     """A record without its strip, which is large."""
-    # The simulator brings `datasets` with it, for which `--help` need not wait
-    from datasets_scripts.simulator.simulated_record import simulate_record
-
     record = simulate_record(number, seed=seed, condition=condition)
     return KnownRecord(record.record_id, record.measurements, record.labels)
 

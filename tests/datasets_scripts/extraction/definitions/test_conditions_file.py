@@ -35,13 +35,16 @@ def test_every_format_gives_the_names_in_order(tmp_path, name, content):
     assert read_conditions(write(tmp_path / name, content)).names == NAMES
 
 
-def test_spellings_of_one_name_are_one_condition_and_named(tmp_path):
-    path = write(tmp_path / "a.txt", "Q waves\nLVH\nq-waves\nlvh\n")
+def test_spellings_and_synonyms_of_one_condition_are_one_and_named(tmp_path):
+    path = write(tmp_path / "a.txt", "Pulsus alternans\nLVH\npulsus-alternans\nLeft ventricular hypertrophy\n")
 
     found = read_conditions(path)
 
-    assert found.names == ("Q waves", "LVH")
-    assert found.repeated == ("'q-waves' in line 3 is 'Q waves' of line 1", "'lvh' in line 4 is 'LVH' of line 2")
+    assert found.names == ("Pulsus alternans", "LVH")
+    assert found.repeated == (
+        "'pulsus-alternans' in line 3 is 'Pulsus alternans' of line 1",
+        "'Left ventricular hypertrophy' in line 4 is 'LVH' of line 2",
+    )
 
 
 @pytest.mark.parametrize(

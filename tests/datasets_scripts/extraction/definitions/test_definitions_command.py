@@ -9,6 +9,7 @@ from helpers.chat_server import answer_with, complete, fail_with, serve_chat
 from helpers.language_models import save_language_model
 
 from datasets_scripts.extraction.definitions.__main__ import main
+from datasets_scripts.extraction.definitions.conditions_file import other_names
 from modeling_supreme.command_line import CommandLineError, run_command
 
 
@@ -76,6 +77,7 @@ def test_every_condition_gets_an_unreviewed_definition_from_two_samples(run, ser
 
     assert definitions["sinus tachycardia"] == {
         "condition": "sinus tachycardia",
+        "names": list(other_names("sinus tachycardia")),
         "expression": "rate_per_min > 100 and num_p_waves present",
         "source": "Chou 2008",
         "reviewed": False,
@@ -121,6 +123,32 @@ def test_what_is_wrong_twice_is_left_without_a_definition_and_marked(run, server
     assert problems == {"the expression does not parse at character 0"}
     assert [entry["subject"] for entry in server.log].count("sinus tachycardia") == 4
     assert "2 conditions (1 failed, 1 samples agree); 1 have a definition." in caplog.text
+    assert "1 conditions lack a usable answer: `problem` in definitions.jsonl says why, and `--retry" in caplog.text
+
+
+def test_what_failed_is_asked_again_only_on_request(run, server):
+    server.scripts["sinus tachycardia"] = [*[say("wobbly")] * 4, RIGHT]
+    run()
+    _, kept = run()
+    _, retried = run(GOOD, "--retry_failed")
+
+    assert kept["sinus tachycardia"]["status"] == "failed"
+    assert retried["sinus tachycardia"]["status"] == "samples agree"
+    assert len(server.log) == 2 + 4 + 2
+
+
+def test_what_may_be_spent_is_not_exceeded_and_the_rest_is_left_for_another_run(run, server):
+    prices = ("--input_price", "1", "--output_price", "1", "--max_concurrency", "1")
+
+    _, lines = run(GOOD, *prices, "--max_cost", "0.006")
+
+    assert 0 < len(server.log) < 4
+    problems = [sample["problem"] for line in lines.values() for sample in line["samples"] if sample["problem"]]
+    assert problems == ["not asked: the next answer could exceed `--max_cost` (0.006)"] * (4 - len(server.log))
+
+    run()
+
+    assert server.count_answers() == dict.fromkeys(GOOD, 2)
 
 
 def test_samples_that_differ_are_marked(run, server):

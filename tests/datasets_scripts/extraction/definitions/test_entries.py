@@ -97,6 +97,8 @@ def test_definitions_say_who_wrote_them_and_who_did_not_confirm_them(tmp_path):
         tmp_path / "d.yaml", make_entry("rate_per_min > 100", "rate_per_min < 100"), make_entry(None, None), confirmed
     )
 
+    assert content[0].pop("names") == ["STACH", "sinus tach"]  # as the terminology has them
+    assert content[1].pop("names")[0] == "q wave"
     assert content == [
         {"condition": "sinus tachycardia", "expression": "rate_per_min > 100", "source": "Chou", "reviewed": False},
         {"condition": "Q waves", "expression": "q_excess_II > 1", "source": "Chou", "reviewed": True},
