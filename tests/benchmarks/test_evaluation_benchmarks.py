@@ -18,7 +18,7 @@ from modeling_supreme.definitions import Measured, evaluate_expression, parse_de
 from modeling_supreme.query_grammar import findings_of, keys_of, normalize_name
 
 
-sys.path.insert(0, str(ROOT / "benchmarks"))
+sys.path.insert(0, str(ROOT / "benchmarks" / "questions"))
 
 import hidden_conditions
 import measurements_on_real_records
@@ -78,7 +78,7 @@ class TestHiddenConditions:
             [*command[command.index("--answer_by") + 1 :: 2]] if "--definitions" in command else [command[-1]]
             for command in commands
         ]
-        rules = str(ROOT / "benchmarks" / "rules_over_findings.yaml")
+        rules = str(ROOT / "benchmarks" / "questions" / "rules_over_findings.yaml")
         own = "own.yaml"
         assert told == [["name"], ["definition", own], ["both", own], ["auto", own], ["definition", rules]]
 

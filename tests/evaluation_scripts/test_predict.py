@@ -80,7 +80,6 @@ def test_a_finding_can_be_asked_for_in_all_its_wordings(checkpoint_dir, ptb_xl_d
     assert table["score_HYP"].iloc[0] == pytest.approx(expected, abs=1e-5)
 
 
-<<<<<<< HEAD
 DEFINITION = {
     "condition": "sinus tachycardia",
     "names": ["STACH"],
@@ -89,13 +88,6 @@ DEFINITION = {
     "is_reviewed": True,
 }
 TRAINED = ["fast heart rate", "p waves absent", "sinus bradycardia"]
-=======
-def test_definitions_answer_what_training_did_not_name(make_checkpoint, ptb_xl_dir):
-    rule = {"findings": ["fast heart rate", "not p waves absent"], "source": "Page et al. 2016"}
-    rules = [{"condition": "sinus tachycardia", "names": ["STACH"], "alternatives": [rule]}]
-    trained = ["fast heart rate", "p waves absent", "sinus bradycardia"]
-    checkpoint_dir = make_checkpoint("hybrid", trained_queries=trained, composed_rules=rules)
->>>>>>> w-definitions
 
 
 @pytest.fixture(scope="module")
@@ -108,7 +100,6 @@ def ask(checkpoint_dir, ptb_xl_dir, **options):
     """Query and score of sinus tachycardia for the first record, and the query of what training named."""
     conditions, table = tabulate_ptb_xl(checkpoint_dir, ptb_xl_dir, "rhythm", **options)
     queries = {condition.label: condition.query for condition in conditions}
-<<<<<<< HEAD
     return queries["STACH"], table["score_STACH"].iloc[0], queries["SBRAD"]
 
 
@@ -186,12 +177,6 @@ class TestAnswers:
         value, sd, measurable = (predictions.measured[name][0, 0] for name in ("value", "sd", "measurable"))
         assert query == "composed: rate_per_min > 100"
         assert score == pytest.approx(measurable * logistic.sf(100, value, sd * np.sqrt(3) / np.pi), rel=1e-4)
-=======
-    score = table.loc[row["record_id"], "score_STACH"]
-    assert queries["STACH"] == expected["source"] == 'composed: "fast heart rate" and not "p waves absent"'
-    assert queries["SBRAD"] == "sinus bradycardia"
-    assert score == pytest.approx(expected["score"], abs=1e-4)
->>>>>>> w-definitions
 
 
 def test_controls_have_the_shape_of_the_scores_in_one_draw_or_several(checkpoint_dir, ptb_xl_dir):

@@ -1,6 +1,6 @@
 """How well a checkpoint measures real recordings, held against code that knows nothing of it.
 
-python benchmarks/measurements_on_real_records.py --model_name_or_path D --data_dir ptb-xl/1.0.3 --num_records 500
+python benchmarks/questions/measurements_on_real_records.py --model_name_or_path D --data_dir ptb-xl/1.0.3 --output_dir O
 
 Nobody has published measurements of PTB-XL's records. The reference is made here: R peaks of every lead by `neurokit2`
 (`pip install '.[dev]'`), whose median rate counts where most leads agree; and the median of the usual beats, on which
@@ -20,7 +20,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from command_line import make_parser, start_logging
 from scipy.ndimage import median_filter
 from scipy.signal import butter, sosfiltfilt
 from transformers import pipeline
@@ -63,7 +62,7 @@ class Reference(NamedTuple):
 
 def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     """The command line."""
-    parser = make_parser(__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model_name_or_path", required=True, help="Checkpoint with a measurement head.")
     parser.add_argument("--data_dir", required=True, help="Folder of PTB-XL, with its tables.")
     parser.add_argument("--num_records", type=int, default=500, help="Records to measure, the first ones.")
@@ -234,7 +233,8 @@ def format_errors(entries: Sequence[dict[str, Any]]) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Measure and write the table."""
-    start_logging(logger)
+    logging.basicConfig(level=logging.WARNING, format="%(message)s")
+    logger.setLevel(logging.INFO)
     options = parse_arguments(arguments)
     records = load_corpus("ptb_xl", "hierarchy", data_dir=options.data_dir, split="train+validation+test")
     records = records.select(range(min(options.num_records, len(records)))).with_format("numpy")

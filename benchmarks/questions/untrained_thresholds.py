@@ -1,6 +1,6 @@
 """Whether answers to questions that nobody trained are probabilities: thresholds, leads and logic drawn at random.
 
-python benchmarks/untrained_thresholds.py --model_name_or_path runs/simulated --output_dir runs/thresholds
+python benchmarks/questions/untrained_thresholds.py --model_name_or_path runs/simulated --output_dir runs/thresholds
 
 Questions of several kinds are drawn ("qrs_ms > 113", "st_mv_V2 > 0.07 and not pr_ms < 180" ...), with limits among
 the values that simulated records have, and put to a checkpoint with a measurement head on records that it never saw.
@@ -18,7 +18,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from command_line import make_parser, start_logging
 from sklearn.metrics import roc_auc_score
 from transformers import AutoModel, AutoProcessor
 
@@ -167,7 +166,7 @@ class Questions:
 
 def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     """The command line."""
-    parser = make_parser(__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model_name_or_path", required=True, help="Checkpoint with a measurement head.")
     parser.add_argument("--output_dir", type=Path, required=True, help="Folder for the table.")
     parser.add_argument("--num_records", type=int, default=1000, help="Simulated records.")
@@ -235,7 +234,8 @@ def judge(answers: Sequence[np.ndarray], truths: Sequence[np.ndarray]) -> Figure
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Draw questions, answer them and write the table."""
-    start_logging(logger)
+    logging.basicConfig(level=logging.WARNING, format="%(message)s")
+    logger.setLevel(logging.INFO)
     options = parse_arguments(arguments)
     model = AutoModel.from_pretrained(options.model_name_or_path).eval()
     processor = AutoProcessor.from_pretrained(options.model_name_or_path)

@@ -1,6 +1,6 @@
 """What answers for conditions that training never named: a table on real recordings.
 
-python benchmarks/hidden_conditions.py --data_dir ptb-xl/1.0.3 --output_dir runs/hidden
+python benchmarks/questions/hidden_conditions.py --data_dir ptb-xl/1.0.3 --output_dir runs/hidden
 
 Trains a recipe with the names of ten conditions hidden (`--held_out_findings`), their records kept: a new condition is
 one that nobody labelled, not one that nobody had. The checkpoint, or that of `--model_name_or_path`, then answers for
@@ -21,15 +21,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from command_line import make_parser
 
 from evaluation_scripts.metrics import format_figure
 
 
 logger = logging.getLogger(__name__)
 
-ROOT = Path(__file__).resolve().parents[1]
-RULES = ROOT / "benchmarks" / "rules_over_findings.yaml"
+ROOT = Path(__file__).resolve().parents[2]
+RULES = Path(__file__).with_name("rules_over_findings.yaml")
 CONFIG_NAME = "hierarchy"
 HELD_OUT = (
     "sinus tachycardia",
@@ -52,7 +51,7 @@ Entries = Mapping[str, Mapping[str, Any]]
 
 def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     """The command line."""
-    parser = make_parser(__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data_dir", required=True, help="Folder of PTB-XL, with its tables.")
     parser.add_argument("--output_dir", type=Path, required=True, help="Folder for the checkpoint and the table.")
     parser.add_argument("--model_name_or_path", help="Checkpoint that was trained without the ten names already.")
