@@ -1,6 +1,6 @@
 """How well a checkpoint measures real recordings, held against code that knows nothing of it.
 
-python benchmarks/questions/measurements_on_real_records.py --model_name_or_path D --data_dir ptb-xl/1.0.3 --output_dir O
+python benchmarks/questions/measurements_on_real_records.py --model_name_or_path D --data_dir ptb-xl --output_dir O
 
 Nobody has published measurements of PTB-XL's records. The reference is made here: R peaks of every lead by `neurokit2`
 (`pip install '.[dev]'`), whose median rate counts where most leads agree; and the median of the usual beats, on which
