@@ -92,7 +92,7 @@ def train_and_evaluate(corpus_dir: Path, labels_dir: Path, output_dir: Path, *, 
         "4. Evaluate zero-shot on patients that training never saw, the secret conditions among the questions.",
         *(*LAUNCH, *LAUNCH_OPTIONS, "evaluate.py", "--model_name_or_path", str(checkpoint_dir)),
         *("--dataset_name", str(corpus_dir), "--split", "test", "--min_positives", str(MIN_POSITIVES)),
-        *("--output_dir", str(output_dir)),
+        *("--answer_by", "name", "--output_dir", str(output_dir)),
     )
 
 

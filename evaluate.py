@@ -20,15 +20,22 @@ all wordings of the terminology at once: the query is the mean of the embeddings
 same finding, by name, synonym, or SNOMED CT or SCP code. A wider or narrower finding is another finding. Where the
 checkpoint does not say what it was trained on, `seen` and `unseen` are null.
 
-**Composed rules.** With `--composed_rules`, a condition that training did not name is answered by its rule over
-measured findings ("sinus tachycardia": a rate above 100, P waves ...), where the checkpoint has a rule and was trained
-on all of its findings. `query` then is "composed: " and the rule.
+**Definitions.** A condition that training did not name is answered as the pipeline does: by its definition where the
+checkpoint has one ("sinus tachycardia": a rate above 100, P waves ...) that somebody has reviewed, by definition and
+name together where nobody has, else by its name. `--answer_by name`, `definition` or `both` settles it for all of
+them; `--definitions FILE` brings your own. `query` is "composed: " and the definition where one answered.
+
+**Measurements.** With `--measurements`, what the measurement head says (`qrs_ms`, `st_mv_V2` ...) is compared with
+the column `measurements` of the corpus: simulated records, MIMIC-IV-ECG, the older layout of Chapman-Shaoxing, and a
+folder whose metadata.csv has columns of these names. With `--annotation_extensions q1c` (`i,ii,iii` where each lead
+has a file of its own), it is compared with the WFDB annotations of waves beside the records instead: rate, P, PR, QRS
+and QT, medians over the beats.
 
 **Controls.** Every condition that is not known to be seen is also scored without its name: by minus the logit of
 "normal ecg" (is the record abnormal at all?) and by random vectors with the mean and spread of the query embeddings
 (the mean figure of eight draws). All three are repeated among the records that are not labelled normal (null where no
-label is the normal ECG). A name has been understood only where the AUROC of an unseen condition beats both controls,
-above all among those records.
+label is the normal ECG). A name or a definition has been understood only where the AUROC of an unseen condition beats
+both controls, above all among those records.
 
 `--output_dir` receives
 
@@ -37,9 +44,15 @@ above all among those records.
   `num_conditions` (those averaged), `skipped_conditions` (name: reason), `auroc_<label>`, the groups `seen` and
   `unseen` (with `controls` and `among_non_normal`) and `conditions`, one entry per label. With a single result, its
   flat keys stand at the top level too. AUROC lies between 0 and 1; intervals are 95 % percentile bootstraps over
-  patients. A figure that is not defined is null.
+  patients. A figure that is not defined is null. `--measurements` adds `measurements`, one entry per measurement that
+  has a reference: `measurement`, `unit`, `num_records`, and, each with its interval `..._ci95`,
+  `mean_absolute_error`, `bias` (model less reference), `rank_correlation` (Spearman's) and `coverage_80` (share of the
+  references within the 80 % interval that the model states); `mean_absolute_error_of_constant` is what the median of
+  the references alone reaches, `share_measurable` the share of records in which the model sees anything to measure.
 - `predictions.parquet`: `record_id`, `patient_id`, `corpus`, `config`, `split`, and per label `score_<label>`
-  (probability of presence) and `label_<label>` (1, 0, or missing where unknown).
+  (probability of presence) and `label_<label>` (1, 0, or missing where unknown); per measurement with a reference
+  `value_<key>`, `sd_<key>`, `measurable_<key>` and `reference_<key>`.
+- with `--measurements`, `measurements.png`: each measurement against its reference.
 """
 
 import logging
@@ -102,31 +115,25 @@ def evaluate_checkpoint(arguments: "EvaluationArguments") -> None:
     from transformers import set_seed
 
     from evaluation_scripts.arguments import describe_protocol
-    from evaluation_scripts.load import load_checkpoint, load_records
-    from evaluation_scripts.predict import predict
-    from evaluation_scripts.prediction_table import tabulate_predictions
+    from evaluation_scripts.evaluation import evaluate_label_set
+    from evaluation_scripts.load import load_checkpoint
     from evaluation_scripts.result_table import format_result
-    from evaluation_scripts.results import compile_result, write_results
+    from evaluation_scripts.results import write_results
 
     accelerator = Accelerator(mixed_precision=arguments.mixed_precision)
     logging.basicConfig(format="%(levelname)s %(name)s: %(message)s", level=logging.WARNING)
     set_seed(arguments.seed)
-    model, processor = load_checkpoint(arguments.model_name_or_path, revision=arguments.revision)
+    model, processor = load_checkpoint(
+        arguments.model_name_or_path, revision=arguments.revision, has_to_measure=arguments.measurements
+    )
     model = cast("Any", accelerator.prepare_model(model.eval(), evaluation_mode=True))
     results, tables = {}, []
     for config_name in arguments.dataset_config_name or [None]:
-        with accelerator.main_process_first():
-            records = load_records(arguments, config_name)
-        conditions, predictions = predict(model, processor, records, arguments=arguments, accelerator=accelerator)
-        if accelerator.is_main_process:
-            results[records.name] = compile_result(
-                predictions,
-                conditions,
-                min_positives=arguments.min_positives,
-                num_bootstrap_samples=arguments.num_bootstrap_samples,
-                seed=arguments.seed,
-            )
-            tables.append(tabulate_predictions(predictions, conditions))
+        name, result, table = evaluate_label_set(
+            model, processor, config_name, arguments=arguments, accelerator=accelerator
+        )
+        results[name] = result
+        tables.append(table)
     if accelerator.is_main_process:
         protocol = describe_protocol(arguments, mixed_precision=accelerator.mixed_precision)
         paths = write_results(

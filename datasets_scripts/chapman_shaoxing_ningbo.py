@@ -10,6 +10,7 @@ from typing import Any, Literal
 from datasets import DatasetInfo, Features, List, Value, Version
 
 from datasets_scripts.readers.chapman_csv_reader import (
+    MEASUREMENT_COLUMNS,
     SAMPLING_RATE_HZ,
     find_diagnostics,
     open_diagnostics,
@@ -160,7 +161,7 @@ DESCRIPTIONS = {
     "merl": "the 38 classes of MERL, from the codes of the headers and so without the errors of its tables",
 }
 # Part of the cache's name: raise it when rows change for another reason than the headers.
-ROWS_VERSION = Version("1.1.0")
+ROWS_VERSION = Version("1.2.0")
 
 
 @dataclass
@@ -187,7 +188,8 @@ class ChapmanShaoxingNingbo(HeaderCorpus):
     `snomed_ct_codes`, also those without a label, and in `diagnoses` by name. All labels count as known. The headers
     of `ecg-arrhythmia` and those of the PhysioNet Challenge are read alike; a folder with `Diagnostics.xlsx` or
     `Diagnostics.csv` has the older layout of 10,646 records, which have other names there and so other splits: do not
-    train on one edition and test on the other. Published splits of MERL: `split_dir="merl_splits/chapman"`.
+    train on one edition and test on the other. Only that table states what the cart measured; `measurements` of the
+    other editions are null. Published splits of MERL: `split_dir="merl_splits/chapman"`.
     """
 
     BUILDER_CONFIG_CLASS = ChapmanConfig
@@ -206,6 +208,7 @@ class ChapmanShaoxingNingbo(HeaderCorpus):
                 LABEL_NAMES[self.config.name],
                 snomed_ct_codes=List(Value("string")),
                 diagnoses=List(Value("string")),
+                measurements=dict.fromkeys(MEASUREMENT_COLUMNS, Value("float32")),
                 filename=Value("string"),
             ),
         )
@@ -224,7 +227,7 @@ class ChapmanShaoxingNingbo(HeaderCorpus):
 
     def _read_columns(self, row: dict) -> dict[str, Any]:
         if "diagnoses" not in row:
-            return super()._read_columns(row)
+            return {**super()._read_columns(row), "measurements": dict.fromkeys(MEASUREMENT_COLUMNS)}
         columns = {name: value for name, value in row.items() if name != "path"}
         nothing = {"report": None, "statements": [], "snomed_ct_codes": []}
         return {**columns, "patient_id": row["record_id"], **nothing, **self._columns_of(row["diagnoses"])}

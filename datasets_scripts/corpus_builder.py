@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar, Literal, get_args
 
@@ -13,6 +13,7 @@ from datasets.exceptions import DatasetGenerationError
 from datasets.utils import logging
 
 from datasets_scripts.readers.losses import summarize_accounts, tell_losses
+from datasets_scripts.readers.stated_measurements import keep_possible
 from datasets_scripts.readers.tables import REFUSED, Row, TableFile, is_refused, make_rows
 from datasets_scripts.readers.wfdb_reader import header_path
 from modeling_supreme.recordings import Account, EcgRecording
@@ -175,7 +176,11 @@ class CorpusBuilder(GeneratorBasedBuilder):
                     ) from error
                 self._note_skipped(row, split=split, reason=str(error))
                 continue
-            self._note_account(account_of_rows(recording, windows), record_id=record_id, split=split)
+            account = account_of_rows(recording, windows)
+            if "measurements" in columns:
+                columns["measurements"], remarks = keep_possible(columns["measurements"])
+                account = replace(account, remarks=(*account.remarks, *remarks))
+            self._note_account(account, record_id=record_id, split=split)
             for position, window in enumerate(windows):
                 yield f"{record_id}/{position}", {**columns, **window}
 

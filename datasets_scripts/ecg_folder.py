@@ -3,7 +3,7 @@
 import hashlib
 import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
@@ -15,6 +15,7 @@ from datasets.utils import logging
 from datasets_scripts.extraction.readings.statements import split_report
 from datasets_scripts.readers.cells import LabelCell, find_separator, fold, is_unknown, parse_labels, shorten
 from datasets_scripts.readers.patients import parse_age, parse_sex
+from datasets_scripts.readers.stated_measurements import MEASUREMENT_KEYS, read_measurements
 from datasets_scripts.readers.tables import Row, TableFile, is_refused
 from modeling_supreme.ecg_files import WFDB_SUFFIXES, is_ecg_file, read_ecg
 from modeling_supreme.feature_extraction_supreme import check_voltages
@@ -29,11 +30,12 @@ logger = logging.get_logger(__name__)
 
 METADATA_FILENAMES = ("metadata.csv", "metadata.tsv", "metadata.xlsx")
 METADATA_COLUMNS = ("file_name", "record_id", "patient_id", "age", "sex", "report", "labels", "split")
+COLUMNS_IN_WORDS = f"{', '.join(METADATA_COLUMNS)} and measurements such as qrs_ms, pr_ms, axis_deg and st_mv_V2"
 NUM_NAMES_IN_WARNING = 20
 NOTHING_KNOWN = LabelCell((), is_known=False)
 
 # Part of the cache's name: raise it when rows change for another reason than the files.
-ROWS_VERSION = Version("1.1.0")
+ROWS_VERSION = Version("1.2.0")
 
 
 @dataclass
@@ -82,11 +84,13 @@ class EcgFolder(CorpusBuilder):
     """All ECG files of a folder and its subfolders; what is known about them stands in its `metadata.csv`.
 
     The table may have the columns `file_name` (relative to the folder), `record_id`, `patient_id`, `age` (years),
-    `sex` (male, female), `report`, `labels` (names with `;` between them) and `split` (train, validation, test);
-    others are named in a warning and not used. It may be a `metadata.tsv` or `metadata.xlsx` as well, see
-    [`~datasets_scripts.readers.tables.TableFile`] for the dialects that are read. Its names of labels, sorted, are the
-    labels of the corpus. An empty cell of `labels`, `NaN` and `unknown` mean that they are unknown, `none` in any
-    spelling that the record has none of them. A file without a line in the table is read, too; nothing is known of it.
+    `sex` (male, female), `report`, `labels` (names with `;` between them), `split` (train, validation, test), and
+    numbers under the names and in the units of `modeling_supreme.query_grammar.MEASUREMENTS`, such as `qrs_ms` and
+    `st_mv_V2`, which become `measurements`; others are named in a warning and not used. It may be a `metadata.tsv` or
+    `metadata.xlsx` as well, see [`~datasets_scripts.readers.tables.TableFile`] for the dialects that are read. Its
+    names of labels, sorted, are the labels of the corpus. An empty cell of `labels`, `NaN` and `unknown` mean that
+    they are unknown, `none` in any spelling that the record has none of them. A file without a line in the table is
+    read, too; nothing is known of it.
 
     Records without a stated split are split by a hash of the patient, or of the record where no patient is known.
     Hidden files are passed over; other files that are no ECG are listed in a warning and in `unknown_files`.
@@ -101,7 +105,8 @@ class EcgFolder(CorpusBuilder):
     def _info(self) -> DatasetInfo:
         self._described = self._read_metadata(find_metadata(self.config.folder()))
         label_names = sorted({name for row in self._described for name in row.get("labels", ())})
-        features = corpus_features(label_names, file_name=Value("string"))
+        measured = {"measurements": dict.fromkeys(self._measured, Value("float32"))} if self._measured else {}
+        features = corpus_features(label_names, file_name=Value("string"), **measured)
         if not label_names:  # Arrow has no lists of the fixed length 0
             features["label_mask"] = List(Value("bool"))
         return DatasetInfo(description="ECG files of a folder", features=features)
@@ -111,22 +116,24 @@ class EcgFolder(CorpusBuilder):
 
     def _read_metadata(self, path: Path | None) -> list[dict[str, Any]]:
         """A row for each line of the table, `labels_known` in place of `label_mask`."""
+        self._measured: dict[str, str] = {}
         if path is None:
             return []
         table = TableFile(
             path,
             required=METADATA_COLUMNS[:1],
-            optional=METADATA_COLUMNS[1:],
+            optional=(*METADATA_COLUMNS[1:], *MEASUREMENT_KEYS),
             id_column="file_name",
-            remedy=f"Its columns may be {', '.join(METADATA_COLUMNS)}.",
+            remedy=f"Its columns may be {COLUMNS_IN_WORDS}.",
         )
+        self._measured = {key: key for key in MEASUREMENT_KEYS if key in table.places}
         if table.unused:
             logger.warning(f"{path}: {describe_unused(table.unused)}")
         cells = [row["labels"] for row in table]
         separator = find_separator(cells)
         if separator is None and any("," in (cell or "") for cell in cells):
             logger.warning(f"{path}: commas in column labels were taken for parts of names. Put `;` between labels.")
-        return self._read_table(table, MetadataReader(self.config.folder(), separator).read)
+        return self._read_table(table, MetadataReader(self.config.folder(), separator, self._measured).read)
 
     def _list_rows(self) -> list[dict[str, Any]]:
         """A row for each line of metadata.csv and for each other ECG file, in the order of their paths."""
@@ -137,7 +144,8 @@ class EcgFolder(CorpusBuilder):
         found = [path for path in others if is_recording(path)]
         self.unknown_files = [path for path in others if path not in set(found) and not _is_companion(path)]
         self._warn_of(folder, others=found if described else [])
-        rows = [*self._described, *(row_of(path, folder) for path in found)]
+        nothing_measured: dict[str, float | None] = dict.fromkeys(self._measured)
+        rows = [*self._described, *(row_of(path, folder, measurements=nothing_measured) for path in found)]
         names = [row["record_id"] for row in rows if not is_refused(row)]
         repeated = [record_id for record_id, count in Counter(names).items() if count > 1]
         if repeated:
@@ -173,6 +181,8 @@ class EcgFolder(CorpusBuilder):
     def _read_columns(self, row: dict) -> dict[str, Any]:
         columns = super()._read_columns(row)
         del columns["split"]
+        if not self._measured:
+            del columns["measurements"]
         names = (self.info.features or {})["labels"].feature.names
         return {**columns, "label_mask": LabelCell(tuple(row["labels"]), columns.pop("labels_known")).mask(names)}
 
@@ -209,10 +219,12 @@ class MetadataReader:
             What `file_name` is relative to.
         separator (`str`, *optional*):
             What stands between labels; `None` where a cell is one label.
+        measured (`Mapping[str, str]`):
+            Columns with measurements, by their names.
     """
 
-    def __init__(self, folder: Path, separator: str | None) -> None:
-        self._folder, self._separator = folder, separator
+    def __init__(self, folder: Path, separator: str | None, measured: Mapping[str, str]) -> None:
+        self._folder, self._separator, self._measured = folder, separator, measured
         self._lines: dict[tuple[str, str], int] = {}  # of a file or a record_id, by which of the two it is
         self._splits: dict[str, tuple[str, int]] = {}  # of a patient, and where it was stated
 
@@ -236,6 +248,7 @@ class MetadataReader:
             sex=entry.read("sex", parse_sex),
             report=_known(entry["report"]),
             labels=labels,
+            measurements=read_measurements(entry, self._measured),
         )
         self._check(entry, "file_name", row["path"])
         self._check(entry, "record_id", row["record_id"])
@@ -284,6 +297,7 @@ def row_of(path: Path, folder: Path, *, labels: LabelCell = NOTHING_KNOWN, **kno
         "statements": split_report(report or ""),
         "labels": list(labels.names),
         "labels_known": labels.is_known,
+        "measurements": known.get("measurements"),
         "file_name": file_name,
     }
 
@@ -311,9 +325,10 @@ def find_file(folder: Path, name: str) -> Path:
 def describe_unused(names: Sequence[str]) -> str:
     """Which columns of a table are not used, and which one of those that are may be meant."""
     what = f"column {names[0]} is" if len(names) == 1 else f"columns {', '.join(names)} are"
-    close = {name: get_close_matches(name.casefold(), METADATA_COLUMNS, n=1, cutoff=0.75) for name in names}
+    known = (*METADATA_COLUMNS, *MEASUREMENT_KEYS)
+    close = {name: get_close_matches(name.casefold(), known, n=1, cutoff=0.75) for name in names}
     meant = [f"is {name} to be {found[0]}?" for name, found in close.items() if found]
-    return " ".join([f"{what} not used; those used are {', '.join(METADATA_COLUMNS)}.", *meant])
+    return " ".join([f"{what} not used; those used are {COLUMNS_IN_WORDS}.", *meant])
 
 
 def _is_companion(path: Path) -> bool:

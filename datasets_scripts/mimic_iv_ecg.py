@@ -1,7 +1,6 @@
 """MIMIC-IV-ECG (Gow et al. 2023, PhysioNet): 800,035 recordings of 161,352 patients with the reports of the carts."""
 
 import hashlib
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -20,7 +19,7 @@ from datasets_scripts.extraction.labels_file import (
 from datasets_scripts.extraction.report_findings import ReportFindings
 from datasets_scripts.extraction.report_tables import MIMIC_REPORT_COLUMN
 from datasets_scripts.extraction.unmentioned import ReportJudge
-from datasets_scripts.readers.cells import is_unknown, parse_whole, shorten
+from datasets_scripts.readers.cells import parse_number, parse_whole
 from datasets_scripts.readers.mimic_iv_ecg_layout import (
     FIGURES,
     MEASUREMENT_COLUMNS,
@@ -30,6 +29,7 @@ from datasets_scripts.readers.mimic_iv_ecg_layout import (
     RECORDS_FILENAME,
     SETTINGS,
 )
+from datasets_scripts.readers.stated_measurements import measurements_of_cart
 from datasets_scripts.readers.tables import Row, TableFile, is_refused, make_rows
 from datasets_scripts.readers.wfdb_reader import header_path, read_wfdb_record
 from datasets_scripts.terminology.findings import load_terminology
@@ -41,7 +41,8 @@ from .splits import assign_split
 
 
 # Part of the cache's name: raise it when rows change for another reason than the tables.
-ROWS_VERSION = Version("1.1.0")
+ROWS_VERSION = Version("1.2.0")
+MEASURED_KEYS = tuple(measurements_of_cart(dict.fromkeys(FIGURES)))
 
 T = TypeVar("T")
 
@@ -114,7 +115,8 @@ class MimicIvEcg(CorpusBuilder):
       are unknown, and what a report does not mention counts as absent.
     - Splits are by patient: `assign_split(subject_id)`. `age` and `sex` are not part of MIMIC-IV-ECG.
     - `report` has one statement a line; `statements` are the filled cells of `report_0`, `report_1`, ... in order.
-    - The cart's intervals (ms) and axes (degrees) are null where it wrote a stand-in such as 29999.
+    - The cart's intervals (ms) and axes (degrees) are null where it wrote a stand-in such as 29999. `measurements`
+      are made from them; what no heart can do is left out.
     - `ecg_time` is that of record_list.csv; machine_measurements.csv has another one for some records.
     - Of missing samples, gaps up to 40 ms become a straight line and are counted in `num_bridged_samples`; longer ones
       are masked, as in every corpus.
@@ -138,6 +140,7 @@ class MimicIvEcg(CorpusBuilder):
                 ecg_time=Value("string"),
                 **dict.fromkeys(SETTINGS, Value("string")),
                 **dict.fromkeys(FIGURES, Value("int32")),
+                measurements=dict.fromkeys(MEASURED_KEYS, Value("float32")),
                 num_bridged_samples=Value("int32"),
                 filename=Value("string"),
             ),
@@ -173,6 +176,7 @@ class MimicIvEcg(CorpusBuilder):
 
     def _columns_of(self, record: MimicRecord) -> dict[str, Any]:
         """Columns of a row that come from the tables, and the `path` of its signal file."""
+        figures: dict[str, int | None] = dict(zip(FIGURES, record.figures, strict=True))
         return {
             "record_id": str(record.study_id),
             "patient_id": str(record.subject_id),
@@ -182,7 +186,8 @@ class MimicIvEcg(CorpusBuilder):
             "statements": list(record.statements),
             "ecg_time": record.ecg_time,
             **dict(zip(SETTINGS, record.settings, strict=True)),
-            **dict(zip(FIGURES, record.figures, strict=True)),
+            **figures,
+            "measurements": measurements_of_cart(figures),
             "filename": record.path,
             "path": str(Path(str(self.config.data_dir)) / f"{record.path}.dat"),
         }
@@ -268,10 +273,5 @@ def parse_figure(cell: str | None) -> int | None:
         >>> parse_figure("659"), parse_figure("81.0"), parse_figure("29999")
         (659, 81, None)
     """
-    if is_unknown(cell):
-        return None
-    try:
-        figure = float(str(cell))
-    except ValueError:
-        raise ValueError(f"{shorten(cell)} is no number") from None
-    return None if not math.isfinite(figure) or figure in NOT_MEASURED else round(figure)
+    figure = parse_number(cell)
+    return None if figure is None or figure in NOT_MEASURED else round(figure)

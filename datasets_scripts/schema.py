@@ -50,7 +50,8 @@ def corpus_features(label_names: Sequence[str], **codes: Any) -> Features:
         label_names (`Sequence[str]`):
             Names of the labels of this configuration, in the order of their indices.
         codes (`datasets` feature types):
-            Columns that only this corpus has, such as `scp_codes`.
+            Columns that only some corpora have, such as `scp_codes`, or `measurements`: a struct of numbers by the
+            names and in the units of [`MEASUREMENTS`], null where a number was not measured.
 
     Returns:
         `Features`: The columns of one row. `signal` is `(12, 5000)` in microvolts, rows in the order of

@@ -5,12 +5,16 @@ from typing import Any, Literal
 
 
 QueryWording = Literal["name", "all"]
+AnswerBy = Literal["auto", "name", "definition", "both"]
 
 PROTOCOL_ARGUMENTS = (
     "split",
     "hypothesis_template",
     "query_wording",
-    "composed_rules",
+    "answer_by",
+    "definitions",
+    "measurements",
+    "annotation_extensions",
     "min_positives",
     "num_bootstrap_samples",
     "seed",
@@ -59,9 +63,26 @@ class EvaluationArguments:
         default="name",
         metadata={"help": "Ask for a finding by its name, or by the mean of its name, synonyms and description."},
     )
-    composed_rules: bool = field(
+    answer_by: AnswerBy = field(
+        default="auto",
+        metadata={
+            "help": "What answers for a condition that training did not name: its name, its definition where there is"
+            " one, both, or what the pipeline lets answer."
+        },
+    )
+    definitions: str | None = field(
+        default=None, metadata={"help": "YAML or JSON file of definitions, before those of the checkpoint."}
+    )
+    measurements: bool = field(
         default=False,
-        metadata={"help": "Answer what training did not name by its rule over measured findings, where there is one."},
+        metadata={"help": "Compare what the checkpoint measures with the column measurements of the corpus."},
+    )
+    annotation_extensions: list[str] | None = field(
+        default=None,
+        metadata={
+            "help": "Compare it with WFDB annotations of waves beside the records instead: extensions of their files,"
+            " as in q1c, or i,ii,iii where each lead has a file."
+        },
     )
     min_positives: int = field(
         default=1, metadata={"help": "Conditions with fewer positive records are listed, not averaged."}
@@ -70,14 +91,14 @@ class EvaluationArguments:
     seed: int = field(default=42, metadata={"help": "Seed of the bootstrap and of the random queries."})
 
     def __post_init__(self) -> None:
-        """Split the configurations and refuse values that cannot be meant.
+        """Split the lists and refuse values that cannot be meant.
 
         Raises:
-            ValueError: If the template has no place for the query, a number is too small, or `num_records` is given
-                for another corpus than the simulated one.
+            ValueError: If the template has no place for the query, a number is too small, or a flag is given that
+                another one makes useless.
         """
-        given = [name for text in self.dataset_config_name or [] for name in text.split(",")]
-        self.dataset_config_name = [name.strip() for name in given if name.strip()] or None
+        self.dataset_config_name = _split_words(self.dataset_config_name)
+        self.annotation_extensions = _split_words(self.annotation_extensions)
         if "{}" not in self.hypothesis_template:
             raise ValueError(
                 f"--hypothesis_template {self.hypothesis_template!r} has no place for the query."
@@ -88,10 +109,26 @@ class EvaluationArguments:
                 f"--num_records {self.num_records} is for the simulated corpus, not for {self.dataset_name}. Leave it"
                 " out, or limit the records with `--max_eval_samples`."
             )
+        if self.definitions is not None and self.answer_by == "name":
+            raise ValueError(
+                f"--definitions {self.definitions} has no use where names answer. Leave `--answer_by name` out, or the"
+                " definitions."
+            )
+        if self.annotation_extensions and not self.measurements:
+            raise ValueError(
+                f"--annotation_extensions {','.join(self.annotation_extensions)} says what measurements are compared"
+                " with. Add `--measurements`, or leave it out."
+            )
         for name, low in SMALLEST_VALUES.items():
             value = getattr(self, name)
             if value is not None and value < low:
                 raise ValueError(f"--{name} is {value}. Give {low} or more.")
+
+
+def _split_words(texts: list[str] | None) -> list[str] | None:
+    """The words of a list whose entries may be lists themselves, with commas; `None` where there is no word."""
+    words = [word.strip().lstrip(".") for text in texts or [] for word in text.split(",")]
+    return [word for word in words if word] or None
 
 
 def describe_protocol(arguments: EvaluationArguments, *, mixed_precision: str) -> dict[str, Any]:

@@ -81,6 +81,8 @@ def load_records(arguments: EvaluationArguments, config_name: str | None) -> Lab
         ValueError: If a split does not exist, or there is no record at all.
     """
     options: dict[str, Any] = {} if arguments.num_records is None else {"num_records": arguments.num_records}
+    if arguments.measurements and arguments.dataset_name == "simulated":
+        options["has_measurements"] = True
     corpus = load_corpus(
         arguments.dataset_name,
         config_name,
@@ -112,7 +114,9 @@ def load_records(arguments: EvaluationArguments, config_name: str | None) -> Lab
     )
 
 
-def load_checkpoint(name_or_path: str, *, revision: str | None = None) -> tuple[Any, Any]:
+def load_checkpoint(
+    name_or_path: str, *, revision: str | None = None, has_to_measure: bool = False
+) -> tuple[Any, Any]:
     """Load the model that answers queries, and its processor.
 
     Args:
@@ -120,12 +124,14 @@ def load_checkpoint(name_or_path: str, *, revision: str | None = None) -> tuple[
             Folder or Hub id of the checkpoint.
         revision (`str`, *optional*):
             Branch, tag or commit on the Hub.
+        has_to_measure (`bool`, defaults to `False`):
+            Whether measurements are asked for.
 
     Returns:
         `tuple`: A [`SupremeModel`] and a [`SupremeProcessor`].
 
     Raises:
-        ValueError: If the checkpoint is a classifier, which answers no queries.
+        ValueError: If the checkpoint is a classifier, which answers no queries, or lacks a head that has to measure.
         CheckpointError: If its weights are no safetensors, do not fit its configuration, or are not finite.
     """
     model = AutoModel.from_pretrained(name_or_path, revision=revision, use_safetensors=True)
@@ -133,6 +139,11 @@ def load_checkpoint(name_or_path: str, *, revision: str | None = None) -> tuple[
         raise ValueError(
             f"{name_or_path} holds a {type(model).__name__}, which answers no queries. Pass a"
             " zero-shot checkpoint; the figures of a classifier are in the eval_results.json beside it."
+        )
+    if has_to_measure and not model.config.measurements:
+        raise ValueError(
+            f"{name_or_path} has no measurement head, so that there is nothing to compare. Leave `--measurements` out,"
+            " or pass a checkpoint that was trained with one."
         )
     if not model.config.trained_queries:
         logger.warning(

@@ -220,6 +220,28 @@ def bootstrap_auroc(
     return np.concatenate([np.empty((num_bootstrap_samples, 0)), *resamples], axis=1)
 
 
+def draw_resamples(patient_ids: Sequence[Hashable], *, num_bootstrap_samples: int, seed: int) -> np.ndarray:
+    """How often every bootstrap resample holds every record, the patients being drawn with replacement.
+
+    Args:
+        patient_ids (`Sequence`, one per record):
+            Patient of every record.
+        num_bootstrap_samples (`int`):
+            Number of resamples.
+        seed (`int`):
+            Seed of the resamples: [`bootstrap_auroc`] draws the same patients.
+
+    Returns:
+        `np.ndarray` of shape `(num_bootstrap_samples, num_records)`, a byte each: Of no resample where there is only
+        one patient, whose every draw is the same.
+    """
+    patients = _positions_of(patient_ids)
+    num_patients = int(patients.max()) + 1 if len(patients) else 0
+    if num_patients < 2:
+        return np.empty((0, len(patients)), dtype=np.uint8)
+    return _draw_patients(num_patients, num_bootstrap_samples, seed)[:, patients]
+
+
 @dataclass(frozen=True)
 class Ranking:
     """Order of the records of one condition, from which the AUROC follows under any weighting without another sort.

@@ -1,6 +1,8 @@
-"""One pass over the records of a corpus that asks for every condition, with its name and without."""
+"""One pass over the records of a corpus that asks for every condition, with its name and without, and measures."""
 
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from types import SimpleNamespace
 from typing import Any, cast
 
 import numpy as np
@@ -15,13 +17,15 @@ from transformers import PreTrainedModel, ProcessorMixin
 from datasets_scripts.collator import StripCollator
 from datasets_scripts.terminology.findings import NORMAL_FINDING
 from modeling_supreme.checkpoints import check_logits
+from modeling_supreme.definitions import Measured
 from modeling_supreme.queries import Composition, encode_query_wordings
 
+from .answers import choose_answers
 from .arguments import EvaluationArguments
 from .conditions import Condition, describe_conditions, word_query
 from .controls import NUM_RANDOM_DRAWS, random_queries
 from .load import LabelledRecords
-from .prediction_table import Predictions
+from .prediction_table import MEASURED, Predictions
 
 
 def predict(
@@ -42,13 +46,13 @@ def predict(
         records ([`LabelledRecords`]):
             What is asked of.
         arguments ([`EvaluationArguments`]):
-            How queries are worded, whether rules answer, batch size and seed.
+            How queries are worded, what answers for them, batch size and seed.
         accelerator (`Accelerator`):
             Shares the records among processes.
 
     Returns:
-        `tuple`: One [`Condition`] per label of the corpus, whose `query` is the rule where a rule answered, and the
-        [`Predictions`] for them.
+        `tuple`: One [`Condition`] per label of the corpus, whose `query` is the definition where one answered, and the
+        [`Predictions`] for them, with what the model measured.
 
     Raises:
         ValueError: If the model answers NaN or infinity; the message names the record.
@@ -56,18 +60,13 @@ def predict(
     conditions = describe_conditions(
         records.label_names, config_name=records.config_name, trained_queries=model.config.trained_queries
     )
-    composition = Composition(
-        [condition.query for condition in conditions],
-        "auto" if arguments.composed_rules else False,
-        trained_queries=model.config.trained_queries,
-        definitions=model.config.definitions,
-    )
-    text_embeds = encode_composition(model, processor, composition, arguments)
-    meaningless = random_queries(text_embeds, NUM_RANDOM_DRAWS * len(conditions), seed=arguments.seed)
-    logits = predict_logits(
+    names = [condition.query for condition in conditions]
+    composition = choose_answers(model.config, names, arguments.answer_by, definitions=arguments.definitions)
+    asked, meaningless = encode_questions(model, processor, names, composition, arguments)
+    outputs = run_model(
         model,
         records.rows,
-        torch.cat([text_embeds, meaningless]).to(accelerator.device),
+        torch.cat([asked, meaningless]).to(accelerator.device),
         accelerator=accelerator,
         dataloader={
             "batch_size": arguments.per_device_eval_batch_size,
@@ -76,47 +75,75 @@ def predict(
         },
         description=records.name,
     )
-    check_logits(torch.from_numpy(logits), records.rows["record_id"])
-    asked, normal, random = np.split(logits, [len(text_embeds) - 1, len(text_embeds)], axis=1)
-    scores = composition.evaluate(torch.from_numpy(expit(asked))).numpy()
-    draws = random.reshape(len(logits), NUM_RANDOM_DRAWS, len(conditions)).swapaxes(0, 1)
+    for answers in (outputs.logits, *outputs.measured.values()):
+        check_logits(torch.from_numpy(answers), records.rows["record_id"])
+    logits, normal, random = np.split(outputs.logits, [len(asked) - 1, len(asked)], axis=1)
+    measured = SimpleNamespace(**{name: torch.from_numpy(part) for name, part in outputs.measured.items()})
+    probabilities = torch.from_numpy(expit(logits))
+    numbers = Measured.of(model, measured if outputs.measured else None)
+    scores = composition.evaluate(probabilities, numbers) if names else probabilities
+    draws = random.reshape(len(random), NUM_RANDOM_DRAWS, len(names)).swapaxes(0, 1)
     controls = {"normal_ecg": np.broadcast_to(expit(-normal), scores.shape), "random_queries": expit(draws)}
     conditions = [
         condition if source == "query" else replace(condition, query=source)
         for condition, source in zip(conditions, composition.sources, strict=True)
     ]
-    return conditions, Predictions(records.locate(), records.read_labels(), scores, controls)
+    predictions = Predictions(records.locate(), records.read_labels(), scores.numpy(), controls, outputs.measured)
+    return conditions, predictions
 
 
-def encode_composition(
-    model: PreTrainedModel, processor: ProcessorMixin, composition: Composition, arguments: EvaluationArguments
-) -> torch.Tensor:
-    """Embed what the model is asked: the queries of the conditions, the findings of their rules, the normal ECG.
+def encode_questions(
+    model: PreTrainedModel,
+    processor: ProcessorMixin,
+    names: Sequence[str],
+    composition: Composition,
+    arguments: EvaluationArguments,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Embed what the model is asked: conditions by name, the findings of their definitions, the normal ECG; and noise.
 
     Args:
         model ([`SupremeModel`]):
             Holds the text encoder.
         processor ([`SupremeProcessor`]):
             Holds the tokenizer.
+        names (`Sequence[str]`):
+            Names of all conditions: the random queries look like their embeddings, whatever answers.
         composition (`Composition`):
-            Which conditions are asked for by their query, and which findings the rules of the others need.
+            Which conditions are asked for by their name, and which findings the definitions of the others need.
         arguments ([`EvaluationArguments`]):
-            Wording and template of the queries; the findings of rules are asked for by their bare names, as in
-            training.
+            Wording and template of the names, and the seed; findings of definitions are asked for by their bare names,
+            as in training.
 
     Returns:
-        `torch.Tensor` of shape `(num_queries + num_findings + 1, text_hidden_size)`: The normal ECG comes last.
+        `tuple`: The queries of `composition`, its findings and the normal ECG, `(num_asked, text_hidden_size)`; and
+        random queries, `NUM_RANDOM_DRAWS` for each condition.
     """
     tokenizer = processor.tokenizer
-    wordings = [word_query(text, arguments.query_wording) for text in (*composition.queries, NORMAL_FINDING)]
-    text_embeds = encode_query_wordings(model, tokenizer, wordings, template=arguments.hypothesis_template)
-    if not composition.findings:
-        return text_embeds
-    findings = encode_query_wordings(model, tokenizer, [(name,) for name in composition.findings])
-    return torch.cat([text_embeds[:-1], findings, text_embeds[-1:]])
+    wordings = [word_query(text, arguments.query_wording) for text in (*names, NORMAL_FINDING)]
+    embeds = encode_query_wordings(model, tokenizer, wordings, template=arguments.hypothesis_template)
+    asked = [embeds[[names.index(query) for query in composition.queries]]]
+    if composition.findings:
+        asked.append(encode_query_wordings(model, tokenizer, [(name,) for name in composition.findings]))
+    random = random_queries(embeds, NUM_RANDOM_DRAWS * len(names), seed=arguments.seed)
+    return torch.cat([*asked, embeds[-1:]]), random
 
 
-def predict_logits(
+@dataclass(frozen=True)
+class ModelOutputs:
+    """What the model says of every record, in the order of the rows.
+
+    Args:
+        logits (`np.ndarray` of shape `(num_records, num_queries)`, float64):
+            Answers to the queries.
+        measured (`dict[str, np.ndarray]`, each of shape `(num_records, num_measurements)`, float64):
+            `value`, `sd` and `measurable` of every measurement; empty where the model has no head for them.
+    """
+
+    logits: np.ndarray
+    measured: dict[str, np.ndarray]
+
+
+def run_model(
     model: PreTrainedModel,
     rows: Dataset,
     query_embeds: torch.Tensor,
@@ -124,8 +151,8 @@ def predict_logits(
     accelerator: Accelerator,
     dataloader: dict[str, Any],
     description: str,
-) -> np.ndarray:
-    """Ask every query of every record, on all processes.
+) -> ModelOutputs:
+    """Ask every query of every record and measure it, on all processes.
 
     Args:
         model ([`SupremeModel`]):
@@ -142,14 +169,18 @@ def predict_logits(
             Title of the progress bar.
 
     Returns:
-        `np.ndarray` of shape `(num_records, num_queries)`, float64: Logits, in the order of `rows`.
+        [`ModelOutputs`]
     """
     columns = cast("Any", dataloader["collate_fn"].select(rows))
     batches = accelerator.prepare_data_loader(DataLoader(columns, **dataloader))
-    logits = []
+    parts: dict[str, list[torch.Tensor]] = {}
     with torch.inference_mode():
         for batch in tqdm(batches, desc=description, disable=not accelerator.is_main_process):
             output = model(**batch, query_embeds=query_embeds)
-            gathered = cast("torch.Tensor", accelerator.gather_for_metrics(output.logits_per_ecg.float()))
-            logits.append(gathered.cpu())
-    return torch.cat(logits).double().numpy()
+            answers = {"logits": output.logits_per_ecg.float()}
+            if output.measurements is not None:
+                answers |= {name: output.measurements[name].float() for name in MEASURED}
+            for name, gathered in cast("dict", accelerator.gather_for_metrics(answers)).items():
+                parts.setdefault(name, []).append(gathered.cpu())
+    arrays = {name: torch.cat(part).double().numpy() for name, part in parts.items()}
+    return ModelOutputs(arrays.pop("logits"), arrays)

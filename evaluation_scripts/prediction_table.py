@@ -1,12 +1,17 @@
 """Scores of every record beside what is true, as a checkpoint left them and as `predictions.parquet` holds them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
 
 from .conditions import Condition
+from .measurement_errors import MeasurementPairs
+
+
+# What a model says of a measurement: the tensors of `SupremeMeasurements`
+MEASURED = ("value", "sd", "measurable")
 
 
 @dataclass(frozen=True)
@@ -23,12 +28,15 @@ class Predictions:
         controls (`dict[str, np.ndarray]`):
             Scores that know nothing of the condition's name, by the names of `CONTROLS`: of the same shape, or
             several draws of it, `(num_draws, num_records, num_conditions)`, whose figures are averaged.
+        measured (`dict[str, np.ndarray]`, each of shape `(num_records, num_measurements)`):
+            `MEASURED` of every measurement of the model; empty where it makes none.
     """
 
     records: pd.DataFrame
     labels: np.ndarray
     scores: np.ndarray
     controls: dict[str, np.ndarray]
+    measured: dict[str, np.ndarray] = field(default_factory=dict)
 
 
 def locate_records(
@@ -53,10 +61,29 @@ def locate_records(
     return records.assign(patient_id=patient_ids, corpus=corpus, config=config_name, split=split)
 
 
-def tabulate_predictions(predictions: Predictions, conditions: Sequence[Condition]) -> pd.DataFrame:
-    """One row per record: where it comes from, and per label `score_<label>` and `label_<label>`."""
+def tabulate_predictions(
+    predictions: Predictions, conditions: Sequence[Condition], measured: MeasurementPairs | None = None
+) -> pd.DataFrame:
+    """One row per record: where it comes from, per label `score_<label>` and `label_<label>`, and what was measured.
+
+    Args:
+        predictions ([`Predictions`]):
+            Scores and labels of all records.
+        conditions (`Sequence[Condition]`):
+            The columns of `predictions`.
+        measured ([`MeasurementPairs`], *optional*):
+            Measurements beside their reference, which become `value_<key>`, `sd_<key>`, `measurable_<key>` and
+            `reference_<key>` of each measurement that has a reference.
+
+    Returns:
+        `pd.DataFrame` of `num_records` rows.
+    """
     columns = {}
     for index, condition in enumerate(conditions):
         columns[f"score_{condition.label}"] = predictions.scores[:, index]
         columns[f"label_{condition.label}"] = pd.array(predictions.labels[:, index], dtype="Int8")
+    if measured is not None:
+        for column in np.flatnonzero(~np.isnan(measured.reference).all(axis=0)).tolist():
+            for name in (*MEASURED, "reference"):
+                columns[f"{name}_{measured.keys[column]}"] = getattr(measured, name)[:, column]
     return pd.concat([predictions.records, pd.DataFrame(columns)], axis=1)

@@ -1,32 +1,41 @@
-"""The table of conditions that an evaluation prints, with what its controls mean."""
+"""The tables that an evaluation prints: conditions, with what their controls mean, and measurements."""
 
 from collections.abc import Callable
 from typing import Any
 
 from .controls import CONTROLS
+from .measurement_table import format_measurements
 from .metrics import format_figure
 
 
 EXPLANATION = (
     "Two controls do not know the name of the condition: `normal` ranks records by how little they look like a",
     "normal ECG, `random` by query vectors without meaning. * = among the records that are not labelled normal.",
-    "A condition that training never named is recognised by its name only where its AUROC beats both controls,",
-    "above all under *.",
+    "A condition that training never named is recognised only where its AUROC beats both controls, above all under *.",
 )
 
 
 def format_result(name: str, result: dict[str, Any]) -> str:
-    """A table of the conditions for people to read, best read in a wide terminal.
+    """Tables of the conditions and measurements for people to read, best read in a wide terminal.
 
     Args:
         name (`str`):
             "corpus/configuration/split".
         result (`dict`):
-            What [`compile_result`] gives.
+            What [`compile_result`] gives, with `measurements` where they were compared.
 
     Returns:
         `str`: Lines that end in a line break.
     """
+    title = f"{name}: {result['num_records']} records of {result['num_patients']} patients"
+    tables = [_format_conditions(result)] if result["conditions"] else []
+    if "measurements" in result:
+        tables.append(format_measurements(result["measurements"]))
+    return "\n".join([title, *tables])
+
+
+def _format_conditions(result: dict[str, Any]) -> str:
+    """The lines of the conditions and of their averages."""
     entries = result["conditions"]
     with_controls = [entry for entry in entries if "controls" in entry]
     header = ["condition", "query", "training", "AUROC", "95 % interval", "AUPRC", "positives"]
@@ -41,8 +50,7 @@ def format_result(name: str, result: dict[str, Any]) -> str:
     ]
     widths = [max(len(row[column]) for row in rows) for column in range(len(header))]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
-    title = f"{name}: {result['num_records']} records of {result['num_patients']} patients"
-    lines = [title, *lines[: len(entries) + 1], "-" * max(map(len, lines)), *lines[len(entries) + 1 :]]
+    lines = [*lines[: len(entries) + 1], "-" * max(map(len, lines)), *lines[len(entries) + 1 :]]
     if result["skipped_conditions"]:
         reasons = "; ".join(f"{label} ({reason})" for label, reason in result["skipped_conditions"].items())
         lines.append(f"Not averaged: {reasons}.")

@@ -18,6 +18,10 @@ from .controls import Comparison, find_non_normal
 from .prediction_table import Predictions
 
 
+# What of a result is no figure of its own
+GROUPS = ("conditions", "seen", "unseen", "measurements")
+
+
 def compile_result(
     predictions: Predictions,
     conditions: Sequence[Condition],
@@ -155,7 +159,7 @@ def write_results(
     report = {"model": model, "protocol": protocol, "results": results}
     if len(results) == 1:
         (result,) = results.values()
-        report |= {key: value for key, value in result.items() if key not in ("conditions", "seen", "unseen")}
+        report |= {key: value for key, value in result.items() if key not in GROUPS}
     folder = Path(output_dir)
     folder.mkdir(parents=True, exist_ok=True)
     results_path, predictions_path = folder / "eval_results.json", folder / "predictions.parquet"

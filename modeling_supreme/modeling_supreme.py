@@ -195,6 +195,8 @@ class CardiacFusionNetwork(nn.Module):
             `tuple`: The `logits_per_ecg`, `(batch_size, num_queries)`, and the `cross_attentions` of `SupremeOutput`,
             or None.
         """
+        if not len(query_embeds):  # measurements alone are asked for; no attention takes an empty sequence
+            return tokens.new_zeros((len(tokens), 0)), () if output_attentions else None
         queries = self.query_projection(self.query_norm(query_embeds))
         found, cross_attentions = self.read(queries, tokens, token_mask, output_attentions)
         return self.classifier(found)[..., 0], cross_attentions if output_attentions else None

@@ -17,6 +17,7 @@ from .report import MAX_RESIDUAL_UV
 PAGE_FILENAME = "build_report.html"
 MAX_LABELS = 40  # drawn as bars; the table lists all
 MAX_SKIPPED = 50
+QUANTILES = ("p5", "median", "p95")
 
 
 def write_page(report: Mapping[str, Any], path: Path, *, files: Mapping[str, Sequence[Path]]) -> None:
@@ -39,6 +40,7 @@ def write_page(report: Mapping[str, Any], path: Path, *, files: Mapping[str, Seq
             columns(_voltages(quality), _defects(quality)),
             columns(_limb_leads(quality["limb_residual_uv"]), _recordings(report["recordings"])),
             columns(_ages(report["people"]), _build(report)),
+            _measurements(report["measurements"]),
         ]
     else:
         parts.append(_build(report))
@@ -174,6 +176,21 @@ def _ages(people: Mapping[str, Any]) -> str:
         (plot_histogram(ages["histogram"], unit="years", counted="records") if is_known else "<p>No age is known.</p>")
         + f"<p class=note>Records: {sexes}; of unknown age {ages['num_unknown']:,}.</p>",
         note="Counted by record, not by patient.",
+    )
+
+
+def _measurements(measurements: Mapping[str, Any]) -> str:
+    """The numbers that the source states."""
+    if not measurements:
+        return ""
+    rows = [
+        [key, f"{entry['num_known']:,}", *(f"{entry[name]:g}" if entry["num_known"] else "-" for name in QUANTILES)]
+        for key, entry in measurements.items()
+    ]
+    return section(
+        "Measurements",
+        table(["", "rows", "5 %", "median", "95 %"], rows),
+        note="Numbers that the source states; the unit stands in the name. What no heart can do was left out.",
     )
 
 

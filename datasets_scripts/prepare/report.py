@@ -1,6 +1,6 @@
 """What a prepared corpus holds, in numbers: records, labels, people, recordings and the quality of the signals."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -41,11 +41,13 @@ def make_report(
 
     Returns:
         `dict`: `splits` (counts and labels of each), `skipped`, `losses` (what of other records was not used),
-        `people`, `recordings` and `signal_quality`. Shares are fractions of 1; a share of nothing is `None`.
+        `people`, `recordings`, `measurements` and `signal_quality`. Shares are fractions of 1; a share of nothing is
+        `None`.
     """
     label_names = features["labels"].feature.names
+    paths = [path for split in files for path in files[split]]
     skipped = {split: [entry for shard in shards for entry in shard.skipped_records] for split, shards in plan.items()}
-    rows = _read_rows([path for split in files for path in files[split]])
+    rows = _read_rows(paths)
     records = rows.drop_duplicates("record_id")
     return {
         "splits": {
@@ -61,6 +63,7 @@ def make_report(
         ),
         "people": _describe_people(records),
         "recordings": _describe_recordings(records),
+        "measurements": _describe_measurements(paths, features.get("measurements", ())),
         "signal_quality": _describe_quality(
             _gather_quality([shard for shards in plan.values() for shard in shards]),
             record_ids=rows["record_id"].to_numpy(),
@@ -130,6 +133,17 @@ def _describe_recordings(records: pd.DataFrame) -> dict[str, Any]:
         "duration_s": _quantiles(durations, min=0, median=50, max=100)
         | {"histogram": _histogram(durations, DURATION_EDGES_S)},
     }
+
+
+def _describe_measurements(paths: Sequence[Path], keys: Collection[str]) -> dict[str, Any]:
+    """How many rows have each number that the source states, and what it is there, in its own unit."""
+    tables = [pq.read_table(path, columns=["measurements"]).flatten() for path in paths] if keys else []
+    described = {}
+    for key in keys:
+        stated = [table[f"measurements.{key}"].drop_null().to_numpy() for table in tables]
+        values = np.concatenate([np.empty(0), *stated])
+        described[key] = {"num_known": len(values), **_quantiles(values, p5=5, median=50, p95=95)}
+    return described
 
 
 def _gather_quality(shards: Sequence[Shard]) -> dict[str, np.ndarray]:

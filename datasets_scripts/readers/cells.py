@@ -1,6 +1,7 @@
 """Cells of tables and comments of headers: the words that stand for no value, lists of labels, numbers and flags."""
 
 import ast
+import math
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -131,6 +132,25 @@ def parse_whole(value: Any) -> int:
     if not re.fullmatch(r"[-+]?\d{1,18}(?:[.,]0*)?", text):
         raise ValueError(f"{shorten(text)} is no whole number")
     return int(re.split("[.,]", text)[0])
+
+
+def parse_number(value: Any) -> float | None:
+    """A number, with a point or a comma before its decimals; `None` where none is known.
+
+    Raises:
+        ValueError: If it is something else.
+
+    Example:
+        >>> parse_number("96"), parse_number("0,15"), parse_number("NaN")
+        (96.0, 0.15, None)
+    """
+    if is_unknown(value):
+        return None
+    try:
+        number = float(str(value).strip().replace(",", "."))
+    except ValueError:
+        raise ValueError(f"{shorten(value)} is no number") from None
+    return number if math.isfinite(number) else None
 
 
 def parse_flag(value: Any) -> bool | None:

@@ -9,12 +9,23 @@ from modeling_supreme.recordings import EcgRecording
 
 from .cells import parse_labels
 from .patients import parse_age, parse_sex
+from .stated_measurements import read_measurements
 from .tables import Row, TableFile
 
 
 SAMPLING_RATE_HZ = 500
 DIAGNOSTICS_FILENAMES = ("Diagnostics.csv", "Diagnostics.xlsx")
 COLUMNS = ("FileName", "Rhythm", "Beat", "PatientAge", "Gender")
+# Columns with what the cart measured, by name of the measurement; QTCorrected is that of Bazett. Source: Zheng et al.
+# 2020, Scientific Data 7:48, Table 5; it has no name for the axis of T.
+MEASUREMENT_COLUMNS = {
+    "rate_per_min": "VentricularRate",
+    "atrial_rate_per_min": "AtrialRate",
+    "qrs_ms": "QRSDuration",
+    "qt_ms": "QTInterval",
+    "qtc_ms": "QTCorrected",
+    "axis_deg": "RAxis",
+}
 # As recorded, and after the publisher's filters.
 SIGNAL_FOLDERS = {"raw": "ECGData", "denoised": "ECGDataDenoised"}
 
@@ -31,7 +42,13 @@ def open_diagnostics(path: Path) -> TableFile:
         ImportError: If the table is an Excel sheet and `openpyxl` is not installed.
         ValueError: If a column is missing.
     """
-    return TableFile(path, required=COLUMNS, id_column=COLUMNS[0], remedy="Download the official file again.")
+    return TableFile(
+        path,
+        required=COLUMNS,
+        optional=tuple(MEASUREMENT_COLUMNS.values()),
+        id_column=COLUMNS[0],
+        remedy="Download the official file again.",
+    )
 
 
 def read_diagnosis(entry: Row, *, signals: str) -> dict[str, Any]:
@@ -44,7 +61,7 @@ def read_diagnosis(entry: Row, *, signals: str) -> dict[str, Any]:
             `"raw"` or `"denoised"`: which of the two editions of the signals to read.
 
     Raises:
-        ValueError: If an age or a sex is none.
+        ValueError: If an age or a sex is none, or a measurement no number.
     """
     name = entry.require("FileName")
     filename = f"{SIGNAL_FOLDERS[signals]}/{name}"
@@ -55,6 +72,7 @@ def read_diagnosis(entry: Row, *, signals: str) -> dict[str, Any]:
         "age": entry.read("PatientAge", parse_age),
         "sex": entry.read("Gender", parse_sex),
         "diagnoses": _acronyms(entry["Rhythm"]) + _acronyms(entry["Beat"]),
+        "measurements": read_measurements(entry, MEASUREMENT_COLUMNS),
     }
 
 

@@ -159,6 +159,12 @@ class TestRows:
     def test_every_record_is_of_another_patient(self, folder):
         assert load(folder)["JS00101"]["patient_id"] == "JS00101"
 
+    def test_headers_state_no_measurements(self, folder):
+        row = next(iter(load(folder).values()))
+
+        assert row["measurements"].keys() >= {"rate_per_min", "qrs_ms", "axis_deg"}
+        assert set(row["measurements"].values()) == {None}
+
     def test_two_processes_read_the_same_rows(self, folder):
         assert load(folder, num_proc=2) == load(folder)
 
@@ -247,6 +253,12 @@ def csv_dir(tmp_path):
             "PatientAge": [85, 59],
             "Gender": ["MALE", "FEMALE"],
             "VentricularRate": [117, 52],
+            "AtrialRate": [234, 52],
+            "QRSDuration": [114, 92],
+            "QTInterval": [356, None],
+            "QTCorrected": [496, 4320],
+            "RAxis": [81, 270],
+            "TAxis": [-27, 39],
         }
     )
     table.to_csv(tmp_path / "Diagnostics.csv", index=False)
@@ -275,6 +287,29 @@ class TestOlderLayout:
             "MUSE_20180111_155115_19000": (["RBBB", "TWC", "AFL"], 85.0, "male"),
             "MUSE_20180111_155154_74000": (["SB"], 59.0, "female"),
         }
+
+    def test_what_the_cart_measured_stands_under_the_names_of_the_measurements(self, csv_dir):
+        rows = load(csv_dir)
+
+        assert rows["MUSE_20180111_155115_19000"]["measurements"] == {
+            "rate_per_min": 117,
+            "atrial_rate_per_min": 234,
+            "qrs_ms": 114,
+            "qt_ms": 356,
+            "qtc_ms": 496,
+            "axis_deg": 81,
+        }
+
+    def test_what_it_did_not_or_cannot_have_measured_is_null(self, csv_dir):
+        measured = load(csv_dir)["MUSE_20180111_155154_74000"]["measurements"]
+
+        assert (measured["qt_ms"], measured["qtc_ms"], measured["axis_deg"]) == (None, None, -90)
+
+    def test_a_table_without_measurements_is_read(self, csv_dir):
+        path = csv_dir / "Diagnostics.csv"
+        pd.read_csv(path)[["FileName", "Rhythm", "Beat", "PatientAge", "Gender"]].to_csv(path, index=False)
+
+        assert set(load(csv_dir)["MUSE_20180111_155115_19000"]["measurements"].values()) == {None}
 
     def test_acronyms_are_kept_as_they_stand_in_the_table(self, csv_dir):
         assert load(csv_dir)["MUSE_20180111_155115_19000"]["diagnoses"] == ["AF", "RBBB", "TWC", "JPS"]

@@ -159,6 +159,21 @@ class TestMetadata:
         assert row["statements"] == ["Sinus rhythm", "Left bundle branch block"]
         assert (row["labels"], row["label_mask"]) == (["LBBB", "SR"], [True, True])
 
+    def test_columns_named_as_measurements_are_measurements(self, folder):
+        columns = {"qrs_ms": [96.5, None], "ST_mV_V2": [-0.15, 900.0]}
+        pd.DataFrame({"file_name": ["é.edf", "t.csv"], **columns}).to_csv(folder / "metadata.csv", index=False)
+
+        rows = load_rows(folder)
+
+        assert rows["é.edf"]["measurements"] == pytest.approx({"qrs_ms": 96.5, "st_mv_V2": -0.15})
+        assert rows["t.csv"]["measurements"] == {"qrs_ms": None, "st_mv_V2": None}  # 900 mV is no voltage of a heart
+        assert rows["Jahr 2020/r1"]["measurements"] == {"qrs_ms": None, "st_mv_V2": None}
+
+    def test_without_such_a_column_there_are_no_measurements(self, folder):
+        write_metadata(folder, [{"file_name": "é.edf", "age": 50}])
+
+        assert "measurements" not in load_rows(folder)["é.edf"]
+
     def test_labels_are_the_names_that_occur_sorted(self, folder):
         write_metadata(
             folder, [{"file_name": "é.edf", "labels": "b;a"}, {"file_name": "t.csv", "labels": " c ; none;;a"}]
@@ -230,6 +245,10 @@ class TestMetadata:
                 r"line 3: record_id 'r' stands for what line 2 describes.*give each file an id",
             ),
             ([{"file_name": "é.edf", "sex": "q"}], r"line 2: column sex: 'q' is none of male.*Correct the cell"),
+            (
+                [{"file_name": "é.edf", "qrs_ms": "wide"}],
+                r"line 2: column qrs_ms: 'wide' is no number.*Correct the cell",
+            ),
             ([{"file_name": "é.edf", "age": "old"}], r"line 2: column age: 'old' is no age.*Correct the cell"),
             (
                 [{"file_name": "é.edf", "split": "valid"}],

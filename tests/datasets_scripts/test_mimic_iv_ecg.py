@@ -85,6 +85,15 @@ class TestRows:
             "bandwidth": "0.005-150 Hz",
             "filtering": "60 Hz notch Baseline filter",
             **FIGURES,
+            # 60,000 / 659 beats; 128 - 40, 170 - 40, 258 - 170 and 518 - 170 ms
+            "measurements": {
+                "rate_per_min": pytest.approx(91.0470),
+                "p_ms": 88,
+                "pr_ms": 130,
+                "qrs_ms": 88,
+                "qt_ms": 348,
+                "axis_deg": 77,
+            },
             "num_bridged_samples": 0,
             "filename": FIRST,
         }
@@ -207,6 +216,26 @@ class TestMeasurements:
 
         assert (row["p_onset"], row["p_end"]) == (None, 128)
 
+    @pytest.mark.parametrize("stand_in", [29999, 32767, None])
+    def test_what_is_made_of_such_a_figure_is_null(self, changed_dir, stand_in):
+        change_cells(changed_dir, "machine_measurements.csv", p_onset={40689238: stand_in})
+
+        measured = first_row(changed_dir)["measurements"]
+
+        assert (measured["pr_ms"], measured["p_ms"], measured["qrs_ms"]) == (None, None, 88)
+
+    def test_what_no_heart_can_do_is_left_out_and_said(self, changed_dir, tmp_path):
+        change_cells(changed_dir, "machine_measurements.csv", qrs_end={40689238: 100})
+        builder = MimicIvEcg(data_dir=str(changed_dir), cache_dir=str(tmp_path / "cache"))
+
+        builder.download_and_prepare()
+
+        row = builder.as_dataset("train")[0]
+        assert (row["measurements"]["qrs_ms"], row["qrs_end"]) == (None, 100)
+        assert builder.accounts == [
+            {**builder.accounts[0], "record_id": "40689238", "remarks": ["qrs_ms not from 30 to 400 ms"]}
+        ]
+
     def test_empty_cells_are_null(self, changed_dir):
         empty = {name: {40689238: None} for name in ("rr_interval", "t_axis", "cart_id", "bandwidth", "ecg_time")}
         change_cells(changed_dir, "machine_measurements.csv", **empty)
@@ -252,6 +281,7 @@ class TestMeasurements:
         row = first_row(changed_dir)
 
         assert [row[name] for name in ("record_id", "report", "cart_id", "qrs_axis")] == ["40689238", None, None, None]
+        assert set(row["measurements"].values()) == {None}
 
 
 class TestLabels:

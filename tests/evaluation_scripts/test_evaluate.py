@@ -7,10 +7,16 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
+from helpers.ptb_xl_records import make_microvolts, write_ptb_xl_record
 from helpers.repository import ROOT, load_script
 from sklearn.metrics import roc_auc_score
+from transformers import AutoModel, AutoProcessor
+
+from datasets_scripts import load_corpus
+from datasets_scripts.collator import StripCollator
 
 
 script = load_script("evaluate")
@@ -179,6 +185,76 @@ def test_flags_override_the_recipe(checkpoint_dir, ptb_xl_dir, tmp_path):
 
     results = json.loads((tmp_path / "eval_results.json").read_text(encoding="utf-8"))
     assert list(results["results"]) == ["ptb_xl/superclass/test"]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Six records without labels, with the QRS durations that a table states of all but one."""
+    folder = tmp_path_factory.mktemp("measured")
+    for index in range(6):
+        write_ptb_xl_record(folder / f"r{index}", make_microvolts(index), sampling_rate=500)
+    table = {"file_name": [f"r{index}" for index in range(6)], "qrs_ms": [90, 100, None, 110, 95, 105]}
+    pd.DataFrame(table).to_csv(folder / "metadata.csv", index=False)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def measuring_dir(make_checkpoint):
+    """A checkpoint that measures QRS duration and axis."""
+    return make_checkpoint("hybrid", trained_queries=["normal ecg"], measurements=["axis_deg", "qrs_ms"])
+
+
+class TestMeasurements:
+    def test_figures_follow_from_the_predictions(self, measuring_dir, folder, tmp_path):
+        flags = ("--dataset_name", "ecg_folder", "--measurements", *ALL_SPLITS)
+
+        results, table = evaluate_corpus(measuring_dir, folder, tmp_path, *flags)
+
+        (entry,) = results["results"]["ecg_folder/default/train+validation+test"]["measurements"]
+        errors = (table["value_qrs_ms"] - table["reference_qrs_ms"]).dropna()
+        assert (entry["measurement"], entry["num_records"]) == ("qrs_ms", 5)
+        assert entry["mean_absolute_error"] == pytest.approx(errors.abs().mean())
+        assert results["protocol"]["measurements"] is True
+        assert (tmp_path / "measurements.png").is_file()
+
+    def test_the_value_is_that_of_the_model(self, measuring_dir, folder, tmp_path):
+        flags = ("--dataset_name", "ecg_folder", "--measurements", *ALL_SPLITS)
+        rows = load_corpus("ecg_folder", data_dir=folder, split="train+validation+test")
+        model, processor = AutoModel.from_pretrained(measuring_dir), AutoProcessor.from_pretrained(measuring_dir)
+        batch = StripCollator(processor.feature_extractor)(rows.with_format("numpy"))
+        queries = model.get_query_embeds(**processor.tokenizer(["normal ecg"], return_tensors="pt"))
+
+        expected = model(**batch, query_embeds=queries).measurements.value[:, 1]
+
+        _, table = evaluate_corpus(measuring_dir, folder, tmp_path, *flags)
+        values = table.set_index("record_id")["value_qrs_ms"].loc[rows["record_id"][:]]
+        np.testing.assert_allclose(values, expected.detach(), rtol=1e-4)
+
+    def test_simulated_records_have_references_of_everything(self, measuring_dir, tmp_path):
+        flags = (
+            "--dataset_name",
+            "simulated",
+            "--num_records",
+            "40",
+            "--measurements",
+            "--num_bootstrap_samples",
+            "5",
+        )
+
+        script.main(["--model_name_or_path", str(measuring_dir), "--output_dir", str(tmp_path), *flags])
+
+        results = json.loads((tmp_path / "eval_results.json").read_text(encoding="utf-8"))
+        entries = results["results"]["simulated/default/test"]["measurements"]
+        assert [entry["measurement"] for entry in entries] == ["axis_deg", "qrs_ms"]
+        assert results["results"]["simulated/default/test"]["conditions"]
+
+    def test_a_checkpoint_that_measures_nothing_is_refused(self, checkpoint_dir, folder, tmp_path):
+        with pytest.raises(ValueError, match=r"has no measurement head.*Leave `--measurements` out"):
+            evaluate_corpus(checkpoint_dir, folder, tmp_path, "--dataset_name", "ecg_folder", "--measurements")
+
+    def test_records_without_labels_have_nothing_else_to_evaluate(self, measuring_dir, folder, tmp_path):
+        with pytest.raises(ValueError, match=r"ecg_folder/default/.* has no labels to evaluate.*`--measurements`"):
+            evaluate_corpus(measuring_dir, folder, tmp_path, "--dataset_name", "ecg_folder", *ALL_SPLITS)
 
 
 @pytest.mark.slow

@@ -45,3 +45,18 @@ def test_the_protocol_says_what_was_asked_for_and_what_accelerate_settled():
 
     assert (protocol["query_wording"], protocol["split"], protocol["mixed_precision"]) == ("all", "validation", "bf16")
     assert "at least 5 positive and one negative record" in protocol["description"]
+
+
+@pytest.mark.parametrize("given", [["i,ii"], ["i", "ii"], [".i, .ii"]], ids=["commas", "blanks", "points"])
+def test_extensions_of_annotations_are_a_list(given):
+    assert make_arguments(measurements=True, annotation_extensions=given).annotation_extensions == ["i", "ii"]
+
+
+def test_annotations_without_a_comparison_are_refused():
+    with pytest.raises(ValueError, match=r"--annotation_extensions q1c says what .*Add `--measurements`"):
+        make_arguments(annotation_extensions=["q1c"])
+
+
+def test_definitions_have_no_use_where_names_answer():
+    with pytest.raises(ValueError, match=r"--definitions own\.yaml has no use where names answer\. Leave"):
+        make_arguments(definitions="own.yaml", answer_by="name")

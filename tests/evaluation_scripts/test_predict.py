@@ -1,8 +1,9 @@
-"""`predict`: a score is the model's own probability for the query, or for the rule, of its condition."""
+"""`predict`: a score is the model's own probability for the query, or for the definition, of its condition."""
 
 import numpy as np
 import pytest
 from accelerate import Accelerator
+from scipy.stats import logistic
 from transformers import AutoModel, AutoProcessor, pipeline
 
 from datasets_scripts import load_corpus
@@ -79,22 +80,103 @@ def test_a_finding_can_be_asked_for_in_all_its_wordings(checkpoint_dir, ptb_xl_d
     assert table["score_HYP"].iloc[0] == pytest.approx(expected, abs=1e-5)
 
 
-def test_definitions_answer_what_training_did_not_name(make_checkpoint, ptb_xl_dir):
-    rule = {"findings": ["fast heart rate", "not p waves absent"], "source": "Page et al. 2016"}
-    rules = [{"condition": "sinus tachycardia", "names": ["STACH"], "alternatives": [rule]}]
-    trained = ["fast heart rate", "p waves absent", "sinus bradycardia"]
-    checkpoint_dir = make_checkpoint("hybrid", trained_queries=trained, composed_rules=rules)
+DEFINITION = {
+    "condition": "sinus tachycardia",
+    "names": ["STACH"],
+    "expression": '"fast heart rate" and not "p waves absent"',
+    "source": "Page et al. 2016",
+    "is_reviewed": True,
+}
+TRAINED = ["fast heart rate", "p waves absent", "sinus bradycardia"]
 
-    conditions, table = tabulate_ptb_xl(checkpoint_dir, ptb_xl_dir, "rhythm", composed_rules=True)
-    classify = pipeline("zero-shot-ecg-classification", model=str(checkpoint_dir))
-    row = load_corpus("ptb_xl", "rhythm", data_dir=ptb_xl_dir)["test"].with_format("numpy")[0]
-    (expected,) = classify(row, candidate_labels=["sinus tachycardia"], composed=True)
 
+@pytest.fixture(scope="module")
+def defining_dir(make_checkpoint):
+    """A checkpoint that can define sinus tachycardia, but was not trained on it."""
+    return make_checkpoint("hybrid", trained_queries=TRAINED, definitions=[DEFINITION])
+
+
+def ask(checkpoint_dir, ptb_xl_dir, **options):
+    """Query and score of sinus tachycardia for the first record, and the query of what training named."""
+    conditions, table = tabulate_ptb_xl(checkpoint_dir, ptb_xl_dir, "rhythm", **options)
     queries = {condition.label: condition.query for condition in conditions}
-    score = table.loc[row["record_id"], "score_STACH"]
-    assert queries["STACH"] == expected["source"] == 'composed: "fast heart rate" and not "p waves absent"'
-    assert queries["SBRAD"] == "sinus bradycardia"
-    assert score == pytest.approx(expected["score"], abs=1e-4)
+    return queries["STACH"], table["score_STACH"].iloc[0], queries["SBRAD"]
+
+
+class TestAnswers:
+    def test_the_pipelines_way_is_the_default(self, defining_dir, ptb_xl_dir):
+        classify = pipeline("zero-shot-ecg-classification", model=str(defining_dir))
+        row = load_corpus("ptb_xl", "rhythm", data_dir=ptb_xl_dir)["test"].with_format("numpy")[0]
+
+        query, score, trained = ask(defining_dir, ptb_xl_dir)
+
+        (expected,) = classify(row, candidate_labels=["sinus tachycardia"])
+        assert query == expected["source"]
+        assert query.startswith("composed: ")
+        assert trained == "sinus bradycardia"
+        assert score == pytest.approx(expected["score"], abs=1e-4)
+
+    def test_a_name_answers_alone_where_that_is_asked_for(self, defining_dir, ptb_xl_dir):
+        classify = pipeline("zero-shot-ecg-classification", model=str(defining_dir))
+        row = load_corpus("ptb_xl", "rhythm", data_dir=ptb_xl_dir)["test"].with_format("numpy")[0]
+
+        query, score, _ = ask(defining_dir, ptb_xl_dir, answer_by="name")
+
+        (expected,) = classify(row, candidate_labels=["sinus tachycardia"], composed=False)
+        assert query == "sinus tachycardia"
+        assert score == pytest.approx(expected["score"], abs=1e-4)
+
+    def test_both_is_the_geometric_mean_of_name_and_definition(self, defining_dir, ptb_xl_dir):
+        scores = {way: ask(defining_dir, ptb_xl_dir, answer_by=way)[1] for way in ("name", "definition", "both")}
+
+        assert scores["both"] == pytest.approx(np.sqrt(scores["name"] * scores["definition"]))
+
+    @pytest.mark.parametrize(("way", "asks_for_both"), [("definition", False), ("both", True), ("auto", True)])
+    def test_the_way_that_is_asked_for_goes_before_what_was_reviewed(
+        self, make_checkpoint, ptb_xl_dir, way, asks_for_both
+    ):
+        unreviewed = make_checkpoint(
+            "hybrid", trained_queries=TRAINED, definitions=[DEFINITION | {"is_reviewed": False}]
+        )
+
+        query, _, _ = ask(unreviewed, ptb_xl_dir, answer_by=way)
+
+        assert ("together with its own query" in query) is asks_for_both
+
+    @pytest.mark.parametrize("way", ["auto", "definition", "both"])
+    def test_definitions_of_a_file_go_before_those_of_the_checkpoint(self, defining_dir, ptb_xl_dir, tmp_path, way):
+        path = tmp_path / "own.yaml"
+        path.write_text("sinus tachycardia: not sinus bradycardia\n", encoding="utf-8")
+
+        query, score, _ = ask(defining_dir, ptb_xl_dir, answer_by=way, definitions=str(path))
+
+        _, table = tabulate_ptb_xl(defining_dir, ptb_xl_dir, "rhythm", answer_by="name")
+        expected = 1 - table["score_SBRAD"].iloc[0]
+        if way == "both":
+            expected = np.sqrt(expected * table["score_STACH"].iloc[0])
+        assert query.startswith("composed: not ")
+        assert score == pytest.approx(expected, abs=1e-5)
+
+    def test_the_random_queries_do_not_depend_on_what_answers(self, defining_dir, ptb_xl_dir):
+        draws = [
+            predict_ptb_xl(defining_dir, ptb_xl_dir, "rhythm", answer_by=way)[1].controls["random_queries"]
+            for way in ("name", "definition")
+        ]
+
+        np.testing.assert_allclose(*draws, atol=1e-5)
+
+    def test_a_definition_may_measure(self, make_checkpoint, ptb_xl_dir):
+        definition = DEFINITION | {"expression": "rate_per_min > 100"}
+        checkpoint_dir = make_checkpoint(
+            "hybrid", trained_queries=["normal ecg"], definitions=[definition], measurements=["rate_per_min"]
+        )
+
+        query, score, _ = ask(checkpoint_dir, ptb_xl_dir)
+
+        _, predictions = predict_ptb_xl(checkpoint_dir, ptb_xl_dir, "rhythm")
+        value, sd, measurable = (predictions.measured[name][0, 0] for name in ("value", "sd", "measurable"))
+        assert query == "composed: rate_per_min > 100"
+        assert score == pytest.approx(measurable * logistic.sf(100, value, sd * np.sqrt(3) / np.pi), rel=1e-4)
 
 
 def test_controls_have_the_shape_of_the_scores_in_one_draw_or_several(checkpoint_dir, ptb_xl_dir):

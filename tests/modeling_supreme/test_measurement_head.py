@@ -158,6 +158,13 @@ class TestNamedQueries:
 
         assert torch.equal(few.value, many.value)
 
+    def test_they_may_be_none(self, model):
+        with torch.no_grad():
+            output = model(make_signal(), query_embeds=make_query_embeds(num_queries=0))
+
+        assert output.logits_per_ecg.shape == (3, 0)
+        assert torch.equal(output.measurements.value, measure(model).value)
+
 
 class TestLearning:
     def test_a_gradient_reaches_every_parameter_of_the_head_and_the_encoder(self, model):

@@ -5,9 +5,12 @@ import re
 import shutil
 
 import numpy as np
+import pandas as pd
 import pytest
+from helpers.mimic_iv_ecg_records import write_mimic_corpus
 from helpers.ptb_xl_records import PTB_XL_LEADS, make_microvolts, write_ptb_xl_record
 
+from datasets_scripts import load_corpus
 from datasets_scripts.prepare.corpus import prepare_corpus
 from datasets_scripts.ptb_xl import PtbXl
 
@@ -50,6 +53,20 @@ def odd(odd_dir, tmp_path_factory):
 @pytest.fixture
 def quality(odd):
     return odd[0]["signal_quality"]
+
+
+@pytest.fixture(scope="module")
+def measured(tmp_path_factory):
+    """Report, page and rows of the twelve recordings of a cart, of which two have faults."""
+    folder = tmp_path_factory.mktemp("mimic")
+    write_mimic_corpus(folder)
+    path = folder / "machine_measurements.csv"
+    table = pd.read_csv(path)
+    table["qrs_end"] = [100, 29999, *range(250, 350, 10)]
+    table.to_csv(path, index=False)
+    report = prepare_corpus("mimic_iv_ecg", output_dir=folder / "out", data_dir=str(folder))
+    page = (folder / "out" / "build_report.html").read_text(encoding="utf-8")
+    return report, page, load_corpus(str(folder / "out"), split="train+validation+test")
 
 
 class TestCounts:
@@ -132,6 +149,29 @@ class TestPeopleAndRecordings:
         report = prepare_corpus("ptb_xl", output_dir=tmp_path / "out", data_dir=str(odd_dir), sampling_rate=100)
 
         assert report["recordings"]["num_records_by_sampling_rate_hz"] == {"100": 18}
+
+
+class TestMeasurements:
+    def test_rows_keep_them(self, measured):
+        qrs_ms = [row["qrs_ms"] for row in measured[2]["measurements"]]
+
+        assert qrs_ms == [None, None, *range(80, 180, 10)]
+
+    def test_they_are_counted(self, measured):
+        assert measured[0]["measurements"]["qrs_ms"] == {"num_known": 10, "p5": 84.5, "median": 125.0, "p95": 165.5}
+
+    def test_what_was_left_out_is_said(self, measured):
+        remark = {"remark": "qrs_ms not from 30 to 400 ms", "num_records": 1}
+
+        assert measured[0]["losses"]["other_remarks"] == [remark]
+        assert "qrs_ms not from 30 to 400 ms" in measured[1]
+
+    def test_the_page_shows_them(self, measured):
+        assert re.search(r"Measurements</h2>.*qrs_ms</td><td[^>]*>10</td><td[^>]*>84.5<", measured[1], re.DOTALL)
+
+    def test_a_corpus_without_any_says_nothing_of_them(self, odd):
+        assert odd[0]["measurements"] == {}
+        assert "Measurements" not in odd[1]
 
 
 class TestSignalQuality:
