@@ -25,13 +25,13 @@ class CardStyle(NamedTuple):
         pipeline_tag (`str`, *optional*):
             Task of the model, where the Hub has one.
         tags (`tuple[str, ...]`):
-            Tags beside those that every model of this package has.
+            Tags beside those that every model of this package has; most need its code.
     """
 
     template: Path
     task: str
     pipeline_tag: str | None = None
-    tags: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ("custom_code",)
 
 
 def write_model_card(
@@ -61,34 +61,41 @@ def write_model_card(
     """
     model_path = settings["hub_model_id"] or Path(output_dir).name
     model_name = model_path.split("/")[-1]
-    corpus = describe_corpus(settings)
+    is_of_ecgs = "dataset_name" in settings
     card = ModelCard.from_template(
         card_data=ModelCardData(
             language="en",
             license="apache-2.0",
             library_name="transformers",
             pipeline_tag=style.pipeline_tag,
-            tags=["ecg", "electrocardiogram", "supreme", "custom_code", *style.tags],
+            tags=["ecg", "electrocardiogram", "supreme", *style.tags],
             model_name=model_name,
-            eval_results=_eval_results(settings, results, style.task),
+            eval_results=_eval_results(settings, results, style.task) if is_of_ecgs else None,
         ),
         template_path=str(style.template),
         model_name=model_name,
         model_path=model_path,
-        corpus=corpus,
-        label_source=describe_labels(settings["report_labels"]),
-        held_out=describe_held_out(results.get("held_out_findings", []), settings["held_out_records"]),
-        ecg_encoder=describe_source(settings["model_name_or_path"] or settings["ecg_encoder"]),
-        text_encoder=describe_source(settings["model_name_or_path"] or settings["text_model_name_or_path"]),
-        validation_auroc=format_figure(results.get("validation_auroc_macro"), missing="undefined"),
-        test_auroc=format_figure(results.get("test_auroc_macro"), missing="undefined"),
+        text_encoder=describe_source(settings.get("model_name_or_path") or settings["text_model_name_or_path"]),
         validation_loss=format_figure(results["validation_loss"], missing="undefined"),
+        **(describe_ecg_run(settings, results) if is_of_ecgs else {}),
         history=history,
         settings=settings,
         results=results,
     )
     write_text(Path(output_dir) / "README.md", str(card))
     return card
+
+
+def describe_ecg_run(settings: dict[str, Any], results: dict[str, Any]) -> dict[str, str]:
+    """What a card says of a run that learns from ECGs."""
+    return {
+        "corpus": describe_corpus(settings),
+        "label_source": describe_labels(settings["report_labels"]),
+        "held_out": describe_held_out(results.get("held_out_findings", []), settings["held_out_records"]),
+        "ecg_encoder": describe_source(settings["model_name_or_path"] or settings["ecg_encoder"]),
+        "validation_auroc": format_figure(results.get("validation_auroc_macro"), missing="undefined"),
+        "test_auroc": format_figure(results.get("test_auroc_macro"), missing="undefined"),
+    }
 
 
 def describe_held_out(findings: list[str], records: str) -> str:
