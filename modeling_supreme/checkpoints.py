@@ -569,8 +569,8 @@ def half_floats(weights: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     broken = [name for name, tensor in halved.items() if not torch.isfinite(tensor).all()]
     if broken:
         raise CheckpointError(
-            f"{_name_some(broken)}: some weights are beyond {torch.finfo(torch.float16).max:,.0f}, the largest number of"
-            " 16 bits. Save them in 32."
+            f"{_name_some(broken)}: weights are beyond {torch.finfo(torch.float16).max:,.0f}, the largest number of 16"
+            " bits. Save them in 32."
         )
     return halved
 

@@ -1,7 +1,7 @@
 """Distil a small text tower, as the shipped checkpoint has one, from a sentence encoder.
 
     python -m training_scripts.text_tower configs/text_tower.yaml --output_dir runs/text_tower
-    python -m training_scripts.text_tower configs/text_tower.yaml --output_dir runs/small --layers 0 5 --vocab_size 6000
+    python -m training_scripts.text_tower configs/text_tower.yaml --output_dir runs/small --layers 0 5
 
 `--output_dir` receives an ordinary encoder, which AutoModel and AutoTokenizer load: `train.py` takes the folder as
 `--text_model_name_or_path`, with the same `--text_pooling` as the large one. Beside it lie what every training run

@@ -21,9 +21,12 @@ class TowerArguments:
         default=None, metadata={"help": "Branch, tag or commit of the text encoder on the Hub."}
     )
     layers: list[int] = field(
-        default_factory=lambda: [0, 2, 5], metadata={"help": "Layers of the encoder to begin with, counted from 0."}
+        default_factory=lambda: [0, 2, 4, 5], metadata={"help": "Layers of the encoder to begin with, counted from 0."}
     )
-    vocab_size: int = field(default=9500, metadata={"help": "Pieces of the vocabulary to keep."})
+    intermediate_size: int | None = field(
+        default=None, metadata={"help": "Neurons of the feed-forward part of each layer to keep; all by default."}
+    )
+    vocab_size: int = field(default=9000, metadata={"help": "Pieces of the vocabulary to keep."})
     num_counted_texts: int = field(
         default=200_000, metadata={"help": "Texts by which it is decided which pieces are kept."}
     )
@@ -39,11 +42,12 @@ class TowerArguments:
         check_choices(self)
         if not self.layers or self.layers != sorted(set(self.layers)):
             raise ValueError(
-                f"`--layers` are {' '.join(map(str, self.layers)) or 'none'}. Name each layer once, in ascending order."
+                f"`--layers` are {' '.join(map(str, self.layers)) or 'none'}. Name each layer once, in order."
             )
-        for name in ("vocab_size", "num_counted_texts", "num_validation_texts"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"`--{name}` is {getattr(self, name)}. It must be at least 1.")
+        for name in ("vocab_size", "intermediate_size", "num_counted_texts", "num_validation_texts"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise ValueError(f"`--{name}` is {value}. It must be at least 1.")
         if self.token_weight < 0:
             raise ValueError(f"`--token_weight` is {self.token_weight}. Choose 0 or more.")
 

@@ -25,16 +25,17 @@ from training_scripts.objectives.objective import Objective, ValidationFigures
 from training_scripts.steps import TrainingBatch
 
 from .arguments import TowerArguments, TowerRunArguments
-from .student import make_student
+from .student import choose_neurons, make_student
 from .texts import TextWriter, load_sources
 from .vocabulary import check_word_piece, choose_pieces, count_pieces, list_words, trim_tokenizer
 
 
 TOWER_CARD = Path(__file__).parents[1] / "cards" / "text_tower.md"
 # Streams of texts: no two uses draw the same ones
-COUNTED, VALIDATED, LEARNT = range(3)
+COUNTED, WATCHED, VALIDATED, LEARNT = range(4)
+NUM_WATCHED, WATCHED_BATCH = 1024, 64  # texts by which neurons are chosen
 NUM_COMPARED = 500  # validation texts that are compared each with each
-LONGEST_TEXT = 128  # tokens; the mean query has ten
+LONGEST_TEXT = 64  # tokens; most queries have ten
 
 
 class TextSteps:
@@ -172,18 +173,19 @@ class TextTowerObjective(Objective):
         teacher_tokenizer = AutoTokenizer.from_pretrained(source, revision=self.arguments.revision)
         check_word_piece(teacher_tokenizer)
         vocabulary = teacher_tokenizer.get_vocab()
-        writer = TextWriter(
-            load_sources(list_words(vocabulary), held_out_findings=self.arguments.held_out_findings)
-        )
+        writer = TextWriter(load_sources(list_words(vocabulary), held_out_findings=self.arguments.held_out_findings))
         pieces = choose_tower_pieces(teacher_tokenizer, writer, self.arguments, seed=training.seed)
         piece_ids = [vocabulary[piece] for piece in pieces]
         self.tokenizer = trim_tokenizer(teacher_tokenizer, pieces)
         self.teacher = load_text_encoder(source, revision=self.arguments.revision, dtype=torch.float32)
         self.teacher.eval().requires_grad_(False).to(accelerator.device)
-        self.model = make_student(self.teacher, layers=self.arguments.layers, piece_ids=piece_ids)
+        self.model = self._make_student(writer, teacher_tokenizer, piece_ids, seed=training.seed)
         if self.model.pooler is not None:
             self.model.pooler.requires_grad_(False)  # no embedding goes through it
         self.model.to(accelerator.device)
+        if accelerator.device.type == "cpu":
+            for model in (self.teacher, self.model):
+                model.set_attn_implementation("eager")  # of texts this short, four times as fast backward as SDPA
         self.loss_weights = {"text": 1.0, "token": self.arguments.token_weight}
         self.source = TextSteps(
             writer,
@@ -257,9 +259,21 @@ class TextTowerObjective(Objective):
     def announce(self) -> str:
         """What is learnt from what."""
         return (
-            f"Distilling {self.arguments.text_model_name_or_path} into {self.model.config.num_hidden_layers} layers and"
-            f" {len(self.tokenizer)} pieces: {self.model.num_parameters() / 1e6:.1f} million parameters."
+            f"Distilling {self.arguments.text_model_name_or_path} into {self.model.config.num_hidden_layers} layers"
+            f" and {len(self.tokenizer)} pieces: {self.model.num_parameters() / 1e6:.1f} million parameters."
         )
+
+    def _make_student(self, writer: TextWriter, tokenizer: Any, piece_ids: Sequence[int], *, seed: int) -> Any:
+        """The small encoder as it begins."""
+        layers, size = self.arguments.layers, self.arguments.intermediate_size
+        if size is None:
+            return make_student(self.teacher, layers=layers, piece_ids=piece_ids)
+        texts = writer.write(NUM_WATCHED, seed=stream_seed(seed, WATCHED))
+        batches = (texts[start : start + WATCHED_BATCH] for start in range(0, NUM_WATCHED, WATCHED_BATCH))
+        options = {"padding": True, "truncation": True, "max_length": LONGEST_TEXT, "return_tensors": "pt"}
+        encodings = (tokenizer(batch, **options).to(self.accelerator.device) for batch in batches)
+        neurons = choose_neurons(self.teacher, encodings, layers=layers, size=size)
+        return make_student(self.teacher, layers=layers, piece_ids=piece_ids, neurons=neurons)
 
     def _pool(self, hidden_states: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
         """The embedding of each text, as the model takes it of its text encoder."""
@@ -293,8 +307,10 @@ def rank_agreement(embeds: torch.Tensor, wanted: torch.Tensor, *, most: int = NU
     """Spearman's correlation of the cosines between texts, by one encoder and by the other.
 
     Args:
-        embeds, wanted (`torch.Tensor` of shape `(num_texts, text_hidden_size)`):
-            Embeddings of the same texts.
+        embeds (`torch.Tensor` of shape `(num_texts, text_hidden_size)`):
+            Embeddings of texts by one encoder.
+        wanted (`torch.Tensor` of shape `(num_texts, text_hidden_size)`):
+            Those of the same texts by the other.
         most (`int`):
             Texts that are compared each with each, evenly taken of all.
 
@@ -305,5 +321,7 @@ def rank_agreement(embeds: torch.Tensor, wanted: torch.Tensor, *, most: int = NU
     """
     chosen = torch.linspace(0, len(embeds) - 1, min(most, len(embeds))).round().long()
     first, second = torch.triu_indices(len(chosen), len(chosen), offset=1)
-    ranked = [(normalize(each[chosen]) @ normalize(each[chosen]).T)[first, second].numpy() for each in (embeds, wanted)]
+    ranked = [
+        (normalize(each[chosen]) @ normalize(each[chosen]).T)[first, second].numpy() for each in (embeds, wanted)
+    ]
     return float(spearmanr(*ranked).statistic)
