@@ -3,20 +3,7 @@
 import pytest
 
 
-WORDS = (
-    "atrial",
-    "fibrillation",
-    "flutter",
-    "sinus",
-    "left",
-    "right",
-    "block",
-    "the",
-    "river",
-    "house",
-    "wave",
-    "ecg",
-)
+WORDS = ("atrial", "fibrillation", "flutter", "sinus", "left", "right", "block", "the", "river", "house", "wave")
 PIECES = ("##ing", "##ation", "##ed")
 
 

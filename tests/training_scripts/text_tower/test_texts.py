@@ -1,6 +1,7 @@
 """Texts to learn from: a function of the seed, of every kind, and silent about what is held out."""
 
 import random
+import re
 import sys
 
 import pytest
@@ -59,8 +60,8 @@ class TestHeldOutFindings:
 
         written = [normalize_name(text) for text in writer.write(5000, seed=0)]
 
-        wordings = ("atrial fibrillation", "left ventricular hypertrophy", "lvh")
-        assert not [text for text in written if any(wording in text for wording in wordings)]
+        wordings = re.compile(r"atrial fibrillation|left ventricular hypertrophy|\b(af|lvh)\b")
+        assert [text for text in written if wordings.search(text)] == []
 
     def test_a_short_wording_is_found_as_a_word_alone(self):
         hidden = compile_hidden(["atrial fibrillation"])
