@@ -25,13 +25,16 @@ class CardStyle(NamedTuple):
         pipeline_tag (`str`, *optional*):
             Task of the model, where the Hub has one.
         tags (`tuple[str, ...]`):
-            Tags beside those that every model of this package has; most need its code.
+            Tags beside those that every model of this package has.
+        has_code (`bool`):
+            Whether the checkpoint brings its own code.
     """
 
     template: Path
     task: str
     pipeline_tag: str | None = None
-    tags: tuple[str, ...] = ("custom_code",)
+    tags: tuple[str, ...] = ()
+    has_code: bool = True
 
 
 def write_model_card(
@@ -68,7 +71,7 @@ def write_model_card(
             license="apache-2.0",
             library_name="transformers",
             pipeline_tag=style.pipeline_tag,
-            tags=["ecg", "electrocardiogram", "supreme", *style.tags],
+            tags=["ecg", "electrocardiogram", "supreme", *(["custom_code"] if style.has_code else []), *style.tags],
             model_name=model_name,
             eval_results=_eval_results(settings, results, style.task) if is_of_ecgs else None,
         ),

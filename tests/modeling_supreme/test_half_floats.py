@@ -18,7 +18,7 @@ def save(model, folder):
 def test_the_file_holds_16_bits_and_the_configuration_says_32(tiny_model, tmp_path):
     stored = save(tiny_model, tmp_path)
 
-    assert {tensor.dtype for tensor in stored.values()} == {torch.float16}
+    assert {tensor.dtype for tensor in stored.values() if tensor.is_floating_point()} == {torch.float16}
     assert json.loads((tmp_path / "config.json").read_text(encoding="utf-8"))["dtype"] == "float32"
 
 

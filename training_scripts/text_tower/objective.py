@@ -164,7 +164,7 @@ class TextTowerObjective(Objective):
     name = "text_tower"
     item = "text"
     metrics: ClassVar[Mapping[str, bool]] = {"validation_cosine": True, "validation_loss": False}
-    card = CardStyle(TOWER_CARD, task="feature-extraction", pipeline_tag="feature-extraction", tags=())
+    card = CardStyle(TOWER_CARD, task="feature-extraction", pipeline_tag="feature-extraction", has_code=False)
 
     def __init__(self, arguments: TowerRunArguments, accelerator: Accelerator) -> None:  # type: ignore[override]
         self.arguments, self.accelerator = arguments.tower, accelerator

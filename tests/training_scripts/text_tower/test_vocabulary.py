@@ -90,9 +90,7 @@ class TestTrimmedTokenizer:
 
         tokenizer = PreTrainedTokenizerFast(tokenizer_object=Tokenizer(models.BPE()))
 
-        with pytest.raises(
-            CommandLineError, match=r"whose vocabulary cannot be trimmed\. Name an encoder with BERT's"
-        ):
+        with pytest.raises(CommandLineError, match=r"vocabulary cannot be trimmed\. Name an encoder with BERT's"):
             check_word_piece(tokenizer)
 
 
