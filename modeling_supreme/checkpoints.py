@@ -553,6 +553,28 @@ def explain_missing_safetensors(name_or_path: str) -> Iterator[None]:
         ) from error
 
 
+def half_floats(weights: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """The weights of a model with floats of 16 bits, for a file of half the size: `save_pretrained(state_dict=...)`.
+
+    The configuration goes on to say float32, so that `from_pretrained` computes in float32 on any machine.
+
+    Raises:
+        CheckpointError: If a weight is too large for 16 bits.
+
+    Example:
+        >>> half_floats({"scale": torch.ones(2), "place": torch.arange(2)})
+        {'scale': tensor([1., 1.], dtype=torch.float16), 'place': tensor([0, 1])}
+    """
+    halved = {name: tensor.half() if tensor.is_floating_point() else tensor for name, tensor in weights.items()}
+    broken = [name for name, tensor in halved.items() if not torch.isfinite(tensor).all()]
+    if broken:
+        raise CheckpointError(
+            f"{_name_some(broken)}: weights are beyond {torch.finfo(torch.float16).max:,.0f}, the largest number of 16"
+            " bits. Save them in 32."
+        )
+    return halved
+
+
 def follow_umask(paths: Iterable[Path]) -> None:
     """Give files the permissions that the user's other new files get; safetensors makes them private."""
     umask = os.umask(0o077)

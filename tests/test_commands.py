@@ -14,6 +14,7 @@ COMMANDS = {
     "train": [],
     "evaluate": [],
     "demo": [],
+    "training_scripts.text_tower.__main__": [],
     "datasets_scripts.prepare.__main__": ["ptb_xl"],
     "datasets_scripts.overlap": ["folder"],
     "datasets_scripts.extraction.__main__": [],
@@ -73,7 +74,11 @@ def test_a_mistyped_flag_names_the_right_one_without_a_traceback(command, monkey
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "command", ["train.py", "evaluate.py", "datasets_scripts.prepare", "datasets_scripts.extraction"]
+    "command",
+    [
+        *("train.py", "evaluate.py"),
+        *("datasets_scripts.prepare", "datasets_scripts.extraction", "training_scripts.text_tower"),
+    ],
 )
 def test_help_waits_for_no_library_that_it_does_not_need(command):
     code = """

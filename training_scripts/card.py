@@ -34,12 +34,15 @@ class CardStyle(NamedTuple):
             Task of the model, where the Hub has one.
         tags (`tuple[str, ...]`):
             Tags beside those that every model of this package has.
+        has_code (`bool`):
+            Whether the checkpoint brings its own code.
     """
 
     template: Path
     task: str
     pipeline_tag: str | None = None
     tags: tuple[str, ...] = ()
+    has_code: bool = True
 
 
 def write_model_card(
@@ -69,29 +72,24 @@ def write_model_card(
     """
     model_path = settings["hub_model_id"] or Path(output_dir).name
     model_name = model_path.split("/")[-1]
-    corpus = describe_corpus(settings)
+    is_of_ecgs = "dataset_name" in settings
     card = ModelCard.from_template(
         card_data=ModelCardData(
             language="en",
             license="apache-2.0",
             library_name="transformers",
             pipeline_tag=style.pipeline_tag,
-            tags=["ecg", "electrocardiogram", "supreme", "custom_code", *style.tags],
+            tags=["ecg", "electrocardiogram", "supreme", *(["custom_code"] if style.has_code else []), *style.tags],
             model_name=model_name,
-            eval_results=_eval_results(settings, results, style.task),
+            eval_results=_eval_results(settings, results, style.task) if is_of_ecgs else None,
         ),
         template_path=str(style.template),
         model_name=model_name,
         model_path=model_path,
-        corpus=corpus,
-        label_source=describe_labels(settings["report_labels"]),
-        held_out=describe_held_out(results.get("held_out_findings", []), settings["held_out_records"]),
-        ecg_encoder=describe_source(settings["model_name_or_path"] or settings["ecg_encoder"]),
-        text_encoder=describe_source(settings["model_name_or_path"] or settings["text_model_name_or_path"]),
-        validation_auroc=format_figure(results.get("validation_auroc_macro"), missing="undefined"),
-        test_auroc=format_figure(results.get("test_auroc_macro"), missing="undefined"),
+        text_encoder=describe_source(settings.get("model_name_or_path") or settings["text_model_name_or_path"]),
         validation_loss=format_figure(results["validation_loss"], missing="undefined"),
         measured=list_measured(results),
+        **(describe_ecg_run(settings, results) if is_of_ecgs else {}),
         history=history,
         settings=settings,
         results=results,
@@ -108,6 +106,18 @@ def list_measured(results: dict[str, Any]) -> list[tuple[str, ...]]:
         (key, cast(Any, measurement).unit, *(f"{entry[name]:.2f}" for name in ("mae", "bias", "coverage_80")))
         for key, measurement, entry in found
     ]
+
+
+def describe_ecg_run(settings: dict[str, Any], results: dict[str, Any]) -> dict[str, str]:
+    """What a card says of a run that learns from ECGs."""
+    return {
+        "corpus": describe_corpus(settings),
+        "label_source": describe_labels(settings["report_labels"]),
+        "held_out": describe_held_out(results.get("held_out_findings", []), settings["held_out_records"]),
+        "ecg_encoder": describe_source(settings["model_name_or_path"] or settings["ecg_encoder"]),
+        "validation_auroc": format_figure(results.get("validation_auroc_macro"), missing="undefined"),
+        "test_auroc": format_figure(results.get("test_auroc_macro"), missing="undefined"),
+    }
 
 
 def describe_held_out(findings: list[str], records: str) -> str:

@@ -8,11 +8,14 @@ from datasets_scripts import BUILDERS
 from datasets_scripts.terminology.findings import load_terminology
 from modeling_supreme import ECG_PRESETS
 from modeling_supreme.command_line import parse_arguments
+from modeling_supreme.queries import BUNDLED_TEXT_ENCODERS
 from training_scripts.arguments import DataArguments, ModelArguments, ObjectiveArguments, TrainArguments
 from training_scripts.data.choose import choose_corpora
+from training_scripts.text_tower.arguments import TowerArguments
 
 
-RECIPES = sorted((ROOT / "configs").glob("*.yaml"))
+TOWER_RECIPE = ROOT / "configs" / "text_tower.yaml"
+RECIPES = sorted(set((ROOT / "configs").glob("*.yaml")) - {TOWER_RECIPE})
 
 
 def read(path):
@@ -70,3 +73,13 @@ class TestRecipe:
 
     def test_it_opens_with_what_it_is_for(self, path):
         assert path.read_text(encoding="utf-8").startswith("# ")
+
+
+def test_the_recipe_of_the_text_tower_is_read_by_its_command():
+    settings = yaml.safe_load(TOWER_RECIPE.read_text(encoding="utf-8"))
+
+    parts = parse_arguments((TowerArguments, TrainArguments), [str(TOWER_RECIPE), "--output_dir", "runs/test"])
+
+    arguments = {key: value for part in parts for key, value in vars(part).items()}
+    assert {key: arguments[key] for key in settings} == settings
+    assert settings["text_model_name_or_path"] in BUNDLED_TEXT_ENCODERS

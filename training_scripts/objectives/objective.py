@@ -51,6 +51,8 @@ class Objective(ABC):
     Attributes:
         name (`str`):
             What `--objective` calls it.
+        item (`str`):
+            What a batch has rows of, for the speed of a run.
         metrics (`dict[str, bool]`):
             Figures of `ValidationFigures.summary` that checkpoints can be compared by, the usual one first, and
             whether higher is better.
@@ -66,6 +68,7 @@ class Objective(ABC):
     """
 
     name: ClassVar[str]
+    item: ClassVar[str] = "ECG"
     metrics: ClassVar[Mapping[str, bool]]
     card: ClassVar[CardStyle]
 

@@ -17,7 +17,6 @@ from accelerate.utils import broadcast_object_list
 from modeling_supreme.command_line import CommandLineError
 from modeling_supreme.output_files.disk import describe_disk_error, told_when_refused
 from modeling_supreme.output_files.folder_lock import FolderLock
-from training_scripts.arguments import RunArguments
 
 from .history import (
     ARGUMENTS_FILENAME,
@@ -54,8 +53,8 @@ class RunFolder:
     Args:
         accelerator (`Accelerator`):
             Knows the main process, which alone holds the lock and writes.
-        arguments (`RunArguments`):
-            All that was said of the run.
+        arguments (`NamedTuple`):
+            All that was said of the run, `training` among it.
         settings (`dict`):
             The same by flag.
 
@@ -69,7 +68,7 @@ class RunFolder:
         DamagedStateError: On entering, if the state to go on from is damaged.
     """
 
-    def __init__(self, accelerator: Accelerator, arguments: RunArguments, settings: dict[str, Any]) -> None:
+    def __init__(self, accelerator: Accelerator, arguments: Any, settings: dict[str, Any]) -> None:
         self.accelerator, self.arguments, self.settings = accelerator, arguments, settings
         self.output_dir = Path(arguments.training.output_dir)
         self.state_dir: Path | None = None
@@ -181,7 +180,7 @@ class RunFolder:
         """Refuse to remove what the run is to begin with."""
         begins_with = {
             "resume_from_checkpoint": self.arguments.training.resume_from_checkpoint,
-            "model_name_or_path": self.arguments.model.model_name_or_path,
+            "model_name_or_path": self.settings.get("model_name_or_path"),
         }
         for flag, value in begins_with.items():
             if value and (value == "latest" or is_within(Path(value), self.output_dir)):

@@ -48,6 +48,7 @@ KEPT = (
         "weight_decay",
         "ema_decay",
     ),
+    *("layers", "intermediate_size", "vocab_size", "num_counted_texts", "token_weight"),
 )
 
 

@@ -194,7 +194,7 @@ class TrainingLoop:
             "num_strips": self.progress.num_strips - first_strips,
             "train_loss": float(np.mean(pace.losses[-self.arguments.logging_steps :])) if pace.losses else None,
             "train_runtime_s": round(time.perf_counter() - started, 1),
-            "train_ecg_per_s": round(pace.strips_per_s, 1),
+            f"train_{self.objective.item.lower()}_per_s": round(pace.strips_per_s, 1),
             "loader_share": round(pace.loader_share, 4),
             **figures.summary,
             "best": self.progress.best,
@@ -401,7 +401,7 @@ class TrainingLoop:
         bar.update()
         if figures.step % self.arguments.logging_steps == 0:
             line["loss"] = float(np.mean(pace.losses[-self.arguments.logging_steps :]))
-            bar.set_postfix({"loss": f"{line['loss']:.4f}", "ECG/s": f"{pace.strips_per_s:.0f}"})
+            bar.set_postfix({"loss": f"{line['loss']:.4f}", f"{self.objective.item}/s": f"{pace.strips_per_s:.0f}"})
             speed = {"ecg_per_s": pace.strips_per_s, "loader_share": pace.loader_share}
             named = {f"train_{name}" if name.startswith("loss") else name: value for name, value in line.items()}
             self.accelerator.log({**named, **speed}, step=figures.step)

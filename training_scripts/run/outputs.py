@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import shutil
+from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from typing import Any
 from accelerate import Accelerator
 
 from modeling_supreme.output_files.atomic_files import move_files, write_text
-from training_scripts.arguments import RunArguments, TrainArguments
+from training_scripts.arguments import TrainArguments
 from training_scripts.card import CardStyle, write_model_card
 from training_scripts.objectives.objective import Objective
 
@@ -26,7 +27,7 @@ logger = logging.getLogger(__name__)
 BYTES_PER_GIB = 2**30
 
 
-def flatten(arguments: RunArguments) -> dict[str, Any]:
+def flatten(arguments: Iterable[Any]) -> dict[str, Any]:
     """All arguments of a run by their flags, as train_arguments.yaml has them."""
     return {name: value for part in arguments for name, value in asdict(part).items()}
 
@@ -45,11 +46,11 @@ def describe_model(model: Any) -> dict[str, int]:
     }
 
 
-def describe_dry_run(figures: dict[str, Any]) -> str:
+def describe_dry_run(figures: dict[str, Any], item: str = "ECG") -> str:
     """What a run would need, in a few lines."""
     hours = figures["expected_duration_s"] / 3600
     return (
-        f"{figures['num_steps']} steps of {1000 * figures['step_s']:.0f} ms ({figures['ecg_per_s']:.0f} ECG/s,"
+        f"{figures['num_steps']} steps of {1000 * figures['step_s']:.0f} ms ({figures['ecg_per_s']:.0f} {item}/s,"
         f" {100 * figures['loader_share']:.0f} % of the time spent waiting for batches):"
         f" about {hours:.2g} hours with validation, states not counted.\n"
         f"Peak memory {figures['peak_memory_bytes'] / BYTES_PER_GIB:.2f} GiB a process. Nothing was written."

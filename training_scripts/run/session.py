@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
+from typing import Any
 
 from accelerate import Accelerator
 
@@ -45,8 +46,24 @@ def train(arguments: RunArguments) -> None:
         DiskError: If the disk refuses the results; the states are still there.
         SystemExit: If the run is told to end before its last step.
     """
+    train_objective(find_objective(arguments.objective.objective), arguments)
+
+
+def train_objective(objective_class: type[Objective], arguments: Any) -> None:
+    """Train and save for an objective, whatever its arguments are.
+
+    Args:
+        objective_class (`type[Objective]`):
+            What is learnt.
+        arguments (`NamedTuple`):
+            Dataclasses of flags; `training` is a [`TrainArguments`], the others are what the objective reads.
+
+    Raises:
+        CommandLineError: If the folder, the Hub or the data are not what the flags say.
+        DiskError: If the disk refuses the results; the states are still there.
+        SystemExit: If the run is told to end before its last step.
+    """
     training = arguments.training
-    objective_class = find_objective(arguments.objective.objective)
     objective_class.check_arguments(arguments)
     accelerator = start_accelerator(training)
     if training.dry_run:
@@ -66,7 +83,7 @@ def train(arguments: RunArguments) -> None:
 def describe(objective: Objective, accelerator: Accelerator, training: TrainArguments) -> None:
     """Say what would be trained on, and what would be uploaded."""
     logger.info(objective.announce())
-    logger.info(describe_dry_run(TrainingLoop(accelerator, objective, training).dry_run()))
+    logger.info(describe_dry_run(TrainingLoop(accelerator, objective, training).dry_run(), objective.item))
     if training.push_to_hub:
         hub = {"repo_id": str(training.hub_model_id), "is_public": training.hub_public}
         logger.info(describe_upload(Path(training.output_dir), **hub))
