@@ -275,8 +275,8 @@ class ObjectiveArguments:
     lead_set_probability: float = field(
         default=0.0,
         metadata={
-            "help": "How often a strip is reduced to the leads of other recorders, from 0 to 1: limb leads alone or with"
-            " one or two chest leads, I, II or V1 alone, chest leads alone."
+            "help": "How often a strip is reduced to the leads of other recorders, from 0 to 1: limb leads alone or"
+            " with one or two chest leads, I, II or V1 alone, chest leads alone."
         },
     )
 
