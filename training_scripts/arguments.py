@@ -63,11 +63,11 @@ class ModelArguments:
     )
     fusion_hidden_size: int = field(default=192, metadata={"help": "Width of the Cardiac Fusion Network."})
     num_fusion_layers: int = field(default=2, metadata={"help": "Layers of the Cardiac Fusion Network."})
-    measurement_head: Literal["none", "pooled", "queries"] | None = field(
+    measurement_head: Literal["none", "pooled", "queries", "beats"] | None = field(
         default=None,
         metadata={
-            "help": "Also learn intervals, rates, axes and voltages, read from pooled tokens or by learned queries; by"
-            " default as the checkpoint does, and none for a new model."
+            "help": "Also learn intervals, rates, axes and voltages: read from pooled tokens, by learned queries, or"
+            " from the usual beat too. By default as the checkpoint does; a new model does not."
         },
     )
     freeze_text_encoder: bool = field(
@@ -240,6 +240,12 @@ class ObjectiveArguments:
     measurement_weight: float = field(
         default=0.1, metadata={"help": "Weight of numbers in the loss, where labels weigh 1, from 0 to 100."}
     )
+    num_calibration_records: int = field(
+        default=3000,
+        metadata={
+            "help": "Simulated records of other patients that numbers are calibrated on after training; 0 for none."
+        },
+    )
     num_queries_per_step: int | None = field(
         default=None,
         metadata={"help": "Ask for what is present in the step's strips and, up to this number, other findings."},
@@ -283,6 +289,10 @@ class ObjectiveArguments:
     def __post_init__(self) -> None:
         check_choices(self)
         _check_counts(self, ("num_queries_per_step",))
+        if self.num_calibration_records < 0:
+            raise ValueError(
+                f"`--num_calibration_records` is {self.num_calibration_records}. Give a number of records; 0 for none."
+            )
         for name, highest in HIGHEST_CHANGES.items():
             if not 0 <= getattr(self, name) <= highest:
                 raise ValueError(f"`--{name}` is {getattr(self, name)}. Choose a number from 0 to {highest:g}.")

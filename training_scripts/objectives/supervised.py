@@ -11,6 +11,7 @@ import torch
 from accelerate import Accelerator
 from transformers import AutoConfig, AutoModel, AutoProcessor, AutoTokenizer
 
+from datasets_scripts.simulator import measurement_keys
 from datasets_scripts.terminology.rule_table import rules_for_checkpoint
 from modeling_supreme import (
     TASK,
@@ -28,6 +29,7 @@ from training_scripts.data.batches import LabelledStrips
 from training_scripts.data.measure import find_units, sample_numbers
 from training_scripts.steps import TrainingBatch
 
+from .calibration import calibrate_head
 from .measurements import MAIN_KEYS, MeasurementTask
 from .multilabel import MultilabelDraws, MultilabelObjective, make_feature_extractor
 from .objective import ValidationFigures
@@ -134,6 +136,16 @@ class SupervisedObjective(MultilabelObjective):
             return drawn._replace(model_inputs=query_inputs(queries))
         chosen = query_inputs(queries[asked.to(queries.device)])
         return drawn._replace(model_inputs=chosen, loss=self.loss.select(asked), asked=asked)
+
+    def calibrate(self, folder: Path) -> tuple[SupremeModel, dict[str, Any]] | None:
+        """Bias, spread and common errors of the numbers, where they were learnt from simulated records."""
+        num_records = self.arguments.objective.num_calibration_records
+        learns_simulated = set(measurement_keys()) <= set(self.data.measurements)
+        if self.task is None or not num_records or not learns_simulated:
+            return None
+        logger.info(f"Calibrating {len(self.task.keys)} measurements on {num_records} simulated records.")
+        model = SupremeModel.from_pretrained(folder, use_safetensors=True).to(cast(Any, self.accelerator.device))
+        return model, {"measurements": calibrate_head(model, self.feature_extractor, num_records)}
 
     def save(self, model: SupremeModel, folder: Path) -> None:
         """Write what `AutoModel`, `AutoProcessor` and `pipeline` load."""
