@@ -36,6 +36,7 @@ HIGHEST_CHANGES = {
     "baseline_wander_mv": 2.0,
     "rate_jitter": 0.1,
     "sheet_probability": 1.0,
+    "lead_set_probability": 1.0,
     "measurement_weight": 100.0,
 }
 
@@ -275,6 +276,13 @@ class ObjectiveArguments:
         default=0.0,
         metadata={
             "help": "How often a strip is shown as a printed sheet, each lead for 2.5 or 5 of its 10 s, from 0 to 1."
+        },
+    )
+    lead_set_probability: float = field(
+        default=0.0,
+        metadata={
+            "help": "How often a strip is reduced to the leads of other recorders, from 0 to 1: limb leads alone or"
+            " with one or two chest leads, I, II or V1 alone, chest leads alone."
         },
     )
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from modeling_supreme.leads import derive_limb_leads
+from modeling_supreme.leads import LIMB_LEADS, STANDARD_LEADS, derive_limb_leads
 
 
 # The baseline moves with the breath: 3 to 30 a minute, in Hz
@@ -20,6 +20,19 @@ WANDER_HZ = (0.05, 0.5)
 NOISE_BANK_SIZE = 2**20
 # Sheets of four columns (3x4) are commoner than those of two (6x2), and about one lead runs below them throughout.
 TWO_COLUMNS_SHARE, RHYTHM_LEADS = 0.25, 1.0
+# Leads as people record them: without a chest lead, with one (a monitor) or two, a watch, chest leads alone. Two of I,
+# II and III give all limb leads.
+LEAD_SETS = (
+    tuple(LIMB_LEADS),
+    (*LIMB_LEADS, "V1"),
+    (*LIMB_LEADS, "V2"),
+    (*LIMB_LEADS, "V1", "V5"),
+    ("I",),
+    ("II",),
+    ("V1",),
+    tuple(lead for lead in STANDARD_LEADS if lead not in LIMB_LEADS),
+)
+ALL_LEADS = -1
 
 
 class StripDraws(NamedTuple):
@@ -44,6 +57,8 @@ class StripDraws(NamedTuple):
             Columns of the printed sheet as which a strip is shown; 1 where it is shown whole.
         is_rhythm (`torch.Tensor` of shape `(step_size, num_leads)`):
             Whether the sheet shows a lead throughout.
+        lead_set (`torch.Tensor` of shape `(step_size,)`):
+            Which of `LEAD_SETS` a strip is reduced to; `ALL_LEADS` where it is not.
     """
 
     shift: int
@@ -55,6 +70,7 @@ class StripDraws(NamedTuple):
     noise_start: torch.Tensor
     sheet_columns: torch.Tensor
     is_rhythm: torch.Tensor
+    lead_set: torch.Tensor
 
 
 @dataclass(frozen=True)
@@ -82,6 +98,8 @@ class Augmentation:
             Largest relative change of speed: heart rate and intervals change by as much.
         sheet_probability (`float`):
             How often a strip is shown as a printed sheet of two or four columns, each lead for its part of the time.
+        lead_set_probability (`float`):
+            How often a strip is reduced to one of `LEAD_SETS`, all equally likely.
     """
 
     leads: Sequence[str]
@@ -94,6 +112,7 @@ class Augmentation:
     baseline_wander_mv: float = 0.0
     rate_jitter: float = 0.0
     sheet_probability: float = 0.0
+    lead_set_probability: float = 0.0
 
     def draw(self, step_size: int, generator: torch.Generator) -> StripDraws:
         """Draw what happens to the strips of a step; always the same numbers, whatever is turned off."""
@@ -117,7 +136,11 @@ class Augmentation:
         is_sheet = uniform(step_size) < self.sheet_probability
         sheet_columns = torch.where(is_sheet, torch.where(uniform(step_size) < TWO_COLUMNS_SHARE, 2, 4), 1)
         is_rhythm = uniform(step_size, num_leads) < RHYTHM_LEADS / num_leads
-        return StripDraws(shift, rate, gain, lead_share, lead_draws, wander, noise_start, sheet_columns, is_rhythm)
+        is_reduced = uniform(step_size) < self.lead_set_probability
+        lead_set = torch.where(is_reduced, (uniform(step_size) * len(LEAD_SETS)).long(), ALL_LEADS)
+        return StripDraws(
+            shift, rate, gain, lead_share, lead_draws, wander, noise_start, sheet_columns, is_rhythm, lead_set
+        )
 
     def apply(
         self,
@@ -167,6 +190,8 @@ class Augmentation:
             is_shown = shown_on_sheet(drawn["sheet_columns"], drawn["is_rhythm"], signal.shape[-1])
             signal = signal.masked_fill(~is_shown, 0.0)
         is_kept = (drawn["lead_draws"] >= drawn["lead_share"]) & lead_mask
+        if self.lead_set_probability:
+            is_kept &= in_lead_set(drawn["lead_set"], self.leads)
         return signal, torch.where(is_kept.any(dim=1, keepdim=True), is_kept, lead_mask), sample_mask
 
     def _wander(self, wander: torch.Tensor, num_samples: int) -> torch.Tensor:
@@ -180,6 +205,26 @@ class Augmentation:
         """White noise, `(batch_size, num_leads, num_samples)`."""
         windows = noise_bank.unfold(0, num_samples, 1)
         return windows[(start * len(windows)).long()] * (self.noise_mv / self.scale_mv)
+
+
+def in_lead_set(lead_set: torch.Tensor, leads: Sequence[str]) -> torch.Tensor:
+    """Which leads belong to the set of each strip.
+
+    Args:
+        lead_set (`torch.Tensor` of shape `(batch_size,)`):
+            Places in `LEAD_SETS`; `ALL_LEADS` for all of them.
+        leads (`Sequence[str]`):
+            Names of the rows of a signal.
+
+    Returns:
+        `torch.Tensor` of shape `(batch_size, num_leads)`: True where the lead stays.
+
+    Example:
+        >>> in_lead_set(torch.tensor([LEAD_SETS.index(("II",)), ALL_LEADS]), ["I", "II", "V1"]).int().tolist()
+        [[0, 1, 0], [1, 1, 1]]
+    """
+    table = [[lead in lead_names for lead in leads] for lead_names in LEAD_SETS]
+    return torch.tensor([*table, [True] * len(leads)], device=lead_set.device)[lead_set]
 
 
 def shown_on_sheet(columns: torch.Tensor, is_rhythm: torch.Tensor, num_samples: int) -> torch.Tensor:

@@ -192,6 +192,7 @@ def make_augmentation(arguments: ObjectiveArguments, extractor: SupremeEcgFeatur
         baseline_wander_mv=arguments.baseline_wander_mv,
         rate_jitter=arguments.rate_jitter,
         sheet_probability=arguments.sheet_probability,
+        lead_set_probability=arguments.lead_set_probability,
     )
 
 

@@ -44,6 +44,7 @@ ALL_CHANGES = {
     "baseline_wander_mv": 0.5,
     "rate_jitter": 0.1,
     "sheet_probability": 0.5,
+    "lead_set_probability": 0.5,
 }
 
 
@@ -143,6 +144,38 @@ class TestSheets:
         shown, *_ = augment((signal + 1, *masks), sheet_probability=0.3)
 
         assert (shown == 0).any(dim=-1).any(dim=-1).float().mean() == pytest.approx(0.3, abs=0.04)
+
+
+class TestLeadSets:
+    def test_a_reduced_strip_has_the_leads_of_one_recorder(self):
+        batch = make_batch(800, 10)
+
+        _, lead_mask, _ = augment(batch, lead_set_probability=1.0)
+
+        kept = {tuple(np.array(STANDARD_LEADS)[row.numpy()].tolist()) for row in lead_mask}
+        assert kept == {
+            ("I", "II", "III", "aVR", "aVL", "aVF"),
+            ("I", "II", "III", "aVR", "aVL", "aVF", "V1"),
+            ("I", "II", "III", "aVR", "aVL", "aVF", "V2"),
+            ("I", "II", "III", "aVR", "aVL", "aVF", "V1", "V5"),
+            ("I",),
+            ("II",),
+            ("V1",),
+            ("V1", "V2", "V3", "V4", "V5", "V6"),
+        }
+
+    def test_as_many_strips_as_asked_for_are_reduced(self):
+        _, lead_mask, _ = augment(make_batch(2000, 10), lead_set_probability=0.3)
+
+        assert (~lead_mask.all(dim=1)).float().mean() == pytest.approx(0.3, abs=0.04)
+
+    def test_a_strip_without_the_leads_of_its_set_keeps_what_it_has(self):
+        signal, lead_mask, sample_mask = make_batch(200, 10)
+        lead_mask[:, 1:] = False  # lead I alone
+
+        _, kept, _ = augment((signal, lead_mask, sample_mask), lead_set_probability=1.0)
+
+        assert torch.equal(kept, lead_mask)
 
 
 class TestRate:
