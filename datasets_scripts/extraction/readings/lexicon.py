@@ -22,6 +22,7 @@ from datasets_scripts.terminology.tables import read_table
 from modeling_supreme.query_grammar import normalize_name
 
 from .statements import normalize_statement
+from .typing_errors import WordList
 
 
 WORDINGS_PATH = Path(__file__).with_name("report_wordings.csv")
@@ -30,6 +31,9 @@ EXCHANGED_ELECTRODES = "exchanged arm electrodes"
 VOLTAGES = ("low qrs voltage", "high qrs voltage")
 # Shorthand that is right as the name of a column, but a common word or another thing in running text.
 NOT_IN_REPORTS = ("normal", "norm", "cd", "hyp", "el", "tab", "std", "ste", "mat", "pace", "sr", "lao", "rao", "laa")
+
+# Kinds whose words say nothing, or that the word is of another language: no typing error is corrected to one.
+NEVER_MEANT = ("filler", "remark", "ignore", "foreign")
 
 _WORD = re.compile(r"_?(?:[^\W_]|'|>(?=r\b))+(?::\d+)?(?:\.\d+)?|[,.;:/()+&?-]")
 _GERMAN_ADJECTIVE = re.compile(r"(?:(?<=aer)|(?<=ior)|(?<=[rtpcm]al)|(?<=[a-z]{2}sch))(?:e|er|es|en|em)$")
@@ -93,11 +97,15 @@ class Lexicon:
                 lengths.append(len(words))
         for lengths in self._lengths.values():
             lengths.sort(reverse=True)
+        self._vocabulary = {word for words in wordings for word in words}
+        self._meant = WordList(
+            word for words, token in wordings.items() if token.kind not in NEVER_MEANT for word in words
+        )
 
     def tokenize(self, text: str) -> list[Token]:
         """Tokens of a normalised statement; words without a meaning of their own have the kind `"word"`."""
         matches = list(_WORD.finditer(text))
-        words = [singular(match[0]) for match in matches]
+        words = [self._correct(singular(match[0])) for match in matches]
         tokens, position = [], 0
         while position < len(words):
             token, length = self._match(words, position)
@@ -105,6 +113,10 @@ class Lexicon:
             tokens.append(token._replace(start=start, end=end))
             position += length
         return tokens
+
+    def _correct(self, word: str) -> str:
+        """The word, or the one of the vocabulary that a typing error has made of it."""
+        return word if word in self._vocabulary else self._meant.find_meant(word) or word
 
     def _match(self, words: list[str], position: int) -> tuple[Token, int]:
         """The longest wording that starts here, and its number of words."""

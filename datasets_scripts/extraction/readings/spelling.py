@@ -52,6 +52,18 @@ _MEASUREMENTS = (
 _SHORTHAND = (
     (r"\bqt/qtc?:? ?=? ?\d{3} ?/ ?\d{3}(?: ?ms)?", " _measured "),
     (r"\bq's\b(?: waves?\b)?", "q waves"),
+    (r"\brh?yth?e?m(s?)\b", r"rhythm\1"),
+    (r"(?<![\d.,])(?<![\d] )\bstd\b(?![.])", "st depression"),
+    (
+        r"\bvoltages? in (?:the )?(limb|chest) leads? (?:is|are) at (?:the )?upper limit\b",
+        r"borderline high \1 lead voltage",
+    ),
+    (
+        r"\b(ekg|ecg|tracing)(?: is)? (wahrscheinlich|moeglicherweise|probably|possibly|likely|presumably) normal\b",
+        r"\2 normal ecg",
+    ),
+    (r"\bpart\. ?(?=[rl]sb|rechtss|linkss|schenkel|[rl]bbb)", "partieller "),
+    (r"\b(brady|tachy)cardic sinus rhythm\b", r"sinus \1cardia"),
     (r"\bimi\b", "inferior mi"),
     (r"\basmi\b", "anteroseptal mi"),
     (r"\bverd\.? ?a(?:uf\b|\.)", "verdacht auf"),
