@@ -13,17 +13,22 @@ from typing import NamedTuple
 
 from datasets_scripts.terminology.findings import ABNORMAL_FINDING, load_terminology
 
-from .coverage import content_spans, count_content_words, find_left_over, is_foreign
-from .lexicon import VOLTAGES, Token, load_lexicon, located_stems
+from .coverage import content_spans, count_content_words, find_left_over
+from .languages import tokenize_statement
+from .lexicon import VOLTAGES, Token, located_stems
 from .reading import NEGATIVE, POSITIVE, UNCERTAIN, Certainty, Reading, code_entity, strongest
 from .statements import trace_statement
 
 
-RULES_VERSION = "3"  # changes whenever a statement is read differently
+RULES_VERSION = "4"  # changes whenever a statement is read differently
 INFARCTION = "myocardial infarction"
 # What the QRS complex shows of damage is a scar; what the ST segment shows of it is an injury. Reports of carts say
 # "damage" of both, under a heading that says which.
-INJURY, DAMAGED_QRS, DAMAGE = "myocardial injury", "abnormal qrs", re.compile(r"schad|schaedigung|damage|skada")
+INJURY, DAMAGED_QRS, DAMAGE = (
+    "myocardial injury",
+    "abnormal qrs",
+    re.compile(r"^(?!innen|aussen).*(?:schad|schaedigung|damage|skada)"),
+)
 HIGH_VOLTAGES = ("high qrs voltage", "limb high qrs voltage", "precordial high qrs voltage")
 LEFT_HYPERTROPHY, VOLTAGE_CRITERION = "left ventricular hypertrophy", "left ventricular hypertrophy by voltage"
 # Findings that cannot be there without the one they are added to by "with".
@@ -368,7 +373,7 @@ def account_for(statement: str) -> Account:
 
     Args:
         statement (`str`):
-            One statement of a report, in English, German or Swedish.
+            One statement of a report, in English, German or Swedish, or in a language of `FOREIGN_LANGUAGES`.
 
     Returns:
         `Account`: Findings, where they stand, and what was left over.
@@ -379,8 +384,9 @@ def account_for(statement: str) -> Account:
         ({'old inferior myocardial infarction': ((0, 20),)}, ('gremlins',))
     """
     traced = trace_statement(statement)
-    tokens = join_territories(load_lexicon().tokenize(traced.text))
-    if is_foreign(tokens):
+    words_of_language, is_known = tokenize_statement(traced.text)
+    tokens = join_territories(words_of_language)
+    if not is_known:
         unread = Reading((), is_read=False, prompt_version=RULES_VERSION)
         words = [statement[slice(*traced.locate(*span))] for span in content_spans(tokens)]
         return Account(unread, {}, tuple(words), len(words))
@@ -420,7 +426,7 @@ def read_statement(statement: str) -> Reading:
 
     Args:
         statement (`str`):
-            One statement of a report, in English, German or Swedish.
+            One statement of a report, in English, German or Swedish, or in a language of `FOREIGN_LANGUAGES`.
 
     Returns:
         `Reading`: Its entities, and whether it was understood: not so if it holds no word of any meaning, or a word
