@@ -2,6 +2,7 @@
 
 import base64
 import io
+import json
 import re
 from collections.abc import Sequence
 from html import escape
@@ -109,6 +110,14 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
         for row in rows
     )
     return f"<table>{f'<tr>{head}</tr>' if any(header) else ''}{body}</table>"
+
+
+def embed_data(name: str, data: object) -> str:
+    """Data for the script of a page, as JSON that cannot end the element it stands in, whatever it says."""
+    text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
+    for character in "&<>":
+        text = text.replace(character, f"\\u{ord(character):04x}")
+    return f'<script type="application/json" id="{name}">{text}</script>'
 
 
 def percent(share: float | None) -> str:

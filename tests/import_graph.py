@@ -44,6 +44,7 @@ LAYERS = (
     ),
     Layer("terminology", 2, (r"datasets_scripts/terminology/.*",)),
     Layer("simulator", 3, (r"datasets_scripts/simulator/.*",)),
+    Layer("definitions by models", 4, (r"datasets_scripts/extraction/definitions/.*",)),  # tried on simulated records
     Layer("extraction", 3, (r"datasets_scripts/extraction/.*",)),
     Layer("registry of corpora", 5, (r"datasets_scripts/__init__\.py",)),
     Layer("corpora", 4, (r"datasets_scripts/[^/]*",)),

@@ -1,1 +1,1 @@
-"""Who reads statements: the rules, a server, or a local language model."""
+"""Who answers questions, of statements first of all: the rules, a server, or a local language model."""

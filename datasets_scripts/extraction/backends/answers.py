@@ -1,12 +1,13 @@
-"""The answer of a language model: accepted if it has the form asked for and names nothing but what was said."""
+"""The findings in an answer: taken if it has the form asked for and names nothing but what the statement says."""
 
 import json
-import re
 from collections.abc import Mapping
 from typing import Any
 
 from datasets_scripts.extraction.readings.grounding import is_grounded, is_stated, split_certainty
 from datasets_scripts.extraction.readings.reading import CERTAINTIES, Certainty, Entity, strongest
+
+from .task import AnswerRefused, read_json
 
 
 MAX_ENTITIES = 16
@@ -34,22 +35,6 @@ ANSWER_SCHEMA: dict[str, Any] = {
     "required": ["entities"],
     "additionalProperties": False,
 }
-_FENCED = re.compile(r"\s*```(?:json)?\s*(.*?)\s*```\s*", re.DOTALL)
-
-
-class AnswerRefused(ValueError):  # noqa: N818 (what happened, not a fault of this program)
-    """An answer that cannot be taken.
-
-    Args:
-        problem (`str`):
-            What is wrong, without any text of the statement or answer: fit for a log.
-        reason (`str`, *optional*):
-            What is wrong, in words for the model that gave the answer.
-    """
-
-    def __init__(self, problem: str, reason: str | None = None) -> None:
-        super().__init__(problem)
-        self.reason = reason or f"{problem[:1].upper()}{problem[1:]}."
 
 
 def parse_answer(answer: str, statement: str) -> tuple[Entity, ...]:
@@ -93,11 +78,7 @@ def parse_answer(answer: str, statement: str) -> tuple[Entity, ...]:
 
 def _read_entities(answer: str) -> list[Any]:
     """The list in an answer; refuses other JSON, and what is no JSON."""
-    fenced = _FENCED.fullmatch(answer)  # models that no server constrains like to wrap their JSON
-    try:
-        content = json.loads(fenced[1] if fenced else answer)
-    except (ValueError, RecursionError) as error:
-        raise AnswerRefused("the answer is not JSON, or was cut off") from error
+    content = read_json(answer)
     if not isinstance(content, dict) or set(content) != {"entities"}:
         raise AnswerRefused('the answer is not a JSON object with the one key "entities"')
     entities = content["entities"]

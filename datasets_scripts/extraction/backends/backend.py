@@ -1,4 +1,4 @@
-"""What every reader of statements has in common: its interface, its flags, and what becomes of a failure."""
+"""What everybody who is asked has in common: an interface, flags, and a place to note answers in."""
 
 import os
 from collections.abc import Iterator, Sequence
@@ -6,58 +6,69 @@ from dataclasses import dataclass, field
 from typing import Literal, NamedTuple, Protocol
 from urllib.parse import urlsplit
 
-from datasets_scripts.extraction.readings.reading import Reading
-from datasets_scripts.extraction.readings.rules import read_statement
-
 from .costs import Cost
+from .task import AnswerRefused, Question, QuestionIn, ResultIn, ResultOut
 
 
 BackendName = Literal["rules", "endpoint", "transformers"]
 # Hosts that take a Hugging Face token. No other server is ever sent one.
 HUGGING_FACE_HOSTS = ("huggingface.co", "huggingface.cloud", "hf.space")
-# Begins the `problem` of a statement that was never put to the model: the next run asks for it.
+# Begins the `problem` of a question that was never put to the model: the next run asks for it.
 NOT_ASKED = "not asked: "
 
 
 class BackendError(RuntimeError):
-    """A backend cannot go on, whatever the statement: no server, no key, no model."""
+    """A backend cannot go on, whatever the question: no server, no key, no model."""
 
 
 class Refusal(NamedTuple):
-    """The answers to a statement that could not be taken: they were paid for, and are not asked for again.
+    """An answer to a question that could not be taken: it was paid for, and is not asked for again.
 
     Attributes:
         num_answers (`int`):
-            How many there were.
+            How many there were with it.
         problem (`str`):
-            What was wrong with the last one, without any text of it.
+            What was wrong with it, without any text of it.
         reason (`str`):
             The same in words for the model.
+        position (`int`, *optional*):
+            Character at which its text goes wrong, from 0, where a grammar says so.
+        text (`str`):
+            That text.
     """
 
     num_answers: int
     problem: str
     reason: str
+    position: int | None = None
+    text: str = ""
+
+    def add(self, error: AnswerRefused) -> "Refusal":
+        """The refusal of the next answer."""
+        return Refusal(self.num_answers + 1, str(error), error.reason, error.position, error.text)
 
 
-class Journal(Protocol):
+NO_REFUSAL = Refusal(0, "", "")
+
+
+class Journal(Protocol[QuestionIn, ResultIn]):
     """Where a backend that is paid notes an answer as soon as it has it, from any thread."""
 
-    def note_reading(self, statement: str, reading: Reading) -> None:
-        """Keep the reading of a statement."""
+    def note_result(self, question: QuestionIn, result: ResultIn) -> None:
+        """Keep the answer to a question."""
         ...
 
-    def note_refusal(self, statement: str, refusal: Refusal) -> None:
+    def note_refusal(self, question: QuestionIn, refusal: Refusal) -> None:
         """Keep that an answer could not be taken."""
         ...
 
-    def find_refusal(self, statement: str) -> Refusal | None:
-        """What is known of earlier answers to a statement that has no reading."""
+    def find_refusals(self, question: QuestionIn) -> tuple[Refusal, ...]:
+        """Earlier answers to a question that could not be taken, the last one last."""
         ...
 
 
-class Backend(Protocol):
-    """Reads statements.
+class Backend(Protocol[Question, ResultOut]):
+    """Answers the questions of a task.
 
     Attributes:
         name (`str`):
@@ -65,7 +76,7 @@ class Backend(Protocol):
         model (`str`):
             Name of the language model; empty for rules.
         prompt_version (`str`):
-            Changes whenever the same statement may be read differently.
+            Changes whenever the same question may be answered differently.
     """
 
     name: BackendName
@@ -77,27 +88,22 @@ class Backend(Protocol):
         """What was spent so far."""
         ...
 
-    def read(self, statements: Sequence[str]) -> Iterator[tuple[str, Reading]]:
-        """Each statement once with its reading, in any order; a statement that fails is read by rules and marked.
+    def read(self, questions: Sequence[Question]) -> Iterator[tuple[Question, ResultOut]]:
+        """Each question once with its answer, in any order; one that fails gets the task's stopgap, marked.
 
         Raises:
-            BackendError: If no statement can be read at all.
+            BackendError: If no question can be answered at all.
         """
         ...
 
-    def estimate(self, statements: Sequence[str]) -> Cost:
-        """What it would cost to read these statements."""
+    def estimate(self, questions: Sequence[Question]) -> Cost:
+        """What it would cost to ask these questions."""
         ...
-
-
-def fall_back(statement: str, problem: str) -> Reading:
-    """The reading by rules of a statement that another backend could not read, marked with the reason."""
-    return read_statement(statement)._replace(problem=problem)
 
 
 @dataclass
 class BackendArguments:
-    """Flags that choose and configure a backend."""
+    """Flags that choose and configure a backend, those of statements."""
 
     backend: BackendName = field(
         default="rules",
@@ -126,10 +132,10 @@ class BackendArguments:
     )
     input_price: float | None = field(default=None, metadata={"help": "Price of a million input tokens."})
     output_price: float | None = field(default=None, metadata={"help": "Price of a million output tokens."})
-    batch_size: int = field(default=8, metadata={"help": "Statements that a local model reads at a time."})
-    dry_run: bool = field(default=False, metadata={"help": "Say what reading would cost, ask nothing and stop."})
+    batch_size: int = field(default=8, metadata={"help": "Questions that a local model answers at a time."})
+    dry_run: bool = field(default=False, metadata={"help": "Say what it would cost, ask nothing and stop."})
     retry_failed: bool = field(
-        default=False, metadata={"help": "Ask again for statements that an earlier run had to leave to the rules."}
+        default=False, metadata={"help": "Ask again what an earlier run got no usable answer to."}
     )
 
     def __post_init__(self) -> None:

@@ -4,6 +4,7 @@ import hashlib
 import json
 import threading
 import time
+from collections.abc import Mapping, Sequence
 from email.utils import parsedate_to_datetime
 from typing import Any, NamedTuple
 
@@ -15,8 +16,8 @@ from huggingface_hub import (
     InferenceClient,
 )
 
-from .answers import ANSWER_SCHEMA, AnswerRefused
 from .prompts import Message
+from .task import AnswerRefused, Sampling
 
 
 MAX_ANSWER_BYTES = 1_000_000
@@ -24,13 +25,7 @@ NO_COMPLETION = "the server sent no chat completion in UTF-8 JSON"
 MAX_TOKENS_COUNTED = 10_000_000  # a server that claims more for one request is not believed
 TEMPORARY_STATUSES = (408, 409, 425, 429, 500, 502, 503, 504, 529)
 FORMAT_STATUSES = (400, 422)  # what servers answer to a `response_format` that they do not know
-# Ways to ask for JSON under a schema, best first: OpenAI's (vLLM, SGLang, Ollama), that of text-generation-inference,
-# and none at all (`transformers serve` refuses any).
-RESPONSE_FORMATS: tuple[dict[str, Any] | None, ...] = (
-    {"type": "json_schema", "json_schema": {"name": "findings", "schema": ANSWER_SCHEMA, "strict": True}},
-    {"type": "json_object", "value": ANSWER_SCHEMA},
-    None,
-)
+LIKELIEST = Sampling()
 
 
 class RequestFailed(RuntimeError):  # noqa: N818 (what happened, not a fault of this program)
@@ -77,7 +72,7 @@ class ChatClient(InferenceClient):
     """`InferenceClient` for text that must stay private, and for answers that may be hostile.
 
     It differs from its parent in the way a request is sent:
-    - no redirect is followed: statements reach the server that was named and no other;
+    - no redirect is followed: questions reach the server that was named and no other;
     - without a key none is sent, where the parent would send the Hugging Face token of the machine;
     - the request passes no hook that writes its body to a log (the parent does so under `HF_DEBUG`);
     - an answer may be 1 MB large and must be complete within the time limit, where the parent reads any amount, and
@@ -95,9 +90,19 @@ class ChatClient(InferenceClient):
             Seconds that an answer may take.
         max_connections (`int`):
             Requests that may be under way at a time.
+        response_formats (`Sequence`):
+            Ways to ask for JSON under a schema, as `make_response_formats` lists them.
     """
 
-    def __init__(self, base_url: str, *, api_key: str | None, timeout_s: float, max_connections: int) -> None:
+    def __init__(
+        self,
+        base_url: str,
+        *,
+        api_key: str | None,
+        timeout_s: float,
+        max_connections: int,
+        response_formats: Sequence[dict[str, Any] | None],
+    ) -> None:
         super().__init__(base_url=base_url, api_key=api_key or "none", timeout=timeout_s)
         self._has_key = api_key is not None
         self._timeout_s = timeout_s
@@ -105,6 +110,7 @@ class ChatClient(InferenceClient):
         self._session = self.exit_stack.enter_context(
             httpx2.Client(follow_redirects=False, timeout=timeout_s, limits=limits)
         )
+        self._response_formats = response_formats
         self._format_index = 0
         self._is_format_proven = False
         self._lock = threading.Lock()
@@ -113,9 +119,17 @@ class ChatClient(InferenceClient):
     @property
     def response_format(self) -> dict[str, Any] | None:
         """How JSON is asked for at present."""
-        return RESPONSE_FORMATS[self._format_index]
+        return self._response_formats[self._format_index]
 
-    def ask(self, messages: list[Message], *, model: str, max_tokens: int, num_asked: int = 0) -> ChatAnswer:
+    def ask(
+        self,
+        messages: list[Message],
+        *,
+        model: str,
+        max_tokens: int,
+        sampling: Sampling = LIKELIEST,
+        num_asked: int = 0,
+    ) -> ChatAnswer:
         """Send a conversation and return the answer.
 
         Args:
@@ -125,6 +139,8 @@ class ChatClient(InferenceClient):
                 Name of the model on the server.
             max_tokens (`int`):
                 Tokens that the answer may have.
+            sampling (`Sampling`):
+                How the model chooses them.
             num_asked (`int`):
                 Answers there were before, of which this one is to be another.
 
@@ -136,17 +152,21 @@ class ChatClient(InferenceClient):
             index = self._format_index
             try:
                 self._asked.number = num_asked
-                return self._complete(messages, model, max_tokens)
+                return self._complete(messages, model, max_tokens, sampling)
             except RequestFailed as failure:
                 if failure.status not in FORMAT_STATUSES or not self._try_next_format(index):
                     raise
 
-    def _complete(self, messages: list[Message], model: str, max_tokens: int) -> ChatAnswer:
-        """One request, at temperature 0."""
+    def _complete(self, messages: list[Message], model: str, max_tokens: int, sampling: Sampling) -> ChatAnswer:
+        """One request."""
         conversation = [dict(message) for message in messages]
         try:
             completion = self.chat_completion(
-                conversation, model=model, max_tokens=max_tokens, temperature=0.0, seed=0
+                conversation,
+                model=model,
+                max_tokens=max_tokens,
+                temperature=sampling.temperature,
+                seed=sampling.seed,
             )
         except AnswerRefused:
             raise
@@ -162,7 +182,7 @@ class ChatClient(InferenceClient):
         with self._lock:
             if self._is_format_proven:
                 return False
-            if self._format_index == index and index + 1 < len(RESPONSE_FORMATS):
+            if self._format_index == index and index + 1 < len(self._response_formats):
                 self._format_index += 1
             return self._format_index > index
 
@@ -188,6 +208,16 @@ class ChatClient(InferenceClient):
             raise RequestFailed("no connection to the server", is_unreachable=True) from None
         except httpx2.RequestError:
             raise RequestFailed("the connection broke off") from None
+
+
+def make_response_formats(name: str, schema: Mapping[str, Any]) -> tuple[dict[str, Any] | None, ...]:
+    """Ways to ask for JSON under a schema, best first.
+
+    OpenAI's (vLLM, SGLang, Ollama), that of text-generation-inference, and none at all (`transformers serve` refuses
+    any).
+    """
+    named = {"name": name, "schema": schema, "strict": True}
+    return {"type": "json_schema", "json_schema": named}, {"type": "json_object", "value": schema}, None
 
 
 def make_key(content: bytes, num_asked: int) -> str:
@@ -223,7 +253,7 @@ def _read_body(response: httpx2.Response, deadline: float) -> bytes:
 
 
 def _describe_status(response: httpx2.Response) -> RequestFailed:
-    """What an HTTP status other than 200 means; the body may repeat the statement and is not read."""
+    """What an HTTP status other than 200 means; the body may repeat the question and is not read."""
     status = response.status_code
     return RequestFailed(
         f"HTTP {status}",

@@ -4,9 +4,10 @@ Source: token masks from a JSON schema by llguidance (github.com/guidance-ai/llg
 SGLang offer for structured output.
 """
 
+import hashlib
 import json
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any, Generic, NamedTuple
 
 import numpy as np
 import torch
@@ -18,20 +19,18 @@ from transformers import (
     LogitsProcessorList,
 )
 
-from datasets_scripts.extraction.readings.reading import Reading
-
-from .answers import ANSWER_SCHEMA, AnswerRefused, parse_answer
-from .backend import BackendArguments, BackendError, BackendName, fall_back
+from .backend import NO_REFUSAL, BackendArguments, BackendError, BackendName, Journal, Refusal
 from .costs import Cost, estimate_tokens
-from .prompts import Message, Prompt
+from .prompts import Message
+from .task import AnswerRefused, Asked, Question, Result, Sampling, Task
 
 
 MAX_ANSWERS = 2  # a model that is always asked for its likeliest answer seldom betters it twice
-OUTPUT_TOKENS_PER_STATEMENT = 60  # for estimates: two findings
+LIKELIEST = Sampling()
 
 
 class LocalAnswer(NamedTuple):
-    """What the model wrote: JSON of the form `ANSWER_SCHEMA`, closed by us if it was cut off."""
+    """What the model wrote, JSON under the schema of its task; closed by the task if it was cut off."""
 
     text: str
     is_complete: bool
@@ -73,14 +72,49 @@ class SchemaLogitsProcessor(LogitsProcessor):
         return bits[:vocab_size].astype(bool)
 
 
-class LocalModelBackend:
-    """Reads statements with a causal language model on this machine, several at a time.
+class DrawnTokens(LogitsProcessor):
+    """Lets greedy search draw: to each row's scores over its temperature comes Gumbel noise of the row's own.
+
+    The token with the largest sum is one drawn with the probabilities of a softmax. A row draws the same in any
+    company, which `do_sample` does not promise.
+
+    Args:
+        samplings (`Sequence[Sampling]`):
+            One per row; at temperature 0 the likeliest token stays the largest.
+        names (`Sequence[str]`):
+            What tells the rows apart that have one seed.
+
+    Source: Maddison et al. 2014, A* sampling, section 2.
+    """
+
+    def __init__(self, samplings: Sequence[Sampling], names: Sequence[str]) -> None:
+        self._rows = [
+            (row, sampling.temperature, np.random.default_rng([sampling.seed, *_digest(name)]))
+            for row, (sampling, name) in enumerate(zip(samplings, names, strict=True))
+            if sampling.temperature > 0
+        ]
+
+    def __call__(self, input_ids: torch.LongTensor, scores: torch.FloatTensor) -> torch.FloatTensor:
+        """Scores `(batch_size, vocab_size)` of which the largest is drawn."""
+        for row, temperature, generator in self._rows:
+            noise = torch.from_numpy(generator.gumbel(size=scores.shape[-1])).to(scores)
+            scores[row] = scores[row] / temperature + noise
+        return scores
+
+
+def _digest(name: str) -> bytes:
+    """A few numbers from 0 to 255 that stand for a text."""
+    return hashlib.sha256(name.encode("utf-8", "replace")).digest()[:8]
+
+
+class LocalModelBackend(Generic[Question, Result]):
+    """Asks a causal language model on this machine, several questions at a time.
 
     Args:
         arguments (`BackendArguments`):
             The flags.
-        prompt (`Prompt`):
-            How statements are put to the model.
+        task (`Task`):
+            What is asked for.
 
     Raises:
         BackendError: If llguidance is not installed or the model cannot be loaded.
@@ -88,11 +122,12 @@ class LocalModelBackend:
 
     name: BackendName = "transformers"
 
-    def __init__(self, arguments: BackendArguments, prompt: Prompt) -> None:
+    def __init__(self, arguments: BackendArguments, task: Task[Question, Result]) -> None:
         self.model = arguments.model or ""
-        self.prompt_version = prompt.version
+        self.prompt_version = task.prompt_version
+        self.journal: Journal[Question, Result] | None = None
         self._arguments = arguments
-        self._prompt = prompt
+        self._task = task
         self._cost = Cost()
         llguidance = _import_llguidance()
         try:
@@ -114,7 +149,7 @@ class LocalModelBackend:
             self._tokenizer, n_vocab=self._network.config.get_text_config().vocab_size, eos_token=self._eos_token_ids
         )
         grammar = llguidance.LLMatcher.grammar_from_json_schema(
-            ANSWER_SCHEMA, overrides={"whitespace_flexible": False}
+            dict(task.schema), overrides={"whitespace_flexible": False}
         )
         self._matcher = llguidance.LLMatcher(self._byte_tokenizer, grammar, log_level=0)
 
@@ -123,27 +158,31 @@ class LocalModelBackend:
         """What was generated so far."""
         return self._cost
 
-    def estimate(self, statements: Sequence[str]) -> Cost:
+    def estimate(self, questions: Sequence[Question]) -> Cost:
         """How much would be read and written; it costs no money."""
-        texts = (message["content"] for statement in statements for message in self._prompt.messages(statement))
+        texts = (message["content"] for question in questions for message in self._task.messages(question))
         input_tokens = sum(estimate_tokens(text) for text in texts)
-        return Cost(len(statements), input_tokens, OUTPUT_TOKENS_PER_STATEMENT * len(statements), is_estimated=True)
+        return Cost(len(questions), input_tokens, self._task.output_tokens * len(questions), is_estimated=True)
 
-    def read(self, statements: Sequence[str]) -> Iterator[tuple[str, Reading]]:
-        """Each statement with its reading, batch by batch, short ones first."""
-        ordered = sorted(statements, key=len)
+    def read(self, questions: Sequence[Question]) -> Iterator[tuple[Question, Result]]:
+        """Each question with its answer, batch by batch, short ones first."""
+        ordered = sorted(questions, key=lambda question: len(self._task.messages(question)[-1]["content"]))
         for start in range(0, len(ordered), self._arguments.batch_size):
             yield from self._read_batch(ordered[start : start + self._arguments.batch_size])
 
-    def answer(self, conversations: Sequence[Sequence[Message]]) -> list[LocalAnswer]:
-        """Let the model answer some conversations, each with its likeliest answer.
+    def answer(
+        self, conversations: Sequence[Sequence[Message]], samplings: Sequence[Sampling] = ()
+    ) -> list[LocalAnswer]:
+        """Let the model answer some conversations.
 
         Args:
             conversations (`Sequence`):
                 Messages as `Prompt.messages` gives them.
+            samplings (`Sequence[Sampling]`):
+                How the words of each answer are chosen; by default the likeliest.
 
         Returns:
-            `list[LocalAnswer]`: One answer per conversation; every one parses under `ANSWER_SCHEMA`.
+            `list[LocalAnswer]`: One answer per conversation; every whole one parses under the schema of the task.
         """
         inputs = self._tokenize(conversations)
         config = GenerationConfig(
@@ -152,11 +191,15 @@ class LocalModelBackend:
             eos_token_id=self._eos_token_ids,
             pad_token_id=self._tokenizer.pad_token_id,
         )
-        processor = SchemaLogitsProcessor(self._matcher, self._eos_token_ids)
+        names = [json.dumps(list(messages)) for messages in conversations]
+        processors = LogitsProcessorList(
+            [
+                SchemaLogitsProcessor(self._matcher, self._eos_token_ids),
+                DrawnTokens(samplings or [LIKELIEST] * len(names), names),
+            ]
+        )
         with torch.inference_mode():
-            outputs = self._network.generate(
-                **inputs, generation_config=config, logits_processor=LogitsProcessorList([processor])
-            )
+            outputs = self._network.generate(**inputs, generation_config=config, logits_processor=processors)
         prompt_length = inputs["input_ids"].shape[1]
         answers = [self._decode(row[prompt_length:].tolist()) for row in outputs]
         self._cost = Cost(
@@ -166,25 +209,33 @@ class LocalModelBackend:
         )
         return [answer for answer, _ in answers]
 
-    def _read_batch(self, statements: Sequence[str]) -> Iterator[tuple[str, Reading]]:
-        """Ask about some statements, again with the reason where an answer is refused; rules read what is left."""
-        refusals = dict.fromkeys(statements, "")
-        problems: dict[str, str] = {}
-        for _ in range(MAX_ANSWERS):
-            asked = list(refusals)
-            conversations = [self._prompt.messages(statement, refusal=refusals[statement]) for statement in asked]
-            for statement, answer in zip(asked, self.answer(conversations) if asked else [], strict=True):
+    def _read_batch(self, questions: Sequence[Question]) -> Iterator[tuple[Question, Result]]:
+        """Ask some questions, again with the reason where an answer is refused; what is left gets its stopgap."""
+        asked = Asked(self.name, self.model, self.prompt_version)
+        refusals = dict.fromkeys(questions, NO_REFUSAL)
+        for _ in range(min(MAX_ANSWERS, self._task.max_answers)):
+            open_questions = list(refusals)
+            for question, answer in zip(open_questions, self._ask(open_questions, refusals), strict=True):
                 try:
-                    entities = parse_answer(answer.text, statement)
+                    result = self._task.accept(answer.text, question, asked)
                     if not answer.is_complete:
                         raise AnswerRefused(f"the answer is longer than {self._arguments.max_new_tokens} tokens")
                 except AnswerRefused as refused:
-                    refusals[statement], problems[statement] = refused.reason, str(refused)
+                    refusals[question] = refusals[question].add(refused)
+                    if self.journal is not None:
+                        self.journal.note_refusal(question, refusals[question])
                     continue
-                del refusals[statement]
-                yield statement, Reading(entities, True, self.name, self.model, self.prompt_version)
-        for statement in refusals:
-            yield statement, fall_back(statement, problems[statement])
+                del refusals[question]
+                yield question, result
+        for question, refusal in refusals.items():
+            yield question, self._task.fall_back(question, refusal.problem)
+
+    def _ask(self, questions: Sequence[Question], refusals: dict[Question, Refusal]) -> list[LocalAnswer]:
+        """One answer per question."""
+        if not questions:
+            return []
+        conversations = [self._task.messages(question, refusal=refusals[question].reason) for question in questions]
+        return self.answer(conversations, [self._task.sampling(question) for question in questions])
 
     def _tokenize(self, conversations: Sequence[Sequence[Message]]) -> Any:
         """`input_ids` and `attention_mask`, `(batch_size, num_tokens)`, padded on the left."""
@@ -209,38 +260,8 @@ class LocalModelBackend:
         """The answer in a row of output, and its number of tokens."""
         length = next((index for index, token in enumerate(tokens) if token in self._eos_token_ids), len(tokens))
         text = self._byte_tokenizer.decode_bytes(list(tokens[:length])).decode("utf-8", "replace")
-        closed = close_answer(text)
+        closed = self._task.close(text)
         return LocalAnswer(closed, is_complete=closed == text), length
-
-
-def close_answer(text: str) -> str:
-    """Complete an answer that was cut off: the entities that are whole stay.
-
-    Args:
-        text (`str`):
-            The beginning of an answer of the form `ANSWER_SCHEMA`, without blanks between its parts.
-
-    Returns:
-        `str`: JSON of that form; the text itself if it was whole.
-
-    Example:
-        >>> close_answer('{"entities":[{"quote":"LVH","entity":"lvh","certainty":"positive"},{"quote":"wi')
-        '{"entities":[{"quote":"LVH","entity":"lvh","certainty":"positive"}]}'
-    """
-    try:
-        json.loads(text)
-    except ValueError:
-        pass
-    else:
-        return text
-    start = text.find("[") + 1
-    end = start
-    while start:
-        try:
-            _, end = json.JSONDecoder().raw_decode(text, end + (text[end : end + 1] == ","))
-        except ValueError:
-            break
-    return (text[:end] or '{"entities":[') + "]}"
 
 
 def _write_plainly(messages: Sequence[Message]) -> str:

@@ -1,6 +1,6 @@
-"""Readings of a language model, kept as they arrive: what was paid for once is never asked for again.
+"""Answers of a language model, kept as they arrive: what was paid for once is never asked for again.
 
-`readings.jsonl` is only appended to, one line per answer, as soon as there is one: a killed run asks again what was
+The file is only appended to, one line per answer, as soon as there is one: a killed run asks again what was
 under way, and nothing else. A line that was left unfinished is passed over.
 """
 
@@ -11,113 +11,117 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO, Generic, cast
 
 from tqdm import tqdm
 
-from datasets_scripts.extraction.readings.reading import Entity, Reading
-from datasets_scripts.extraction.readings.rules import read_statement
-from datasets_scripts.extraction.readings.statements import statement_key
-
-from .backend import NOT_ASKED, Backend, BackendName, Refusal, fall_back
+from .backend import NOT_ASKED, Backend, BackendName, Refusal
 from .costs import Cost
+from .task import Asked, Question, Result, Task
 
 
 logger = logging.getLogger(__name__)
 
 
-class CachedBackend:
-    """A backend that asks another one for what is not on file, and files each reading before handing it on.
+class CachedBackend(Generic[Question, Result]):
+    """A backend that asks another one for what is not on file, and files each answer before handing it on.
 
     Args:
         backend (`Backend`):
             Who is asked.
+        task (`Task`):
+            What for.
         path (`Path`):
-            File of the readings; made if need be.
+            File of the answers; made if need be.
         retry_failed (`bool`):
-            Whether to ask again for statements that were left to the rules.
+            Whether to ask again what there was no usable answer to.
         show_progress (`bool`):
             Whether to show a progress bar.
     """
 
     def __init__(
-        self, backend: Backend, path: Path, *, retry_failed: bool = False, show_progress: bool = False
+        self,
+        backend: Backend[Question, Result],
+        task: Task[Question, Result],
+        path: Path,
+        *,
+        retry_failed: bool = False,
+        show_progress: bool = False,
     ) -> None:
         self.name: BackendName = backend.name
         self.model, self.prompt_version = backend.model, backend.prompt_version
+        self._asked = Asked(self.name, self.model, self.prompt_version)
         self._backend = backend
+        self._task = task
         self._path = path
         self._retry_failed = retry_failed
         self._show_progress = show_progress
         self._file: BinaryIO | None = None
         self._lock = threading.Lock()
-        self._refusals: dict[str, Refusal] = {}
-        self._readings = self._load()
+        self._refusals: dict[str, tuple[Refusal, ...]] = {}
+        self._results = self._load()
 
     @property
     def cost(self) -> Cost:
         """What was spent so far."""
         return self._backend.cost
 
-    def estimate(self, statements: Sequence[str]) -> Cost:
-        """What it would cost to read the statements that are not on file."""
-        return self._backend.estimate([spellings[0] for spellings in self._group_missing(statements).values()])
+    def estimate(self, questions: Sequence[Question]) -> Cost:
+        """What it would cost to ask the questions whose answers are not on file."""
+        return self._backend.estimate([alike[0] for alike in self._group_missing(questions).values()])
 
-    def read(self, statements: Sequence[str]) -> Iterator[tuple[str, Reading]]:
-        """Each statement with its reading: those on file first, then the others as they are answered.
+    def read(self, questions: Sequence[Question]) -> Iterator[tuple[Question, Result]]:
+        """Each question with its answer: those on file first, then the others as they are answered.
 
-        Spellings of one statement share a reading. A statement without a letter or digit is not asked about.
+        Questions with one key share an answer. One without a key is not asked.
         """
-        missing = self._group_missing(statements)
-        for statement in statements:
-            key = statement_key(statement)
+        missing = self._group_missing(questions)
+        for question in questions:
+            key = self._task.key(question)
             if key not in missing:
-                yield statement, self._recall(statement, key)
+                yield question, self._recall(question, key)
         if not missing:
             return
-        asked = [spellings[0] for spellings in missing.values()]
-        bar = tqdm(total=len(asked), unit=" statements", disable=not self._show_progress)
+        asked = [alike[0] for alike in missing.values()]
+        bar = tqdm(total=len(asked), unit=f" {self._task.questions}", disable=not self._show_progress)
         with self._open() as self._file, bar, closing(cast(Any, self._backend.read(asked))) as answers:
-            for statement, reading in answers:
-                key = statement_key(statement)
-                self.note_reading(statement, reading)
+            for question, result in answers:
+                self.note_result(question, result)
                 bar.update()
-                for spelling in missing[key]:
-                    yield spelling, reading
+                for alike in missing[self._task.key(question)]:
+                    yield alike, result
 
-    def note_reading(self, statement: str, reading: Reading) -> None:
-        """Write one reading to disk, unless it is there or nobody was asked."""
-        key = statement_key(statement)
-        if reading.problem.startswith(NOT_ASKED) or self._readings.get(key) is reading:
+    def note_result(self, question: Question, result: Result) -> None:
+        """Write one answer to disk, unless it is there or nobody was asked."""
+        key = self._task.key(question)
+        if result.problem.startswith(NOT_ASKED) or self._results.get(key) is result:
             return
-        self._readings[key] = reading
-        self._append(key, {**reading._asdict(), "entities": [entity._asdict() for entity in reading.entities]})
+        self._results[key] = result
+        self._append(key, self._task.write(result))
 
-    def note_refusal(self, statement: str, refusal: Refusal) -> None:
+    def note_refusal(self, question: Question, refusal: Refusal) -> None:
         """Write to disk that an answer was paid for and could not be taken."""
-        key = statement_key(statement)
-        self._refusals[key] = refusal
+        key = self._task.key(question)
+        self._refusals[key] = (*self._refusals.get(key, ()), refusal)
         self._append(key, {"refusal": refusal._asdict()})
 
-    def find_refusal(self, statement: str) -> Refusal | None:
-        """Answers to a statement that could not be taken, if there were any."""
-        return self._refusals.get(statement_key(statement))
+    def find_refusals(self, question: Question) -> tuple[Refusal, ...]:
+        """Answers to a question that could not be taken, the last one last."""
+        return self._refusals.get(self._task.key(question), ())
 
-    def _recall(self, statement: str, key: str) -> Reading:
-        """The reading on file; where it was left to the rules, what they read today."""
-        if not key:
-            return read_statement(statement)
-        reading = self._readings[key]
-        return fall_back(statement, reading.problem) if reading.problem else reading
+    def _recall(self, question: Question, key: str) -> Result:
+        """The answer on file; where there was none, today's stopgap."""
+        result = self._results[key] if key else self._task.fall_back(question, "")
+        return self._task.fall_back(question, result.problem) if result.problem else result
 
-    def _group_missing(self, statements: Sequence[str]) -> dict[str, list[str]]:
-        """Spellings of the statements that are to be asked about, by key."""
-        missing: dict[str, list[str]] = {}
-        for statement in statements:
-            key = statement_key(statement)
-            known = self._readings.get(key)
+    def _group_missing(self, questions: Sequence[Question]) -> dict[str, list[Question]]:
+        """The questions that are to be asked, by key."""
+        missing: dict[str, list[Question]] = {}
+        for question in questions:
+            key = self._task.key(question)
+            known = self._results.get(key)
             if key and (known is None or (known.problem and self._retry_failed)):
-                missing.setdefault(key, []).append(statement)
+                missing.setdefault(key, []).append(question)
         return missing
 
     def _open(self) -> BinaryIO:
@@ -133,60 +137,55 @@ class CachedBackend:
     def _append(self, key: str, content: dict[str, Any]) -> None:
         """Write a line at once; threads that wait for the disk do so together."""
         if self._file is None:
-            raise RuntimeError(f"{self._path} is not open. Note answers while statements are read.")
-        line = {"key": key, "asked": [self.name, self.model, self.prompt_version], **content}
+            raise RuntimeError(f"{self._path} is not open. Note answers while questions are asked.")
+        line = {"key": key, "asked": list(self._asked), **content}
         with self._lock:
             self._file.write(json.dumps(line, ensure_ascii=False).encode("utf-8") + b"\n")
             self._file.flush()
         os.fsync(self._file.fileno())
 
-    def _load(self) -> dict[str, Reading]:
-        """Readings on file that this backend, model and prompt gave; an answer is never replaced by a failure."""
+    def _load(self) -> dict[str, Result]:
+        """Answers on file that this backend, model and prompt gave; none is ever replaced by a failure."""
         if not self._path.exists():
             return {}
-        readings: dict[str, Reading] = {}
+        results: dict[str, Result] = {}
         num_broken = 0
         with self._path.open("rb") as file:
             for line in file:
                 content = _parse_line(line)
                 if content is None:
                     num_broken += bool(line.strip())
-                    continue
-                key = content["key"]
-                if content["asked"] != [self.name, self.model, self.prompt_version]:
-                    continue
-                if "refusal" in content:
-                    self._refusals[key] = Refusal(**content["refusal"])
-                    continue
-                reading = _read_line(content)
-                if not (reading.problem and key in readings):
-                    readings[key] = reading
+                elif content["asked"] == list(self._asked):
+                    num_broken += not self._take(content, results)
         if num_broken:
             logger.warning("%s: passed over %d lines that a killed run left unfinished.", self._path, num_broken)
-        return readings
+        return results
+
+    def _take(self, content: dict[str, Any], results: dict[str, Result]) -> bool:
+        """Take over what a line holds; `False` if that is not whole."""
+        key = content["key"]
+        if "refusal" in content:
+            refusal = _read_refusal(content["refusal"])
+            if refusal is not None:
+                self._refusals[key] = (*self._refusals.get(key, ()), refusal)
+            return refusal is not None
+        result = self._task.read(content)
+        if result is not None and not (result.problem and key in results):
+            results[key] = result
+        return result is not None
 
 
 def _parse_line(line: bytes) -> dict[str, Any] | None:
-    """What a line of the file holds; `None` if it is no reading, or one that was not finished."""
+    """What a line of the file holds; `None` if it is no answer to a question, or one that was not finished."""
     try:
         content = json.loads(line)
     except ValueError:
         return None
-    if not isinstance(content, dict) or not {"asked", "key"} <= content.keys():
-        return None
-    if "refusal" in content:
-        refusal = content["refusal"]
-        return content if isinstance(refusal, dict) and refusal.keys() == set(Refusal._fields) else None
-    if not set(Reading._fields) <= content.keys():
-        return None
-    entities = content["entities"]
-    is_whole = isinstance(entities, list) and all(
-        isinstance(entity, dict) and entity.keys() == set(Entity._fields) for entity in entities
-    )
-    return content if is_whole else None
+    return content if isinstance(content, dict) and {"asked", "key"} <= content.keys() else None
 
 
-def _read_line(content: dict[str, Any]) -> Reading:
-    """The reading of a line."""
-    fields = {name: content[name] for name in Reading._fields}
-    return Reading(**{**fields, "entities": tuple(Entity(**entity) for entity in content["entities"])})
+def _read_refusal(content: Any) -> Refusal | None:
+    """A refusal as it was kept, by earlier versions without position and text; `None` if it is not whole."""
+    required = set(Refusal._fields) - set(Refusal._field_defaults)
+    is_whole = isinstance(content, dict) and required <= content.keys() <= set(Refusal._fields)
+    return Refusal(**content) if is_whole else None

@@ -17,11 +17,11 @@ class RulesBackend:
     prompt_version = RULES_VERSION
     cost = Cost()
 
-    def read(self, statements: Sequence[str]) -> Iterator[tuple[str, Reading]]:
+    def read(self, questions: Sequence[str]) -> Iterator[tuple[str, Reading]]:
         """Each statement with its reading, in order."""
-        for statement in statements:
+        for statement in questions:
             yield statement, read_statement(statement)
 
-    def estimate(self, statements: Sequence[str]) -> Cost:
+    def estimate(self, questions: Sequence[str]) -> Cost:
         """Nothing."""
         return Cost()

@@ -1,13 +1,12 @@
 """The audit as one HTML page without other files: for a cardiologist to look through and to search."""
 
-import json
 from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
 from typing import Any
 
 from datasets_scripts.extraction.readings.reading import CERTAINTIES
-from datasets_scripts.page import columns, key_figures, percent, section, table, write_document
+from datasets_scripts.page import columns, embed_data, key_figures, percent, section, table, write_document
 
 
 MAX_BARS = 25  # findings drawn; the rest is folded away
@@ -36,19 +35,11 @@ def write_audit_page(audit: Mapping[str, Any], path: Path) -> None:
         _left_over(audit["left_over"]),
         _steps(audit["steps"]),
         _reading(audit),
-        _embed("statements-data", _rows(audit["statements"])),
-        _embed("ancestors-data", audit["ancestors"]),
+        embed_data("statements-data", _rows(audit["statements"])),
+        embed_data("ancestors-data", audit["ancestors"]),
         f"<script>{SCRIPT_PATH.read_text(encoding='utf-8')}</script>",
     ]
     write_document(path, title="Findings read from reports", parts=[part for part in parts if part])
-
-
-def _embed(name: str, data: object) -> str:
-    """Data for the script, as JSON that cannot end the element it stands in, whatever a report says."""
-    text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
-    for character in "&<>":
-        text = text.replace(character, f"\\u{ord(character):04x}")
-    return f'<script type="application/json" id="{name}">{text}</script>'
 
 
 def _rows(statements: Sequence[Mapping[str, Any]]) -> list[list[Any]]:

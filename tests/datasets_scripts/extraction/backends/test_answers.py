@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from datasets_scripts.extraction.backends.answers import MAX_ENTITIES, AnswerRefused, parse_answer
+from datasets_scripts.extraction.backends.answers import MAX_ENTITIES, parse_answer
+from datasets_scripts.extraction.backends.task import AnswerRefused
 
 
 STATEMENT = "Possible LVH with PVCs"

@@ -14,13 +14,16 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pandas as pd
 import pytest
 
+from datasets_scripts.extraction.backends.answers import ANSWER_SCHEMA
 from datasets_scripts.extraction.backends.backend import BackendArguments, BackendError
-from datasets_scripts.extraction.backends.chat_client import RESPONSE_FORMATS
+from datasets_scripts.extraction.backends.chat_client import make_response_formats
 from datasets_scripts.extraction.backends.endpoint import EndpointBackend
-from datasets_scripts.extraction.backends.prompts import load_prompt
+from datasets_scripts.extraction.backends.statement_task import StatementTask
 from datasets_scripts.extraction.readings.rules import read_statement
 
 
+TASK = StatementTask.load("findings_v1")
+RESPONSE_FORMATS = make_response_formats("findings", ANSWER_SCHEMA)
 STATEMENTS = ["Sinus rhythm", "LBBB", "Possible LVH", "Atrial fibrillation with RVR", "PVCs"]
 
 
@@ -208,7 +211,7 @@ def make_backend(server, **flags):
     """The backend with short pauses."""
     defaults = {"model": "tiny", "base_url": server.base_url, "max_retries": 3, "retry_wait_s": 0.01}
     arguments = BackendArguments(backend="endpoint", **{**defaults, "request_timeout_s": 20.0, **flags})
-    return EndpointBackend(arguments, load_prompt("findings_v1"))
+    return EndpointBackend(arguments, TASK)
 
 
 def read(server, statements=STATEMENTS, **flags):
@@ -230,7 +233,7 @@ def test_a_reading_names_model_and_prompt(server):
 
     assert reading.entities == (("premature ventricular contraction", "positive", "", ""),)
     assert (reading.model, reading.problem) == ("tiny", "")
-    assert reading.prompt_version == load_prompt("findings_v1").version
+    assert reading.prompt_version == TASK.prompt_version
 
 
 def test_a_request_is_deterministic_and_asks_for_the_schema(server):

@@ -10,8 +10,9 @@ from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from datasets_scripts.extraction.backends.answers import MAX_ENTITIES, MAX_NAME_LENGTH, MAX_QUOTE_LENGTH
 from datasets_scripts.extraction.backends.backend import BackendArguments, BackendError
-from datasets_scripts.extraction.backends.local_model import LocalModelBackend, close_answer
+from datasets_scripts.extraction.backends.local_model import LocalModelBackend
 from datasets_scripts.extraction.backends.prompts import Prompt
+from datasets_scripts.extraction.backends.statement_task import StatementTask, close_answer
 
 
 pytest.importorskip("llguidance")
@@ -67,7 +68,7 @@ def make_model_dir(tmp_path_factory):
 def make_backend(folder, *, prompt=SHORT_PROMPT, **flags):
     """The backend on a saved model."""
     arguments = BackendArguments(backend="transformers", model=str(folder), **flags)
-    return LocalModelBackend(arguments, prompt)
+    return LocalModelBackend(arguments, StatementTask(prompt))
 
 
 def is_valid(text):

@@ -4,10 +4,14 @@ import json
 
 import pytest
 
-from datasets_scripts.extraction.backends.backend import NOT_ASKED, fall_back
+from datasets_scripts.extraction.backends.backend import NOT_ASKED
 from datasets_scripts.extraction.backends.costs import Cost
 from datasets_scripts.extraction.backends.reading_cache import CachedBackend
+from datasets_scripts.extraction.backends.statement_task import StatementTask
 from datasets_scripts.extraction.readings.reading import Entity, Reading
+
+
+TASK = StatementTask.load("findings_v1")
 
 
 class ScriptedBackend:
@@ -24,7 +28,7 @@ class ScriptedBackend:
         for statement in statements:
             self.asked.append(statement)
             if statement in self.problems:
-                yield statement, fall_back(statement, self.problems[statement])
+                yield statement, TASK.fall_back(statement, self.problems[statement])
             else:
                 entity = Entity(f"what {self.model} reads in {statement}", "positive", "", "")
                 yield statement, Reading((entity,), True, self.name, self.model, self.prompt_version)
@@ -42,7 +46,7 @@ def path(tmp_path):
 def read(path, statements, *, retry_failed=False, **fields):
     """Readings by statement, and what was asked."""
     backend = ScriptedBackend(**fields)
-    readings = dict(CachedBackend(backend, path, retry_failed=retry_failed).read(statements))
+    readings = dict(CachedBackend(backend, TASK, path, retry_failed=retry_failed).read(statements))
     return readings, backend.asked
 
 
@@ -55,7 +59,7 @@ def test_a_second_run_asks_nothing_and_reads_the_same(path):
 
 
 def test_a_reading_is_on_disk_before_it_is_handed_on(path):
-    readings = CachedBackend(ScriptedBackend(), path).read(["LVH", "PVCs"])
+    readings = CachedBackend(ScriptedBackend(), TASK, path).read(["LVH", "PVCs"])
 
     next(readings)
 
@@ -141,10 +145,10 @@ def test_a_line_of_another_kind_is_passed_over(path, line):
 def test_an_estimate_counts_what_is_not_on_file(path):
     read(path, ["LVH"])
 
-    assert CachedBackend(ScriptedBackend(), path).estimate(["LVH", "PVCs", "pvcs"]) == Cost(1)
+    assert CachedBackend(ScriptedBackend(), TASK, path).estimate(["LVH", "PVCs", "pvcs"]) == Cost(1)
 
 
 def test_an_estimate_leaves_no_file(path):
-    CachedBackend(ScriptedBackend(), path).estimate(["LVH"])
+    CachedBackend(ScriptedBackend(), TASK, path).estimate(["LVH"])
 
     assert not path.parent.exists()
