@@ -249,6 +249,7 @@ def write_statements(path: Path, statements: StatementCounts, readings: Mapping[
                 "is_read": reading.is_read,
                 **_point_out(spelling, statements.representatives.get(statements.keys[spelling], spelling), reading),
                 "problem": reading.problem,
+                **_tell_of_model(reading),
             }
             file.write(json.dumps(line, ensure_ascii=False) + "\n")
 
@@ -259,6 +260,16 @@ def _point_out(spelling: str, representative: str, reading: Reading) -> dict[str
     named = [entity.entity for entity in reading.entities]
     spans = {name: account.spans[name] for name in named if name in account.spans}
     return {"spans": spans, "left_over": account.left_over}
+
+
+def _tell_of_model(reading: Reading) -> dict[str, Any]:
+    """What a language model quoted, what only its quotes vouch for, and its opinion, if there is any of these."""
+    told = {
+        "quotes": dict(reading.quotes),
+        "review": list(reading.review),
+        "opinion": reading.opinion and [entity._asdict() for entity in reading.opinion],
+    }
+    return {name: value for name, value in told.items() if value}
 
 
 def write_findings(path: Path, counts: LabelCounts, standardised: Standardised, kept: frozenset[str]) -> None:
