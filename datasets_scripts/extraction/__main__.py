@@ -29,6 +29,7 @@ from modeling_supreme.command_line import parse_arguments, run_command
 from modeling_supreme.output_files.disk import told_when_refused
 from modeling_supreme.output_files.folder_lock import FolderLock
 
+from .corrections_file import load_corrections
 from .extract import STATEMENTS_FILE, Extraction, LabelArguments, Records, count_statements, extract_labels
 from .report_tables import iterate_reports
 
@@ -58,6 +59,10 @@ class ExtractionArguments:
     )
     split: str | None = field(default=None, metadata={"help": "Split of a data set, if not all of them are read."})
     dataset_config_name: str | None = field(default=None, metadata={"help": "Configuration of a data set of the Hub."})
+    corrections: Path | None = field(
+        default=None,
+        metadata={"help": "JSONL file of corrections that report.html exported; they hold before all else."},
+    )
     max_records: int | None = field(default=None, metadata={"help": "Read the first records only."})
 
     def __post_init__(self) -> None:
@@ -101,6 +106,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             backend=backend,
             standardisation=standardisation,
             labels=labels,
+            corrections=load_corrections(reports.corrections) if reports.corrections else None,
             show_progress=True,
         )
         write_audit(extraction, reports.output_dir)
