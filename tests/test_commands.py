@@ -18,6 +18,7 @@ COMMANDS = {
     "datasets_scripts.overlap": ["folder"],
     "datasets_scripts.extraction.__main__": [],
     "datasets_scripts.extraction.agreement": ["first", "second"],
+    "datasets_scripts.extraction.definitions.__main__": [],
     "datasets_scripts.extraction.score": ["annotated.jsonl"],
     "datasets_scripts.simulator.__main__": [],
     "datasets_scripts.simulator.__main__ export": ["export"],

@@ -99,7 +99,7 @@ def _look_up(key: str, measurements: Mapping[str, float | None]) -> float:
     value = measurements.get(key)
     if value is None or math.isnan(value):
         return 0.0 if _find_measurement(key).is_count else math.nan
-    return value
+    return float(value)
 
 
 def _find_measurement(key: str) -> Measurement:

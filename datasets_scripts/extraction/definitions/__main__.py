@@ -26,14 +26,15 @@ from datasets_scripts.extraction.backends.reading_cache import CachedBackend
 from modeling_supreme.command_line import parse_arguments, run_command
 from modeling_supreme.output_files.disk import told_when_refused
 from modeling_supreme.output_files.folder_lock import FolderLock
-from modeling_supreme.query_grammar import normalize_name
 
-from .conditions_file import ConditionList, read_conditions
+from .conditions_file import ConditionList, condition_key, read_conditions
 from .corrections import Correction, read_corrections
 from .definition_task import NUM_SAMPLES, DefinitionTask, Draft, Question
 from .definitions_page import PAGE_FILE, write_page
 from .entries import (
+    ALONE,
     DEFINITIONS_FILE,
+    FAILED,
     SAMPLES_FILE,
     STATUSES,
     Entry,
@@ -99,14 +100,14 @@ class Work:
         conditions (`ConditionList`):
             All conditions.
         corrections (`Mapping[str, Correction]`):
-            What a person has said, by folded name.
+            What a person has said, by `condition_key`.
     """
 
     def __init__(self, conditions: ConditionList, corrections: Mapping[str, Correction]) -> None:
         self.conditions = conditions
         self.corrections = corrections
-        keys = set(map(normalize_name, conditions.names))
-        self.open = tuple(name for name in conditions.names if normalize_name(name) not in corrections)
+        keys = set(map(condition_key, conditions.names))
+        self.open = tuple(name for name in conditions.names if condition_key(name) not in corrections)
         self.idle_corrections = tuple(each.condition for key, each in corrections.items() if key not in keys)
 
     @property
@@ -153,9 +154,9 @@ def make_entries(
     """The entry of each condition, in the order of the file."""
     entries = []
     for name in tqdm(work.conditions.names, desc="comparing", unit=" conditions"):
-        correction = work.corrections.get(normalize_name(name))
+        correction = work.corrections.get(condition_key(name))
         if correction is not None:
-            entries.append(correct_entry(correction, records))
+            entries.append(correct_entry(correction._replace(condition=name), records))
             continue
         questions = [Question(name, sample) for sample in range(NUM_SAMPLES)]
         refusals = [writer.find_refusals(question) if writer else () for question in questions]
@@ -196,6 +197,12 @@ def report_entries(entries: Sequence[Entry], output_dir: Path) -> None:
     named = ", ".join(f"{count} {status}" for status, count in counts.items() if count)
     num_written = sum(entry.is_written for entry in entries)
     logger.info("%d conditions (%s); %d have a definition.", len(entries), named, num_written)
+    if counts[FAILED] + counts[ALONE]:
+        logger.warning(
+            "%d conditions lack a usable answer: `problem` in %s says why, and `--retry_failed` asks again.",
+            counts[FAILED] + counts[ALONE],
+            SAMPLES_FILE,
+        )
     logger.info("Written to %s; open %s to check and confirm them.", output_dir, PAGE_FILE)
 
 

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import yaml
 
+from datasets_scripts.terminology.findings import load_terminology
 from modeling_supreme.query_grammar import normalize_name
 
 
@@ -68,13 +69,31 @@ def read_conditions(path: Path) -> ConditionList:
     return _collect(path, readers[path.suffix.lower()](path, text), noun)
 
 
+def condition_key(name: str) -> str:
+    """What all names of one condition share: the folded name of the finding of the terminology, or its own.
+
+    Example:
+        >>> condition_key("LBBB"), condition_key("Takotsubo  Syndrome")
+        ('left bundle branch block', 'takotsubo syndrome')
+    """
+    finding = load_terminology().find(name)
+    return normalize_name(finding.name if finding else name)
+
+
+def other_names(name: str) -> tuple[str, ...]:
+    """The names under which the terminology knows a condition besides the one given."""
+    finding = load_terminology().find(name)
+    names = (finding.name, *finding.synonyms, finding.scp_code) if finding else ()
+    return tuple(other for other in dict.fromkeys(names) if other and normalize_name(other) != normalize_name(name))
+
+
 def _collect(path: Path, found: Numbered, noun: str) -> ConditionList:
     """Each name once."""
     first: dict[str, tuple[str, int]] = {}
     repeated = []
     for number, value in found:
         name = _check_name(value, f"{path}, {noun} {number}")
-        known, known_number = first.setdefault(normalize_name(name), (name, number))
+        known, known_number = first.setdefault(condition_key(name), (name, number))
         if known_number != number:
             repeated.append(f"{name!r} in {noun} {number} is {known!r} of {noun} {known_number}")
     if not first:

@@ -4,8 +4,7 @@ import json
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from modeling_supreme.query_grammar import normalize_name
-
+from .conditions_file import condition_key
 from .definition_task import MAX_LENGTHS, WrongExpression, parse_definition
 
 
@@ -41,7 +40,7 @@ def read_corrections(path: Path) -> dict[str, Correction]:
             JSONL, with `condition`, `expression`, `source` and `is_confirmed` in each line.
 
     Returns:
-        `dict[str, Correction]`: By folded name of the condition.
+        `dict[str, Correction]`: By `condition_key` of the condition.
 
     Raises:
         FileNotFoundError: If there is no such file.
@@ -57,7 +56,7 @@ def read_corrections(path: Path) -> dict[str, Correction]:
     for number, line in enumerate(path.read_bytes().split(b"\n"), start=1):
         if line.strip():
             correction = _read_line(line, f"{path}, line {number}")
-            key = normalize_name(correction.condition)
+            key = condition_key(correction.condition)
             if key in found:
                 raise ValueError(
                     f"{path}, line {number}: {correction.condition!r} stands in line {first_line[key]} already. Keep"

@@ -10,7 +10,6 @@ from typing import Any, NamedTuple
 from datasets_scripts.extraction.backends.prompts import Message, Prompt, PromptForm, load_prompt
 from datasets_scripts.extraction.backends.task import AnswerRefused, Asked, Sampling, read_json
 from datasets_scripts.simulator.truth.catalogue import condition_names, label_names
-from datasets_scripts.terminology.findings import load_terminology
 from modeling_supreme.leads import STANDARD_LEADS
 from modeling_supreme.query_grammar import (
     GRAMMAR_VERSION,
@@ -23,6 +22,8 @@ from modeling_supreme.query_grammar import (
     normalize_name,
     parse_query,
 )
+
+from .conditions_file import condition_key
 
 
 NUM_SAMPLES = 2
@@ -123,7 +124,7 @@ def parse_definition(text: str, condition: str) -> Expression:
     except QuerySyntaxError as error:
         problem = f"the expression does not parse at character {error.position}"
         raise WrongExpression(text, error.position, problem, str(error)) from error
-    own = _names_of(condition)
+    own = {normalize_name(condition), condition_key(condition)}
     for name in findings_of(expression):
         position = _find_name(name, text)
         if name in own:
@@ -135,12 +136,6 @@ def parse_definition(text: str, condition: str) -> Expression:
             message = f"At character {position}, {name!r} is no known finding. Use measurements, or a finding listed."
             raise WrongExpression(text, position, problem, message)
     return expression
-
-
-def _names_of(condition: str) -> frozenset[str]:
-    """Folded names of a condition: its own, and that of the finding of the terminology that it is."""
-    finding = load_terminology().find(condition)
-    return frozenset(map(normalize_name, (condition, finding.name) if finding else (condition,)))
 
 
 def _find_name(name: str, text: str) -> int:

@@ -87,12 +87,13 @@ function makeCard(index) {
   tick.checked = state.is_confirmed;
   tick.addEventListener("input", () => change({ is_confirmed: tick.checked }));
   confirmed.append(tick, document.createTextNode(" I confirm this definition"));
-  const remark = element("p", "note");
+  const remark = element("p", "note", row.remark);
+  const reasons = row.rationale ? [element("p", "", row.rationale)] : [];
   const complaint = element("p", "complaint note");
   const foot = element("div", "foot");
   const undo = button("Undo my changes", () => change({ ...originals[index] }));
   foot.append(confirmed, undo);
-  card.append(head, remark, expressionBox, sourceBox, complaint, foot, ...describeTrial(row), ...makeSamples());
+  card.append(head, remark, ...reasons, expressionBox, sourceBox, complaint, foot, ...describeTrial(row), ...makeSamples());
 
   function change(fields) {
     Object.assign(state, fields);
@@ -111,11 +112,11 @@ function makeCard(index) {
     undo.hidden = !isTouched(index);
     card.classList.toggle("is-confirmed", state.is_confirmed);
     card.classList.toggle("is-changed", state.expression !== originals[index].expression);
-    remark.textContent = row.remark + (row.rationale ? ` ${row.rationale}` : "");
   }
 
   function makeSamples() {
     if (!row.samples.length) return [];
+    const isChoice = new Set(row.samples.map((sample) => sample.expression)).size > 1;
     const folded = element("details");
     folded.open = !row.is_quiet;
     folded.append(element("summary", "", `What the model wrote (${row.samples[0].model || "no answer"})`));
@@ -124,7 +125,7 @@ function makeCard(index) {
       box.append(element("b", "", `Sample ${number + 1} `));
       if (sample.expression) {
         box.append(element("code", "", sample.expression));
-        if (row.samples.length > 1) {
+        if (isChoice) {
           box.append(button("Take this one", () => change({
             expression: sample.expression, source: sample.source, is_confirmed: false,
           })));
@@ -134,7 +135,7 @@ function makeCard(index) {
       }
       const words = [sample.source, sample.rationale].filter(Boolean).join(": ");
       if (words) box.append(element("p", "note", words));
-      sample.refusals.forEach((refusal) => box.append(...describeRefusal(refusal)));
+      sample.refusals.forEach((refusal) => box.append(describeRefusal(refusal)));
       folded.append(box);
     });
     return [folded];
@@ -147,15 +148,16 @@ function makeCard(index) {
 
 function describeRefusal(refusal) {
   const line = element("p", "note refused", "Refused: ");
-  if (refusal.position === null) return [line, document.createTextNode(refusal.problem)];
-  const characters = [...refusal.text];
-  const code = element("code");
-  code.append(characters.slice(0, refusal.position).join(""));
-  code.append(element("mark", "", characters[refusal.position] || "␣"));
-  code.append(characters.slice(refusal.position + 1).join(""));
-  line.append(code, document.createTextNode(` ${refusal.problem}`));
-  line.title = refusal.reason;
-  return [line];
+  if (refusal.position !== null) {
+    const characters = [...refusal.text];
+    const code = element("code");
+    code.append(characters.slice(0, refusal.position).join(""));
+    code.append(element("mark", "", characters[refusal.position] || "␣"));
+    code.append(characters.slice(refusal.position + 1).join(""));
+    line.append(code, element("br"));
+  }
+  line.append(refusal.reason);
+  return line;
 }
 
 function describeTrial(row) {

@@ -10,8 +10,9 @@ import yaml
 
 from datasets_scripts.extraction.backends.backend import Refusal
 from modeling_supreme.output_files.atomic_files import replace_when_complete
-from modeling_supreme.query_grammar import GRAMMAR_VERSION, findings_of, normalize_name
+from modeling_supreme.query_grammar import GRAMMAR_VERSION, findings_of
 
+from .conditions_file import condition_key, other_names
 from .corrections import Correction
 from .definition_task import Draft, parse_definition
 from .trial import SimulatedRecords, Trial
@@ -131,7 +132,7 @@ def _judge(samples: Sequence[Draft], usable: Sequence[Draft], trial: Trial | Non
 
 def mark_circles(entries: Sequence[Entry]) -> list[Entry]:
     """Mark definitions that refer to each other in a circle: none of them says what it means."""
-    places = {normalize_name(entry.condition): place for place, entry in enumerate(entries) if entry.expression}
+    places = {condition_key(entry.condition): place for place, entry in enumerate(entries) if entry.expression}
     needs = {
         name: {other for other in findings_of(parse_definition(entries[place].expression, name)) if other in places}
         for name, place in places.items()
@@ -168,6 +169,7 @@ def write_definitions(path: Path, entries: Sequence[Entry], *, written_by: str) 
     for entry in written:
         stored = {
             "condition": entry.condition,
+            **({"names": list(names)} if (names := other_names(entry.condition)) else {}),
             "expression": entry.expression,
             "source": entry.source,
             "reviewed": entry.is_reviewed,

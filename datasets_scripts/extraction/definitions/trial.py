@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from tqdm import tqdm
 
-from datasets_scripts.simulator.simulated_record import SimulatedRecord, simulate_record
+from datasets_scripts.simulator.simulated_record import simulate_record
 from datasets_scripts.simulator.truth.catalogue import condition_names
 from datasets_scripts.terminology.exact_truth import is_true
 from datasets_scripts.terminology.findings import load_terminology
@@ -85,7 +85,7 @@ class SimulatedRecords:
         numbers = tqdm(
             range(self.num_records), desc="simulating", unit=" records", disable=not self._show_progress, leave=False
         )
-        return tuple(_know(simulate_record(number)) for number in numbers)
+        return tuple(map(_simulate, numbers))
 
     def try_expressions(self, expressions: Sequence[Expression], condition: str) -> Trial:
         """Evaluate expressions that define one condition.
@@ -128,14 +128,15 @@ def simulate_showing(condition: str) -> tuple[KnownRecord, ...]:
     for number in range(NUM_SHOWING):
         try:
             # Of another seed than the records as they come: no record counts twice
-            found.append(_know(simulate_record(number, seed=1, condition=finding.name)))
+            found.append(_simulate(number, seed=1, condition=finding.name))
         except ValueError:  # a patient whose heart does not allow it
             continue
     return tuple(found)
 
 
-def _know(record: SimulatedRecord) -> KnownRecord:
-    """Without the strip, which is large."""
+def _simulate(number: int, *, seed: int = 0, condition: str | None = None) -> KnownRecord:
+    """A record without its strip, which is large."""
+    record = simulate_record(number, seed=seed, condition=condition)
     return KnownRecord(record.record_id, record.measurements, record.labels)
 
 

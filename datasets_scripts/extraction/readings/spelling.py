@@ -2,7 +2,7 @@
 
 import re
 
-from modeling_supreme.query_grammar import APOSTROPHE_FOLD
+from modeling_supreme.query_words import APOSTROPHE_FOLD
 
 
 _UNACCENTED = {

@@ -5,14 +5,12 @@ import logging
 import os
 import subprocess
 import sys
-import threading
 import time
 import traceback
-from collections import Counter
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pandas as pd
 import pytest
+from helpers.chat_server import answer_with, complete, fail_with, serve_chat
 
 from datasets_scripts.extraction.backends.answers import ANSWER_SCHEMA
 from datasets_scripts.extraction.backends.backend import BackendArguments, BackendError
@@ -34,34 +32,6 @@ def correct(statement):
         for entity in read_statement(statement).entities
     ]
     return json.dumps({"entities": entities}, ensure_ascii=False)
-
-
-def complete(text, **fields):
-    """A chat completion, as the bytes of a body."""
-    usage = {"prompt_tokens": 1000, "completion_tokens": 50, "total_tokens": 1050}
-    choice = {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": text}}
-    return json.dumps({"choices": [choice], "usage": usage, **fields}, ensure_ascii=False).encode()
-
-
-def answer_with(change):
-    """A behaviour that answers with the body that `change` makes of a statement."""
-
-    def answer(handler, statement):
-        handler.send(200, change(statement))
-        return True
-
-    return answer
-
-
-def fail_with(status, **headers):
-    """A behaviour that fails with an HTTP status and repeats the statement, as servers do in their messages."""
-
-    def fail(handler, statement):
-        body = json.dumps({"error": {"message": f"cannot process {statement}"}}).encode()
-        handler.send(status, body, **{name.replace("_", "-"): value for name, value in headers.items()})
-        return False
-
-    return fail
 
 
 def drop(handler, statement):
@@ -132,72 +102,11 @@ FAILURES = {
 }
 
 
-class ChatHandler(BaseHTTPRequestHandler):
-    """Speaks the OpenAI chat protocol as the script of the server says."""
-
-    protocol_version = "HTTP/1.1"
-
-    def do_POST(self):
-        self.payload = json.loads(self.rfile.read(int(self.headers["content-length"])))
-        question = self.payload["messages"][-1]["content"]
-        statement = json.JSONDecoder().raw_decode(question)[0]["statement"]
-        entry = {"statement": statement, "question": question, "payload": self.payload, "headers": dict(self.headers)}
-        behave = self.server.next_behaviour(statement, entry)
-        entry["is_answered"] = behave(self, statement)
-
-    def send(self, status, body, *, content_length=None, **headers):
-        self.send_response(status)
-        self.send_header("content-length", str(content_length or len(body)))
-        for name, value in headers.items():
-            self.send_header(name, value)
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *arguments):
-        """Keep the output of the tests clean."""
-
-
-class ChatServer(ThreadingHTTPServer):
-    """A server on loopback with a script per statement: behaviours in turn, the last one from then on."""
-
-    def __init__(self):
-        super().__init__(("127.0.0.1", 0), ChatHandler)
-        self.scripts = {}
-        self.default = [ANSWER]
-        self.log = []
-        self.is_closing = threading.Event()
-        self._lock = threading.Lock()
-
-    @property
-    def base_url(self):
-        return f"http://127.0.0.1:{self.server_port}/v1"
-
-    def next_behaviour(self, statement, entry):
-        """Note a request and say how to behave."""
-        with self._lock:
-            script = self.scripts.get(statement, self.default)
-            num_before = sum(earlier["statement"] == statement for earlier in self.log)
-            self.log.append(entry)
-        return script[min(num_before, len(script) - 1)]
-
-    def count_answers(self):
-        """How often each statement was answered."""
-        return Counter(entry["statement"] for entry in self.log if entry.get("is_answered"))
-
-    def handle_error(self, request, client_address):
-        """A client that hangs up is expected."""
-
-
 @pytest.fixture
 def server():
-    """A running `ChatServer`."""
-    with ChatServer() as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-        thread.start()
+    """A running `ChatServer` that answers as the rules would."""
+    with serve_chat(ANSWER) as server:
         yield server
-        server.is_closing.set()
-        server.shutdown()
-        thread.join()
 
 
 @pytest.fixture(autouse=True)
@@ -283,7 +192,7 @@ def test_a_statement_with_three_bad_answers_is_left_to_the_rules(server, kind, p
     assert {statement: reading.problem for statement, reading in readings.items() if reading.problem} == {
         "LBBB": problem
     }
-    assert [entry["statement"] for entry in server.log].count("LBBB") == 3
+    assert [entry["subject"] for entry in server.log].count("LBBB") == 3
 
 
 def test_the_model_is_told_why_an_answer_was_refused(server):
@@ -512,7 +421,7 @@ def test_after_sigkill_no_answered_statement_is_asked_again(server, tmp_path):
     server.scripts["PVCs"] = [hang, ANSWER]
 
     process = start_command(server, reports, output_dir)
-    wait_until(lambda: "PVCs" in [entry["statement"] for entry in server.log], process)
+    wait_until(lambda: "PVCs" in [entry["subject"] for entry in server.log], process)
     wait_until(lambda: count_lines(output_dir / "readings.jsonl") == 4, process)
     process.kill()
     process.wait()
@@ -521,7 +430,7 @@ def test_after_sigkill_no_answered_statement_is_asked_again(server, tmp_path):
 
     assert resumed.wait(120) == 0
     assert server.count_answers() == dict.fromkeys(STATEMENTS, 1)
-    assert [entry["statement"] for entry in server.log].count("PVCs") == 2
+    assert [entry["subject"] for entry in server.log].count("PVCs") == 2
     lines = (output_dir / "statements.jsonl").read_text(encoding="utf-8").splitlines()
     assert [(json.loads(line)["backend"], json.loads(line)["problem"]) for line in lines] == [("endpoint", "")] * 5
     assert not any(statement in (tmp_path / "log.txt").read_text() for statement in STATEMENTS)

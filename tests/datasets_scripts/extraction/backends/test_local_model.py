@@ -5,14 +5,14 @@ import sys
 
 import pytest
 import torch
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
-from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+from helpers.language_models import save_language_model
 
 from datasets_scripts.extraction.backends.answers import MAX_ENTITIES, MAX_NAME_LENGTH, MAX_QUOTE_LENGTH
 from datasets_scripts.extraction.backends.backend import BackendArguments, BackendError
-from datasets_scripts.extraction.backends.local_model import LocalModelBackend
+from datasets_scripts.extraction.backends.local_model import DrawnTokens, LocalModelBackend
 from datasets_scripts.extraction.backends.prompts import Prompt
 from datasets_scripts.extraction.backends.statement_task import StatementTask, close_answer
+from datasets_scripts.extraction.backends.task import Sampling
 
 
 pytest.importorskip("llguidance")
@@ -21,48 +21,12 @@ CHAT_TEMPLATE = "{% for message in messages %}<{{ message.role }}>{{ message.con
 SHORT_PROMPT = Prompt("short-1", "Read.", ())
 
 
-def make_tokenizer():
-    """Byte-level BPE with some words of an answer."""
-    tokenizer = Tokenizer(models.BPE())
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    tokenizer.decoder = decoders.ByteLevel()
-    answer = '{"entities":[{"quote":"Sinus rhythm","entity":"sinus rhythm","certainty":"positive"}]}'
-    trainer = trainers.BpeTrainer(
-        vocab_size=320,
-        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
-        special_tokens=["<s>", "</s>"],
-        show_progress=False,
-    )
-    tokenizer.train_from_iterator([answer] * 9, trainer)
-    return PreTrainedTokenizerFast(tokenizer_object=tokenizer, bos_token="<s>", eos_token="</s>")
-
-
 @pytest.fixture(scope="module")
 def make_model_dir(tmp_path_factory):
-    """A function that saves a random Llama of 30,000 parameters, which prefers other tokens for every seed."""
-
-    def make(seed=0, chat_template=None):
-        torch.manual_seed(seed)
-        folder = tmp_path_factory.mktemp("language_model")
-        tokenizer = make_tokenizer()
-        tokenizer.chat_template = chat_template
-        tokenizer.save_pretrained(folder)
-        config = LlamaConfig(
-            vocab_size=352,  # wider than the tokenizer, as in many models
-            hidden_size=32,
-            intermediate_size=64,
-            num_hidden_layers=2,
-            num_attention_heads=2,
-            num_key_value_heads=2,
-            max_position_embeddings=8192,
-            initializer_range=0.5,
-            bos_token_id=0,
-            eos_token_id=1,
-        )
-        LlamaForCausalLM(config).save_pretrained(folder)
-        return folder
-
-    return make
+    """A function that saves a random Llama, which prefers other tokens for every seed."""
+    return lambda seed=0, chat_template=None: save_language_model(
+        tmp_path_factory.mktemp("language_model"), seed=seed, chat_template=chat_template
+    )
 
 
 def make_backend(folder, *, prompt=SHORT_PROMPT, **flags):
@@ -129,6 +93,31 @@ def test_an_answer_does_not_depend_on_the_others_of_its_batch(make_model_dir):
     alone = [backend.answer([conversation])[0] for conversation in conversations]
 
     assert backend.answer(conversations) == alone
+
+
+def test_drawn_answers_differ_by_seed_and_not_by_company(make_model_dir):
+    backend = make_backend(make_model_dir(2), max_new_tokens=40)
+    conversations = [SHORT_PROMPT.messages(statement) for statement in STATEMENTS]
+    drawn = [Sampling(temperature=1.0, seed=1)] * len(STATEMENTS)
+
+    together = backend.answer(conversations, drawn)
+
+    assert [backend.answer([conversations[3]], drawn[:1])[0]] == together[3:4]
+    assert backend.answer(conversations, drawn) == together
+    assert backend.answer(conversations, [Sampling(temperature=1.0, seed=2)] * len(STATEMENTS)) != together
+    assert backend.answer(conversations) != together
+
+
+def test_tokens_are_drawn_with_the_probabilities_of_a_softmax():
+    scores = torch.log(torch.tensor([[0.6, 0.3, 0.1, 0.0]])).repeat(4000, 1)
+    samplings = [Sampling(temperature=1.0, seed=7)] * len(scores)
+
+    drawn = DrawnTokens(samplings, [str(row) for row in range(len(scores))])(None, scores).argmax(dim=-1)
+
+    # Four standard errors of a share of .6 over 4,000 draws are .031
+    shares = torch.bincount(drawn, minlength=4) / len(drawn)
+    assert shares.tolist() == pytest.approx([0.6, 0.3, 0.1, 0.0], abs=0.031)
+    assert shares[3] == 0
 
 
 def test_a_chat_template_is_used_where_there_is_one(make_model_dir):

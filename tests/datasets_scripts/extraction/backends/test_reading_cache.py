@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from datasets_scripts.extraction.backends.backend import NOT_ASKED
+from datasets_scripts.extraction.backends.backend import NOT_ASKED, Refusal
 from datasets_scripts.extraction.backends.costs import Cost
 from datasets_scripts.extraction.backends.reading_cache import CachedBackend
 from datasets_scripts.extraction.backends.statement_task import StatementTask
@@ -140,6 +140,18 @@ def test_a_line_of_another_kind_is_passed_over(path, line):
     _, asked = read(path, ["LVH"])
 
     assert asked == ["LVH"]
+
+
+@pytest.mark.parametrize("extra", [{}, {"position": 4, "text": "qrs >> 3"}], ids=["an earlier version", "this one"])
+def test_a_refusal_on_file_is_known_to_the_next_run(path, extra):
+    refusal = {"num_answers": 1, "problem": "it is no JSON", "reason": "It is no JSON.", **extra}
+    path.parent.mkdir()
+    line = {"key": "lvh", "asked": ["endpoint", "tiny", "p-1"], "refusal": refusal}
+    path.write_text(json.dumps(line) + "\n", encoding="utf-8")
+
+    found = CachedBackend(ScriptedBackend(), TASK, path).find_refusals("LVH")
+
+    assert found == (Refusal(**refusal),)
 
 
 def test_an_estimate_counts_what_is_not_on_file(path):
