@@ -2,14 +2,20 @@
 
     python benchmarks/readers.py --reports ptbxl_reports.csv --folds 1 2 3 4 5 6 7 8
     python benchmarks/readers.py --reports ptbxl_reports.csv --statements statements.txt --num_examples 30
+    python benchmarks/readers.py --reports ptbxl_reports.csv --table agreement.csv --num_sampled 50
 
 Reads a table in the layout of PTB-XL's `ptbxl_database.csv` (columns `report`, `scp_codes`, `strat_fold`) and prints
-as JSON, over all records of the folds together: the sensitivity, the share of coded findings that are read; and the
-positive predictive value (PPV), the share of read findings that are coded. A finding read as uncertain counts as
-read. A code is met by its own finding, and by an ancestor or descendant of it that has an SCP code too: a superclass
-("myocardial infarction" for any territory) does not count. Then the share of content words (two letters or more, no
-function word) that are accounted for, the share of statements called read, and the seconds that reading took. With
-`--num_examples` it lists the codes most often missed or added, and the words most often left over.
+as JSON, over all records of the folds together: the sensitivity, the share of codes that are read; and the positive
+predictive value (PPV), the share of read codes that are given. A finding read as uncertain counts as read, under its
+SCP code, or under that of the nearest finding of which it is a kind ("old high lateral infarction" under the one of
+lateral infarction). A code is met by itself and by a code of an ancestor or descendant: a superclass ("myocardial
+infarction" for any territory) has none. Then the share of content words (two letters or more, no function word) that
+are accounted for, the share of statements called read, and the seconds that reading took.
+
+With `--num_examples` it lists the codes most often missed or added, and the words most often left over. `--table`
+writes the agreement of each code; `--num_sampled` lists as many disagreements, drawn at random, for a person to say
+whose fault each is: the reader's, the coder's who knew more than the report says, or a matter of wording. Reports of
+patients appear there: keep the output where the reports may be.
 """
 
 import ast
@@ -39,11 +45,18 @@ logger = logging.getLogger(__name__)
 
 def read_report(report: str) -> frozenset[str]:
     """Findings with an SCP code that a report states for sure or with a hedge."""
-    terminology = load_terminology()
     entities = (entity for statement in split_report(report) for entity in read_statement(statement).entities)
-    return frozenset(
-        entity.entity for entity in entities if entity.certainty != NEGATIVE and terminology[entity.entity].scp_code
-    )
+    named = (name_coded(entity.entity) for entity in entities if entity.certainty != NEGATIVE)
+    return frozenset(name for name in named if name)
+
+
+@lru_cache(maxsize=10_000)
+def name_coded(name: str) -> str | None:
+    """The finding that owns the SCP code of this one, or of the nearest one of which it is a kind and that has one."""
+    terminology = load_terminology()
+    codes = (terminology[other].scp_code for other in (name, *terminology.ancestors(name)))
+    code = next(filter(None, codes), None)
+    return terminology.find_label(code, config_name="all").name if code else None
 
 
 def name_codes(scp_codes: str) -> frozenset[str]:
@@ -59,34 +72,50 @@ def is_kind_of(first: str, second: str) -> bool:
     return first == second or first in terminology.ancestors(second) or second in terminology.ancestors(first)
 
 
-def measure_agreement(records: pd.DataFrame) -> dict:
-    """Pooled counts over records.
+def compare_records(records: pd.DataFrame) -> pd.DataFrame:
+    """Every finding that a record has by its codes or by its report.
 
     Args:
         records (`pd.DataFrame`):
             Columns `report` and `scp_codes`.
 
     Returns:
-        `dict`: `missed` and `added`, counters of findings; `num_coded`, `num_read`, numbers of findings.
+        `pd.DataFrame`: Columns `report`, `scp_codes`, `finding`, `side` (`"coded"` or `"read"`) and `is_met`, whether
+        the other side has the finding, an ancestor or a descendant of it.
     """
-    missed: Counter[str] = Counter()
-    added: Counter[str] = Counter()
-    num_coded = num_read = 0
+    rows = []
     for report, codes in zip(records["report"], records["scp_codes"], strict=True):
         read, coded = read_report(report), name_codes(codes)
-        missed.update(name for name in coded if not any(is_kind_of(name, other) for other in read))
-        added.update(name for name in read if not any(is_kind_of(name, other) for other in coded))
-        num_coded += len(coded)
-        num_read += len(read)
-    return {"missed": missed, "added": added, "num_coded": num_coded, "num_read": num_read}
+        for side, names, others in (("coded", coded, read), ("read", read, coded)):
+            for name in sorted(names):
+                rows.append((report, codes, name, side, any(is_kind_of(name, other) for other in others)))
+    return pd.DataFrame(rows, columns=["report", "scp_codes", "finding", "side", "is_met"])
 
 
-def describe_agreement(agreement: Mapping) -> dict[str, float]:
-    """Sensitivity and PPV of pooled counts."""
-    return {
-        "sensitivity": round(1 - agreement["missed"].total() / agreement["num_coded"], 4),
-        "ppv": round(1 - agreement["added"].total() / agreement["num_read"], 4),
-    }
+def tabulate_agreement(compared: pd.DataFrame) -> pd.DataFrame:
+    """Agreement of each finding, the most frequent code first.
+
+    Args:
+        compared (`pd.DataFrame`):
+            What `compare_records` returns.
+
+    Returns:
+        `pd.DataFrame`: Columns `finding`, `scp_code`, `num_coded`, `num_missed`, `sensitivity`, `num_read`,
+        `num_added` and `ppv`.
+    """
+    counts = compared.groupby(["finding", "side"])["is_met"].agg(["size", "sum"]).unstack(fill_value=0)
+    table = pd.DataFrame(index=counts.index)
+    table["scp_code"] = [load_terminology()[name].scp_code for name in table.index]
+    for side, failed, share in (("coded", "num_missed", "sensitivity"), ("read", "num_added", "ppv")):
+        size, met = counts["size"][side], counts["sum"][side]
+        table[f"num_{side}"], table[failed], table[share] = size, size - met, (met / size).round(3)
+    return table.sort_values(["num_coded", "num_read"], ascending=False).reset_index()
+
+
+def describe_agreement(compared: pd.DataFrame) -> dict[str, float]:
+    """Sensitivity and PPV over all findings of all records together."""
+    met = compared.groupby("side")["is_met"].mean()
+    return {"sensitivity": round(float(met["coded"]), 4), "ppv": round(float(met["read"]), 4)}
 
 
 def measure_coverage(statements: Iterable[str]) -> tuple[dict[str, float], Counter[str]]:
@@ -123,18 +152,26 @@ def main() -> None:
     parser.add_argument("--folds", type=int, nargs="+", default=list(range(1, 9)), help="Folds that are read.")
     parser.add_argument("--statements", type=Path, help="Text file with one statement a line, for the coverage alone.")
     parser.add_argument("--num_examples", type=int, default=0, help="Codes and words to list.")
+    parser.add_argument("--table", type=Path, help="CSV file for the agreement of each code.")
+    parser.add_argument("--num_sampled", type=int, default=0, help="Disagreements to list, with their reports.")
+    parser.add_argument("--seed", type=int, default=0, help="Of the draw.")
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     records = pd.read_csv(arguments.reports).query("strat_fold in @arguments.folds").fillna({"report": ""})
     began = time.perf_counter()
-    agreement = measure_agreement(records)
+    compared = compare_records(records)
     seconds = round(time.perf_counter() - began, 1)
     statements = [statement for report in records["report"] for statement in split_report(report)]
     shares, left_over = measure_coverage(statements)
-    figures = {"num_records": len(records), **describe_agreement(agreement), **shares, "seconds": seconds}
+    figures = {"num_records": len(records), **describe_agreement(compared), **shares, "seconds": seconds}
     logger.info("%s", json.dumps({"reports": figures}))
-    counted = {"missed": agreement["missed"], "added": agreement["added"], "left over": left_over}
-    show_examples(counted, arguments.num_examples)
+    failed = compared[~compared["is_met"]]
+    missed, added = (Counter(failed.query("side == @side")["finding"]) for side in ("coded", "read"))
+    show_examples({"missed": missed, "added": added, "left over": left_over}, arguments.num_examples)
+    if arguments.table:
+        tabulate_agreement(compared).to_csv(arguments.table, index=False)
+    for row in failed.sample(min(arguments.num_sampled, len(failed)), random_state=arguments.seed).itertuples():
+        logger.info("%s but not the other: %s | %s | %s", row.side, row.finding, row.scp_codes, row.report)
     if arguments.statements:
         shares, left_over = measure_coverage(arguments.statements.read_text(encoding="utf-8").splitlines())
         logger.info("%s", json.dumps({"statements": shares}))

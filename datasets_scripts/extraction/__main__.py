@@ -21,18 +21,22 @@ from tqdm.contrib.logging import logging_redirect_tqdm
 
 from datasets_scripts.extraction.backends.backend import Backend, BackendArguments, BackendError
 from datasets_scripts.extraction.backends.make_backend import make_backend
+from datasets_scripts.extraction.backends.routes import RouteArguments
 from datasets_scripts.extraction.checks.audit import REPORT_FILE, write_audit
+from datasets_scripts.extraction.readings.reading import Reading
 from datasets_scripts.extraction.readings.standardise import StandardisationArguments
 from modeling_supreme.command_line import parse_arguments, run_command
 from modeling_supreme.output_files.disk import told_when_refused
 from modeling_supreme.output_files.folder_lock import FolderLock
 
+from .corrections_file import load_corrections
 from .extract import STATEMENTS_FILE, Extraction, LabelArguments, Records, count_statements, extract_labels
 from .report_tables import iterate_reports
 
 
 logger = logging.getLogger("datasets_scripts.extraction")
 
+MINUTES_TOLD = 120  # above, hours are told
 # What a user of the command can set right: told in one sentence, without a traceback.
 REFUSALS = (BackendError, OSError, ValueError)
 
@@ -55,6 +59,10 @@ class ExtractionArguments:
     )
     split: str | None = field(default=None, metadata={"help": "Split of a data set, if not all of them are read."})
     dataset_config_name: str | None = field(default=None, metadata={"help": "Configuration of a data set of the Hub."})
+    corrections: Path | None = field(
+        default=None,
+        metadata={"help": "JSONL file of corrections that report.html exported; they hold before all else."},
+    )
     max_records: int | None = field(default=None, metadata={"help": "Read the first records only."})
 
     def __post_init__(self) -> None:
@@ -77,10 +85,12 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Parse the flags, read the reports, write the findings, and say in numbers what was read."""
     logging.basicConfig(format="%(message)s")
     logger.setLevel(logging.INFO)
-    groups = (ExtractionArguments, BackendArguments, StandardisationArguments, LabelArguments)
-    reports, reading, standardisation, labels = parse_arguments(groups, argv, description=__doc__)
+    groups = (ExtractionArguments, BackendArguments, RouteArguments, StandardisationArguments, LabelArguments)
+    reports, reading, routing, standardisation, labels = parse_arguments(groups, argv, description=__doc__)
     if reading.dry_run:
-        report_estimate(reports, make_backend(reading, reports.output_dir, show_progress=True))
+        backend = make_backend(reading, reports.output_dir, routing=routing, show_progress=True)
+        at_a_time = reading.max_concurrency if reading.backend == "endpoint" else reading.batch_size
+        report_estimate(reports, backend, seconds_per_answer=routing.seconds_per_answer / at_a_time)
         return
     remedy = "What a language model has read is kept. Make room, and repeat the command."
     with (
@@ -89,30 +99,46 @@ def main(argv: Sequence[str] | None = None) -> None:
         told_when_refused("The findings", reports.output_dir, remedy),
     ):
         # Only now is it certain that no other run adds to the readings on file, and pays for the same ones
-        backend = make_backend(reading, reports.output_dir, show_progress=True)
+        backend = make_backend(reading, reports.output_dir, routing=routing, show_progress=True)
         extraction = extract_labels(
             reports.read_reports,
             reports.output_dir,
             backend=backend,
             standardisation=standardisation,
             labels=labels,
+            corrections=load_corrections(reports.corrections) if reports.corrections else None,
             show_progress=True,
         )
         write_audit(extraction, reports.output_dir)
     report_extraction(extraction, reports.output_dir)
 
 
-def report_estimate(reports: ExtractionArguments, backend: Backend) -> None:
-    """Say what reading would cost, without reading or writing anything."""
+def report_estimate(
+    reports: ExtractionArguments, backend: Backend[str, Reading], *, seconds_per_answer: float
+) -> None:
+    """Say what reading would cost, without reading or writing anything, and without a model."""
     statements = count_statements(tqdm(reports.read_reports(), desc="counting statements", unit=" records"))
+    cost = backend.estimate(list(statements.representatives.values()))
     logger.info(
-        "%d records hold %d statements, of which %d are distinct. Reading them with `--backend %s` would take %s.",
+        "%d records hold %d statements, of which %d are distinct. Reading them with `--backend %s` would take %s%s.",
         statements.num_records,
         statements.num_statements,
         len(statements.representatives),
         backend.name,
-        backend.estimate(list(statements.representatives.values())),
+        cost,
+        f", about {describe_time(cost.num_requests * seconds_per_answer)}" if cost.num_requests else "",
     )
+
+
+def describe_time(seconds: float) -> str:
+    """A time in the unit that suits it.
+
+    Example:
+        >>> describe_time(90), describe_time(7_200)
+        ('2 minutes', '2 hours')
+    """
+    minutes = max(round(seconds / 60), 1)
+    return f"{minutes} minutes" if minutes < MINUTES_TOLD else f"{round(minutes / 60)} hours"
 
 
 def report_extraction(extraction: Extraction, output_dir: Path) -> None:

@@ -143,7 +143,12 @@ def count_statements(records: Records) -> StatementCounts:
     return StatementCounts(num_records, spellings.total(), dict(spellings), keys, representatives)
 
 
-def read_statements(statements: StatementCounts, backend: Backend) -> dict[str, Reading]:
+def read_statements(
+    statements: StatementCounts,
+    backend: Backend[str, Reading],
+    *,
+    corrections: Mapping[str, Reading] | None = None,
+) -> dict[str, Reading]:
     """Have each distinct statement read once.
 
     Args:
@@ -151,6 +156,8 @@ def read_statements(statements: StatementCounts, backend: Backend) -> dict[str, 
             What `count_statements` returns.
         backend (`Backend`):
             Who reads.
+        corrections (`Mapping[str, Reading]`, *optional*):
+            Readings that a person gave, by key: nobody else is asked about these statements.
 
     Returns:
         `dict[str, Reading]`: The reading of each key, in the order of first appearance; a statement without letter or
@@ -159,8 +166,10 @@ def read_statements(statements: StatementCounts, backend: Backend) -> dict[str, 
     Raises:
         BackendError: If the backend cannot read at all.
     """
-    key_of = {spelling: key for key, spelling in statements.representatives.items()}
+    given = corrections or {}
+    key_of = {spelling: key for key, spelling in statements.representatives.items() if key not in given}
     readings = {key_of[spelling]: reading for spelling, reading in backend.read(list(key_of))}
+    readings |= {key: given[key] for key in statements.representatives if key in given}
     readings[""] = EMPTY_STATEMENT
     return {key: readings[key] for key in dict.fromkeys(statements.keys.values())}
 
@@ -169,9 +178,10 @@ def extract_labels(
     read_reports: Callable[[], Records],
     output_dir: Path,
     *,
-    backend: Backend,
+    backend: Backend[str, Reading],
     standardisation: StandardisationArguments | None = None,
     labels: LabelArguments | None = None,
+    corrections: Mapping[str, Reading] | None = None,
     show_progress: bool = False,
 ) -> Extraction:
     """Read the reports of a corpus and write `statements.jsonl`, `labels.parquet` and `findings.csv`.
@@ -190,6 +200,8 @@ def extract_labels(
             How entities become findings.
         labels (`LabelArguments`, *optional*):
             Which findings become labels.
+        corrections (`Mapping[str, Reading]`, *optional*):
+            Readings that a person gave, as `load_corrections` returns them.
         show_progress (`bool`):
             Whether to show progress bars.
 
@@ -204,7 +216,7 @@ def extract_labels(
     options = labels or LabelArguments()
     progress = {"unit": " records", "disable": not show_progress}
     statements = count_statements(tqdm(read_reports(), desc="counting statements", **progress))
-    readings = read_statements(statements, backend)
+    readings = read_statements(statements, backend, corrections=corrections)
     standardised = standardise(readings, standardisation, show_progress=show_progress)
     write_statements(output_dir / STATEMENTS_FILE, statements, standardised.readings)
     records = tqdm(read_reports(), desc="labelling records", total=statements.num_records, **progress)
@@ -249,6 +261,7 @@ def write_statements(path: Path, statements: StatementCounts, readings: Mapping[
                 "is_read": reading.is_read,
                 **_point_out(spelling, statements.representatives.get(statements.keys[spelling], spelling), reading),
                 "problem": reading.problem,
+                **_tell_of_model(reading),
             }
             file.write(json.dumps(line, ensure_ascii=False) + "\n")
 
@@ -259,6 +272,16 @@ def _point_out(spelling: str, representative: str, reading: Reading) -> dict[str
     named = [entity.entity for entity in reading.entities]
     spans = {name: account.spans[name] for name in named if name in account.spans}
     return {"spans": spans, "left_over": account.left_over}
+
+
+def _tell_of_model(reading: Reading) -> dict[str, Any]:
+    """What a language model quoted, what only its quotes vouch for, and its opinion, if there is any of these."""
+    told = {
+        "quotes": dict(reading.quotes),
+        "review": list(reading.review),
+        "opinion": reading.opinion and [entity._asdict() for entity in reading.opinion],
+    }
+    return {name: value for name, value in told.items() if value}
 
 
 def write_findings(path: Path, counts: LabelCounts, standardised: Standardised, kept: frozenset[str]) -> None:

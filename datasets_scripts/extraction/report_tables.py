@@ -17,6 +17,14 @@ import pyarrow.dataset
 from datasets_scripts.extraction.readings.statements import split_report
 from datasets_scripts.readers.tables import Row, TableFile
 
+from .report_files import (
+    JSON_LINES_SUFFIXES,
+    is_text_folder,
+    read_json_lines,
+    read_single_column,
+    read_text_folder,
+)
+
 
 logger = logging.getLogger(__name__)
 
@@ -25,6 +33,7 @@ RECORD_ID_COLUMNS = ("record_id", "study_id", "ecg_id")
 REPORT_COLUMNS = ("statements", "report")
 MIMIC_REPORT_COLUMN = re.compile(r"report_\d+")
 TEXT_SUFFIXES = {".csv", ".tsv", ".txt", ".xlsx"}
+MAX_NUMBERED = 18  # report_0 to report_17
 ROWS_PER_BATCH = 10_000
 SEEN_REPORTS = 20_000  # remembered before those that are equal are forgotten
 _HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
@@ -42,9 +51,10 @@ def iterate_reports(
 
     Args:
         path (`Path` or `str`):
-            MIMIC-IV-ECG's `machine_measurements.csv`, PTB-XL's `ptbxl_database.csv`, any CSV, Excel or Parquet file
-            with a column `report` or `statements`, a folder written by `datasets_scripts.prepare`, or a data set for
-            `datasets.load_dataset`: its name on the Hub, or with `split` its folder.
+            MIMIC-IV-ECG's `machine_measurements.csv`, PTB-XL's `ptbxl_database.csv`, any CSV, Excel, Parquet or JSONL
+            file with a column `report` or `statements`, a folder of text files with a report each, a folder written
+            by `datasets_scripts.prepare`, or a data set for `datasets.load_dataset`: its name on the Hub, or with
+            `split` its folder. Where a table has no other column, its rows are numbered from 1.
         record_id_column (`str`, *optional*):
             Column with the identifier of a record, if it is none of `RECORD_ID_COLUMNS`.
         report_column (`str`, *optional*):
@@ -60,13 +70,37 @@ def iterate_reports(
 
     Raises:
         FileNotFoundError: If there is no such file, folder or data set, or no Parquet file in the folder.
-        ValueError: If a column is missing, a record has no identifier or two reports, or the format is unknown or
-            broken. Rows of text files are named by their line, and never quoted.
+        ValueError: If a column is missing, a record has no identifier or two reports, there is no row, or the format
+            is unknown or broken. Rows of text files are named by their line, and never quoted.
     """
-    batches, columns = _open_table(Path(path), split, config_name)
+    num_records = 0
+    for record in _iterate_records(Path(path), record_id_column, report_column, split, config_name):
+        num_records += 1
+        yield record
+    if not num_records and Path(path).is_file():
+        raise ValueError(f"{path} holds no report: nothing stands below the names of its columns. Fill it.")
+
+
+def _iterate_records(
+    path: Path, record_id_column: str | None, report_column: str | None, split: str | None, config_name: str | None
+) -> Iterator[tuple[str, list[str]]]:
+    """The records of a source of any kind."""
+    if split is None and is_text_folder(path):
+        yield from read_text_folder(path)
+        return
+    if path.suffix.lower() in JSON_LINES_SUFFIXES and path.is_file():
+        report_columns = [report_column] if report_column else [*REPORT_COLUMNS]
+        id_columns = [record_id_column] if record_id_column else [*RECORD_ID_COLUMNS]
+        yield from read_json_lines(path, id_columns=id_columns, report_columns=report_columns)
+        return
+    batches, columns = _open_table(path, split, config_name)
+    if isinstance(batches, TableFile):
+        _choose_report_columns(path, columns, report_column)
+        yield from read_single_column(batches)
+        return
     id_column = _choose_id_column(path, columns, record_id_column)
     report_columns = _choose_report_columns(path, columns, report_column)
-    is_split = all(MIMIC_REPORT_COLUMN.fullmatch(column) for column in report_columns)
+    is_split = all(MIMIC_REPORT_COLUMN.fullmatch(column.lower()) for column in report_columns)
     for batch in batches(list(dict.fromkeys([id_column, *report_columns]))):
         ids = _read_ids(path, batch, id_column)
         yield from zip(ids, _read_statements(batch, report_columns, is_split=is_split), strict=True)
@@ -130,7 +164,8 @@ def _open_table(path: Path, split: str | None, config_name: str | None) -> tuple
     if {suffix.lower() for suffix in path.suffixes} & TEXT_SUFFIXES:
         return _open_text(path)
     raise ValueError(
-        f"{path}: {path.suffix!r} is no known format. Pass a CSV file, a Parquet file or a folder of these."
+        f"{path}: {path.suffix!r} is no known format. Pass a CSV, Excel, Parquet or JSONL file, or a folder of Parquet"
+        " or text files."
     )
 
 
@@ -153,15 +188,20 @@ def _open_parquet(path: Path) -> tuple[Any, list[str]]:
 
 
 def _open_text(path: Path) -> tuple[Any, list[str]]:
-    """A CSV file of any dialect, compressed or not, or an Excel sheet; every cell is text."""
+    """A CSV file of any dialect, compressed or not, or an Excel sheet; every cell is text.
+
+    A table of one column stands for itself in place of the function.
+    """
     table = TableFile(
         path,
-        optional=(*RECORD_ID_COLUMNS, *REPORT_COLUMNS),
+        optional=(*RECORD_ID_COLUMNS, *REPORT_COLUMNS, *(f"report_{number}" for number in range(MAX_NUMBERED))),
         may_repeat=True,
         remedy="Save the reports as CSV with the names of the columns in the first line.",
     )
     for remark in table.remarks:
         logger.warning(remark)
+    if len(table.columns) == 1:
+        return table, list(table.columns)
 
     def batches(columns: list[str]) -> Iterator[pa.RecordBatch]:
         table.id_column = columns[0]
@@ -246,10 +286,10 @@ def _open_data_set(name: str, split: str | None, config_name: str | None) -> tup
 
 
 def _choose_id_column(path: Path | str, columns: Sequence[str], wanted: str | None) -> str:
-    """The column of identifiers that was asked for, or the first known one."""
-    for column in [wanted] if wanted else RECORD_ID_COLUMNS:
-        if column in columns:
-            return column
+    """The column of identifiers that was asked for, or the first known one, in any case."""
+    found = _find_column(columns, [wanted] if wanted else RECORD_ID_COLUMNS)
+    if found is not None:
+        return found
     missing = wanted or " or ".join(RECORD_ID_COLUMNS)
     raise ValueError(
         f"{path} has no column {missing}: it has {', '.join(columns)}."
@@ -260,14 +300,23 @@ def _choose_id_column(path: Path | str, columns: Sequence[str], wanted: str | No
 def _choose_report_columns(path: Path | str, columns: Sequence[str], wanted: str | None) -> list[str]:
     """The column that was asked for, MIMIC-IV-ECG's columns in the order of their numbers, or a known one."""
     if wanted is None:
-        numbered = [column for column in columns if MIMIC_REPORT_COLUMN.fullmatch(column)]
+        numbered = [column for column in columns if MIMIC_REPORT_COLUMN.fullmatch(column.lower())]
         if numbered:
             return sorted(numbered, key=lambda column: int(column.rpartition("_")[2]))
-    for column in [wanted] if wanted else REPORT_COLUMNS:
-        if column in columns:
-            return [column]
+    found = _find_column(columns, [wanted] if wanted else REPORT_COLUMNS)
+    if found is not None:
+        return [found]
     missing = wanted or "report_0, statements or report"
     raise ValueError(
         f"{path} has no column {missing}: it has {', '.join(columns)}."
         " Name the column of reports with `--report_column`."
     )
+
+
+def _find_column(columns: Sequence[str], names: Sequence[str]) -> str | None:
+    """The first of some names that a table has: as it is written, or else in another case."""
+    for name in names:
+        alike = [column for column in columns if column.casefold() == name.casefold()]
+        if alike:
+            return name if name in alike else alike[0]
+    return None

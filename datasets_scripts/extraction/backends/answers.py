@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from datasets_scripts.extraction.readings.grounding import is_grounded, is_stated, split_certainty
 from datasets_scripts.extraction.readings.reading import CERTAINTIES, Certainty, Entity, strongest
@@ -14,27 +14,44 @@ MAX_ENTITIES = 16
 MAX_NAME_LENGTH = 100  # characters
 MAX_QUOTE_LENGTH = 200  # characters
 REQUIRED_KEYS = ("entity", "certainty")
+ENTITIES_SCHEMA: dict[str, Any] = {
+    "type": "array",
+    "maxItems": MAX_ENTITIES,
+    "items": {
+        "type": "object",
+        "properties": {
+            "quote": {"type": "string", "maxLength": MAX_QUOTE_LENGTH},
+            "entity": {"type": "string", "minLength": 1, "maxLength": MAX_NAME_LENGTH},
+            "certainty": {"type": "string", "enum": list(CERTAINTIES)},
+        },
+        "required": ["quote", "entity", "certainty"],
+        "additionalProperties": False,
+    },
+}
 ANSWER_SCHEMA: dict[str, Any] = {
     "type": "object",
-    "properties": {
-        "entities": {
-            "type": "array",
-            "maxItems": MAX_ENTITIES,
-            "items": {
-                "type": "object",
-                "properties": {
-                    "quote": {"type": "string", "maxLength": MAX_QUOTE_LENGTH},
-                    "entity": {"type": "string", "minLength": 1, "maxLength": MAX_NAME_LENGTH},
-                    "certainty": {"type": "string", "enum": list(CERTAINTIES)},
-                },
-                "required": ["quote", "entity", "certainty"],
-                "additionalProperties": False,
-            },
-        }
-    },
+    "properties": {"entities": ENTITIES_SCHEMA},
     "required": ["entities"],
     "additionalProperties": False,
 }
+
+
+class TakenFindings(NamedTuple):
+    """The findings of an answer that the statement bears out.
+
+    Attributes:
+        entities (`tuple[Entity, ...]`):
+            In the order of the answer, each name once, with the strongest certainty; names in lower case, as the model
+            wrote them; no codes.
+        quotes (`tuple[tuple[str, str], ...]`):
+            Names with the words that were quoted for them.
+        review (`tuple[str, ...]`):
+            Names for which nothing but their quote vouches.
+    """
+
+    entities: tuple[Entity, ...]
+    quotes: tuple[tuple[str, str], ...]
+    review: tuple[str, ...]
 
 
 def parse_answer(answer: str, statement: str) -> tuple[Entity, ...]:
@@ -58,9 +75,34 @@ def parse_answer(answer: str, statement: str) -> tuple[Entity, ...]:
         >>> parse_answer('{"entities": [{"entity": "Sinus rhythm", "certainty": "positive"}]}', "Normal sinus rhythm")
         (Entity(entity='sinus rhythm', certainty='positive', snomed_ct='', scp_code=''),)
     """
+    return take_findings(_read_entities(answer), statement).entities
+
+
+def read_answer(answer: str, statement: str) -> TakenFindings:
+    """The same with the quotes, and with what a person should look at.
+
+    Raises:
+        AnswerRefused: As `parse_answer` does.
+    """
+    return take_findings(_read_entities(answer), statement)
+
+
+def take_findings(entities: object, statement: str) -> TakenFindings:
+    """Check the list of findings that an answer gives to a statement.
+
+    Args:
+        entities (`object`):
+            What should be a list of the form `ENTITIES_SCHEMA`.
+        statement (`str`):
+            The statement.
+
+    Raises:
+        AnswerRefused: If the form is wrong, or a finding is not in the statement.
+    """
     certainties: dict[str, Certainty] = {}
+    quotes: dict[str, str] = {}
     believed: dict[str, str] = {}  # quotes that nothing but the model vouches for, and for what
-    for entity in _read_entities(answer):
+    for entity in _check_list(entities):
         name, certainty = _check_entity(entity)
         quote = entity.get("quote", "")
         is_said = is_stated(name, statement, quote=quote)
@@ -73,7 +115,11 @@ def parse_answer(answer: str, statement: str) -> tuple[Entity, ...]:
                 " own words or their usual clinical name, and quote the words.",
             )
         certainties[name] = strongest(certainties.get(name, certainty), certainty)
-    return tuple(Entity(name, certainty, "", "") for name, certainty in certainties.items())
+        quotes.setdefault(name, quote)
+    taken = tuple(Entity(name, certainty, "", "") for name, certainty in certainties.items())
+    return TakenFindings(
+        taken, tuple((name, quote) for name, quote in quotes.items() if quote), tuple(believed.values())
+    )
 
 
 def _read_entities(answer: str) -> list[Any]:
@@ -81,7 +127,11 @@ def _read_entities(answer: str) -> list[Any]:
     content = read_json(answer)
     if not isinstance(content, dict) or set(content) != {"entities"}:
         raise AnswerRefused('the answer is not a JSON object with the one key "entities"')
-    entities = content["entities"]
+    return _check_list(content["entities"])
+
+
+def _check_list(entities: object) -> list[Any]:
+    """The list of entities; refuses what is none, and one that is too long."""
     if not isinstance(entities, list):
         raise AnswerRefused('"entities" is not a list')
     if len(entities) > MAX_ENTITIES:

@@ -21,6 +21,7 @@ from .task import AnswerRefused, Sampling
 
 
 MAX_ANSWER_BYTES = 1_000_000
+FIRST_ANSWER_FACTOR = 5  # a server that loads its model, or reads a long prompt for the first time, takes longer
 NO_COMPLETION = "the server sent no chat completion in UTF-8 JSON"
 MAX_TOKENS_COUNTED = 10_000_000  # a server that claims more for one request is not believed
 TEMPORARY_STATUSES = (408, 409, 425, 429, 500, 502, 503, 504, 529)
@@ -87,11 +88,13 @@ class ChatClient(InferenceClient):
         api_key (`str`, *optional*):
             Its key.
         timeout_s (`float`):
-            Seconds that an answer may take.
+            Seconds that an answer may take; the first one of a server may take five times as long.
         max_connections (`int`):
             Requests that may be under way at a time.
         response_formats (`Sequence`):
             Ways to ask for JSON under a schema, as `make_response_formats` lists them.
+        has_answered (`bool`):
+            Whether the server has answered before.
     """
 
     def __init__(
@@ -102,10 +105,12 @@ class ChatClient(InferenceClient):
         timeout_s: float,
         max_connections: int,
         response_formats: Sequence[dict[str, Any] | None],
+        has_answered: bool = False,
     ) -> None:
         super().__init__(base_url=base_url, api_key=api_key or "none", timeout=timeout_s)
         self._has_key = api_key is not None
         self._timeout_s = timeout_s
+        self._has_answered = has_answered
         limits = httpx2.Limits(max_connections=max_connections, max_keepalive_connections=max_connections)
         self._session = self.exit_stack.enter_context(
             httpx2.Client(follow_redirects=False, timeout=timeout_s, limits=limits)
@@ -194,16 +199,20 @@ class ChatClient(InferenceClient):
         headers = {**request_parameters.headers, "accept-encoding": "identity"}
         if not self._has_key:
             headers.pop("authorization", None)
-        deadline = time.monotonic() + self._timeout_s
+        timeout_s = self._timeout_s * (1 if self._has_answered else FIRST_ANSWER_FACTOR)
+        deadline = time.monotonic() + timeout_s
         try:
             content = json.dumps(payload).encode("ascii")
             headers["idempotency-key"] = make_key(content, getattr(self._asked, "number", 0))
-            with self._session.stream("POST", request_parameters.url, content=content, headers=headers) as response:
+            options = {"content": content, "headers": headers, "timeout": timeout_s}
+            with self._session.stream("POST", request_parameters.url, **options) as response:
                 if response.status_code != httpx2.codes.OK:
                     raise _describe_status(response)
-                return _read_body(response, deadline)
+                body = _read_body(response, deadline)
+                self._has_answered = True
+                return body
         except httpx2.TimeoutException:
-            raise RequestFailed(f"no answer within {self._timeout_s:g} s") from None
+            raise RequestFailed(f"no answer within {timeout_s:g} s") from None
         except httpx2.ConnectError:
             raise RequestFailed("no connection to the server", is_unreachable=True) from None
         except httpx2.RequestError:

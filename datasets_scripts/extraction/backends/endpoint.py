@@ -68,6 +68,7 @@ class EndpointBackend(Generic[Question, Result]):
         self._num_answered = 0  # questions to which the server sent something
         self._num_read = 0
         self._num_failed_in_a_row = 0
+        self._ignores_form = False  # has answered with no JSON though a schema was sent
 
     @property
     def cost(self) -> Cost:
@@ -99,6 +100,7 @@ class EndpointBackend(Generic[Question, Result]):
             timeout_s=arguments.request_timeout_s,
             max_connections=arguments.max_concurrency,
             response_formats=make_response_formats(self._task.schema_name, self._task.schema),
+            has_answered=bool(self._num_answered),
         )
         with client, ThreadPoolExecutor(arguments.max_concurrency) as pool:
             running: dict[Future[Result], Question] = {}
@@ -181,6 +183,7 @@ class EndpointBackend(Generic[Question, Result]):
             is_estimated = answer.input_tokens is None or answer.output_tokens is None
             output_tokens = estimate_tokens(answer.text) if answer.output_tokens is None else answer.output_tokens
             input_tokens = input_tokens if answer.input_tokens is None else answer.input_tokens
+            self._check_form(client, answer.text)
             return self._task.accept(answer.text, question, self._asked)
         except AnswerRefused:
             output_tokens = output_tokens or max_tokens  # paid for, whatever it was
@@ -191,6 +194,19 @@ class EndpointBackend(Generic[Question, Result]):
             raise
         finally:
             self._meter.settle(reserved, input_tokens, output_tokens, is_estimated=is_estimated)
+
+    def _check_form(self, client: ChatClient, text: str) -> None:
+        """Say once that a server takes a JSON schema and does not keep to it."""
+        if client.response_format is None or text.lstrip().startswith("{"):
+            return
+        with self._lock:
+            is_news, self._ignores_form = not self._ignores_form, True
+        if is_news:
+            logger.warning(
+                "%s answers without the JSON schema that it was sent, so it ignores `response_format`. Answers are"
+                " checked all the same, but more of them are refused; vLLM, SGLang, Ollama and llama.cpp keep to it.",
+                self._address,
+            )
 
     def _reserve(self, input_tokens: int, output_tokens: int) -> float:
         """Set aside what a question can cost at most."""

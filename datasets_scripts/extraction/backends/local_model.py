@@ -129,6 +129,11 @@ class LocalModelBackend(Generic[Question, Result]):
         self._arguments = arguments
         self._task = task
         self._cost = Cost()
+        if not arguments.dry_run:
+            self._load()
+
+    def _load(self) -> None:
+        """Load the model, and the grammar of answers."""
         llguidance = _import_llguidance()
         try:
             self._tokenizer: Any = AutoTokenizer.from_pretrained(self.model, padding_side="left")
@@ -149,7 +154,7 @@ class LocalModelBackend(Generic[Question, Result]):
             self._tokenizer, n_vocab=self._network.config.get_text_config().vocab_size, eos_token=self._eos_token_ids
         )
         grammar = llguidance.LLMatcher.grammar_from_json_schema(
-            dict(task.schema), overrides={"whitespace_flexible": False}
+            dict(self._task.schema), overrides={"whitespace_flexible": False}
         )
         self._matcher = llguidance.LLMatcher(self._byte_tokenizer, grammar, log_level=0)
 

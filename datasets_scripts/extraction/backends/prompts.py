@@ -50,7 +50,7 @@ class Prompt:
             Name of the file and a hash of all that the model is told: another text is another version.
         system (`str`):
             The rules of answering.
-        examples (`tuple[tuple[str, str], ...]`):
+        examples (`tuple[tuple[Any, str], ...]`):
             Subjects with the answers they should get.
         subject (`str`):
             What is asked about: "statement".
@@ -58,15 +58,15 @@ class Prompt:
 
     version: str
     system: str
-    examples: tuple[tuple[str, str], ...]
+    examples: tuple[tuple[Any, str], ...]
     subject: str = "statement"
 
-    def messages(self, content: str, *, refusal: str = "") -> list[Message]:
+    def messages(self, content: Any, *, refusal: str = "") -> list[Message]:
         """The conversation that asks a question.
 
         Args:
-            content (`str`):
-                What is asked about, such as a statement of a report.
+            content (`Any`):
+                What is asked about, as JSON: a statement of a report, or several with what is known of them.
             refusal (`str`):
                 Why an earlier answer was refused; empty on the first attempt.
 
@@ -82,7 +82,7 @@ class Prompt:
             question += f"\n\nAn earlier answer was refused: {refusal} Answer again."
         return [*messages, {"role": "user", "content": question}]
 
-    def _put(self, content: str) -> str:
+    def _put(self, content: Any) -> str:
         """A subject as the user's message."""
         return json.dumps({self.subject: content}, ensure_ascii=False)
 

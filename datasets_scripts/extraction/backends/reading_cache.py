@@ -17,7 +17,7 @@ from tqdm import tqdm
 
 from .backend import NOT_ASKED, Backend, BackendName, Refusal
 from .costs import Cost
-from .task import Asked, Question, Result, Task
+from .task import Asked, Filing, Question, Result
 
 
 logger = logging.getLogger(__name__)
@@ -29,8 +29,8 @@ class CachedBackend(Generic[Question, Result]):
     Args:
         backend (`Backend`):
             Who is asked.
-        task (`Task`):
-            What for.
+        task (`Filing`):
+            How the answers are kept.
         path (`Path`):
             File of the answers; made if need be.
         retry_failed (`bool`):
@@ -42,7 +42,7 @@ class CachedBackend(Generic[Question, Result]):
     def __init__(
         self,
         backend: Backend[Question, Result],
-        task: Task[Question, Result],
+        task: Filing[Question, Result],
         path: Path,
         *,
         retry_failed: bool = False,

@@ -5,11 +5,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from datasets_scripts.extraction.readings.reading import Entity, Reading
+from datasets_scripts.extraction.readings.reading import Reading, restore_reading, write_reading
 from datasets_scripts.extraction.readings.rules import read_statement
 from datasets_scripts.extraction.readings.statements import statement_key
 
-from .answers import ANSWER_SCHEMA, parse_answer
+from .answers import ANSWER_SCHEMA, read_answer
 from .prompts import Message, Prompt, PromptForm, load_prompt
 from .task import Asked, Sampling
 
@@ -70,7 +70,8 @@ class StatementTask:
 
     def accept(self, answer: str, question: str, asked: Asked) -> Reading:
         """The findings of an answer that the statement bears out."""
-        return Reading(parse_answer(answer, question), True, *asked)
+        taken = read_answer(answer, question)
+        return Reading(taken.entities, True, *asked, quotes=taken.quotes, review=taken.review)
 
     def fall_back(self, question: str, problem: str) -> Reading:
         """The reading by rules, marked with the reason."""
@@ -82,28 +83,21 @@ class StatementTask:
 
     def write(self, result: Reading) -> dict[str, Any]:
         """A reading as JSON."""
-        return {**result._asdict(), "entities": [entity._asdict() for entity in result.entities]}
+        return write_reading(result)
 
     def read(self, content: Mapping[str, Any]) -> Reading | None:
         """The reading that was kept, if it is whole."""
-        if not set(Reading._fields) <= content.keys():
-            return None
-        entities = content["entities"]
-        is_whole = isinstance(entities, list) and all(
-            isinstance(entity, dict) and entity.keys() == set(Entity._fields) for entity in entities
-        )
-        if not is_whole:
-            return None
-        fields = {name: content[name] for name in Reading._fields}
-        return Reading(**{**fields, "entities": tuple(Entity(**entity) for entity in entities)})
+        return restore_reading(content)
 
 
-def close_answer(text: str) -> str:
+def close_answer(text: str, *, opening: str = '{"entities":[') -> str:
     """Complete an answer that was cut off: the entities that are whole stay.
 
     Args:
         text (`str`):
             The beginning of an answer of the form `ANSWER_SCHEMA`, without blanks between its parts.
+        opening (`str`):
+            What such an answer begins with, up to its list.
 
     Returns:
         `str`: JSON of that form; the text itself if it was whole.
@@ -125,7 +119,7 @@ def close_answer(text: str) -> str:
             _, end = json.JSONDecoder().raw_decode(text, end + (text[end : end + 1] == ","))
         except ValueError:
             break
-    return (text[:end] or '{"entities":[') + "]}"
+    return (text[:end] or opening) + "]}"
 
 
 def _as_list(entity: Any) -> list[Any]:

@@ -77,7 +77,34 @@ ResultIn = TypeVar("ResultIn", bound=HasProblem, contravariant=True)
 ResultOut = TypeVar("ResultOut", bound=HasProblem, covariant=True)
 
 
-class Task(Protocol[QuestionIn, Result]):
+class Filing(Protocol[QuestionIn, Result]):
+    """How the answers to questions are kept.
+
+    Attributes:
+        questions (`str`):
+            What the questions are called, for messages: "statements".
+    """
+
+    questions: str
+
+    def key(self, question: QuestionIn) -> str:
+        """What the question shares with others that mean the same; empty if there is nothing to ask."""
+        ...
+
+    def fall_back(self, question: QuestionIn, problem: str) -> Result:
+        """What stands in place of an answer, marked with the reason."""
+        ...
+
+    def write(self, result: Result) -> dict[str, Any]:
+        """What is kept of a result, as JSON."""
+        ...
+
+    def read(self, content: Mapping[str, Any]) -> Result | None:
+        """The result that was kept; `None` if there is none or it is not whole."""
+        ...
+
+
+class Task(Filing[QuestionIn, Result], Protocol[QuestionIn, Result]):
     """Something that language models are asked for.
 
     Attributes:
@@ -85,8 +112,6 @@ class Task(Protocol[QuestionIn, Result]):
             Changes whenever the same question may be answered differently.
         schema (`Mapping`), schema_name (`str`):
             JSON schema of an answer, and what it is called.
-        questions (`str`):
-            What the questions are called, for messages: "statements".
         fate (`str`):
             What becomes of those that are not answered, for messages: "left to the rules".
         max_answers (`int`):
@@ -98,17 +123,12 @@ class Task(Protocol[QuestionIn, Result]):
     prompt_version: str
     schema: Mapping[str, Any]
     schema_name: str
-    questions: str
     fate: str
     max_answers: int
     output_tokens: int
 
     def messages(self, question: QuestionIn, *, refusal: str = "") -> list[Message]:
         """The conversation that asks the question, with the reason why an earlier answer was refused."""
-        ...
-
-    def key(self, question: QuestionIn) -> str:
-        """What the question shares with others that mean the same; empty if there is nothing to ask."""
         ...
 
     def sampling(self, question: QuestionIn) -> Sampling:
@@ -123,20 +143,8 @@ class Task(Protocol[QuestionIn, Result]):
         """
         ...
 
-    def fall_back(self, question: QuestionIn, problem: str) -> Result:
-        """What stands in place of an answer, marked with the reason."""
-        ...
-
     def close(self, text: str) -> str:
         """Complete an answer that was cut off, as far as that can be done."""
-        ...
-
-    def write(self, result: Result) -> dict[str, Any]:
-        """What is kept of a result, as JSON."""
-        ...
-
-    def read(self, content: Mapping[str, Any]) -> Result | None:
-        """The result that was kept; `None` if there is none or it is not whole."""
         ...
 
 

@@ -5,11 +5,13 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from datasets_scripts.extraction.corrections_file import PERSON
 from datasets_scripts.extraction.extract import Extraction
 from datasets_scripts.extraction.labels_file import count_by_finding
 from datasets_scripts.extraction.readings.reading import CERTAINTIES, Certainty, Entity, Reading
-from datasets_scripts.extraction.readings.rules import account_for_spelling, read_statement
+from datasets_scripts.extraction.readings.rules import account_for, account_for_spelling, read_statement
 from datasets_scripts.extraction.readings.standardise import StandardisationArguments, standardise
+from datasets_scripts.terminology.findings import load_terminology
 from modeling_supreme.output_files.atomic_files import replace_when_complete
 
 from .audit_page import write_audit_page
@@ -17,8 +19,8 @@ from .audit_page import write_audit_page
 
 REPORT_FILE = "report.html"
 # Statements come in this order: what needs a look first.
-DISAGREES, FAILED, UNREAD, READ = "disagrees", "failed", "unread", "read"
-STATUSES = (DISAGREES, FAILED, UNREAD, READ)
+DISAGREES, FAILED, REVIEW, UNREAD, READ = "disagrees", "failed", "review", "unread", "read"
+STATUSES = (DISAGREES, FAILED, REVIEW, UNREAD, READ)
 MAX_STATEMENTS = 20_000  # on the page, which a browser has to search
 
 
@@ -43,9 +45,9 @@ def make_audit(extraction: Extraction) -> dict[str, Any]:
             What `extract_labels` returns.
 
     Returns:
-        `dict`: `figures`, `findings`, `num_rare`, `statements` (those that need a look first), `ancestors`,
-        `unmatched`, `matched`, `steps`, `overruled`, `beside_normal`, `left_over`, `problems`, `cost`, `backend`,
-        `model` and `readers`.
+        `dict`: `figures`, `findings`, `num_rare`, `statements` (those that need a look first), `outside` (names that
+        the terminology lacks), `names` (those that it has), `ancestors`, `unmatched`, `matched`, `steps`, `overruled`,
+        `beside_normal`, `left_over`, `problems`, `cost`, `backend`, `model` and `readers`.
     """
     counts, standardised = extraction.labels, extraction.standardised
     findings = count_by_finding(counts, standardised.find_codes())
@@ -58,6 +60,8 @@ def make_audit(extraction: Extraction) -> dict[str, Any]:
         "findings": [row for row in findings.to_dict("records") if row["finding"] in extraction.kept],
         "num_rare": len(counts.names) - len(extraction.kept),
         "statements": statements[:MAX_STATEMENTS],
+        "outside": sorted(name for name in standardised.findings if name not in load_terminology()),
+        "names": [finding.name for finding in load_terminology()],
         "ancestors": {name: above for name in standardised.findings if (above := standardised.find_ancestors(name))},
         "unmatched": [match._asdict() for match in new],
         "matched": [match._asdict() for match in standardised.matches if match.step == "nearest neighbour"],
@@ -98,10 +102,11 @@ def list_statements(extraction: Extraction) -> list[dict[str, Any]]:
 
     Returns:
         `list[dict]`: `statement`, `count`, `num_spellings`, `entities` (pairs of finding and certainty), `reader`,
-        `status`, `problem`, and `rules`: what the rules find where that differs from a language model's reading.
+        `status`, `problem`, `review` (findings for which only a quote vouches), `spans` (characters that say a
+        finding), and `other`: who reads the statement otherwise, and the pairs that this gives.
     """
     statements, readings = extraction.statements, extraction.standardised.readings
-    by_rules = _read_by_rules(extraction)
+    others = _read_otherwise(extraction)
     counts: Counter[str] = Counter()
     num_spellings: Counter[str] = Counter()
     for spelling, count in statements.spellings.items():
@@ -114,9 +119,11 @@ def list_statements(extraction: Extraction) -> list[dict[str, Any]]:
             "num_spellings": num_spellings[key],
             "entities": _pairs(readings[key].entities),
             "reader": _name_reader(readings[key]),
-            "status": _judge(readings[key], by_rules.get(key)),
+            "status": _judge(readings[key], differs=key in others),
             "problem": readings[key].problem,
-            "rules": _pairs(by_rules[key].entities) if key in by_rules else None,
+            "review": readings[key].review,
+            "spans": _find_spans(spelling, readings[key]),
+            "other": others.get(key),
         }
         for key, spelling in statements.representatives.items()
     ]
@@ -138,26 +145,44 @@ def count_left_over(extraction: Extraction) -> Counter[str]:
     return words
 
 
-def _read_by_rules(extraction: Extraction) -> dict[str, Reading]:
-    """What the rules find in the statements that a language model read otherwise."""
-    spellings = extraction.statements.representatives
-    readings = extraction.standardised.readings
-    others = {key: read_statement(spellings[key]) for key in spellings if readings[key].backend != "rules"}
-    in_terminology = standardise(others, StandardisationArguments()).readings
-    return {
-        key: reading
-        for key, reading in in_terminology.items()
-        if set(_pairs(reading.entities)) != set(_pairs(readings[key].entities))
+def _read_otherwise(extraction: Extraction) -> dict[str, tuple[str, list[tuple[str, Certainty]]]]:
+    """What the rules find where a language model was read, and a model's opinion where that was only asked for."""
+    spellings, readings = extraction.statements.representatives, extraction.standardised.readings
+    by_rules = {
+        key: read_statement(spellings[key]) for key in spellings if readings[key].backend not in ("rules", PERSON)
     }
+    opinions = {
+        key: reading._replace(entities=reading.opinion or ())
+        for key, reading in readings.items()
+        if reading.opinion is not None
+    }
+    others = {}
+    for reader, found in (("rules", by_rules), ("model", opinions)):
+        for key, reading in standardise(found, StandardisationArguments()).readings.items():
+            if set(_pairs(reading.entities)) != set(_pairs(readings[key].entities)):
+                others[key] = (reader, _pairs(reading.entities))
+    return others
 
 
-def _judge(reading: Reading, by_rules: Reading | None) -> str:
+def _judge(reading: Reading, *, differs: bool) -> str:
     """What is to be checked about a statement."""
-    if by_rules is not None:
+    if differs:
         return DISAGREES
     if reading.problem:
         return FAILED
+    if reading.review:
+        return REVIEW
     return READ if reading.is_read else UNREAD
+
+
+def _find_spans(statement: str, reading: Reading) -> list[tuple[int, int]]:
+    """Start and end of the words that say a finding: by the rules, or as a language model quoted them."""
+    by_rules = account_for(statement).spans
+    spans = [span for entity in reading.entities for span in by_rules.get(entity.entity, ())]
+    for _, quote in reading.quotes:
+        start = statement.lower().find(quote.lower())
+        spans += [(start, start + len(quote))] if start >= 0 else []
+    return sorted(set(spans))
 
 
 def _pairs(entities: Iterable[Entity]) -> list[tuple[str, Certainty]]:
@@ -169,5 +194,7 @@ def _pairs(entities: Iterable[Entity]) -> list[tuple[str, Certainty]]:
 
 def _name_reader(reading: Reading) -> str:
     """Backend, model and version of what read a statement."""
+    if reading.backend == PERSON:
+        return "a person"
     version = f"version {reading.prompt_version}" if reading.backend == "rules" else f"prompt {reading.prompt_version}"
     return f"{reading.backend} {reading.model}".strip() + f" ({version})"

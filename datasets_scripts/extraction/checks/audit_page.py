@@ -37,6 +37,8 @@ def write_audit_page(audit: Mapping[str, Any], path: Path) -> None:
         _reading(audit),
         embed_data("statements-data", _rows(audit["statements"])),
         embed_data("ancestors-data", audit["ancestors"]),
+        embed_data("outside-data", audit["outside"]),
+        embed_data("names-data", audit["names"]),
         f"<script>{SCRIPT_PATH.read_text(encoding='utf-8')}</script>",
     ]
     write_document(path, title="Findings read from reports", parts=[part for part in parts if part])
@@ -44,7 +46,18 @@ def write_audit_page(audit: Mapping[str, Any], path: Path) -> None:
 
 def _rows(statements: Sequence[Mapping[str, Any]]) -> list[list[Any]]:
     """Statements as the script reads them: a list each, which is half the size of an object each."""
-    keys = ("count", "statement", "entities", "reader", "status", "problem", "rules", "num_spellings")
+    keys = (
+        "count",
+        "statement",
+        "entities",
+        "reader",
+        "status",
+        "problem",
+        "other",
+        "num_spellings",
+        "review",
+        "spans",
+    )
     return [[row[key] for key in keys] for row in statements]
 
 
@@ -116,7 +129,8 @@ def _bar(row: Mapping[str, Any], largest: int) -> str:
 def _statements(audit: Mapping[str, Any]) -> str:
     """The searchable table, which the script fills."""
     statuses = {"": "all statements", "disagrees": "where the rules differ", "failed": "left to the rules"}
-    statuses |= {"unread": "not read", "none": "without a finding"}
+    statuses |= {"review": "to review: only a quote vouches", "unread": "not read", "none": "without a finding"}
+    statuses |= {"judged": "confirmed, corrected or marked by you"}
     choices = "".join(f'<option value="{value}">{name}</option>' for value, name in statuses.items())
     certainties = "".join(f'<option value="{name}">{name}</option>' for name in CERTAINTIES)
     content = (
@@ -127,17 +141,23 @@ def _statements(audit: Mapping[str, Any]) -> str:
         "<span id=chosen></span></div><p id=shown class=note role=status></p>"
         '<div class="scroll tall"><table id=statements><thead><tr><th class=number><button type=button class=link '
         "data-sort=count>times</button></th><th><button type=button class=link data-sort=statement>statement</button>"
-        "</th><th>findings</th><th>remarks</th></tr></thead><tbody></tbody></table></div>"
+        "</th><th>findings</th><th>remarks</th><th>your verdict</th></tr></thead><tbody></tbody></table></div>"
         "<p><button type=button id=more hidden>Show more</button></p>"
+        "<p class=tools><button type=button id=export disabled>Export corrections</button>"
+        "<span id=judged class=note role=status></span></p><datalist id=names></datalist>"
         "<noscript><p>The table needs JavaScript; statements.jsonl beside this page holds the same.</p></noscript>"
     )
     compared = audit["backend"] != "rules"
     note = (
-        "Statements where the rules differ come first (what both say is pale)"
+        "Statements where two readers differ come first (what both say is pale)"
         if compared
         else "Statements that were not read come first"
     )
-    note += ", then the most frequent ones."
+    note += (
+        ", then the most frequent ones. A dashed outline marks a name that the terminology lacks, a question mark a"
+    )
+    note += " finding for which only its quote vouches. What you confirm or correct is exported as corrections.jsonl:"
+    note += " pass it to the next run with --corrections, and it holds before anything else reads the statement."
     num_listed, num_distinct = len(audit["statements"]), audit["figures"]["num_distinct"]
     if num_listed < num_distinct:
         note += f" The first {num_listed:,} of {num_distinct:,} are listed here, all of them in statements.jsonl."

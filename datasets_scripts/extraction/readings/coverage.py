@@ -18,9 +18,6 @@ FUNCTION_KINDS = ("filler", "bracket", "comma", "dash", "stop", "and", "or")
 # Two letters of an alphabet or one sign of a script without; single letters, figures and units say nothing.
 _CONTENT = re.compile(r"[^\W\d_]{2}|[^\W\d_\u0000-\u024f]")
 
-# Neither Latin nor Greek letters, of which reports have some.
-_OTHER_SCRIPT = re.compile(r"[^\W\d_\u0000-\u03ff\u1e00-\u1eff]")
-
 
 def find_left_over(tokens: Sequence[Token]) -> list[Token]:
     """The words that nothing accounts for.
@@ -47,15 +44,6 @@ def count_content_words(tokens: Iterable[Token]) -> int:
 def content_spans(tokens: Iterable[Token]) -> list[tuple[int, int]]:
     """Start and end of all words that should have a meaning, whether they have one or not."""
     return [(token.start, token.end) for token in tokens if _is_content(token)]
-
-
-def is_foreign(tokens: Sequence[Token]) -> bool:
-    """Whether a statement is in a language that the rules do not read, or in a script that they do not.
-
-    Its negations and hedges are unknown: what looks like a finding ("geen ischemie") may be denied, so nothing is
-    read from it.
-    """
-    return any(token.kind == "foreign" or _OTHER_SCRIPT.search(token.text) for token in tokens)
 
 
 def _is_content(token: Token) -> bool:

@@ -1,10 +1,10 @@
 """The words that the rules know, and a statement as a sequence of such words.
 
-The wordings come from the terminology and from `report_wordings.csv`, which adds how reports word findings,
-territories, hedges and negations, in English, German and Swedish.
+The wordings come from the terminology, from `report_wordings.csv`, which adds how reports word findings, territories,
+hedges and negations in English, German and Swedish, and from `foreign_wordings.csv`, which does so in languages that
+are read whole or not at all.
 """
 
-import csv
 import re
 from collections.abc import Iterator
 from functools import lru_cache
@@ -21,17 +21,31 @@ from datasets_scripts.terminology.findings import (
 from datasets_scripts.terminology.tables import read_table
 from modeling_supreme.query_grammar import normalize_name
 
+from .spelling import HAN
 from .statements import normalize_statement
+from .typing_errors import WordList
 
 
 WORDINGS_PATH = Path(__file__).with_name("report_wordings.csv")
+FOREIGN_WORDINGS_PATH = Path(__file__).with_name("foreign_wordings.csv")
+# Languages that are read whole or not at all, and what their table says of all of them, and of further languages.
+FOREIGN_LANGUAGES = ("fr", "es", "pt", "it", "nl", "zh")
+ANY_LANGUAGE = "*"
+SHORTEST_MARKER = 3  # letters of a word that gives a language away
 LONGEST_ABBREVIATION = 6  # letters of a label of one word
 EXCHANGED_ELECTRODES = "exchanged arm electrodes"
 VOLTAGES = ("low qrs voltage", "high qrs voltage")
 # Shorthand that is right as the name of a column, but a common word or another thing in running text.
 NOT_IN_REPORTS = ("normal", "norm", "cd", "hyp", "el", "tab", "std", "ste", "mat", "pace", "sr", "lao", "rao", "laa")
 
-_WORD = re.compile(r"_?(?:[^\W_]|'|>(?=r\b))+(?::\d+)?(?:\.\d+)?|[,.;:/()+&?-]")
+# Kinds whose words say nothing, or that the word is of another language: no typing error is corrected to one.
+NEVER_MEANT = ("filler", "remark", "ignore", "foreign")
+
+# A Han character, an elided article ("d'onde"), another word, a sign.
+_WORD = re.compile(
+    rf"[{HAN}]|\b(?:[cdjln]|qu|dell|nell|all)'(?=[^\W\d_]{{2}})"
+    rf"|_?(?:[^\W_{HAN}]|'|>(?=r\b))+(?::\d+)?(?:\.\d+)?|[,.;:/()+&?-]"
+)
 _GERMAN_ADJECTIVE = re.compile(r"(?:(?<=aer)|(?<=ior)|(?<=[rtpcm]al)|(?<=[a-z]{2}sch))(?:e|er|es|en|em)$")
 _GERMAN_PLURALS = ("systolen", "wellen", "zacken", "strecken", "kardien", "cardien")
 
@@ -82,9 +96,11 @@ class Lexicon:
     Args:
         wordings (`dict[tuple[str, ...], Token]`):
             Sequences of words, as `split_words` returns them, and what they mean.
+        is_forgiving (`bool`):
+            Whether an unknown word is taken for the one from which a typing error parts it.
     """
 
-    def __init__(self, wordings: dict[tuple[str, ...], Token]) -> None:
+    def __init__(self, wordings: dict[tuple[str, ...], Token], *, is_forgiving: bool = True) -> None:
         self._wordings = wordings
         self._lengths: dict[str, list[int]] = {}
         for words in wordings:
@@ -93,11 +109,18 @@ class Lexicon:
                 lengths.append(len(words))
         for lengths in self._lengths.values():
             lengths.sort(reverse=True)
+        self._vocabulary = {word for words in wordings for word in words}
+        self._meant = WordList(
+            word
+            for words, token in wordings.items()
+            if is_forgiving and token.kind not in NEVER_MEANT
+            for word in words
+        )
 
     def tokenize(self, text: str) -> list[Token]:
         """Tokens of a normalised statement; words without a meaning of their own have the kind `"word"`."""
         matches = list(_WORD.finditer(text))
-        words = [singular(match[0]) for match in matches]
+        words = [self._correct(singular(match[0])) for match in matches]
         tokens, position = [], 0
         while position < len(words):
             token, length = self._match(words, position)
@@ -105,6 +128,10 @@ class Lexicon:
             tokens.append(token._replace(start=start, end=end))
             position += length
         return tokens
+
+    def _correct(self, word: str) -> str:
+        """The word, or the one of the vocabulary that a typing error has made of it."""
+        return word if word in self._vocabulary else self._meant.find_meant(word) or word
 
     def _match(self, words: list[str], position: int) -> tuple[Token, int]:
         """The longest wording that starts here, and its number of words."""
@@ -118,17 +145,38 @@ class Lexicon:
 
 @lru_cache(maxsize=1)
 def load_lexicon() -> Lexicon:
-    """The lexicon of the terminology and of `report_wordings.csv`; the table overrules the terminology."""
+    """The lexicon of English, German and Swedish reports, whose table overrules the terminology.
+
+    Words of other languages have the kind `"foreign"`.
+    """
     wordings = dict(_published_wordings())
     wordings |= {words: token for words, token in _terminology_wordings() if words}
-    with WORDINGS_PATH.open(encoding="utf-8", newline="") as file:
-        for row in csv.DictReader(file):
-            kind = row["kind"]
-            if kind == "finding":
-                kind = "stem" if row["value"] in located_stems() else "finding"
-            for text in expand_wording(row["wording"]):
-                wordings[tuple(split_words(text))] = Token(kind, row["value"], text)
+    for row in read_table(WORDINGS_PATH):
+        for text in expand_wording(row["wording"]):
+            wordings[tuple(split_words(text))] = _make_token(row, text)
+    known = {word for words in wordings for word in words}
+    for row in read_table(FOREIGN_WORDINGS_PATH):
+        for text in expand_wording(row["wording"]):
+            markers = [word for word in split_words(text) if len(word) >= SHORTEST_MARKER and word not in known]
+            wordings |= {(word,): Token("foreign", text=word) for word in markers}
     return Lexicon(wordings)
+
+
+@lru_cache(maxsize=len(FOREIGN_LANGUAGES))
+def load_foreign_lexicon(language: str) -> Lexicon:
+    """The lexicon of one of `FOREIGN_LANGUAGES`, in which the names of the terminology count too."""
+    wordings = {words: token for words, token in _terminology_wordings() if words}
+    for row in read_table(FOREIGN_WORDINGS_PATH):
+        if row["language"] in (language, ANY_LANGUAGE):
+            for text in expand_wording(row["wording"]):
+                wordings[tuple(split_words(text))] = _make_token(row, text)
+    return Lexicon(wordings, is_forgiving=False)  # one letter may part two languages
+
+
+def _make_token(row: dict[str, str], text: str) -> Token:
+    """What one wording of a row of a table means."""
+    is_stem = row["kind"] == "finding" and row["value"] in located_stems()
+    return Token("stem" if is_stem else row["kind"], row["value"], text)
 
 
 @lru_cache(maxsize=1)

@@ -4,6 +4,7 @@ Source: the scopes of hedges and negations follow the idea of NegEx (Chapman et 
 ConText (Harkema et al. 2009, J Biomed Inform 42:839): a cue opens a scope, which a connective or a new phrase closes.
 """
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -12,14 +13,22 @@ from typing import NamedTuple
 
 from datasets_scripts.terminology.findings import ABNORMAL_FINDING, load_terminology
 
-from .coverage import content_spans, count_content_words, find_left_over, is_foreign
-from .lexicon import VOLTAGES, Token, load_lexicon, located_stems
+from .coverage import content_spans, count_content_words, find_left_over
+from .languages import tokenize_statement
+from .lexicon import VOLTAGES, Token, located_stems
 from .reading import NEGATIVE, POSITIVE, UNCERTAIN, Certainty, Reading, code_entity, strongest
 from .statements import trace_statement
 
 
-RULES_VERSION = "3"  # changes whenever a statement is read differently
+RULES_VERSION = "4"  # changes whenever a statement is read differently
 INFARCTION = "myocardial infarction"
+# What the QRS complex shows of damage is a scar; what the ST segment shows of it is an injury. Reports of carts say
+# "damage" of both, under a heading that says which.
+INJURY, DAMAGED_QRS, DAMAGE = (
+    "myocardial injury",
+    "abnormal qrs",
+    re.compile(r"^(?!innen|aussen).*(?:schad|schaedigung|damage|skada)"),
+)
 HIGH_VOLTAGES = ("high qrs voltage", "limb high qrs voltage", "precordial high qrs voltage")
 LEFT_HYPERTROPHY, VOLTAGE_CRITERION = "left ventricular hypertrophy", "left ventricular hypertrophy by voltage"
 # Findings that cannot be there without the one they are added to by "with".
@@ -107,15 +116,27 @@ class StatementReader:
             self._add(mention, is_dependent=name in DEPENDENT_FINDINGS)
 
     def _read_stem(self, token: Token, position: int) -> None:
-        mention = Mention(token.value, POSITIVE, self.group, self.sentence, is_located=True)
-        mention.territories = tuple(place for place in self.territories if _takes_territory(token.value, place))
-        if token.value == INFARCTION:
+        is_scar = self._is_scar(token)
+        stem = INFARCTION if is_scar else token.value
+        mention = Mention(stem, POSITIVE, self.group, self.sentence, is_located=True)
+        mention.territories = tuple(place for place in self.territories if _takes_territory(stem, place))
+        if stem == INFARCTION:
             mention.age, self.age = self.age, ""
         self.territories = ()
         self._take_modifiers(mention, token)
         if self.is_joined and _is_repolarization(mention) and _is_repolarization(self.mentions[-1]):
             mention.owner = self.mentions[-1]
         self._add(mention, is_dependent=token.text.startswith("extension"))
+        if is_scar:
+            _weaken(mention)
+
+    def _is_scar(self, token: Token) -> bool:
+        """Whether this is damage that the QRS complex shows, and no finding of repolarization has followed."""
+        if token.value != INJURY or not DAMAGE.search(token.text):
+            return False
+        shown = [other for other in self.mentions if other.sentence == self.sentence]
+        headings = [other for other in shown if other.stem == DAMAGED_QRS or _is_repolarization(other)]
+        return bool(headings) and headings[-1].stem == DAMAGED_QRS
 
     def _read_changes(self, token: Token, position: int) -> None:
         """The "acute changes" of an infarct stand for the acute infarct; mere "changes" for nothing."""
@@ -352,7 +373,7 @@ def account_for(statement: str) -> Account:
 
     Args:
         statement (`str`):
-            One statement of a report, in English, German or Swedish.
+            One statement of a report, in English, German or Swedish, or in a language of `FOREIGN_LANGUAGES`.
 
     Returns:
         `Account`: Findings, where they stand, and what was left over.
@@ -363,8 +384,9 @@ def account_for(statement: str) -> Account:
         ({'old inferior myocardial infarction': ((0, 20),)}, ('gremlins',))
     """
     traced = trace_statement(statement)
-    tokens = join_territories(load_lexicon().tokenize(traced.text))
-    if is_foreign(tokens):
+    words_of_language, is_known = tokenize_statement(traced.text)
+    tokens = join_territories(words_of_language)
+    if not is_known:
         unread = Reading((), is_read=False, prompt_version=RULES_VERSION)
         words = [statement[slice(*traced.locate(*span))] for span in content_spans(tokens)]
         return Account(unread, {}, tuple(words), len(words))
@@ -404,7 +426,7 @@ def read_statement(statement: str) -> Reading:
 
     Args:
         statement (`str`):
-            One statement of a report, in English, German or Swedish.
+            One statement of a report, in English, German or Swedish, or in a language of `FOREIGN_LANGUAGES`.
 
     Returns:
         `Reading`: Its entities, and whether it was understood: not so if it holds no word of any meaning, or a word

@@ -5,7 +5,41 @@ import re
 from modeling_supreme.query_words import APOSTROPHE_FOLD
 
 
-LETTER_FOLDS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss", "å": "a", "é": "e"} | APOSTROPHE_FOLD)
+_UNACCENTED = {
+    "a": "áàâãå",
+    "c": "ç",
+    "e": "éèêë",
+    "i": "íìîïⅰ",
+    "n": "ñ",
+    "o": "óòôõ",
+    "u": "úùû",
+    "ii": "ⅱ",
+    "iii": "ⅲ",
+}
+_FULL_WIDTH = dict(zip("\uff0c\u3002\uff1b\uff1a\u3001\uff08\uff09\uff1f\uff0f", ",.;:,()?/", strict=True))
+LETTER_FOLDS = str.maketrans(
+    {"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss"}
+    | {accented: bare for bare, letters in _UNACCENTED.items() for accented in letters}
+    | _FULL_WIDTH
+    | APOSTROPHE_FOLD
+)
+
+# Han characters, which no blank parts, stand apart from Latin letters and figures.
+HAN = "\u3400-\u4dbf\u4e00-\u9fff"
+HAN_BORDER = re.compile(rf"(?<=[{HAN}])(?=[a-z0-9])|(?<=[a-z0-9])(?=[{HAN}])")
+# "II grado", "BAV III", "\u2161\u5ea6": roman numbers that are no leads.
+ROMAN_GRADE = re.compile(
+    r"\b(iii|ii|i)\.?[o\u00b0\u00ba]?(?= ?(?:grado|grau|degre|graad|\u5ea6|\u578b))"
+    r"|(?<=grado )(iii|ii|i)\b|(?<=grau )(iii|ii|i)\b|(?<=graad )(iii|ii|i)\b"
+    r"|(?<=\bbav )(iii|ii|i)\b|(?<=\bbloqueo av )(iii|ii|i)\b|(?<=\bbloqueio av )(iii|ii|i)\b"
+    r"|(?<=\bblocco av )(iii|ii|i)\b|(?<=\bav blok )(iii|ii|i)\b"
+)
+
+
+def name_grade(match: re.Match[str]) -> str:
+    """A roman number as a figure."""
+    return str(len(next(filter(None, match.groups()))))
+
 
 _LEAD = r"(?:v\s?[1-9]r?|av[rlf]|iii|ii|i)"
 LEAD_LIST = re.compile(
@@ -47,11 +81,28 @@ _MEASUREMENTS = (
         r"(?: ?(?:bpm|beats per minute|per minute|/ ?min(?:ute)?|min-1))?(?![\w/])",
         " _measured ",
     ),
+    (
+        r"(?<![\w:.])\d{2,3} ?(?:bpm|lpm|cpm|ppm|/ ?min(?:ut\w*)?\b|slagen/min|bat/min|latidos por minuto)",
+        " _measured ",
+    ),
+    (r"(?<=\b[123])[\u00b0\u00ba\u00aa](?= ?(?:grado|grau|degre|graad))", ""),
 )
 # How clinicians write: "AF w RVR", "s/p MI", "2/2 LVH", "T waves have normalised".
 _SHORTHAND = (
     (r"\bqt/qtc?:? ?=? ?\d{3} ?/ ?\d{3}(?: ?ms)?", " _measured "),
     (r"\bq's\b(?: waves?\b)?", "q waves"),
+    (r"\brh?yth?e?m(s?)\b", r"rhythm\1"),
+    (r"(?<![\d.,])(?<![\d] )\bstd\b(?![.])", "st depression"),
+    (
+        r"\bvoltages? in (?:the )?(limb|chest) leads? (?:is|are) at (?:the )?upper limit\b",
+        r"borderline high \1 lead voltage",
+    ),
+    (
+        r"\b(ekg|ecg|tracing)(?: is)? (wahrscheinlich|moeglicherweise|probably|possibly|likely|presumably) normal\b",
+        r"\2 normal ecg",
+    ),
+    (r"\bpart\. ?(?=[rl]sb|rechtss|linkss|schenkel|[rl]bbb)", "partieller "),
+    (r"\b(brady|tachy)cardic sinus rhythm\b", r"sinus \1cardia"),
     (r"\bimi\b", "inferior mi"),
     (r"\basmi\b", "anteroseptal mi"),
     (r"\bverd\.? ?a(?:uf\b|\.)", "verdacht auf"),
@@ -131,6 +182,7 @@ REWRITES = [
             r"\1 \2 \3 \4\1 ",
         ),
         (r"\b(qtc?|pr)(?: interval)? is borderline(?: prolonged)?\b", r"borderline prolonged \1 interval"),
+        (r"\b(onderwand|voorwand|achterwand|zijwand)(?=infarct)", r"\1 "),
         (r"\b(vorderwand|hinterwand|seitenwand|vorderseitenwand|hinterseitenwand|septum)(?=[a-z])", r"\1 "),
         (r"\b([vz])\. ?([an])\.", r"\1\2 "),
         (r"\ba\. ?e\.", "am ehesten "),

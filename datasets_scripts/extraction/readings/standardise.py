@@ -331,12 +331,19 @@ def _rewrite(
     )
     findings = _gather_findings(resolver.findings.values())
     return Standardised(
-        {key: reading._replace(entities=tuple(entities[key])) for key, reading in readings.items()},
+        {key: _rename(reading, entities[key], resolver.findings) for key, reading in readings.items()},
         findings,
         resolver.describe_matches(),
         (*resolver.steps, coded, merged, _count_parents(entities, findings, is_on=options.add_parents)),
         options.add_parents,
     )
+
+
+def _rename(reading: Reading, entities: Iterable[Entity], findings: Mapping[str, tuple[Finding, ...]]) -> Reading:
+    """A reading with its findings, and with their names where it says more of them."""
+    quotes = tuple((finding.name, quote) for name, quote in reading.quotes for finding in findings.get(name, ()))
+    review = tuple(finding.name for name in reading.review for finding in findings.get(name, ()))
+    return reading._replace(entities=tuple(entities), quotes=quotes, review=review)
 
 
 def _replace_names(reading: Reading, findings: Mapping[str, tuple[Finding, ...]]) -> Iterator[tuple[Entity, Finding]]:

@@ -6,16 +6,25 @@ from collections.abc import Callable, Iterator
 
 from modeling_supreme.query_words import APOSTROPHE_FOLD
 
-from .spelling import AV_BLOCK_GRADE, LEAD_LIST, LETTER_FOLDS, REWRITES, name_av_block
+from .spelling import (
+    AV_BLOCK_GRADE,
+    HAN_BORDER,
+    LEAD_LIST,
+    LETTER_FOLDS,
+    REWRITES,
+    ROMAN_GRADE,
+    name_av_block,
+    name_grade,
+)
 
 
 # PTB-XL appends what its annotators wrote to some reports; these are labels, not report text.
 _EDITOR_NOTE = re.compile(r"\bEdit:.*", re.DOTALL)
 # A sentence ends at a full stop before a blank, but not after the usual abbreviations ("unbest.", "V.a.", "vs.").
-_SENTENCE_END = re.compile(r"[.;](?=\s|$)(?!\s*grade)", re.IGNORECASE)
+_SENTENCE_END = re.compile(r"[.;](?=\s|$)(?!\s*grade)|[\u3002\uff1b]", re.IGNORECASE)
 _ABBREVIATION = re.compile(
     r"\b(?:(?:in|un)?kompl|(?:un)?vollst|unbest|unspez|chron|path|indiff|intraventr|rep|evtl|ca|bds|vgl|ggf|bzw|abl|vs"
-    r"|amplitudkrit|prob|poss|approx|dr|resp|moegl|m\u00f6gl|fragl|wahrsch|supraventr|ventr|beh|pat|verd|bzgl|sog|[aedhnvz])$",
+    r"|amplitudkrit|prob|poss|approx|dr|resp|moegl|m\u00f6gl|fragl|wahrsch|supraventr|ventr|beh|pat|verd|bzgl|sog|part|[aedhnvz])$",
     re.IGNORECASE,
 )
 _LONGEST_ABBREVIATION = 13  # characters, with the one before
@@ -207,6 +216,8 @@ def trace_statement(statement: str) -> TracedText:
     traced = TracedText(statement)
     traced.rewrite(_BLANKS, " ")
     traced.rewrite(AV_BLOCK_GRADE, name_av_block)
+    traced.rewrite(HAN_BORDER, " ")
+    traced.rewrite(ROMAN_GRADE, name_grade)
     traced.rewrite(LEAD_LIST, " _leads ")
     for pattern, replacement in REWRITES:
         traced.rewrite(pattern, replacement)

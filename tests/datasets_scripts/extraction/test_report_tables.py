@@ -131,6 +131,82 @@ def test_the_dialects_of_the_world_are_read(tmp_path, content):
     assert list(iterate_reports(path)) == [("1", ["Überleitung, lang"])]
 
 
+@pytest.mark.parametrize(
+    "content",
+    ['Report\nSinus rhythm\n\n"LVH, PVCs"\n', "report\nSinus rhythm\nLVH and PVCs\n"],
+    ids=["quoted", "plain"],
+)
+def test_the_rows_of_a_table_of_nothing_but_reports_are_numbered(tmp_path, content):
+    path = tmp_path / "reports.csv"
+    path.write_text(content, encoding="utf-8")
+
+    assert [record_id for record_id, _ in iterate_reports(path)] == ["1", "2"]
+
+
+def test_the_names_of_columns_may_be_in_any_case(tmp_path):
+    path = tmp_path / "reports.csv"
+    path.write_text("STUDY_ID,Report_0,REPORT_1\n7,Sinus rhythm,PVCs\n", encoding="utf-8")
+    pd.DataFrame({"Ecg_ID": [7], "REPORT": ["sinus rhythm"]}).to_parquet(tmp_path / "reports.parquet")
+
+    assert list(iterate_reports(path)) == [("7", ["Sinus rhythm", "PVCs"])]
+    assert list(iterate_reports(tmp_path / "reports.parquet")) == [("7", ["sinus rhythm"])]
+
+
+@pytest.mark.parametrize("content", ["record_id,report\n", "report\n", "record_id,report\n\n\n"])
+def test_a_file_with_nothing_but_names_of_columns_is_refused(tmp_path, content):
+    path = tmp_path / "reports.csv"
+    path.write_text(content, encoding="utf-8")
+
+    with pytest.raises(ValueError, match=r"reports\.csv holds no report.*below the names.*Fill it"):
+        list(iterate_reports(path))
+
+
+def test_an_excel_sheet_is_read(tmp_path):
+    path = tmp_path / "reports.xlsx"
+    pd.DataFrame({"Record_ID": ["a"], "Report": ["Sinus rhythm. PVCs"]}).to_excel(path, index=False)
+
+    assert list(iterate_reports(path)) == [("a", ["Sinus rhythm", "PVCs"])]
+
+
+def test_each_text_file_of_a_folder_is_a_report(tmp_path, caplog):
+    (tmp_path / "old").mkdir()
+    (tmp_path / "a.txt").write_text("Sinus rhythm.\nPVCs", encoding="utf-8")
+    (tmp_path / "b.txt").write_bytes("Überleitung".encode("utf-16"))
+    (tmp_path / "old" / "c.txt").write_bytes("Überleitung".encode("latin-1"))
+
+    records = list(iterate_reports(tmp_path))
+
+    assert records == [("a", ["Sinus rhythm", "PVCs"]), ("b", ["Überleitung"]), ("old/c", ["Überleitung"])]
+    assert "1 files are not in UTF-8 and were read as Windows-1252" in caplog.text
+
+
+def test_lines_of_json_are_read_with_and_without_identifiers(tmp_path):
+    path = tmp_path / "reports.jsonl"
+    path.write_text(
+        '{"Record_ID": "a", "Report": "Sinus rhythm. PVCs"}\n\n{"statements": ["LVH", " "]}\n', encoding="utf-8"
+    )
+
+    assert list(iterate_reports(path)) == [("a", ["Sinus rhythm", "PVCs"]), ("3", ["LVH"])]
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ("patient seen", r"line 2: it is no JSON object"),
+        ('{"text": "patient seen"}', r"line 2: it has no text statements or report.*--report_column"),
+        ('{"record_id": "a", "report": "patient seen"}', r"line 2: the identifier of line 1 stands here again"),
+    ],
+)
+def test_a_broken_line_of_json_is_named_and_not_quoted(tmp_path, line, reason):
+    path = tmp_path / "reports.jsonl"
+    path.write_text('{"record_id": "a", "report": "LVH"}\n' + line + "\n", encoding="utf-8")
+
+    with pytest.raises(ValueError, match=reason) as refusal:
+        list(iterate_reports(path))
+
+    assert "patient" not in str(refusal.value)
+
+
 def test_a_report_that_stands_in_several_rows_of_its_record_is_one_report(tmp_path, monkeypatch):
     monkeypatch.setattr(report_tables, "SEEN_REPORTS", 2)
     path = tmp_path / "reports.csv"

@@ -81,7 +81,7 @@ def test_a_hugging_face_token_is_for_hugging_face_only(base_url, key, monkeypatc
 
 
 def test_a_prompt_that_does_not_exist_is_refused_before_anything_is_asked(tmp_path):
-    with pytest.raises(FileNotFoundError, match=r"no prompt 'findings_v0'.*takes findings_v1"):
+    with pytest.raises(FileNotFoundError, match=r"no prompt 'findings_v0'.*takes .*findings_v1"):
         make_backend(make_arguments(prompt_version="findings_v0"), tmp_path)
 
 

@@ -70,7 +70,7 @@ def test_disagreements_with_the_rules_come_first_then_failures_then_what_is_unre
 def test_a_disagreement_shows_both_readings(audit):
     row = audit["statements"][0]
 
-    assert (row["entities"], row["rules"]) == ([], [("left ventricular hypertrophy", "positive")])
+    assert (row["entities"], row["other"]) == ([], ("rules", [("left ventricular hypertrophy", "positive")]))
 
 
 def test_spellings_are_one_row_with_the_sum_of_their_counts(audit):
@@ -106,7 +106,7 @@ def test_of_very_many_statements_the_first_ones_are_listed(tmp_path, monkeypatch
 def test_the_rules_are_not_compared_with_themselves(tmp_path):
     audit = make_audit(extract(tmp_path, PVCs=FAILED))
 
-    assert all(row["rules"] is None for row in audit["statements"])
+    assert all(row["other"] is None for row in audit["statements"])
 
 
 def test_rare_findings_are_counted_but_not_shown(tmp_path):
@@ -178,3 +178,44 @@ def test_words_left_over_are_counted_over_all_spellings(tmp_path):
 
     assert audit["left_over"] == [("gremlins", 3)]
     assert "<td>gremlins</td>" in write_page(tmp_path, reports)
+
+
+def find_row(audit, statement):
+    """The row of a statement."""
+    return next(row for row in audit["statements"] if row["statement"] == statement)
+
+
+def test_names_outside_the_terminology_are_told_apart(audit):
+    assert audit["outside"] == ["sorrow of the heart"]
+    assert "left bundle branch block" in audit["names"]
+
+
+def test_a_finding_for_which_only_its_quote_vouches_is_to_be_reviewed(tmp_path):
+    believed = answer("fusion complexes")._replace(
+        quotes=(("fusion complexes", "Gremlins"),), review=("fusion complexes",)
+    )
+    row = find_row(make_audit(extract(tmp_path, [("1", ["gremlins"])], gremlins=believed)), "gremlins")
+
+    assert (row["review"], row["spans"]) == (("fusion complexes",), [(0, 8)])
+
+
+def test_the_words_that_say_a_finding_are_pointed_out(tmp_path):
+    row = find_row(make_audit(extract(tmp_path, [("1", ["Sinus rhythm, LBBB"])])), "Sinus rhythm, LBBB")
+
+    assert row["spans"] == [(0, 12), (14, 18)]
+
+
+def test_an_opinion_that_differs_is_shown_and_changes_nothing(tmp_path):
+    asked = read_statement("LVH")._replace(opinion=answer("RVH").entities)
+    row = find_row(make_audit(extract(tmp_path, [("1", ["LVH"])], LVH=asked)), "LVH")
+
+    assert row["entities"] == [("left ventricular hypertrophy", "positive")]
+    assert (row["status"], row["other"]) == ("disagrees", ("model", [("right ventricular hypertrophy", "positive")]))
+
+
+def test_the_page_has_what_a_person_needs_to_correct_it(tmp_path):
+    page = write_page(tmp_path)
+
+    assert "Export corrections" in page
+    assert "--corrections" in page
+    assert 'id="names-data"' in page

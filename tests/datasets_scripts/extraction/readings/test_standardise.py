@@ -170,7 +170,7 @@ class TestNeighbours:
     def test_a_near_name_is_taken_for_the_finding(self):
         options = StandardisationArguments(min_similarity=0.95)
 
-        standardised = standardise(read(["Left ventricular hypertropy"]), options, encode=encode_by_letters)
+        standardised = standardise(read(["Left ventricular hyprtropy"]), options, encode=encode_by_letters)
 
         assert names_of(standardised) == ["left ventricular hypertrophy"]
         assert standardised.matches[0].step == "nearest neighbour"
@@ -178,7 +178,7 @@ class TestNeighbours:
     def test_a_name_below_the_threshold_is_new_and_its_neighbour_is_told(self):
         options = StandardisationArguments(min_similarity=1.0)
 
-        standardised = standardise(read(["Left ventricular hypertropy"]), options, encode=encode_by_letters)
+        standardised = standardise(read(["Left ventricular hyprtropy"]), options, encode=encode_by_letters)
 
         match = standardised.matches[0]
         assert (match.step, match.nearest) == ("new finding", "left ventricular hypertrophy")
