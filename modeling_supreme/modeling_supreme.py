@@ -427,6 +427,7 @@ def find_beats(
     half = round(LEAST_RR_S * rate_hz)
     is_peak = change == nn.functional.max_pool1d(change, 2 * half + 1, stride=1, padding=half)
     is_peak &= change > LEAST_QRS_SHARE * level
+    is_peak = is_peak & ~nn.functional.pad(is_peak, (1, 0))[:, :-1]  # of equal samples in a row the first
     num_samples = change.shape[-1]
     order = torch.where(is_peak, torch.arange(num_samples, 0, -1, device=change.device), 0)
     order = nn.functional.pad(order, (0, max(0, MOST_BEATS - num_samples))).topk(MOST_BEATS, dim=-1).values
