@@ -11,7 +11,7 @@ from huggingface_hub.errors import StrictDataclassError
         ({"condition": "wide", "expression": 5, "source": "x"}, r"Definition 0 .*'wide': `expression` is no text"),
         ({"condition": "wide", "expression": "QRS > 120 kg", "source": "x"}, r"'wide' in .*at character 10"),
         ({"condition": "wide", "expression": '"wide"', "source": "x"}, r"'wide' in .* is defined by itself"),
-        ({"condition": "wide", "expression": "(" * 10**5, "source": "x"}, r"'wide' in .*longer than"),
+        ({"condition": "wide", "expression": "(" * 10**5, "source": "x"}, r"'wide' in .*at character 4000"),
         ({"condition": "wide", "expression": "(" * 999 + "HR > 9", "source": "x"}, r"'wide' in .*deep"),
     ],
 )
