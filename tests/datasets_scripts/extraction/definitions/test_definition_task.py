@@ -138,7 +138,7 @@ class TestAnswers:
         assert str(expression) == 'qrs_ms > 120 and not "paced rhythm"'
 
     def test_the_problem_holds_no_text_of_the_answer(self):
-        with pytest.raises(AnswerRefused) as caught:
+        with pytest.raises(AnswerRefused, match="does not parse at character 17") as caught:
             read_answer(write(expression="qrs_ms > 120 and wobbly"), CONDITION)
 
         assert "wobbly" not in str(caught.value)

@@ -223,7 +223,7 @@ def test_a_dry_run_counts_and_neither_asks_nor_writes(run, server, tmp_path, cap
     caplog.set_level(logging.INFO)
     correction = {"condition": "x", "expression": "HR > 110 bpm", "source": "me", "is_confirmed": True}
 
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(FileNotFoundError, match=r"definitions\.yaml"):  # which a dry run does not write
         run([*GOOD, "x"], "--dry_run", "--input_price", "1", corrections=[correction])
 
     assert "3 conditions, of which corrections settle 1. Asking for 2 samples of each of the others" in caplog.text
