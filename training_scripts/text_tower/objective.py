@@ -8,7 +8,7 @@ than in their mean. The large one runs in every step: texts are short, and no te
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import numpy as np
 import torch
@@ -321,7 +321,6 @@ def rank_agreement(embeds: torch.Tensor, wanted: torch.Tensor, *, most: int = NU
     """
     chosen = torch.linspace(0, len(embeds) - 1, min(most, len(embeds))).round().long()
     first, second = torch.triu_indices(len(chosen), len(chosen), offset=1)
-    ranked = [
-        (normalize(each[chosen]) @ normalize(each[chosen]).T)[first, second].numpy() for each in (embeds, wanted)
-    ]
-    return float(spearmanr(*ranked).statistic)
+    directions = [normalize(each[chosen]) for each in (embeds, wanted)]
+    one, other = ((each @ each.T)[first, second].numpy() for each in directions)
+    return float(cast(Any, spearmanr(one, other)).statistic)

@@ -1,6 +1,6 @@
 """How near small text towers come to the encoder that they were distilled from, at what size and speed.
 
-    python benchmarks/text_tower.py runs/text_tower runs/smaller --texts statements.txt --output_file towers.json
+    python benchmarks/text/text_tower.py runs/text_tower runs/smaller --texts statements.txt --output_file towers.json
 
 For every folder that `python -m training_scripts.text_tower` left: megabytes on the disk; mean cosine to the large
 encoder's embeddings and Spearman's correlation of the similarities between texts, on texts like those of training, on
@@ -8,7 +8,7 @@ the lines of `--texts` that no training text can be equal to, and on texts that 
 out; how often a wording that people write is nearest to the right name of the terminology, by the small encoder and by
 the large one; and texts per second.
 
-    python benchmarks/text_tower.py runs/text_tower --checkpoint runs/demo/checkpoint --output_dir runs/swapped
+    python benchmarks/text/text_tower.py runs/text_tower --checkpoint runs/demo/checkpoint --output_dir runs/swapped
 
 also puts the first tower into a checkpoint that was trained with the large encoder, and saves it with weights of 16
 bits. `evaluate.py` then says what the exchange costs.
@@ -23,7 +23,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
+sys.path.insert(0, str(Path(__file__).parents[1]))  # what benchmarks share
+sys.path.insert(0, str(Path(__file__).parents[2]))
 
 import torch
 import yaml
