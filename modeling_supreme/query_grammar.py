@@ -585,10 +585,10 @@ class _Parser(WordReader):
         """Statements about one lead that name none, in the leads where such are looked at."""
         if expression not in self.places or not _is_open(expression):
             return map_parts(expression, self.close)
-        leads, count = DEFAULT_LEADS.get(next(iter(_keys(next(_atoms(expression)))), ""), ((), 0))
-        if not leads:
+        leads, count = DEFAULT_LEADS.get(next(iter(_keys(next(_atoms(expression)))), ""), (("",), 0))
+        if not count:
             self.fail("the leads are missing", "Say in which, such as 'in V1'.", self.places[expression])
-        return InLeads(expression, leads, count, count > 1) if len(leads) > 1 else _at(expression, leads[0])
+        return _at(expression, leads[0]) if len(leads) == 1 else InLeads(expression, leads, count, count > 1)
 
 
 def parse_query(text: str, names: Collection[str] = ()) -> Expression:
