@@ -28,6 +28,7 @@ from .query_grammar import (
     AtLeast,
     Comparison,
     Expression,
+    Finding,
     Not,
     Present,
     QuerySyntaxError,
@@ -36,11 +37,9 @@ from .query_grammar import (
     find_measurement,
     findings_of,
     keys_of,
+    map_parts,
     normalize_name,
     parse_query,
-)
-from .query_grammar import (
-    _atoms as atoms_of,
 )
 
 
@@ -49,6 +48,7 @@ NUM_NODES, MOST_FACTORS = 64, 4
 MOST_SHARED_VARIANCE = 0.95  # of a measurement with the factors: with more, answers would jump between the nodes
 MOST_CASES_WITHIN = 3  # each other, of what parts share; they are taken not to share what is beyond
 CHUNK_SIZE = 1024  # records at once: their probabilities at all nodes then fit a processor's cache
+LEAST_SHARED = 1e-6  # of a factor that counts
 SMALLEST_SD = 1e-9  # of a number without error
 
 REMEDY = "Write entries such as {condition: broad complexes, expression: QRS > 130 ms, source: Own choice}."
@@ -59,17 +59,8 @@ Variable = str | tuple[Term, ...] | Present
 class Definition(NamedTuple):
     """What a condition consists of.
 
-    Attributes:
-        condition (`str`):
-            Name of the condition.
-        names (`tuple[str, ...]`):
-            Synonyms and codes that it answers to as well.
-        expression (`Expression`):
-            Over measurements, findings and other conditions that are defined.
-        source (`str`):
-            Guideline, textbook, or whose word it is.
-        is_reviewed (`bool`):
-            Whether a reader has confirmed it.
+    It answers to its `names` as well, synonyms and codes. The `expression` is over measurements, findings and other
+    conditions; `source` names the guideline or textbook; `is_reviewed` says whether a reader has confirmed it.
     """
 
     condition: str
@@ -246,7 +237,7 @@ def evaluate_expression(
     question = _take_apart(expression)
     like = next(findings[name] for name in question.findings) if measured is None else measured.value[..., 0]
     asked = {name: findings[name].reshape(-1).cpu().double() for name in question.findings}
-    numbers = None if measured is None else measured.columns(question.keys)
+    numbers = measured.columns(question.keys) if measured is not None and question.keys else None
     answer = torch.empty(like.numel(), dtype=torch.float64)
     for start in range(0, len(answer), CHUNK_SIZE):
         rows = slice(start, start + CHUNK_SIZE)
@@ -286,7 +277,8 @@ class _Question:
 
     def __init__(self, expression: Expression) -> None:
         expression = expand(expression)
-        atoms = list(atoms_of(expression))
+        atoms: list[Expression] = []
+        _list_atoms(expression, atoms)
         limits: dict[tuple[Term, ...], set[float]] = {}
         for atom in atoms:
             if isinstance(atom, Comparison):
@@ -368,6 +360,13 @@ class _Question:
 
 
 _take_apart = lru_cache(maxsize=1024)(_Question)
+
+
+def _list_atoms(part: Expression, atoms: list[Expression]) -> Expression:
+    """Add comparisons and findings to a list."""
+    if isinstance(part, Comparison | Present | Finding):
+        atoms.append(part)
+    return map_parts(part, lambda each: _list_atoms(each, atoms))
 
 
 def _place(atom: Comparison) -> tuple[tuple[Term, ...], float, float]:
@@ -580,10 +579,10 @@ def _share_factors(limits: Collection[tuple[Term, ...]], measured: Measured) -> 
     own = (1 - measured.loadings.square().sum(dim=1)).clamp_min(0.0).sqrt()
     again = torch.diag(own)[:, [place for place, key in enumerate(measured.keys) if used[key] > 1]]
     rows = torch.cat([measured.loadings, again], dim=1)
-    if len(limits) < 2 or not rows.any():
-        return None
     _, sizes, directions = torch.linalg.svd(rows, full_matrices=False)
-    shared = rows @ directions[: int((sizes > 1e-6).sum())][:MOST_FACTORS].T
+    shared = rows @ directions[: int((sizes > LEAST_SHARED).sum())][:MOST_FACTORS].T
+    if len(limits) < 2 or not shared.numel():
+        return None
     size = shared.square().sum(dim=1, keepdim=True)
     return shared * (MOST_SHARED_VARIANCE / size.clamp_min(MOST_SHARED_VARIANCE)).sqrt()
 

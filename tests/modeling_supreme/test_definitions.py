@@ -235,6 +235,14 @@ class TestCorrelatedErrors:
 
         assert both == pytest.approx(chance("r_mv_V5 > 2.5", record), abs=0.06)
 
+    def test_factors_that_hardly_count_change_nothing(self):
+        question = "qrs_ms > 120 and qt_ms > 400"
+
+        assert chance(question, measure(loadings=1e-9)) == pytest.approx(chance(question, measure()), abs=1e-9)
+
+    def test_a_question_of_findings_alone_needs_no_measurement(self):
+        assert chance('"fast" and not "wide"', measure(), fast=0.8, wide=0.25) == pytest.approx(0.6)
+
     def test_shape_and_dtype_are_those_of_the_measurements(self):
         measured, _ = draw_errors(6)
         folded = Measured(measured.keys, *(part.reshape(2, 3, 3).float() for part in measured[1:4]), measured.loadings)

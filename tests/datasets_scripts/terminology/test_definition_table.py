@@ -203,6 +203,16 @@ def test_a_checkpoint_without_a_head_carries_what_its_measured_findings_say():
     assert "left anterior fascicular block" not in carried
 
 
+def test_a_measuring_checkpoint_asks_for_rhythm_by_findings_and_measures_waves():
+    findings = list(load_measured_findings())
+    carried = {entry["condition"]: entry["expression"] for entry in definitions_for_checkpoint(findings, KEYS)}
+
+    assert carried["premature ventricular contraction"] == '"early wide beats"'
+    assert carried["first degree av block"] == '"pr interval above 200 ms" and not "p waves without a qrs complex"'
+    assert carried["prolonged qrs duration"] == "qrs_ms > 120"
+    assert len(carried) == len(load_definitions())
+
+
 def test_a_checkpoint_carries_the_definitions_it_was_trained_for():
     carried = {entry["condition"] for entry in definitions_for_checkpoint(["heart rate above 100 per minute"])}
 
