@@ -69,7 +69,7 @@ def make_labels(corpus_dir: Path, labels_dir: Path, *, num_records: int) -> None
     """Simulate records with reports, and read the findings out of the reports."""
     run_step(
         f"1. Simulate {num_records} ECGs with reports. No patient is involved.",
-        *("-m", "datasets_scripts.prepare", "simulated", "--config_name", "conditions"),
+        *("-m", "datasets_scripts.prepare", "simulated", "--config_name", "conditions", "--has_measurements", "true"),
         *("--num_records", str(num_records), "--num_proc", "2", "--output_dir", str(corpus_dir)),
     )
     run_step(

@@ -10,7 +10,7 @@ import math
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import nn
@@ -50,7 +50,7 @@ QRS_WIDTH_S, LEAST_RR_S = 0.08, 0.2
 LEVEL_WINDOW_S = 2.0  # the usual QRS is the median of the largest changes of so many seconds
 LEAST_QRS_SHARE = 0.35  # of the change of the usual QRS
 MOST_BEATS, MOST_AVERAGED = 50, 16  # the first are 300 a minute
-NUM_RHYTHM_FEATURES = 6
+NUM_RHYTHM_FEATURES, RATE_KEY = 6, "rate_per_min"
 # What is read off directly is made large: an optimiser moves a weight by so much a step, and 60 a minute is 1 a second
 RHYTHM_GAIN, VOLTAGE_GAIN = 20.0, 5.0
 BEAT_CHANNELS = (64, 64, 96)
@@ -199,7 +199,7 @@ class CardiacFusionNetwork(nn.Module):
             return tokens.new_zeros((len(tokens), 0)), () if output_attentions else None
         queries = self.query_projection(self.query_norm(query_embeds))
         found, cross_attentions = self.read(queries, tokens, token_mask, output_attentions)
-        return self.classifier(found)[..., 0], cross_attentions if output_attentions else None
+        return self.classifier(found)[..., 0], cast(Any, cross_attentions) if output_attentions else None
 
     def read(
         self,
@@ -278,9 +278,9 @@ class BeatReader(nn.Module):
             extremes = torch.cat([beat.amax(dim=-1), beat.amin(dim=-1), is_shown.float()], dim=-1)
             rhythm = describe_rhythm(places / self.rate_hz, is_beat)
             direct = torch.cat([RHYTHM_GAIN * rhythm, VOLTAGE_GAIN * extremes], dim=-1)
-        hidden_states = beat.to(self.convs[0].weight.dtype)
+        hidden_states = beat
         for conv in self.convs:
-            hidden_states = self.activation_fn(conv(hidden_states))
+            hidden_states = self.activation_fn(conv(hidden_states.to(cast(torch.Tensor, conv.weight).dtype)))
         return hidden_states.flatten(1), direct
 
 
@@ -313,6 +313,7 @@ class MeasurementHead(nn.Module):
         super().__init__()
         ecg_config: Any = config.ecg_config
         self.circular = find_circular(config.measurements)
+        self.rate_places = [place for place, key in enumerate(config.measurements) if key == RATE_KEY]
         num_measurements, width = len(config.measurements), 2 * ecg_config.hidden_size
         self.beats = BeatReader(config) if config.measurement_head == "beats" else None
         if config.measurement_head == "queries":
@@ -364,7 +365,8 @@ class MeasurementHead(nn.Module):
             read = torch.cat([masked_mean(tokens, token_mask), masked_max(tokens, token_mask)], dim=-1)
         else:
             read = fusion.read(self.queries, tokens, token_mask)[0].flatten(1)
-        read, direct = self.layer_norm(read), None
+        read = self.layer_norm(read)
+        direct: torch.Tensor | None = None
         if self.beats is not None:
             beat, direct = self.beats(strips, sample_mask)
             read = torch.cat([read, beat.to(read.dtype)], dim=-1)
@@ -372,22 +374,26 @@ class MeasurementHead(nn.Module):
         # In the precision of the weights: a heart rate in bfloat16 is off by up to 0.3 a minute
         with torch.autocast(tokens.device.type, enabled=False):
             outputs = torch.cat([self.location(features), self.scale(features), self.presence(features)], dim=-1)
-            if self.direct is not None:
+            if direct is not None and self.direct is not None:
                 outputs = outputs + self.direct(direct.to(features.dtype))
         location, scale, presence = outputs.float().split(self.num_outputs, dim=-1)
         scale = nn.functional.softplus(scale) + LEAST_SCALE
         return SupremeMeasurements(
-            value=self._to_values(location),
+            value=self._to_values(location, None if direct is None else 60 * direct[:, 0] / RHYTHM_GAIN),
             sd=LOGISTIC_SD * scale * (self.spread * self.sd_factor).float(),
             measurable=torch.sigmoid(presence),
             measurable_logits=presence,
         )
 
-    def _to_values(self, locations: torch.Tensor) -> torch.Tensor:
+    def _to_values(self, locations: torch.Tensor, counted_per_min: torch.Tensor | None) -> torch.Tensor:
         """Real units of locations; those of angles are their cosines, and behind all others their sines."""
         num_measurements = len(self.center)
         shifts = locations[:, :num_measurements] * self.spread.float()
         zero = (self.center + self.bias).float()
+        for place in self.rate_places if counted_per_min is not None else ():
+            # A rate that was counted needs no more than correction
+            zero = zero.expand_as(shifts).clone()
+            zero[:, place] += torch.where(counted_per_min > 0, counted_per_min - self.center[place], 0.0)
         if not self.circular:
             return zero + shifts
         columns = torch.tensor(self.circular, device=locations.device)
@@ -423,6 +429,7 @@ def find_beats(
     half = round(LEAST_RR_S * rate_hz)
     is_peak = change == nn.functional.max_pool1d(change, 2 * half + 1, stride=1, padding=half)
     is_peak &= change > LEAST_QRS_SHARE * level
+    is_peak = is_peak & ~nn.functional.pad(is_peak, (1, 0))[:, :-1]  # of equal samples in a row the first
     num_samples = change.shape[-1]
     order = torch.where(is_peak, torch.arange(num_samples, 0, -1, device=change.device), 0)
     order = nn.functional.pad(order, (0, max(0, MOST_BEATS - num_samples))).topk(MOST_BEATS, dim=-1).values
@@ -638,7 +645,7 @@ class SupremeModel(SupremePreTrainedModel):
             ValueError: If a key names no measurement, or two are the same.
         """
         check_measurement_keys(keys)
-        self.config.measurements, self.config.measurement_head = list(keys), head
+        self.config.measurements, self.config.measurement_head = list(keys), cast(Any, head)
         self.measurement_head = MeasurementHead(self.config).to(self.device, self.dtype) if keys else None
         if self.measurement_head is not None:
             self.measurement_head.apply(self._init_weights)

@@ -38,6 +38,14 @@ def test_the_demo_hides_three_conditions_from_training(demo_dir):
 
 
 @pytest.mark.slow
+def test_the_demo_leaves_a_model_that_measures(demo_dir):
+    figures = json.loads((demo_dir / "checkpoint" / "train_results.json").read_text(encoding="utf-8"))["measurements"]
+
+    assert "qrs_ms" in AutoModel.from_pretrained(demo_dir / "checkpoint").config.measurements
+    assert figures["num_fitted"] + figures["num_checked"] == 600
+
+
+@pytest.mark.slow
 def test_the_record_of_the_demo_is_a_wfdb_file(demo_dir):
     record = wfdb.rdrecord(str(demo_dir / "record"))
 

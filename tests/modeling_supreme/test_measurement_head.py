@@ -262,3 +262,14 @@ class TestConfiguration:
         estimated = model.config.estimated_parameters - without.config.estimated_parameters
 
         assert added <= estimated <= 2 * added
+
+
+def test_a_rate_that_was_counted_is_the_rate_until_something_else_is_learnt(make_tiny_model):
+    model = settle_measurements(make_tiny_model(measurements=KEYS, measurement_head="beats"))
+    still_head(model)
+    signal = torch.zeros(1, 12, 1000)
+    signal[..., 60:960:50] = 1.0  # twice a second, at 100 Hz; the usual rate is 80
+
+    rates = [measure(model, strips).value[0, column("rate_per_min")].item() for strips in (signal, 0 * signal)]
+
+    assert rates == pytest.approx([120.0, 80.0], abs=0.01)

@@ -84,7 +84,8 @@ def measure_held_out(model: SupremeModel, feature_extractor: Any, num_records: i
     """What a model, in evaluation mode, says of simulated recordings of patients that it was not trained on."""
     keys = model.config.measurements
     targets = MeasurementTargets(keys, [keys])
-    queries = torch.zeros(1, model.config.text_config.hidden_size, device=model.device)
+    text_config: Any = model.config.text_config
+    queries = torch.zeros(1, text_config.hidden_size, device=model.device)
     parts: list[Measured] = []
     strips = simulate_held_out(num_records)
     while batch := list(islice(strips, BATCH_SIZE)):

@@ -1,7 +1,7 @@
 """How much, beside whether: the numbers of strips, learnt as distributions and, where there is none, as missing."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import torch
@@ -89,7 +89,7 @@ class MeasurementTask:
         """Negative log-likelihood of values that are counted in spreads, so that each unit weighs the same."""
         is_known = ~torch.isnan(values)
         errors = self.find_errors(found, torch.where(is_known, values, 0.0))
-        losses = logistic_losses(errors, found.sd) - torch.log(self.spread.to(errors))
+        losses = logistic_losses(errors, cast(torch.Tensor, found.sd)) - torch.log(self.spread.to(errors))
         return torch.where(is_known, losses, 0.0).sum()
 
     def find_errors(self, found: Any, values: torch.Tensor) -> torch.Tensor:
@@ -106,7 +106,7 @@ class MeasurementTask:
         errors = wrap_angles(predictions["measurements"] - predictions["value"], self.circular).abs().double().numpy()
         is_known = ~np.isnan(errors)
         totals = np.where(is_known, errors, 0.0).sum(axis=0) / np.maximum(is_known.sum(axis=0), 1)
-        found = zip(self.keys, totals.tolist(), is_known.any(axis=0), strict=True)
+        found = zip(self.keys, totals.tolist(), is_known.any(axis=0).tolist(), strict=True)
         return {key: total for key, total, known in found if known}
 
 
@@ -126,6 +126,6 @@ def sum_presence_losses(found: SupremeMeasurements, measurable: torch.Tensor) ->
     """Binary cross-entropy of whether there is something to measure, summed over what is known."""
     is_known = ~torch.isnan(measurable)
     targets = torch.where(is_known, measurable, 0.0)
-    logits = found.measurable_logits
+    logits = cast(torch.Tensor, found.measurable_logits)
     losses = nn.functional.binary_cross_entropy_with_logits(logits, targets, reduction="none")
     return (losses * is_known).sum()
