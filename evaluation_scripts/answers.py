@@ -1,11 +1,9 @@
 """What answers for each condition: its name, its definition, or both."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from modeling_supreme.definitions import read_definitions
-from modeling_supreme.queries import Composition
-from modeling_supreme.query_grammar import normalize_name
+from modeling_supreme.queries import Composition, join_definitions
 
 from .arguments import AnswerBy
 
@@ -34,20 +32,10 @@ def choose_answers(
         return Composition.of(config, queries, composed=False)
     if answer_by == "auto":
         return Composition.of(config, queries, definitions=definitions)
-    known = _gather_definitions(config, definitions)
+    known = join_definitions(config, definitions)
     return Composition(
         queries,
         trained_queries=config.trained_queries,
         definitions=[{**entry, "is_reviewed": answer_by == "definition"} for entry in known],
         measurements=config.measurements,
     )
-
-
-def _gather_definitions(config: Any, definitions: str | None) -> list[Mapping[str, Any]]:
-    """Definitions of a file, and those of the checkpoint for other conditions."""
-    if definitions is None:
-        return list(config.definitions)
-    names = [*config.trained_queries, *(entry["condition"] for entry in config.definitions)]
-    own = read_definitions(definitions, names)
-    defined = {normalize_name(entry["condition"]) for entry in own}
-    return [*own, *(entry for entry in config.definitions if normalize_name(entry["condition"]) not in defined)]

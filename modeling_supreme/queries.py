@@ -298,16 +298,11 @@ class Composition:
             definitions (`str`, `Path`, `Mapping` or `Sequence[Mapping]`, *optional*):
                 As [`read_definitions`] takes them; they go before those of the checkpoint.
         """
-        stored = config.definitions
-        if definitions is not None:
-            own = read_definitions(definitions, [*config.trained_queries, *(each["condition"] for each in stored)])
-            conditions = {normalize_name(entry["condition"]) for entry in own}
-            stored = [*own, *(each for each in stored if normalize_name(each["condition"]) not in conditions)]
         return cls(
             labels,
             composed,
             trained_queries=config.trained_queries,
-            definitions=stored,
+            definitions=join_definitions(config, definitions),
             measurements=config.measurements,
         )
 
@@ -379,7 +374,6 @@ class Composition:
 
     def _resolve(self, expression: Expression) -> Expression:
         """The expression with definitions in the place of conditions that training did not name."""
-
         if not isinstance(expression, Finding):
             return map_parts(expression, self._resolve)
         definition = None if expression.name in self._trained else self._by_name.get(expression.name)
@@ -396,6 +390,26 @@ class Composition:
         return f"`{unmeasured[0]}`, which this checkpoint does not measure" + (
             "" if self._measurements else ": it has no measurement head"
         )
+
+
+def join_definitions(config: Any, definitions: Any = None) -> list[Mapping[str, Any]]:
+    """Definitions of a user, and those of a checkpoint for other conditions.
+
+    Args:
+        config (`SupremeConfig`):
+            Of the checkpoint.
+        definitions (`str`, `Path`, `Mapping` or `Sequence[Mapping]`, *optional*):
+            As [`read_definitions`] takes them.
+
+    Returns:
+        `list[Mapping]`: As `config.definitions` stores them.
+    """
+    stored = list(config.definitions)
+    if definitions is None:
+        return stored
+    own = read_definitions(definitions, [*config.trained_queries, *(each["condition"] for each in stored)])
+    conditions = {normalize_name(entry["condition"]) for entry in own}
+    return [*own, *(each for each in stored if normalize_name(each["condition"]) not in conditions)]
 
 
 def define_rules(rules: Sequence[Any]) -> list[dict[str, Any]]:

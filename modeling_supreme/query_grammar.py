@@ -179,22 +179,6 @@ class InLeads:
 Expression = Comparison | Present | Finding | Not | AllOf | AnyOf | AtLeast | InLeads
 
 
-def check_measurement_keys(keys: Sequence[str]) -> None:
-    """Refuse keys that name no measurement, and those that stand twice.
-
-    Raises:
-        ValueError: If there are any; the message names the first.
-    """
-    for place, key in enumerate(keys):
-        if find_measurement(key) is None:
-            raise ValueError(
-                f"`measurements` names {key!r}, which is no measurement. Write one such as 'qrs_ms', or with its lead"
-                " 'st_mv_V2'."
-            )
-        if key in keys[:place]:
-            raise ValueError(f"`measurements` names {key!r} twice. Name each measurement once.")
-
-
 def _print_number(value: float) -> str:
     return repr(float(value)).removesuffix(".0")
 
