@@ -170,8 +170,9 @@ def main() -> None:
     show_examples({"missed": missed, "added": added, "left over": left_over}, arguments.num_examples)
     if arguments.table:
         tabulate_agreement(compared).to_csv(arguments.table, index=False)
-    for row in failed.sample(min(arguments.num_sampled, len(failed)), random_state=arguments.seed).itertuples():
-        logger.info("%s but not the other: %s | %s | %s", row.side, row.finding, row.scp_codes, row.report)
+    drawn = failed.sample(min(arguments.num_sampled, len(failed)), random_state=arguments.seed)
+    for row in drawn.to_dict("records"):
+        logger.info("%(side)s but not the other: %(finding)s | %(scp_codes)s | %(report)s", row)
     if arguments.statements:
         shares, left_over = measure_coverage(arguments.statements.read_text(encoding="utf-8").splitlines())
         logger.info("%s", json.dumps({"statements": shares}))

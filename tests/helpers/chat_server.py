@@ -44,6 +44,7 @@ class ChatHandler(BaseHTTPRequestHandler):
         self.payload = json.loads(self.rfile.read(int(self.headers["content-length"])))
         question = self.payload["messages"][-1]["content"]
         subject = next(iter(json.JSONDecoder().raw_decode(question)[0].values()))
+        subject = subject if isinstance(subject, str) else json.dumps(subject)  # several statements in one question
         entry = {"subject": subject, "question": question, "payload": self.payload, "headers": dict(self.headers)}
         behave = self.server.next_behaviour(subject, entry)
         entry["is_answered"] = behave(self, subject)

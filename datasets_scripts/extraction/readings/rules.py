@@ -26,7 +26,7 @@ INFARCTION = "myocardial infarction"
 # "damage" of both, under a heading that says which.
 INJURY, DAMAGED_QRS, DAMAGE = (
     "myocardial injury",
-    "abnormal qrs",
+    ("abnormal qrs", "q waves"),
     re.compile(r"^(?!innen|aussen).*(?:schad|schaedigung|damage|skada)"),
 )
 HIGH_VOLTAGES = ("high qrs voltage", "limb high qrs voltage", "precordial high qrs voltage")
@@ -135,8 +135,8 @@ class StatementReader:
         if token.value != INJURY or not DAMAGE.search(token.text):
             return False
         shown = [other for other in self.mentions if other.sentence == self.sentence]
-        headings = [other for other in shown if other.stem == DAMAGED_QRS or _is_repolarization(other)]
-        return bool(headings) and headings[-1].stem == DAMAGED_QRS
+        headings = [other for other in shown if other.stem in DAMAGED_QRS or _is_repolarization(other)]
+        return bool(headings) and headings[-1].stem in DAMAGED_QRS
 
     def _read_changes(self, token: Token, position: int) -> None:
         """The "acute changes" of an infarct stand for the acute infarct; mere "changes" for nothing."""

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 
 
 SHORTEST_CORRECTED = 6  # letters: shorter words are too many to tell which one is meant
+LONGEST_CORRECTED = 60  # letters: no word that is meant is longer
 
 
 class WordList:
@@ -35,7 +36,7 @@ class WordList:
 
         The first letter must be right; where two words may be meant ("interior"), none is taken.
         """
-        if len(word) < SHORTEST_CORRECTED or not word.isalpha():
+        if not SHORTEST_CORRECTED <= len(word) <= LONGEST_CORRECTED or not word.isalpha():
             return None
         near = {other for rest in _rests(word) for other in self._by_rest.get(rest, ())}
         meant = [other for other in near if _differ_by_one(word, other)]

@@ -372,6 +372,10 @@ def test_german_and_swedish_compounds_and_spellings_are_read(statement, findings
             ["abnormal qrs", "st-t changes", "anteroseptal myocardial injury"],
         ),
         ("Inferiorer Myokardschaden", ["inferior myocardial injury"]),
+        (
+            "patologisk q-v\u00e5g i avl, s\u00e5som vid gammal h\u00f6g lateral myokardskada",
+            ["q waves", "?high lateral myocardial infarction"],
+        ),
     ],
 )
 def test_damage_that_the_qrs_complex_shows_is_a_possible_infarct_and_all_other_an_injury(statement, findings):

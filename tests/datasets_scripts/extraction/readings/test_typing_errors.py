@@ -18,8 +18,8 @@ def test_a_letter_missing_added_wrong_or_exchanged_is_forgiven(word):
 
 @pytest.mark.parametrize(
     "word",
-    ["fibrlation", "hypercalemia", "interior", "eibrillation", "sinos", "fibrillati0n"],
-    ids=["two letters", "two words meant", "another two", "first letter", "short", "no word"],
+    ["fibrlation", "hypercalemia", "interior", "eibrillation", "sinos", "fibrillati0n", "fibrillation" * 400],
+    ids=["two letters", "two words meant", "another two", "first letter", "short", "no word", "very long"],
 )
 def test_what_may_mean_two_words_or_none_is_left_alone(word):
     assert WORDS.find_meant(word) is None
