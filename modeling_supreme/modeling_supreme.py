@@ -42,6 +42,9 @@ from .query_grammar import find_measurement
 
 # Standard deviation of the logistic distribution whose scale is 1
 LOGISTIC_SD = math.pi / math.sqrt(3)
+# Libraries sum in another order where a matrix has few rows or one column. With no fewer than these, which are padded,
+# the logit of a query is the same to the last bit whatever is asked beside it, and on a CPU in batches of any size.
+QUERIES_AT_ONCE, OUTPUTS_AT_ONCE = 16, 8
 # Smallest scale of a predicted distribution, in spreads: certainty beyond it is learnt from records that are alike
 LEAST_SCALE = 0.01
 
@@ -144,7 +147,8 @@ class SupremeFusionLayer(GradientCheckpointingLayer):
 class CardiacFusionNetwork(nn.Module):
     """Queries in, one logit per strip and query out.
 
-    No layer lets queries read each other: the score of a finding must not change with what else is asked.
+    No layer lets queries read each other: the score of a finding must not change with what else is asked. It does not
+    even round differently.
     """
 
     def __init__(self, config: SupremeConfig) -> None:
@@ -183,9 +187,16 @@ class CardiacFusionNetwork(nn.Module):
             `tuple`: The `logits_per_ecg`, `(batch_size, num_queries)`, and the `cross_attentions` of `SupremeOutput`,
             or None.
         """
-        queries = self.query_projection(self.query_norm(query_embeds))
-        found, cross_attentions = self.read(queries, tokens, token_mask, output_attentions)
-        return self.classifier(found)[..., 0], cross_attentions if output_attentions else None
+        num_queries = len(query_embeds)
+        padded = nn.functional.pad(query_embeds, (0, 0, 0, -num_queries % QUERIES_AT_ONCE))
+        queries = self.query_projection(self.query_norm(padded))
+        found, weights = self.read(queries, tokens, token_mask, output_attentions)
+        # One output would be computed as a product with a vector, whose sums depend on the rows beside it
+        weight, bias = (each.expand(OUTPUTS_AT_ONCE, *each.shape[1:]) for each in self.classifier.parameters())
+        logits = nn.functional.linear(found, weight, bias)[:, :num_queries, 0]  # (batch_size, num_queries)
+        if not output_attentions:
+            return logits, None
+        return logits, tuple(each[:, :, :num_queries] for each in weights if each is not None)
 
     def read(
         self,

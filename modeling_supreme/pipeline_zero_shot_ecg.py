@@ -274,7 +274,9 @@ class ZeroShotEcgClassificationPipeline(Pipeline):
         if failure is not None:
             return None
         composition = self._compose(candidate_labels, composed)
-        scores = composition.evaluate(torch.sigmoid(model_outputs["logits"][0])).tolist()
+        # In single precision, the sigmoid of a vector depends on the place of a number in it, by its last bit
+        probabilities = torch.sigmoid(model_outputs["logits"][0].double())
+        scores = composition.evaluate(probabilities).float().tolist()
         _warn_of_unseen(composition)
         answers = zip(candidate_labels, scores, composition.seen, composition.sources, strict=True)
         results: list[dict[str, Any]] = [
