@@ -14,6 +14,7 @@ from .registration import LoadWatcher
 
 if TYPE_CHECKING:
     from .configuration_supreme import ECG_PRESETS, SupremeConfig, SupremeEcgConfig
+    from .ecg_index.index import EcgIndex
     from .feature_extraction_supreme import SupremeEcgFeatureExtractor
     from .leads import STANDARD_LEADS
     from .modeling_supreme import SupremeModel
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ECG_PRESETS",
+    "EcgIndex",
     "STANDARD_LEADS",
     "SupremeConfig",
     "SupremeEcgConfig",
@@ -41,6 +43,7 @@ TASK = "zero-shot-ecg-classification"
 
 _MODULES = {
     "ECG_PRESETS": "configuration_supreme",
+    "EcgIndex": "ecg_index.index",
     "STANDARD_LEADS": "leads",
     "SupremeConfig": "configuration_supreme",
     "SupremeEcgConfig": "configuration_supreme",
