@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ECG_PRESETS",
-    "EcgIndex",
     "STANDARD_LEADS",
+    "EcgIndex",
     "SupremeConfig",
     "SupremeEcgConfig",
     "SupremeEcgFeatureExtractor",

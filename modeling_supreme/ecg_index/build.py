@@ -148,7 +148,7 @@ def write_index(
         verify (`bool`):
             Whether to compare finished shards with their checksums, and to write those anew that differ.
         follow (`Callable`, *optional*):
-            Takes the numbers of records that are done, as they come, how many there were, and how many there are to be.
+            Takes the numbers of records that are done, as they come, how many there were, and how many there will be.
         reading:
             What the pipeline takes for files that do not say (`sampling_rate`, `leads`, `unit`), and `on_error`.
 
