@@ -1,5 +1,6 @@
 """The corpus that ships with the package: simulated records with reports and the truth about every condition."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -32,6 +33,7 @@ from .simulator import (
     condition_names,
     fold_of,
     label_names,
+    measurement_keys,
     simulate_record,
 )
 
@@ -79,6 +81,10 @@ class SimulatedConfig(BuilderConfig):
         default=False,
         metadata={"help": "Give rows the column annotations: onset, peak and offset of every P, QRS and T."},
     )
+    has_measurements: bool = field(
+        default=False,
+        metadata={"help": "Give rows the column measurements: intervals, rates, axis, voltages of every wave."},
+    )
 
     @property
     def label_names(self) -> tuple[str, ...]:
@@ -99,6 +105,7 @@ class SimulatedConfig(BuilderConfig):
             "simulator": SIMULATOR_VERSION,
             "reports": (self.report_language, self.report_noise),
             "has_annotations": self.has_annotations,
+            "measurements": measurement_keys() if self.has_measurements else (),
             "labels": self.label_names,
             "columns": list(corpus_features(())),
             "implied": [sorted(terminology.close_upward([condition])) for condition in CONDITIONS],
@@ -122,7 +129,11 @@ class Simulated(GeneratorBasedBuilder):
     config: SimulatedConfig
 
     def _info(self) -> DatasetInfo:
-        columns = {"annotations": List(dict(ANNOTATION_FEATURES))} if self.config.has_annotations else {}
+        columns: dict[str, Any] = {}
+        if self.config.has_annotations:
+            columns["annotations"] = List(dict(ANNOTATION_FEATURES))
+        if self.config.has_measurements:
+            columns["measurements"] = measurement_features()
         return DatasetInfo(description=DESCRIPTION, features=corpus_features(self.config.label_names, **columns))
 
     def _split_generators(self, dl_manager: object) -> list[SplitGenerator]:
@@ -152,12 +163,25 @@ class Simulated(GeneratorBasedBuilder):
             row = columns_of(record, self.config.label_names)
             if self.config.has_annotations:
                 row["annotations"] = [annotation._asdict() for annotation in record.annotations]
+            if self.config.has_measurements:
+                row["measurements"] = measurements_of(record)
             yield row["record_id"], row
 
 
 def make_row(record_index: int, *, seed: int) -> dict[str, Any]:
-    """Columns of one record of the configuration `default`, as `schema.corpus_features` lists them."""
-    return columns_of(simulate_record(record_index, seed=seed), label_names())
+    """Columns of one record of the configuration `default`, its numbers among them."""
+    record = simulate_record(record_index, seed=seed)
+    return {**columns_of(record, label_names()), "measurements": measurements_of(record)}
+
+
+def measurement_features() -> dict[str, Value]:
+    """The type of the column `measurements`."""
+    return {key: Value("float32") for key in measurement_keys()}
+
+
+def measurements_of(record: SimulatedRecord) -> dict[str, float]:
+    """Numbers of a simulated record by their keys, NaN where there is nothing to measure."""
+    return {key: record.measurements.get(key, math.nan) for key in measurement_keys()}
 
 
 def columns_of(record: SimulatedRecord, names: tuple[str, ...]) -> dict[str, Any]:

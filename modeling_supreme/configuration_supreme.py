@@ -86,7 +86,7 @@ BOUNDS = {
 MAX_STAGES = 64  # of convolutions; a token would stand for 2 ** 65 samples
 MAX_LABELS = 100_000  # SNOMED CT has 350,000 concepts, a few thousand of which an ECG can show
 # Entries of the lists of a zero-shot model; the simulator knows 300 findings and 270 measurements
-MOST_ENTRIES = {"trained_queries": 100_000, "composed_rules": 10_000, "measurements": 1_000}
+MOST_ENTRIES = {"trained_queries": 100_000, "composed_rules": 10_000, "definitions": 10_000, "measurements": 1_000}
 NUM_MEASUREMENT_FEATURES, NUM_MEASUREMENT_QUERIES, NUM_LOADINGS = 256, 24, 8
 MAX_PARAMETERS = 20_000_000_000  # the largest text encoders have 8,000,000,000
 FLOAT_DTYPES = ("float64", "float32", "float16", "bfloat16")
@@ -358,8 +358,9 @@ class SupremeConfig(CheckedConfig):
             Added to the variance in every LayerNorm.
         trained_queries (`list[str]`):
             Findings this checkpoint was trained on, by terminology name. Evaluation tells seen from unseen by them.
-        composed_rules (`list[dict]`):
-            Conditions as rules over findings, as `composed_rules.py` reads them: the pipeline's `composed`.
+        definitions (`list[dict]`):
+            Conditions as expressions over measurements and findings, as `definitions.py` reads them: the pipeline's
+            `composed`. Old checkpoints have `composed_rules` instead, which become definitions.
         measurements (`list[str]`):
             What the measurement head measures, by keys such as `qrs_ms` and `st_mv_V2`; none: no head.
         measurement_head (`Literal["pooled", "queries"]`):
@@ -389,7 +390,7 @@ class SupremeConfig(CheckedConfig):
     hidden_act: str = "gelu"
     layer_norm_eps: float = 1e-6
     trained_queries: list[str] | tuple[str, ...] = ()
-    composed_rules: list[dict[str, Any]] | tuple[dict[str, Any], ...] = ()
+    definitions: list[dict[str, Any]] | tuple[dict[str, Any], ...] = ()
     measurements: list[str] | tuple[str, ...] = ()
     measurement_head: Literal["pooled", "queries"] = "pooled"
 
@@ -404,7 +405,13 @@ class SupremeConfig(CheckedConfig):
         with _as_validation_error("validate_bounds"):
             check_bounds(self)
             check_text_fields(self.text_config)
-        for name in MOST_ENTRIES:
+        rules = kwargs.pop("composed_rules", ())
+        if rules:
+            with _as_validation_error("validate_definitions"):
+                from .queries import define_rules  # needs torch, which a configuration does not
+
+                self.definitions = [*define_rules(rules), *self.definitions]
+        for name in ("trained_queries", "definitions", "measurements"):
             setattr(self, name, list(getattr(self, name)))
         if __package__ == "modeling_supreme":
             # The package registers its own pipeline; `pipeline` would ask for `trust_remote_code` to run the
@@ -416,17 +423,16 @@ class SupremeConfig(CheckedConfig):
         """Refuse numbers that no model has, and more parameters than a machine holds."""
         check_bounds(self)
         for name, most in MOST_ENTRIES.items():
-            check_count(name, getattr(self, name), most)
+            check_count(name, getattr(self, name, ()), most)
         check_text_config(self.text_config)
         check_parameters(self)
 
-    def validate_composed_rules(self) -> None:
-        """Refuse rules that cannot be read."""
-        if self.composed_rules:
-            from .composed_rules import check_rule  # needs torch, which a configuration does not
+    def validate_definitions(self) -> None:
+        """Refuse definitions that cannot be read."""
+        if self.definitions:
+            from .definitions import parse_definitions  # needs torch, which a configuration does not
 
-            for place, rule in enumerate(self.composed_rules):
-                check_rule(rule, place)
+            parse_definitions(self.definitions)
 
     def to_dict(self) -> dict[str, Any]:
         """What is saved. Of a text encoder that was loaded from a folder of this machine, only the name is told."""

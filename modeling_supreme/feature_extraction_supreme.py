@@ -1,8 +1,10 @@
 """From strips in millivolts to the model's `signal`: lead order, sampling rate, length, filters, scaling."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from numbers import Real
+from os import PathLike
 from typing import Any
 
 import numpy as np
@@ -10,8 +12,9 @@ from transformers import BatchFeature, FeatureExtractionMixin
 from transformers.utils import TensorType, logging
 
 from .admission import admit, parse_rate, read_strip
+from .ecg_files import read_ecg
 from .leads import STANDARD_LEADS, derive_limb_leads, list_lead_names, require_leads, standardize_lead_names
-from .recordings import NEGLIGIBLE_S, Account, EcgRecording
+from .recordings import NEGLIGIBLE_S, Account, EcgRecording, NothingRecordedError, recording_from_row
 from .signal_processing import bandpass_strip, bridge, estimate_baseline, resample_strip
 
 
@@ -20,6 +23,7 @@ logger = logging.get_logger(__name__)
 # The median over leads of the peak-to-peak voltage is 0.7 to 3 mV in PTB-XL and about 0.1 mV at the very lowest
 # voltages. The median, so that one defective lead (30 mV occurs in CODE-15 %) does not condemn the strip.
 MIN_PEAK_TO_PEAK_MV, MAX_PEAK_TO_PEAK_MV = 0.02, 20.0
+ARRAY_KEYS = ("array", "strip", "signal")  # of a dictionary that holds a strip
 RESAMPLING_MARGIN_S = 1.0  # more than the filter's reach, so that cropping early changes no sample
 # A second holds about one beat, whose waves can be judged; a rhythm takes several. Ours.
 MIN_STRIP_S, MIN_RHYTHM_S = 1.0, 5.0
@@ -403,3 +407,148 @@ def _name_strips(record_id: str | Sequence[str] | None, num_strips: int) -> list
             f"`record_id` names {len(record_ids)} records, but there are {num_strips} strips. Name each strip once."
         )
     return [f"Record {name}" for name in record_ids]
+
+
+def load_recording(
+    recording: Any,
+    *,
+    sampling_rate: Any = None,
+    leads: Any = None,
+    unit: str | None = None,
+    place: str = "",
+    max_seconds: float | None = None,
+) -> EcgRecording:
+    """Turn a recording of any kind into one of standard leads.
+
+    Args:
+        recording (`str`, `Path`, array, `dict`, DataFrame or `EcgRecording`):
+            A path, an array, a dictionary, a row of a corpus, a record of `wfdb`.
+        sampling_rate (`float`, *optional*):
+            Samples per second of an array, and of a file that does not say, in Hz.
+        leads (`Sequence[str]`, *optional*):
+            Names of the rows of an array, and of a file that does not say.
+        unit (`str`, *optional*):
+            Unit of an array, and of a file that does not say.
+        place (`str`, *optional*):
+            What messages call a recording that has no name of its own.
+        max_seconds (`float`, *optional*):
+            How much of a file is needed from its beginning: of a day, no more is read. All by default, and where
+            nothing was recorded so early.
+
+    Returns:
+        `EcgRecording`: Its standard leads, and the account of them.
+
+    Raises:
+        TypeError: If the input is of another kind.
+        ValueError: If an array comes without sampling rate or leads, or is not one strip.
+    """
+    if isinstance(recording, EcgRecording):
+        return recording
+    if isinstance(recording, str | PathLike):
+        options = {"sampling_rate": sampling_rate, "leads": leads, "unit": unit}
+        try:
+            return read_ecg(recording, max_seconds=max_seconds, **options)
+        except NothingRecordedError:
+            if max_seconds is None:
+                raise
+            return read_ecg(recording, **options)
+    if isinstance(recording, Mapping):
+        return _load_mapping(recording, sampling_rate=sampling_rate, leads=leads, unit=unit, place=place)
+    if hasattr(recording, "p_signal") and hasattr(recording, "sig_name"):
+        return _load_wfdb_record(recording, place)
+    if hasattr(recording, "columns") and hasattr(recording, "to_numpy"):
+        names = list_lead_names(recording.columns if leads is None else leads)
+        return _load_array(
+            recording.to_numpy().T, names, sampling_rate=sampling_rate, unit=unit, place=place, are_own=leads is None
+        )
+    if not (hasattr(recording, "__array__") or is_nested_numbers(recording)):
+        raise TypeError(
+            f"{place or 'A recording'} was given as {type(recording).__name__}."
+            " Pass the path of an ECG file, an array, a dictionary, or a row of a corpus."
+        )
+    return _load_array(recording, leads, sampling_rate=sampling_rate, unit=unit, place=place)
+
+
+def _load_mapping(
+    recording: Mapping[str, Any], *, sampling_rate: Any, leads: Any, unit: str | None, place: str
+) -> EcgRecording:
+    """A row of a corpus, or a dictionary that says what it holds."""
+    name = recording.get("record_id")
+    if "lead_mask" in recording and "signal" in recording:
+        row = recording_from_row(recording)
+        return admit(
+            row.microvolts,
+            names=row.leads,
+            sampling_rate=row.sampling_rate,
+            unit="uV",
+            is_missing=None if row.is_recorded is None else ~row.is_recorded,
+            source=place or "The row" if name is None else f"Record {name}",
+        )
+    keys = [key for key in ARRAY_KEYS if key in recording]
+    if not keys:
+        raise ValueError(
+            f"{place or 'A recording'} was given as a dictionary with the keys {', '.join(map(str, recording))}."
+            " Pass `array`, `sampling_rate` and `leads`, or a row of a corpus."
+        )
+    own_leads = recording.get("leads")
+    return _load_array(
+        recording[keys[0]],
+        leads if own_leads is None else own_leads,
+        sampling_rate=recording.get("sampling_rate", sampling_rate),
+        unit=recording.get("unit", unit),
+        place=place if name is None else f"Record {name}",
+        are_own=own_leads is not None,
+    )
+
+
+def _load_wfdb_record(record: Any, place: str) -> EcgRecording:
+    """A record that `wfdb` has read."""
+    if record.p_signal is None:
+        raise ValueError(
+            f"Record {record.record_name} holds no physical values. Read it with `wfdb.rdrecord(…, physical=True)`."
+        )
+    return admit(
+        np.asarray(record.p_signal, np.float64).T,
+        names=record.sig_name,
+        sampling_rate=record.fs,
+        unit=record.units,
+        source=f"Record {record.record_name}" if record.record_name else place or None,
+    )
+
+
+def _load_array(
+    values: Any, leads: Any, *, sampling_rate: Any, unit: str | None, place: str, are_own: bool = False
+) -> EcgRecording:
+    """An array; names that came with it may stand for channels that are no leads, those that a caller gave may not."""
+    if sampling_rate is None or leads is None:
+        raise ValueError(
+            f"{place or 'An array'} was given without `sampling_rate` or `leads`. Pass both: they cannot be told from"
+            " the voltages."
+        )
+    names = list_lead_names(leads)
+    if not are_own:
+        require_leads(names, record_id=place or None)
+    if getattr(values, "ndim", 2) not in (1, 2) or (getattr(values, "ndim", 2) == 1 and len(names) > 1):
+        raise ValueError(
+            f"{place or 'The recording'}: an array of shape {tuple(values.shape)} is not one strip of shape"
+            " (num_leads, num_samples). Pass a list of strips for many recordings, and `strip[None]` for a single"
+            " lead."
+        )
+    return admit_strip(values, names, sampling_rate=sampling_rate, unit=unit, source=place or None)
+
+
+def is_nested_numbers(values: Any) -> bool:
+    """Whether lists hold numbers or rows of numbers, so that they are one strip, and not several recordings."""
+    if not isinstance(values, list | tuple) or not len(values):
+        return False
+    first = values[0]
+    if isinstance(first, list | tuple):
+        return bool(len(first)) and (is_number(first[0]) or first[0] is None)
+    if getattr(first, "ndim", None) == 1:  # rows of NumPy or torch; an array of paths is no row
+        return getattr(getattr(first, "dtype", None), "kind", "f") in "fiu"
+    return is_number(first)
+
+
+def is_number(value: Any) -> bool:
+    """Whether a value is one number, of Python or NumPy."""
+    return isinstance(value, Real) and not isinstance(value, bool)

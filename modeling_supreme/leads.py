@@ -13,6 +13,25 @@ import numpy as np
 
 STANDARD_LEADS = ("I", "II", "III", "aVR", "aVL", "aVF", "V1", "V2", "V3", "V4", "V5", "V6")
 
+# What people call several leads, with bars between the names
+LEAD_GROUPS: Mapping[str, tuple[str, ...]] = {
+    "inferior": ("II", "III", "aVF"),
+    "lateral": ("I", "aVL", "V5", "V6"),
+    "high lateral": ("I", "aVL"),
+    "low lateral|left precordial|left chest": ("V5", "V6"),
+    "septal|first chest|first two chest": ("V1", "V2"),
+    "anteroseptal|right precordial|right chest": ("V1", "V2", "V3"),
+    "anterior": ("V1", "V2", "V3", "V4"),
+    "anterolateral": ("I", "aVL", "V3", "V4", "V5", "V6"),
+    "inferolateral": ("II", "III", "aVF", "I", "aVL", "V5", "V6"),
+    "chest|precordial": STANDARD_LEADS[6:],
+    "limb|frontal|extremity": STANDARD_LEADS[:6],
+    "12|twelve": STANDARD_LEADS,
+}
+# Leads that lie side by side, in which a finding is looked for twice. Source: Thygesen et al. 2018, Circulation 138:e618.
+# -aVR, which lies between I and II, is not recorded.
+NEIGHBOURS = (("aVL", "I"), ("II", "aVF", "III"), STANDARD_LEADS[6:])
+
 # A lead is a voltage between electrodes, so two bipolar limb leads fix the other four: lead = a * I + b * II.
 # Source: Einthoven 1908 (II = I + III); Goldberger 1942 (augmented leads).
 LIMB_LEADS = {
@@ -68,6 +87,17 @@ _UNIT = re.compile(
 # Hyphen, minus sign and en dash
 _SIGN = re.compile("^(?:[-\u2212\u2013][ _]?|(?:MINUS|INVERTED|INV|NEG(?:ATIVE)?)[ _-])")
 _SIGN_AFTER = re.compile(r"[ _-]*[({\[]?(?:INVERTED|INV|NEG(?:ATIVE)?)[)}\]]?$")
+
+
+def find_runs(leads: Sequence[str], count: int) -> list[tuple[str, ...]]:
+    """Every row of so many of the leads that lie side by side.
+
+    Example:
+        >>> find_runs(["II", "III", "aVF", "V1"], 2)
+        [('II', 'aVF'), ('aVF', 'III')]
+    """
+    runs = [row[start : start + count] for row in NEIGHBOURS for start in range(len(row) - count + 1)]
+    return [run for run in runs if set(run) <= set(leads)]
 
 
 @dataclass(frozen=True)

@@ -37,7 +37,7 @@ from .modeling_supreme_ecg import (
     masked_mean,
     multilabel_loss,
 )
-from .query_grammar import find_measurement
+from .query_grammar import check_measurement_keys, find_measurement
 
 
 # Standard deviation of the logistic distribution whose scale is 1
@@ -420,6 +420,24 @@ class SupremeModel(SupremePreTrainedModel):
             # `from_pretrained` replaces the parameters, and with them `requires_grad`, then calls `eval`.
             self.text_model.eval().requires_grad_(False)
         return self
+
+    def set_measurements(self, keys: Sequence[str], *, head: str = "pooled") -> None:
+        """Replace the measurement head by a new one, which is still to be trained.
+
+        Args:
+            keys (`Sequence[str]`):
+                What to measure; none for no head.
+            head (`str`):
+                `pooled` or `queries`, as in `SupremeConfig`.
+
+        Raises:
+            ValueError: If a key names no measurement, or two are the same.
+        """
+        check_measurement_keys(keys)
+        self.config.measurements, self.config.measurement_head = list(keys), head
+        self.measurement_head = MeasurementHead(self.config).to(self.device, self.dtype) if keys else None
+        if self.measurement_head is not None:
+            self.measurement_head.apply(self._init_weights)
 
     def save_pretrained(self, save_directory: str | os.PathLike, *args: Any, **kwargs: Any) -> None:
         """Write weights, configuration and all code that answering takes, the pipeline's too.

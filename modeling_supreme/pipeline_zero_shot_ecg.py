@@ -4,7 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
-from numbers import Integral, Real
+from numbers import Integral
 from os import PathLike
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,14 +14,13 @@ import torch
 from transformers import Pipeline
 from transformers.utils import logging
 
-from .admission import admit
 from .checkpoints import check_logits
-from .composed_rules import Composed, Composition
-from .ecg_files import find_recordings, read_ecg
-from .feature_extraction_supreme import RESAMPLING_MARGIN_S, admit_strip
-from .leads import list_lead_names, require_leads
-from .queries import encode_queries, fill_template
-from .recordings import Account, EcgRecording, NothingRecordedError, recording_from_row
+from .definitions import Measured, read_definitions
+from .ecg_files import find_recordings
+from .feature_extraction_supreme import RESAMPLING_MARGIN_S, is_nested_numbers, is_number, load_recording
+from .queries import Composed, Composition, encode_queries, fill_template, to_probabilities
+from .query_grammar import find_measurement
+from .recordings import Account
 
 
 logger = logging.get_logger(__name__)
@@ -35,9 +34,8 @@ PIPELINE_ENTRY = {
         "type": "multimodal",
     }
 }
-ARRAY_KEYS = ("array", "strip", "signal")
 READING_OPTIONS = ("sampling_rate", "leads", "unit", "on_error")
-ASKING_OPTIONS = ("candidate_labels", "hypothesis_template", "composed", "return_attention")
+ASKING_OPTIONS = ("candidate_labels", "hypothesis_template", "composed", "definitions", "return_attention")
 CHOOSING_OPTIONS = ("top_k", "threshold", "return_details")
 ON_ERROR = ("raise", "skip")
 # What a recording that cannot be used may raise
@@ -87,7 +85,7 @@ class ZeroShotEcgClassificationPipeline(Pipeline):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self._query_cache: dict[tuple[str, ...], torch.Tensor] = {}
-        self._compositions: dict[tuple[tuple[str, ...], Composed], Composition] = {}
+        self._composition: tuple[Any, Composition] | None = None
         super().__init__(*args, **kwargs)
 
     def __call__(self, recordings: Any, candidate_labels: Any = None, **kwargs: Any) -> Any:
@@ -122,9 +120,13 @@ class ZeroShotEcgClassificationPipeline(Pipeline):
                 Whether to say where in the strip each label looked.
             return_details (`bool`, *optional*, defaults to `False`):
                 Whether to say what of the recording was used.
-            composed (`bool` or `"auto"`, *optional*, defaults to `False`):
-                Whether labels are answered by their rule over measured findings instead of by their own query: all of
-                them (`True`), or those that the checkpoint was not trained on where it has a rule (`"auto"`).
+            composed (`bool` or `"auto"`, *optional*, defaults to `"auto"`):
+                Whether labels are answered by their definition, or by the measurements that they ask for ("QRS > 120
+                ms"), instead of by their own query: those that the checkpoint was not trained on where that can be
+                done (`"auto"`), all (`True`) or none (`False`).
+            definitions (`str`, `Path`, `dict` or `list[dict]`, *optional*):
+                Your own definitions, before those of the checkpoint: a YAML or JSON file, or what it holds, see
+                [`read_definitions`].
             batch_size (`int`, *optional*, defaults to 1):
                 Recordings scored at once.
             kwargs:
@@ -133,21 +135,62 @@ class ZeroShotEcgClassificationPipeline(Pipeline):
         Returns:
             `list[dict]`: For one recording, a dictionary for each finding, best first, with `label`, `score`, `seen`
             (whether training named it; `None` where the checkpoint does not say what it was trained on) and `source`
-            (what answers: `"query"`, or `"composed: "` and the rule). With `return_attention` also `attention`, the
-            share of attention each token received (mean over layers and heads), and `attention_step_s`, the time from
-            one token to the next, in seconds; with `return_details` also `account`, see [`Account`]; of a folder also
-            `record`. A list of such lists for several recordings, an iterator for a generator.
+            (what answers: `"query"`, `"measured: "` or `"composed: "` and the expression). With `return_attention`
+            also `attention`, the share of attention each token received (mean over layers and heads; `None` where an
+            expression answers), and `attention_step_s`, the time from one token to the next, in seconds; with
+            `return_details` also `account`, see [`Account`]; of a folder also `record`. A list of such lists for
+            several recordings, an iterator for a generator.
 
         Raises:
             FileNotFoundError: If a path has no record.
             TypeError: If a recording is none of the kinds above, or an option is unknown.
-            ValueError: If labels are missing, empty or repeated, a recording cannot be used, or a rule is asked for
-                that the checkpoint does not have or was not trained for.
+            ValueError: If labels are missing, empty or repeated, a recording cannot be used, a definition is wrong, or
+                one is asked for that the checkpoint does not have or cannot evaluate.
         """
         if candidate_labels is not None:
             kwargs["candidate_labels"] = candidate_labels
+        return self._run(recordings, **kwargs)
+
+    def measure(self, recordings: Any, **kwargs: Any) -> Any:
+        """Measure one recording or many.
+
+        Args:
+            recordings (`str`, `Path`, array, `dict`, or a list, a `Dataset`, or a generator of them):
+                As [`__call__`] takes them.
+            kwargs:
+                Its arguments `sampling_rate`, `leads`, `unit`, `on_error`, `return_details` and `batch_size`.
+
+        Returns:
+            `dict[str, dict]`: For one recording, by the name of each measurement, `value`, `sd` (the standard
+            deviation of the error), `measurable` (the probability that there is something to measure) and `unit`; with
+            `return_details` also `account`, of a folder also `record`. A list of such dictionaries for several
+            recordings, an iterator for a generator.
+
+        Raises:
+            FileNotFoundError: If a path has no record.
+            TypeError: If a recording is of an unknown kind, or an option is unknown.
+            ValueError: If a recording cannot be used, or the checkpoint has no measurement head.
+
+        Example:
+            ```python
+            classify.measure("records500/00000/00001_hr")["qrs_ms"]
+            # {"value": 98.2, "sd": 6.1, "measurable": 0.99, "unit": "ms"}
+            ```
+        """
+        if not getattr(self.model.config, "measurements", None):
+            raise ValueError(
+                "This checkpoint has no measurement head: it answers for findings only. Take one that was trained with"
+                " measurements, whose configuration lists them in `measurements`."
+            )
+        refused = [name for name in (*ASKING_OPTIONS, "top_k", "threshold") if name in kwargs]
+        if refused:
+            raise TypeError(f"`measure` has no option `{refused[0]}`: all that the checkpoint measures is returned.")
+        return self._run(recordings, is_measuring=True, **kwargs)
+
+    def _run(self, recordings: Any, **kwargs: Any) -> Any:
+        """Results of a recording, of several, or of a folder."""
         if isinstance(recordings, str | PathLike) and Path(recordings).is_dir():
-            return self._score_folder(Path(recordings), **kwargs)
+            return self._run_folder(Path(recordings), **kwargs)
         several = list_recordings(recordings)
         if several is None:
             return super().__call__(Entry(recordings, ""), **kwargs)
@@ -160,28 +203,37 @@ class ZeroShotEcgClassificationPipeline(Pipeline):
         results: Any = super().__call__(Entries(several), **kwargs)
         return list(results)
 
-    def _score_folder(self, folder: Path, **kwargs: Any) -> list[Any]:
+    def _run_folder(self, folder: Path, **kwargs: Any) -> list[Any]:
         """Results of every ECG file below a folder, in the order of their paths."""
         paths = find_recordings(folder)
         if not paths:
             raise ValueError(f"{folder} holds no ECG file of a known kind. Give the folder of your recordings.")
-        results = self(paths, **kwargs)
+        results = self._run(paths, **kwargs)
         for path, answers in zip(paths, results, strict=True):
-            for answer in answers or ():
+            for answer in [answers] if isinstance(answers, dict) else answers or ():
                 answer["record"] = path.relative_to(folder).as_posix()
         return results
 
-    def _sanitize_parameters(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
+    def _sanitize_parameters(
+        self, is_measuring: bool = False, **kwargs: Any
+    ) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
         _refuse_unknown_options(kwargs)
         given = {key: value for key, value in kwargs.items() if value is not None}
         check_options(given)
+        if "definitions" in given:
+            config = self.model.config
+            names = (*config.trained_queries, *(entry["condition"] for entry in config.definitions))
+            given["definitions"] = read_definitions(given["definitions"], names)
         preprocess = {key: given[key] for key in READING_OPTIONS if key in given}
         forward = {key: given[key] for key in ASKING_OPTIONS if key in given}
         postprocess = {key: given[key] for key in CHOOSING_OPTIONS if key in given}
+        if is_measuring:
+            forward["is_measuring"] = postprocess["is_measuring"] = True
         if "candidate_labels" in kwargs:
             forward["candidate_labels"] = postprocess["candidate_labels"] = check_labels(kwargs["candidate_labels"])
-        if "composed" in given:
-            postprocess["composed"] = given["composed"]
+        for key in ("composed", "definitions"):
+            if key in given:
+                postprocess[key] = given[key]
         fill_template(forward.get("hypothesis_template", "{}"), [])
         return preprocess, forward, postprocess
 
@@ -237,24 +289,33 @@ class ZeroShotEcgClassificationPipeline(Pipeline):
         candidate_labels: Sequence[str] | None = None,
         hypothesis_template: str = "{}",
         return_attention: bool = False,
-        composed: Composed = False,
+        composed: Composed = "auto",
+        definitions: Any = None,
+        is_measuring: bool = False,
     ) -> dict[str, Any]:
-        composition = self._compose(check_labels(candidate_labels), composed)
         notes = {key: model_inputs.pop(key) for key in ("account", "failure")}
-        if return_attention and composition.findings:
+        accounts = notes["account"] if isinstance(notes["account"], list) else [notes["account"]]
+        places = [account.source or "without a name" for account in accounts]
+        composition = None if is_measuring else self._compose(check_labels(candidate_labels), composed, definitions)
+        if composition and return_attention and composed is True:
             raise ValueError(
-                "`return_attention` and `composed` were both given: a rule has no attention of its own. Ask for the"
-                " attention of its findings, as `candidate_labels`."
+                "`return_attention` and `composed=True` were both given: an expression has no attention of its own."
+                " Ask for the attention of its findings, as `candidate_labels`."
             )
-        queries = (*fill_template(hypothesis_template, composition.queries), *composition.findings)
+        asked = (
+            (*fill_template(hypothesis_template, composition.queries), *composition.findings) if composition else ()
+        )
         outputs = self.model(
             **{**model_inputs, "signal": model_inputs["signal"].to(self.model.dtype)},
-            query_embeds=self._embed(queries),
+            query_embeds=self._embed(asked),
             output_attentions=return_attention,
         )
-        accounts = notes["account"] if isinstance(notes["account"], list) else [notes["account"]]
-        check_logits(outputs.logits_per_ecg, [account.source or "without a name" for account in accounts])
-        model_outputs = {"logits": outputs.logits_per_ecg.float(), **notes}
+        check_logits(outputs.logits_per_ecg, places)
+        measured = Measured.of(self.model, outputs.measurements)
+        if is_measuring and measured is not None:
+            check_logits(torch.cat(measured[1:4], dim=-1), places)
+            return {"measured": torch.stack(measured[1:4], dim=1), **notes}
+        model_outputs = {"scores": composition.evaluate(to_probabilities(outputs.logits_per_ecg), measured), **notes}
         if return_attention:
             weights = torch.stack(outputs.cross_attentions)  # (num_layers, batch_size, num_heads, num_queries, tokens)
             model_outputs["attention"] = weights.float().mean(dim=(0, 2))
@@ -266,57 +327,67 @@ class ZeroShotEcgClassificationPipeline(Pipeline):
         candidate_labels: Sequence[str] = (),
         top_k: int | None = None,
         threshold: float = 0.0,
-        composed: Composed = False,
+        composed: Composed = "auto",
+        definitions: Any = None,
         return_details: bool = False,
-    ) -> list[dict[str, Any]] | None:
-        """Turn logits into labels with scores, best first; `None` for a recording that was skipped."""
+        is_measuring: bool = False,
+    ) -> Any:
+        """Turn scores into labels, best first, or numbers into measurements; `None` where a recording was skipped."""
         account, failure = (_only(model_outputs[key]) for key in ("account", "failure"))
         if failure is not None:
             return None
-        composition = self._compose(candidate_labels, composed)
-        # In single precision, the sigmoid of a vector depends on the place of a number in it, by its last bit
-        probabilities = torch.sigmoid(model_outputs["logits"][0].double())
-        scores = composition.evaluate(probabilities).float().tolist()
+        details = {"account": account.to_dict()} if return_details else {}
+        if is_measuring:
+            return self._name_measurements(model_outputs["measured"][0]) | details
+        composition = self._compose(candidate_labels, composed, definitions)
         _warn_of_unseen(composition)
-        answers = zip(candidate_labels, scores, composition.seen, composition.sources, strict=True)
+        answers = zip(
+            candidate_labels, model_outputs["scores"][0].tolist(), composition.seen, composition.sources, strict=True
+        )
         results: list[dict[str, Any]] = [
-            {"label": label, "score": score, "seen": seen, "source": source} for label, score, seen, source in answers
+            {"label": label, "score": score, "seen": seen, "source": source, **details}
+            for label, score, seen, source in answers
         ]
-        if return_details:
-            for result in results:
-                result["account"] = account.to_dict()
         if "attention" in model_outputs:
             ecg_config = self.model.config.ecg_config
-            for result, weights in zip(results, model_outputs["attention"][0], strict=True):
-                result["attention"] = weights.tolist()
+            weights = dict(zip(composition.queries, model_outputs["attention"][0].tolist(), strict=False))
+            for result, answer in zip(results, composition.answers, strict=True):
+                result["attention"] = weights[result["label"]] if answer.expression is None else None
                 result["attention_step_s"] = ecg_config.token_stride / ecg_config.sampling_rate
         results.sort(key=lambda result: -result["score"])
         return [result for result in results[:top_k] if result["score"] >= threshold]
 
-    def _compose(self, labels: Sequence[str], composed: Composed) -> Composition:
-        """Decide which labels are answered by a rule of the checkpoint; the last decision is remembered."""
-        asked = (tuple(labels), composed)
-        if asked not in self._compositions:
-            config = self.model.config
-            composition = Composition(
-                labels, composed, stored_rules=config.composed_rules, trained_queries=config.trained_queries
-            )
-            self._compositions = {asked: composition}
-        return self._compositions[asked]
+    def _name_measurements(self, measured: torch.Tensor) -> dict[str, Any]:
+        """Values, standard deviations and probabilities of being measurable, `(3, num_measurements)`, by name."""
+        return {
+            key: {"value": value, "sd": sd, "measurable": measurable, "unit": find_measurement(key).unit}
+            for key, value, sd, measurable in zip(self.model.config.measurements, *measured.tolist(), strict=True)
+        }
+
+    def _compose(self, labels: Sequence[str], composed: Composed, definitions: Any) -> Composition:
+        """Decide what answers each label; the last decision is remembered."""
+        asked = (tuple(labels), composed, definitions)
+        if self._composition is None or self._composition[0] != asked:
+            composition = Composition.of(self.model.config, labels, composed, definitions=definitions)
+            self._composition = (asked, composition)
+        return self._composition[1]
 
     def _embed(self, queries: tuple[str, ...]) -> torch.Tensor:
         """Embed queries; the last set asked for is remembered."""
+        if not queries:
+            return torch.zeros((0, self.model.config.text_config.hidden_size), device=self.model.device)
         if queries not in self._query_cache:
             self._query_cache = {queries: encode_queries(self.model, self.tokenizer, queries)}
         return self._query_cache[queries]
 
 
 def _warn_of_unseen(composition: Composition) -> None:
-    """Speak of the first label in this process that training did not name."""
+    """Speak of the first label in this process that training did not name, and that only its wording answers."""
     global _warned_of_unseen
-    if False in composition.seen and not _warned_of_unseen:
+    answers = zip(composition.labels, composition.seen, composition.answers, strict=True)
+    unseen = next((label for label, seen, answer in answers if seen is False and answer.expression is None), None)
+    if unseen is not None and not _warned_of_unseen:
         _warned_of_unseen = True
-        unseen = composition.labels[composition.seen.index(False)]
         logger.warning(
             f"Training never named {unseen!r}: its score is a guess from the wording, marked `seen: False`, as are"
             " those of other such labels."
@@ -374,7 +445,7 @@ def check_options(options: Mapping[str, Any]) -> None:
         raise TypeError(f"`top_k` is {top_k!r}, not a whole number. Give how many of the best labels to return.")
     if top_k is not None and top_k < 1:
         raise ValueError(f"`top_k` is {top_k}. Ask for at least one label, or leave it out for all.")
-    if threshold is not None and not _is_number(threshold):
+    if threshold is not None and not is_number(threshold):
         raise TypeError(f"`threshold` is {threshold!r}, not a number. Scores are probabilities, from 0 to 1.")
     if threshold is not None and not 0 <= threshold <= 1:
         raise ValueError(f"`threshold` is {threshold}. Scores are probabilities: choose a value from 0 to 1.")
@@ -409,7 +480,7 @@ def list_recordings(recordings: Any) -> Any:
         return recordings
     if isinstance(recordings, list | tuple):
         return None if is_nested_numbers(recordings) else recordings
-    if type(recordings).__name__ in ("Series", "Index") and not _is_number(next(iter(recordings), 0)):
+    if type(recordings).__name__ in ("Series", "Index") and not is_number(next(iter(recordings), 0)):
         return list(recordings)
     num_dims = getattr(recordings, "ndim", None)
     if isinstance(recordings, np.ndarray) and recordings.dtype.kind in "OUS" and num_dims == 1:
@@ -422,151 +493,6 @@ def is_dataset(recordings: Any) -> bool:
     if isinstance(recordings, torch.utils.data.Dataset):
         return True
     return type(recordings).__module__.partition(".")[0] == "datasets" and hasattr(recordings, "features")
-
-
-def is_nested_numbers(values: Any) -> bool:
-    """Whether lists hold numbers or rows of numbers, so that they are one strip, and not several recordings."""
-    if not isinstance(values, list | tuple) or not len(values):
-        return False
-    first = values[0]
-    if isinstance(first, list | tuple):
-        return bool(len(first)) and (_is_number(first[0]) or first[0] is None)
-    if getattr(first, "ndim", None) == 1:  # rows of NumPy or torch; an array of paths is no row
-        return getattr(getattr(first, "dtype", None), "kind", "f") in "fiu"
-    return _is_number(first)
-
-
-def _is_number(value: Any) -> bool:
-    """Whether a value is one number, of Python or NumPy."""
-    return isinstance(value, Real) and not isinstance(value, bool)
-
-
-def load_recording(
-    recording: Any,
-    *,
-    sampling_rate: Any = None,
-    leads: Any = None,
-    unit: str | None = None,
-    place: str = "",
-    max_seconds: float | None = None,
-) -> EcgRecording:
-    """Turn any input of the pipeline into a recording.
-
-    Args:
-        recording (`str`, `Path`, array, `dict`, DataFrame or `EcgRecording`):
-            A path, an array, a dictionary, a row of a corpus, a record of `wfdb`.
-        sampling_rate (`float`, *optional*):
-            Samples per second of an array, and of a file that does not say, in Hz.
-        leads (`Sequence[str]`, *optional*):
-            Names of the rows of an array, and of a file that does not say.
-        unit (`str`, *optional*):
-            Unit of an array, and of a file that does not say.
-        place (`str`, *optional*):
-            What messages call a recording that has no name of its own.
-        max_seconds (`float`, *optional*):
-            How much of a file is needed from its beginning: of a day, no more is read. All by default, and where
-            nothing was recorded so early.
-
-    Returns:
-        `EcgRecording`: Its standard leads, and the account of them.
-
-    Raises:
-        TypeError: If the input is of another kind.
-        ValueError: If an array comes without sampling rate or leads, or is not one strip.
-    """
-    if isinstance(recording, EcgRecording):
-        return recording
-    if isinstance(recording, str | PathLike):
-        options = {"sampling_rate": sampling_rate, "leads": leads, "unit": unit}
-        try:
-            return read_ecg(recording, max_seconds=max_seconds, **options)
-        except NothingRecordedError:
-            if max_seconds is None:
-                raise
-            return read_ecg(recording, **options)
-    if isinstance(recording, Mapping):
-        return _load_mapping(recording, sampling_rate=sampling_rate, leads=leads, unit=unit, place=place)
-    if hasattr(recording, "p_signal") and hasattr(recording, "sig_name"):
-        return _load_wfdb_record(recording, place)
-    if hasattr(recording, "columns") and hasattr(recording, "to_numpy"):
-        names = list_lead_names(recording.columns if leads is None else leads)
-        return _load_array(
-            recording.to_numpy().T, names, sampling_rate=sampling_rate, unit=unit, place=place, are_own=leads is None
-        )
-    if not (hasattr(recording, "__array__") or is_nested_numbers(recording)):
-        raise TypeError(
-            f"{place or 'A recording'} was given as {type(recording).__name__}."
-            " Pass the path of an ECG file, an array, a dictionary, or a row of a corpus."
-        )
-    return _load_array(recording, leads, sampling_rate=sampling_rate, unit=unit, place=place)
-
-
-def _load_mapping(
-    recording: Mapping[str, Any], *, sampling_rate: Any, leads: Any, unit: str | None, place: str
-) -> EcgRecording:
-    """A row of a corpus, or a dictionary that says what it holds."""
-    name = recording.get("record_id")
-    if "lead_mask" in recording and "signal" in recording:
-        row = recording_from_row(recording)
-        return admit(
-            row.microvolts,
-            names=row.leads,
-            sampling_rate=row.sampling_rate,
-            unit="uV",
-            is_missing=None if row.is_recorded is None else ~row.is_recorded,
-            source=place or "The row" if name is None else f"Record {name}",
-        )
-    keys = [key for key in ARRAY_KEYS if key in recording]
-    if not keys:
-        raise ValueError(
-            f"{place or 'A recording'} was given as a dictionary with the keys {', '.join(map(str, recording))}."
-            " Pass `array`, `sampling_rate` and `leads`, or a row of a corpus."
-        )
-    own_leads = recording.get("leads")
-    return _load_array(
-        recording[keys[0]],
-        leads if own_leads is None else own_leads,
-        sampling_rate=recording.get("sampling_rate", sampling_rate),
-        unit=recording.get("unit", unit),
-        place=place if name is None else f"Record {name}",
-        are_own=own_leads is not None,
-    )
-
-
-def _load_wfdb_record(record: Any, place: str) -> EcgRecording:
-    """A record that `wfdb` has read."""
-    if record.p_signal is None:
-        raise ValueError(
-            f"Record {record.record_name} holds no physical values. Read it with `wfdb.rdrecord(…, physical=True)`."
-        )
-    return admit(
-        np.asarray(record.p_signal, np.float64).T,
-        names=record.sig_name,
-        sampling_rate=record.fs,
-        unit=record.units,
-        source=f"Record {record.record_name}" if record.record_name else place or None,
-    )
-
-
-def _load_array(
-    values: Any, leads: Any, *, sampling_rate: Any, unit: str | None, place: str, are_own: bool = False
-) -> EcgRecording:
-    """An array; names that came with it may stand for channels that are no leads, those that a caller gave may not."""
-    if sampling_rate is None or leads is None:
-        raise ValueError(
-            f"{place or 'An array'} was given without `sampling_rate` or `leads`. Pass both: they cannot be told from"
-            " the voltages."
-        )
-    names = list_lead_names(leads)
-    if not are_own:
-        require_leads(names, record_id=place or None)
-    if getattr(values, "ndim", 2) not in (1, 2) or (getattr(values, "ndim", 2) == 1 and len(names) > 1):
-        raise ValueError(
-            f"{place or 'The recording'}: an array of shape {tuple(values.shape)} is not one strip of shape"
-            " (num_leads, num_samples). Pass a list of strips for many recordings, and `strip[None]` for a single"
-            " lead."
-        )
-    return admit_strip(values, names, sampling_rate=sampling_rate, unit=unit, source=place or None)
 
 
 def _name_of(recording: Any, place: str) -> str:

@@ -1,16 +1,42 @@
-"""Queries: wordings of findings, embedded once by the text encoder, and where that is found."""
+"""Queries: what a model is asked for each label; wordings, embedded once by the text encoder, and where that is.
+
+A label that training named is answered by its own query. What it did not name is answered, first of all that can be
+done, by its definition, by the measurements that it asks for ("QRS > 120 ms and no P waves"), or as a guess by its own
+query. A definition that nobody has confirmed answers together with the label's own query.
+"""
 
 import hashlib
 import importlib.util
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from reprlib import repr as shorten
+from typing import Any, Literal, NamedTuple
 
 import torch
 from transformers.utils import logging
 
+from .definitions import Measured, evaluate_expression, parse_definitions, read_definitions
+from .query_grammar import (
+    AllOf,
+    AnyOf,
+    AtLeast,
+    Expression,
+    Finding,
+    Not,
+    QuerySyntaxError,
+    findings_of,
+    keys_of,
+    normalize_name,
+    parse_query,
+)
+
 
 logger = logging.get_logger(__name__)
+
+Composed = bool | Literal["auto"]
+# Tokens, to a multiple of which a query is padded: matrices with fewer rows are multiplied in another order
+PADDED_TO = 16
+ABSENT = "not "  # before a finding that must not be there, in rules of old checkpoints
 
 
 class BundledEncoder(NamedTuple):
@@ -63,11 +89,22 @@ def fill_template(template: str, labels: Sequence[str]) -> list[str]:
     return [template.replace("{}", label) for label in labels]
 
 
+def to_probabilities(logits: torch.Tensor) -> torch.Tensor:
+    """Sigmoid of logits, in float32 and the same wherever a logit stands.
+
+    Computed in single precision, the sigmoid of a vector depends on the place of a number in it, by its last bit.
+    """
+    return torch.sigmoid(logits.double()).float()
+
+
 @torch.no_grad()
 def encode_queries(
     model: Any, tokenizer: Any, labels: Sequence[str], *, template: str = "{}", batch_size: int = 256
 ) -> torch.Tensor:
     """Embed queries with the model's text encoder.
+
+    A query is padded to a length of its own, not to that of the longest, so that on a CPU its embedding is the same to
+    the last bit whatever is embedded with it.
 
     Args:
         model (`SupremeModel`):
@@ -85,15 +122,22 @@ def encode_queries(
         `torch.Tensor` of shape `(num_queries, text_hidden_size)`: `query_embeds` for `SupremeModel.forward`, on the
         model's device.
     """
-    queries = fill_template(template, labels)
-    embeds = []
-    for start in range(0, len(queries), batch_size):
-        batch = queries[start : start + batch_size]
-        encoding = tokenizer(batch, padding=True, truncation=True, return_tensors="pt").to(model.device)
-        if encoding["input_ids"].shape[1] == tokenizer.model_max_length:
-            _warn_of_cut(batch, tokenizer)
-        embeds.append(model.get_query_embeds(encoding["input_ids"], encoding["attention_mask"]))
-    return torch.cat(embeds)
+    encoding = tokenizer(fill_template(template, labels), truncation=True, return_attention_mask=True)
+    lengths = [len(tokens) for tokens in encoding["input_ids"]]
+    longest = tokenizer.model_max_length
+    if longest in lengths:
+        _warn_of_cut(fill_template(template, labels), tokenizer)
+    padded = [min(-(-length // PADDED_TO) * PADDED_TO, longest) for length in lengths]
+    embeds: dict[int, torch.Tensor] = {}
+    for size in sorted(set(padded)):
+        places = [place for place, length in enumerate(padded) if length == size]
+        for start in range(0, len(places), batch_size):
+            batch = places[start : start + batch_size]
+            inputs = {name: [encoding[name][place] for place in batch] for name in ("input_ids", "attention_mask")}
+            tensors = tokenizer.pad(inputs, padding="max_length", max_length=size, return_tensors="pt")
+            found = model.get_query_embeds(*(tensors[name].to(model.device) for name in inputs))
+            embeds.update(zip(batch, found, strict=True))
+    return torch.stack([embeds[place] for place in range(len(padded))])
 
 
 def _warn_of_cut(queries: Sequence[str], tokenizer: Any) -> None:
@@ -183,3 +227,251 @@ def find_text_encoder(name_or_path: str) -> str:
             )
     logger.info(f"Loading {name_or_path} from the installed package {bundled.package}.")
     return str(folder)
+
+
+class Answer(NamedTuple):
+    """What answers a label.
+
+    Attributes:
+        source (`str`):
+            As the pipeline says it: `"query"`, `"measured: …"` or `"composed: …"`.
+        expression (`Expression`, *optional*):
+            Over measurements and trained findings.
+        is_asked (`bool`):
+            Whether the label's own query answers, alone or with the expression.
+    """
+
+    source: str = "query"
+    expression: Expression | None = None
+    is_asked: bool = True
+
+
+class Composition:
+    """What answers each label, and which queries that takes.
+
+    Args:
+        labels (`Sequence[str]`):
+            What is asked for.
+        composed (`bool` or `"auto"`):
+            `"auto"` answers what training did not name by its definition or by what it asks to measure, where that
+            can be done; `True` answers every label so; `False` none.
+        trained_queries (`Sequence[str]`):
+            `config.trained_queries`: no other findings count in expressions.
+        definitions (`Sequence[Mapping]`):
+            `config.definitions`, or those of a user before them.
+        measurements (`Sequence[str]`):
+            `config.measurements`.
+
+    Raises:
+        ValueError: If an expression is demanded where there is none, or where it cannot be evaluated; if definitions
+            are wrong.
+
+    Attributes:
+        answers (`list[Answer]`):
+            Of each label.
+        queries (`tuple[str, ...]`):
+            Labels that are asked for by their own query.
+        findings (`tuple[str, ...]`):
+            What must be asked for besides.
+        is_measured (`bool`):
+            Whether it takes measurements.
+        seen (`list[bool | None]`):
+            Whether training named each label; `None` where nobody says what it named.
+    """
+
+    def __init__(
+        self,
+        labels: Sequence[str],
+        composed: Composed = "auto",
+        *,
+        trained_queries: Sequence[str] = (),
+        definitions: Sequence[Mapping[str, Any]] = (),
+        measurements: Sequence[str] = (),
+    ) -> None:
+        if composed not in (True, False, "auto"):
+            raise ValueError(f"`composed` is {composed!r}. Choose True, False or 'auto'.")
+        self.labels = tuple(labels)
+        self._trained = {normalize_name(query): query for query in trained_queries}
+        self._by_name = parse_definitions(definitions) if composed else {}
+        self._measurements = frozenset(measurements)
+        self.seen = [normalize_name(label) in self._trained if self._trained else None for label in self.labels]
+        self.answers = [self._answer(label, composed) if composed else Answer() for label in self.labels]
+        self.queries = tuple(label for label, answer in zip(self.labels, self.answers, strict=True) if answer.is_asked)
+        expressions = [answer.expression for answer in self.answers if answer.expression is not None]
+        names = dict.fromkeys(name for each in expressions for name in findings_of(each))
+        self.findings = tuple(self._trained[name] for name in names)
+        self.is_measured = any(keys_of(each) for each in expressions)
+
+    @classmethod
+    def of(
+        cls, config: Any, labels: Sequence[str], composed: Composed = "auto", *, definitions: Any = None
+    ) -> "Composition":
+        """What a checkpoint answers labels by.
+
+        Args:
+            config (`SupremeConfig`):
+                Of the checkpoint.
+            labels (`Sequence[str]`):
+                What is asked for.
+            composed (`bool` or `"auto"`):
+                As above.
+            definitions (`str`, `Path`, `Mapping` or `Sequence[Mapping]`, *optional*):
+                As [`read_definitions`] takes them; they go before those of the checkpoint.
+        """
+        stored = config.definitions
+        if definitions is not None:
+            own = read_definitions(definitions, [*config.trained_queries, *(each["condition"] for each in stored)])
+            conditions = {normalize_name(entry["condition"]) for entry in own}
+            stored = [*own, *(each for each in stored if normalize_name(each["condition"]) not in conditions)]
+        return cls(
+            labels,
+            composed,
+            trained_queries=config.trained_queries,
+            definitions=stored,
+            measurements=config.measurements,
+        )
+
+    @property
+    def sources(self) -> list[str]:
+        """What answers each label, in words."""
+        return [answer.source for answer in self.answers]
+
+    def evaluate(self, probabilities: torch.Tensor, measured: Measured | None = None) -> torch.Tensor:
+        """Scores of the labels.
+
+        Args:
+            probabilities (`torch.Tensor` of shape `(..., num_queries + num_findings)`):
+                Probabilities of presence of `queries` and then of `findings`.
+            measured ([`Measured`], *optional*):
+                The records' measurements, where `is_measured` says so.
+
+        Returns:
+            `torch.Tensor` of shape `(..., num_labels)`.
+        """
+        own = dict(zip(self.queries, probabilities.unbind(-1), strict=False))
+        named = probabilities[..., len(self.queries) :].unbind(-1)
+        found = {normalize_name(name): each for name, each in zip(self.findings, named, strict=True)}
+        scores = []
+        for label, answer in zip(self.labels, self.answers, strict=True):
+            if answer.expression is None:
+                scores.append(own[label])
+                continue
+            score = evaluate_expression(answer.expression, measured if keys_of(answer.expression) else None, found)
+            scores.append((score * own[label]).sqrt() if answer.is_asked else score)
+        return torch.stack(scores, -1)
+
+    def _answer(self, label: str, composed: Composed) -> Answer:
+        """What answers a label, unless that is only its own query for want of the word."""
+        name = normalize_name(label)
+        definition = self._by_name.get(name)
+        conditions = {name, normalize_name(definition.condition)} if definition else {name}
+        if composed == "auto" and conditions & self._trained.keys():
+            return Answer()
+        try:
+            written = definition.expression if definition else parse_query(label, {*self._trained, *self._by_name})
+        except QuerySyntaxError as error:
+            if composed == "auto":
+                return Answer()
+            raise ValueError(
+                f"The checkpoint has no definition of {label!r}, and it asks for no measurement: {error} Give one in"
+                " `definitions`, ask for the label's own query with `composed=False`, or let the pipeline choose with"
+                " `composed='auto'`."
+            ) from error
+        expression = self._resolve(written)
+        problem = self._missing(expression)
+        if problem and composed == "auto":
+            return Answer()
+        if problem:
+            kind = "definition" if definition else "question"
+            raise ValueError(
+                f"The {kind} of {label!r} uses {problem}. Ask for the label's own query with `composed=False`, or take"
+                " a checkpoint that was trained with it (corpus `simulated`)."
+            )
+        if definition is None:
+            return Answer(f"measured: {written}", expression, is_asked=False)
+        together = "" if definition.is_reviewed else ", together with its own query"
+        return Answer(f"composed: {written}{together}", expression, is_asked=not definition.is_reviewed)
+
+    def _resolve(self, expression: Expression) -> Expression:
+        """The expression with definitions in the place of conditions that training did not name."""
+
+        def define(finding: Finding) -> Expression:
+            known = finding.name in self._trained or finding.name not in self._by_name
+            return finding if known else self._resolve(self._by_name[finding.name].expression)
+
+        return replace_findings(expression, define)
+
+    def _missing(self, expression: Expression) -> str:
+        """What the checkpoint cannot do of an expression, in words."""
+        untrained = [name for name in findings_of(expression) if name not in self._trained]
+        if untrained:
+            return f"{untrained[0]!r}, which this checkpoint was not trained on"
+        unmeasured = [key for key in keys_of(expression) if key not in self._measurements]
+        if not unmeasured:
+            return ""
+        return f"`{unmeasured[0]}`, which this checkpoint does not measure" + (
+            "" if self._measurements else ": it has no measurement head"
+        )
+
+
+def replace_findings(expression: Expression, replace: Callable[[Finding], Expression]) -> Expression:
+    """The expression with something else in the place of each finding."""
+    if isinstance(expression, Finding):
+        return replace(expression)
+    if isinstance(expression, Not):
+        return Not(replace_findings(expression.part, replace))
+    if isinstance(expression, AllOf | AnyOf | AtLeast):
+        parts = tuple(replace_findings(part, replace) for part in expression.parts)
+        return AtLeast(expression.count, parts) if isinstance(expression, AtLeast) else type(expression)(parts)
+    return expression
+
+
+def define_rules(rules: Sequence[Any]) -> list[dict[str, Any]]:
+    """Definitions that say the same as the `composed_rules` of an old checkpoint.
+
+    Args:
+        rules (`Sequence[Mapping]`):
+            With `condition`, `names` and `alternatives`, each with `findings`, "not " before those that must be
+            absent, and `source`.
+
+    Raises:
+        ValueError: If a part of a rule is missing or of another kind; the message names the rule.
+
+    Example:
+        >>> alternatives = [{"findings": ["fast", "not wide"], "source": "Page et al. 2016"}]
+        >>> define_rules([{"condition": "tachycardia", "names": [], "alternatives": alternatives}])[0]["expression"]
+        '"fast" and not "wide"'
+    """
+    return [_define_rule(rule, f"Rule {place} of `composed_rules`") for place, rule in enumerate(rules)]
+
+
+def _define_rule(rule: Any, where: str) -> dict[str, Any]:
+    content = rule if isinstance(rule, Mapping) else {}
+    condition, names, alternatives = (content.get(field) for field in ("condition", "names", "alternatives"))
+    remedy = "Leave the rule out."
+    if not isinstance(condition, str):
+        raise ValueError(f"{where}: `condition` is no name but {shorten(condition)}. {remedy}")
+    where += f", {condition!r}"
+    if not isinstance(alternatives, list | tuple) or not alternatives:
+        raise ValueError(f"{where}: `alternatives` is no list of conjunctions but {shorten(alternatives)}. {remedy}")
+    conjunctions, sources = [], []
+    for alternative in alternatives:
+        findings = alternative.get("findings") if isinstance(alternative, Mapping) else None
+        is_named = isinstance(findings, list | tuple) and all(isinstance(each, str) and each for each in findings)
+        if not findings or not is_named or not isinstance(alternative.get("source"), str):
+            raise ValueError(
+                f"{where}: an alternative has no `findings`, a list of names, or no `source`: {shorten(alternative)}."
+                f" {remedy}"
+            )
+        present = [Finding(each.removeprefix(ABSENT)) for each in findings]
+        parts = [Not(part) if each.startswith(ABSENT) else part for each, part in zip(findings, present, strict=True)]
+        conjunctions.append(AllOf(tuple(parts)) if len(parts) > 1 else parts[0])
+        sources.append(alternative["source"])
+    expression = AnyOf(tuple(conjunctions)) if len(conjunctions) > 1 else conjunctions[0]
+    return {
+        "condition": condition,
+        "names": names,
+        "expression": str(expression),
+        "source": "; ".join(dict.fromkeys(sources)),
+        "is_reviewed": True,
+    }

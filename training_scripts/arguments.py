@@ -26,7 +26,7 @@ POSITIVE_COUNTS = (
     "shuffle_buffer_size",
     "dataloader_prefetch_factor",
 )
-# Largest value of every change to a strip; what a cardiologist reads from the strip must stay true.
+# Largest value of every change to a strip, and of a weight; what a cardiologist reads from the strip must stay true.
 HIGHEST_CHANGES = {
     "name_probability": 1.0,
     "lead_dropout": 1.0,
@@ -36,6 +36,7 @@ HIGHEST_CHANGES = {
     "baseline_wander_mv": 2.0,
     "rate_jitter": 0.1,
     "sheet_probability": 1.0,
+    "measurement_weight": 100.0,
 }
 
 
@@ -61,6 +62,13 @@ class ModelArguments:
     )
     fusion_hidden_size: int = field(default=192, metadata={"help": "Width of the Cardiac Fusion Network."})
     num_fusion_layers: int = field(default=2, metadata={"help": "Layers of the Cardiac Fusion Network."})
+    measurement_head: Literal["none", "pooled", "queries"] | None = field(
+        default=None,
+        metadata={
+            "help": "Also learn intervals, rates, axes and voltages, read from pooled tokens or by learned queries; by"
+            " default as the checkpoint does, and none for a new model."
+        },
+    )
     freeze_text_encoder: bool = field(
         default=True,
         metadata={"help": "Keep the text encoder as it is: it then runs once; otherwise in every step."},
@@ -228,6 +236,15 @@ class ObjectiveArguments:
         default="none",
         metadata={"help": "Weight of present findings: none, balanced (absent records per present one) or its sqrt."},
     )
+    measurement_weight: float = field(
+        default=0.1, metadata={"help": "Weight of numbers in the loss, where labels weigh 1, from 0 to 100."}
+    )
+    num_calibration_records: int = field(
+        default=3000,
+        metadata={
+            "help": "Simulated records of other patients that numbers are calibrated on after training; 0 for none."
+        },
+    )
     num_queries_per_step: int | None = field(
         default=None,
         metadata={"help": "Ask for what is present in the step's strips and, up to this number, other findings."},
@@ -264,6 +281,10 @@ class ObjectiveArguments:
     def __post_init__(self) -> None:
         check_choices(self)
         _check_counts(self, ("num_queries_per_step",))
+        if self.num_calibration_records < 0:
+            raise ValueError(
+                f"`--num_calibration_records` is {self.num_calibration_records}. Give a number of records; 0 for none."
+            )
         for name, highest in HIGHEST_CHANGES.items():
             if not 0 <= getattr(self, name) <= highest:
                 raise ValueError(f"`--{name}` is {getattr(self, name)}. Choose a number from 0 to {highest:g}.")

@@ -2,16 +2,24 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
 from evaluation_scripts.metrics import format_figure
 from modeling_supreme.output_files.atomic_files import write_text
+from modeling_supreme.query_grammar import find_measurement
 
 
 # For objectives that have no template of their own
 PLAIN_CARD = Path(__file__).parent / "cards" / "plain.md"
+
+
+# Of the measurements, those that a card lists: of some kinds one lead stands for all
+LISTED_KEYS = (
+    *("rate_per_min", "pr_ms", "qrs_ms", "qt_ms", "axis_deg"),
+    *("p_mv_II", "r_mv_V5", "s_mv_V2", "st_mv_V2", "t_mv_V5"),
+)
 
 
 class CardStyle(NamedTuple):
@@ -83,12 +91,23 @@ def write_model_card(
         validation_auroc=format_figure(results.get("validation_auroc_macro"), missing="undefined"),
         test_auroc=format_figure(results.get("test_auroc_macro"), missing="undefined"),
         validation_loss=format_figure(results["validation_loss"], missing="undefined"),
+        measured=list_measured(results),
         history=history,
         settings=settings,
         results=results,
     )
     write_text(Path(output_dir) / "README.md", str(card))
     return card
+
+
+def list_measured(results: dict[str, Any]) -> list[tuple[str, ...]]:
+    """Key, unit, mean absolute error, bias and coverage of the usual measurements, where numbers were calibrated."""
+    figures = results.get("measurements", {}).get("figures", {})
+    found = ((key, find_measurement(key), figures[key]) for key in LISTED_KEYS if key in figures)
+    return [
+        (key, cast(Any, measurement).unit, *(f"{entry[name]:.2f}" for name in ("mae", "bias", "coverage_80")))
+        for key, measurement, entry in found
+    ]
 
 
 def describe_held_out(findings: list[str], records: str) -> str:

@@ -108,7 +108,7 @@ def prepare_corpus(
             missing,
             num_proc=num_proc,
             dask_scheduler=dask_scheduler,
-            crash_remedy="; with 1, `python -X faulthandler -m datasets_scripts.prepare` shows the reader that crashes",
+            crash_remedy="; with 1, `python -X faulthandler -m datasets_scripts.prepare` shows which reader crashes",
         )
         _follow(progress, num_kept=num_kept, num_missing=sum(shard.num_records for shard in missing))
         (staging / COMPLETE_FILENAME).touch()

@@ -11,6 +11,7 @@ from datasets_scripts.simulator.population.folds import (
     fold_of,
 )
 from datasets_scripts.simulator.truth.catalogue import CONDITIONS, condition_names, label_names
+from datasets_scripts.simulator.truth.measurement_keys import measurement_keys
 
 from .report_templates import Language
 from .report_writer import ReportStyle
@@ -30,5 +31,6 @@ __all__ = [
     "condition_names",
     "fold_of",
     "label_names",
+    "measurement_keys",
     "simulate_record",
 ]

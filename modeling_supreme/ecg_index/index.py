@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from pathlib import Path
@@ -14,22 +14,27 @@ import torch
 from safetensors.torch import load_file
 
 from ..checkpoints import check_logits
-from ..composed_rules import Composed, Composition
 from ..configuration_supreme import SupremeConfig
+from ..definitions import Measured
 from ..pipeline_zero_shot_ecg import check_labels
-from ..queries import encode_queries
+from ..queries import Composed, Composition, encode_queries, to_probabilities
+from ..query_grammar import expand, keys_of
 from .build import list_starts, one_thread
 from .counts import Count, count_present
 from .encoder import fingerprint_model, load_classifier
 from .sources import SourceRecord, open_source
 from .store import (
     CONFIG_FILENAME,
+    HEAD_FILENAME,
     IDENTITY,
     TOKENS_FILENAME,
     Manifest,
     logit_column,
+    measurable_column,
     read_columns,
     read_tokens,
+    sd_column,
+    value_column,
 )
 
 
@@ -96,6 +101,7 @@ class EcgIndex:
         *,
         top: int | None = None,
         composed: Composed = "auto",
+        definitions: Any = None,
         follow: Callable[[Iterator[int], int, int], None] | None = None,
     ) -> pa.Table:
         """Score every record.
@@ -107,6 +113,8 @@ class EcgIndex:
                 How many of the best records to return of each query, best first; all by default, in their order.
             composed (`bool` or `"auto"`):
                 As the pipeline takes it.
+            definitions (`str`, `Path` or `dict`, *optional*):
+                As the pipeline takes them.
             follow (`Callable`, *optional*):
                 Takes the numbers of records that are done, as they come, how many there were, and how many there are.
 
@@ -120,42 +128,61 @@ class EcgIndex:
         """
         if top is not None and top < 1:
             raise ValueError(f"`top` is {top}. Ask for one record or more, or leave it out for all.")
-        return self.tabulate(self.score(queries, composed=composed, follow=follow), top=top)
+        return self.tabulate(self.score(queries, composed=composed, definitions=definitions, follow=follow), top=top)
 
     def score(
         self,
         queries: str | Sequence[str],
         *,
         composed: Composed = "auto",
+        definitions: Any = None,
         follow: Callable[[Iterator[int], int, int], None] | None = None,
     ) -> Answers:
         """Scores of all records, without their names; as [`EcgIndex.ask`] else."""
         labels = check_labels(queries)
-        composition = self._compose(labels, composed)
-        asked = (*composition.queries, *composition.findings)
-        places = {name: place for place, name in enumerate(self.manifest.trained_queries)}
-        new = [name for name in asked if name not in places]
+        composition = Composition.of(self.config, labels, composed, definitions=definitions)
+        asked = tuple(dict.fromkeys((*composition.queries, *composition.findings)))
+        new = [name for name in asked if name not in self._places]
         query_embeds = self._embed(new) if new else None
         scores = np.empty((len(labels), len(self)), np.float32)
 
         def work(place: int) -> int:
-            summary = self.manifest.shards[place]
-            columns = {name: logit_column(places[name]) for name in asked if name in places}
             found = dict(zip(new, self._score_tokens(place, query_embeds), strict=True)) if new else {}
-            if columns:
-                table = read_columns(self.folder, place, summary, list(dict.fromkeys(columns.values())))
-                found |= {name: torch.tensor(table.column(column).to_numpy()) for name, column in columns.items()}
-            logits = torch.stack([found[name] for name in asked], dim=-1)
-            answers = composition.evaluate(torch.sigmoid(logits.double())).float()  # as in the pipeline
+            stored, measured = self._read_answers(place, [name for name in asked if name not in found], composition)
+            found |= stored
+            names = (*composition.queries, *composition.findings)
+            num_records = self.manifest.shards[place].num_records
+            logits = torch.stack([found[name] for name in names], -1) if names else torch.empty(num_records, 0)
+            answers = composition.evaluate(to_probabilities(logits), measured)  # as in the pipeline
             scores[:, self._starts[place] : self._starts[place + 1]] = answers.T.numpy()
-            return summary.num_records
+            return num_records
 
         self._work_through(work, reads_tokens=bool(new), follow=follow)
         return Answers(tuple(labels), tuple(composition.sources), scores)
 
-    def count(self, queries: str | Sequence[str], *, composed: Composed = "auto") -> dict[str, Count]:
-        """How many records show each finding, see [`count_present`]; the arguments are those of [`EcgIndex.ask`]."""
-        answers = self.score(queries, composed=composed)
+    def _read_answers(
+        self, place: int, names: Sequence[str], composition: Composition
+    ) -> tuple[dict[str, torch.Tensor], Measured | None]:
+        """Logits of trained findings and measurements of the records of a shard, no more than it takes."""
+        logits = {name: logit_column(self._places[name]) for name in names}
+        expressions = [answer.expression for answer in composition.answers if answer.expression is not None]
+        keys = tuple(dict.fromkeys(key for each in expressions for key in keys_of(expand(each))))
+        kinds = [[kind(key) for key in keys] for kind in (value_column, sd_column, measurable_column)]
+        columns = [*logits.values(), *(column for kind in kinds for column in kind)]
+        if not columns:
+            return {}, None
+        table = read_columns(self.folder, place, self.manifest.shards[place], columns)
+        tensors = {name: torch.tensor(table.column(name).to_numpy()) for name in columns}
+        found = {name: tensors[column] for name, column in logits.items()}
+        if not keys:
+            return found, None
+        parts = (torch.stack([tensors[column] for column in kind], dim=-1) for kind in kinds)
+        rows = [self.manifest.measurements.index(key) for key in keys]
+        return found, Measured(keys, *parts, self._loadings[rows])
+
+    def count(self, queries: str | Sequence[str], **options: Any) -> dict[str, Count]:
+        """How many records show each finding, see [`count_present`]; the options are those of [`EcgIndex.score`]."""
+        answers = self.score(queries, **options)
         return {query: count_present(scores) for query, scores in zip(answers.queries, answers.scores, strict=True)}
 
     def tabulate(self, answers: Answers, *, top: int | None = None) -> pa.Table:
@@ -193,12 +220,6 @@ class EcgIndex:
                 " make the index again."
             )
         return record
-
-    def _compose(self, labels: Sequence[str], composed: Composed) -> Composition:
-        """Decide what answers each label."""
-        return Composition(
-            labels, composed, stored_rules=self.config.composed_rules, trained_queries=self.config.trained_queries
-        )
 
     @cached_property
     def classify(self) -> Any:
@@ -274,9 +295,14 @@ class EcgIndex:
         return pa.concat_tables(tables) if tables else pa.table({name: pa.array([], pa.string()) for name in IDENTITY})
 
     @cached_property
-    def loadings(self) -> Mapping[str, torch.Tensor]:
-        """What the measurement head knows of the correlation of its errors."""
-        return load_file(self.folder / "measurement_head.safetensors")
+    def _places(self) -> dict[str, int]:
+        """Places of the findings whose logits are stored."""
+        return {name: place for place, name in enumerate(self.manifest.trained_queries)}
+
+    @cached_property
+    def _loadings(self) -> torch.Tensor:
+        """How the errors of the measurements go together."""
+        return load_file(self.folder / HEAD_FILENAME)["loadings"]
 
 
 def _best(scores: np.ndarray, top: int) -> np.ndarray:

@@ -65,6 +65,9 @@ class ClassifyArguments(OutputArguments):
             "help": "Findings, measurements with limits, or their combinations: one string with commas, or several."
         },
     )
+    definitions: str | None = field(
+        default=None, metadata={"help": "Your own definitions, a YAML or JSON file.", "metavar": "FILE"}
+    )
     plot: str | None = field(default=None, metadata={"help": "Folder for sheets of them.", "metavar": "DIR"})
     threshold: float | None = field(default=None, metadata={"help": "Lowest score to give, from 0 to 1."})
     top_k: int | None = field(default=None, metadata={"help": "How many of the best labels to give."})
@@ -143,6 +146,9 @@ class AskArguments:
 
     index_and_queries: list[str] = field(
         metadata={"help": "The folder of an index, and then questions, each in quotes."}
+    )
+    definitions: str | None = field(
+        default=None, metadata={"help": "Your own definitions, a YAML or JSON file.", "metavar": "FILE"}
     )
     top: int | None = field(
         default=None, metadata={"help": "How many of the best records to give; else 50, and all of them to a file."}

@@ -53,7 +53,7 @@ def ask_index(arguments: AskArguments) -> None:
     """Score every record of an index."""
     folder, *queries = arguments.index_and_queries
     index = EcgIndex(folder, model=arguments.model, device=arguments.device)
-    answers = index.score(queries, follow=bar("Asking"))
+    answers = index.score(queries, definitions=arguments.definitions, follow=bar("Asking"))
     if arguments.count:
         _print_counts(answers)
     elif arguments.csv or arguments.parquet:

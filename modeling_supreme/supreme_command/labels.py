@@ -14,7 +14,7 @@ def list_labels(arguments: LabelsArguments) -> None:
     config: Any = AutoConfig.from_pretrained(arguments.model, revision=arguments.revision)
     listed = {
         "trained": list(getattr(config, "trained_queries", ())),
-        "defined": {rule["condition"]: rule for rule in getattr(config, "composed_rules", ())},
+        "defined": {each["condition"]: each["expression"] for each in getattr(config, "definitions", ())},
         "measured": list(getattr(config, "measurements", ())),
     }
     if arguments.json:
@@ -22,4 +22,5 @@ def list_labels(arguments: LabelsArguments) -> None:
         return
     for heading, entries in listed.items():
         sys.stdout.write(f"{heading} ({len(entries)})\n")
-        sys.stdout.writelines(f"  {entry}\n" for entry in entries)
+        told = (f"{name}: {entries[name]}" if isinstance(entries, dict) else name for name in entries)
+        sys.stdout.writelines(f"  {entry}\n" for entry in told)

@@ -41,7 +41,7 @@ def classify_recordings(arguments: ClassifyArguments, model: ModelArguments, rea
     given = arguments.labels or []
     labels = check_labels(given[0] if len(given) == 1 else given)
     source, classify = open_source(arguments.recordings), load_classifier(model.model, **model.loading)
-    choice = {"threshold": arguments.threshold, "top_k": arguments.top_k}
+    choice = {"threshold": arguments.threshold, "top_k": arguments.top_k, "definitions": arguments.definitions}
     places = iter(range(source.num_records))
 
     def answer(record: SourceRecord) -> Any:

@@ -5,7 +5,7 @@ import pytest
 from datasets_scripts.extraction.readings.rules import read_statement
 from datasets_scripts.extraction.readings.statements import normalize_statement, statement_key
 from datasets_scripts.terminology.findings import load_terminology
-from modeling_supreme.composed_rules import read_rules
+from modeling_supreme.definitions import parse_definitions
 from modeling_supreme.query_grammar import normalize_name
 
 

@@ -18,6 +18,7 @@ from training_scripts.arguments import TrainArguments
 from training_scripts.steps import RowCollator, TrainingBatch
 
 from .label import MixedLabels
+from .measure import MEASUREMENTS_COLUMN, MeasurementTargets
 from .record_order import ProcessBatches, RecordOrder, split_step
 from .records import Records
 from .simulated_records import SimulatedRecords
@@ -87,20 +88,33 @@ class LabelledStrips:
             The checkpoint's own.
         labels (`MixedLabels`):
             Targets of the rows of every corpus.
+        measurements (`MeasurementTargets`, *optional*):
+            Numbers of the rows of every corpus, where they are learnt.
     """
 
-    def __init__(self, feature_extractor: Any, labels: MixedLabels) -> None:
+    def __init__(
+        self, feature_extractor: Any, labels: MixedLabels, measurements: MeasurementTargets | None = None
+    ) -> None:
         self.strips = StripCollator(feature_extractor)
-        self.labels = labels
+        self.labels, self.measurements = labels, measurements
 
     def columns(self, corpus: int) -> list[str]:
         """Columns of a corpus that a batch is made from."""
-        return list(dict.fromkeys([*self.strips.columns, *self.labels.sources[corpus].columns]))
+        measured = self.measurements.columns(corpus) if self.measurements else ()
+        return list(dict.fromkeys([*self.strips.columns, *self.labels.sources[corpus].columns, *measured]))
 
     def __call__(self, rows: Sequence[dict[str, Any]]) -> dict[str, torch.Tensor]:
-        """What [`StripCollator`] returns, and `labels (num_rows, num_findings)`, one row per record."""
-        targets = self.labels.targets(rows, [row.get("corpus", 0) for row in rows])
-        return {**self.strips(rows), "labels": torch.from_numpy(targets)}
+        """What [`StripCollator`] returns, and one row per record of what is learnt.
+
+        These are `labels (num_rows, num_findings)` and, where numbers are learnt, `measurements` and `measurable`,
+        both `(num_rows, num_measurements)`.
+        """
+        corpora = [row.get("corpus", 0) for row in rows]
+        inputs = {**self.strips(rows), "labels": torch.from_numpy(self.labels.targets(rows, corpora))}
+        if self.measurements:
+            targets = self.measurements.targets(rows, corpora)
+            inputs |= {name: torch.from_numpy(values) for name, values in targets._asdict().items()}
+        return inputs
 
 
 @dataclass(frozen=True)
@@ -303,17 +317,25 @@ def load_batches(
     records: Sequence[Records], sampler: Any, collator: RowCollator, settings: LoaderSettings
 ) -> Iterator[TrainingBatch]:
     """Batches of the records that a sampler names by corpus and index."""
-    # The columns that batches are made from, as arrays; `int16` microvolts stay what they are.
     columns = [
-        split.select_columns(choose_columns(collator.columns(corpus), split.column_names)).with_format(
-            "numpy", dtype=np.int16
-        )
+        select_arrays(split, choose_columns(collator.columns(corpus), split.column_names))
         if isinstance(split, Dataset)
         else split
         for corpus, split in enumerate(records)
     ]
     options = {**settings.loader_options(), "collate_fn": BatchMaker(collator)}
     return iter(DataLoader(cast(Any, MixedRecords(cast(Any, columns))), batch_sampler=sampler, **options))
+
+
+def select_arrays(records: Dataset, columns: Sequence[str]) -> Dataset:
+    """The columns that batches are made from: `int16` microvolts as they are, other whole numbers as such, too.
+
+    A number that was measured is none: it stays a float.
+    """
+    whole = [name for name in columns if name != MEASUREMENTS_COLUMN]
+    return records.select_columns(list(columns)).with_format(
+        "numpy", columns=whole, dtype=np.int16, output_all_columns=len(whole) < len(columns)
+    )
 
 
 def place_batch(batch: TrainingBatch, positions: np.ndarray) -> TrainingBatch:

@@ -12,6 +12,9 @@ from .simulated_records import SimulatedRecords
 from .streaming import load_shards
 
 
+SIMULATED = "simulated"
+
+
 class Splits(NamedTuple):
     """The records of one corpus.
 
@@ -36,6 +39,7 @@ def load_splits(
     config_name: str | None = None,
     data_dir: str | None = None,
     is_on_the_fly: bool = False,
+    has_measurements: bool = False,
 ) -> Splits:
     """Load one corpus, at most `--max_train_samples` and `--max_eval_samples` records of it.
 
@@ -50,6 +54,8 @@ def load_splits(
             Folder with the official files.
         is_on_the_fly (`bool`):
             Whether its records are simulated while a model trains on them.
+        has_measurements (`bool`):
+            Whether the corpus is to have its numbers, if it is the simulator that makes it.
 
     Returns:
         `Splits`: Rows of `datasets_scripts.schema`, with whatever labels the corpus has.
@@ -62,7 +68,8 @@ def load_splits(
     elif arguments.streaming:
         found = load_shards(name)
     else:
-        found = _load_stored_splits(name, arguments, config_name=config_name, data_dir=data_dir)
+        options: dict[str, Any] = {"has_measurements": True} if has_measurements and name == SIMULATED else {}
+        found = _load_stored_splits(name, arguments, config_name=config_name, data_dir=data_dir, **options)
     train = take_first(found["train"], arguments.max_train_samples)
     validation = take_first(found["validation"], arguments.max_eval_samples)
     if not len(train):
@@ -80,11 +87,10 @@ def _simulate_splits(num_records: int | None) -> Mapping[str, Any]:
 
 
 def _load_stored_splits(
-    name: str, arguments: DataArguments, *, config_name: str | None, data_dir: str | None
+    name: str, arguments: DataArguments, *, config_name: str | None, data_dir: str | None, **options: Any
 ) -> Mapping[str, Any]:
     """All splits of a corpus, mapped into memory."""
-    options: dict[str, Any] = {}
-    if name == "simulated" and arguments.num_records is not None:
+    if name == SIMULATED and arguments.num_records is not None:
         options["num_records"] = arguments.num_records
     loaded = load_corpus(
         name,

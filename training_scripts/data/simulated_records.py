@@ -8,7 +8,7 @@ import numpy as np
 from datasets import Features
 
 from datasets_scripts.schema import corpus_features
-from datasets_scripts.simulated import make_row
+from datasets_scripts.simulated import make_row, measurement_features
 from datasets_scripts.simulator import FOLDS_OF_SPLIT, PATIENTS_PER_FOLD_CYCLE, RECORDS_PER_PATIENT, label_names
 
 
@@ -55,8 +55,8 @@ class SimulatedRecords:
 
     @property
     def features(self) -> Features:
-        """Columns of a row, with the names of the labels."""
-        return corpus_features(label_names())
+        """Columns of a row, with the names of labels and measurements."""
+        return corpus_features(label_names(), measurements=measurement_features())
 
     def __len__(self) -> int:
         return self.num_records

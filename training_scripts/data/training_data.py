@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -12,6 +13,7 @@ from .choose import choose_corpora
 from .filter import drop_hidden, hold_out_findings, is_hidden, trainable_findings
 from .label import LabelSource, MixedLabels, label_records
 from .load import load_splits
+from .measure import MeasurementTargets, measured_keys
 from .records import Records, draw_fraction, iterate_columns
 
 
@@ -27,6 +29,8 @@ class Corpus(NamedTuple):
             All test records. Nothing in training looks at them.
         labels (`LabelSource`):
             Which of the findings that are trained on its records have.
+        measurements (`tuple[str, ...]`):
+            Keys of the numbers that its records have.
     """
 
     name: str
@@ -34,6 +38,7 @@ class Corpus(NamedTuple):
     validation: Records
     test: Records | None
     labels: LabelSource
+    measurements: tuple[str, ...] = ()
 
 
 class TrainingData(NamedTuple):
@@ -60,8 +65,17 @@ class TrainingData(NamedTuple):
         """Targets of records of all corpora."""
         return MixedLabels([corpus.labels for corpus in self.corpora], self.findings)
 
+    @property
+    def measurements(self) -> tuple[str, ...]:
+        """Keys of the numbers that records of any of the corpora have."""
+        return tuple(dict.fromkeys(key for corpus in self.corpora for key in corpus.measurements))
 
-def load_data(arguments: DataArguments, *, seed: int = 0) -> TrainingData:
+    def measure(self, keys: Sequence[str]) -> MeasurementTargets:
+        """Numbers of records of all corpora, by the keys that are to be learnt."""
+        return MeasurementTargets(keys, [corpus.measurements for corpus in self.corpora])
+
+
+def load_data(arguments: DataArguments, *, seed: int = 0, has_measurements: bool = False) -> TrainingData:
     """Choose the corpora, load and label them, and leave out what training must not see or has too little of.
 
     Args:
@@ -69,6 +83,8 @@ def load_data(arguments: DataArguments, *, seed: int = 0) -> TrainingData:
             What to train on.
         seed (`int`):
             Draws the records, if `train_fraction` asks for some of them only.
+        has_measurements (`bool`):
+            Whether simulated corpora are to have their numbers.
 
     Returns:
         `TrainingData`: `num_corpora` corpora over one list of `num_findings` findings.
@@ -86,6 +102,7 @@ def load_data(arguments: DataArguments, *, seed: int = 0) -> TrainingData:
             config_name=choice.config_name,
             data_dir=choice.data_dir,
             is_on_the_fly=choice.is_on_the_fly,
+            has_measurements=has_measurements,
         )
         labels = label_records(
             splits.train, arguments, config_name=choice.config_name, report_labels=choice.report_labels
@@ -96,7 +113,8 @@ def load_data(arguments: DataArguments, *, seed: int = 0) -> TrainingData:
         validation = drop_hidden(splits.validation, labels, hidden)
         for finding, count in zip(labels.findings, train.counts.tolist(), strict=True):
             totals[finding] = totals.get(finding, 0) + count
-        corpora.append(Corpus(choice.name, train.records, validation.records, splits.test, labels))
+        measurements = measured_keys(splits.train)
+        corpora.append(Corpus(choice.name, train.records, validation.records, splits.test, labels, measurements))
     findings = trainable_findings(totals, min_positives=arguments.min_positives, held_out=held_out)
     learnt = (
         corpus._replace(

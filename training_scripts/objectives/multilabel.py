@@ -58,10 +58,14 @@ class MultilabelObjective(Objective):
     def __init__(self, arguments: RunArguments, accelerator: Accelerator) -> None:
         self.arguments, self.accelerator = arguments, accelerator
         with accelerator.main_process_first():
-            self.data = load_data(arguments.data, seed=arguments.training.seed)
+            self.data = load_data(
+                arguments.data,
+                seed=arguments.training.seed,
+                has_measurements=self.wants_measurements(arguments.model),
+            )
         self.model, self.feature_extractor = self.build_model(arguments.model)
         self.model.to(accelerator.device)
-        self.collator = LabelledStrips(self.feature_extractor, self.data.labels)
+        self.collator = self.make_collator()
         self.source = make_steps(
             [corpus.train for corpus in self.data.corpora],
             [corpus.validation for corpus in self.data.corpora],
@@ -76,6 +80,15 @@ class MultilabelObjective(Objective):
     @abstractmethod
     def build_model(self, arguments: ModelArguments) -> tuple[Any, SupremeEcgFeatureExtractor]:
         """The model for the findings of `self.data`, and what prepares its strips."""
+
+    @classmethod
+    def wants_measurements(cls, arguments: ModelArguments) -> bool:
+        """Whether numbers of the strips are learnt, too."""
+        return False
+
+    def make_collator(self) -> LabelledStrips:
+        """What makes batches of rows."""
+        return LabelledStrips(self.feature_extractor, self.data.labels)
 
     @abstractmethod
     def read_logits(self, outputs: Any) -> torch.Tensor:
@@ -103,13 +116,20 @@ class MultilabelObjective(Objective):
             noise_bank=self.noise_bank,
         )
         outputs = model(signal=signal, lead_mask=lead_mask, sample_mask=sample_mask, **drawn.model_inputs)
+        return self.read_losses(outputs, batch, drawn)
+
+    def read_losses(self, outputs: Any, batch: TrainingBatch, drawn: MultilabelDraws) -> dict[str, torch.Tensor]:
+        """The parts of the loss, by what the model returned."""
         return {"labels": drawn.loss.sum_losses(self.read_logits(outputs), drawn.select(batch.inputs["labels"]))}
 
     def predict(self, model: Any, batch: TrainingBatch) -> dict[str, torch.Tensor]:
         """Logits and labels, both `(batch_size, num_findings)`."""
         inputs = {name: batch.inputs[name] for name in ("signal", "lead_mask", "sample_mask")}
-        logits = self.read_logits(model(**inputs, **self.validation_inputs))
-        return {"logits": logits.float(), "labels": batch.inputs["labels"]}
+        return self.read_predictions(model(**inputs, **self.validation_inputs), batch)
+
+    def read_predictions(self, outputs: Any, batch: TrainingBatch) -> dict[str, torch.Tensor]:
+        """What a validation compares, by what the model returned."""
+        return {"logits": self.read_logits(outputs).float(), "labels": batch.inputs["labels"]}
 
     def score(self, predictions: Mapping[str, torch.Tensor]) -> ValidationFigures:
         """Loss and macro AUROC, and the AUROC of every finding that has records of both kinds."""

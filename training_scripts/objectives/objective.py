@@ -7,7 +7,7 @@ The loop asks in this order:
 3. Every step: `draw`, once, for all that is random in the step; `count`, of every batch; then of each batch
    `compute_losses`, which is followed by its backward pass.
 4. Every validation: `predict`, of every batch; `score`, of the rows of all processes.
-5. In the end: `save`, then `test`, then the card.
+5. In the end: `save`, `calibrate`, then `test`, then the card.
 """
 
 from abc import ABC, abstractmethod
@@ -134,6 +134,16 @@ class Objective(ABC):
     @abstractmethod
     def save(self, model: Any, folder: Path) -> None:
         """Write a checkpoint that `from_pretrained` loads, with the code that reads it."""
+
+    def calibrate(self, folder: Path) -> tuple[Any, dict[str, Any]] | None:
+        """The trained model in a folder with a last touch that takes no gradient; `None` if there is none.
+
+        Asked on the main process alone, before `test`.
+
+        Returns:
+            `tuple`: The model, to be saved in the place of the one in the folder, and figures for train_results.json.
+        """
+        return None
 
     def test(self, folder: Path) -> dict[str, Any]:
         """Figures for `train_results.json` that are measured once, in the end, with the checkpoint in a folder.

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
 import torch
 from accelerate import Accelerator
-from transformers import AutoModel, AutoProcessor, AutoTokenizer
+from transformers import AutoConfig, AutoModel, AutoProcessor, AutoTokenizer
 
+from datasets_scripts.simulator import measurement_keys
 from datasets_scripts.terminology.rule_table import rules_for_checkpoint
 from modeling_supreme import (
     TASK,
@@ -23,10 +25,18 @@ from modeling_supreme.command_line import CommandLineError
 from modeling_supreme.queries import encode_queries, find_text_encoder
 from training_scripts.arguments import ModelArguments, RunArguments
 from training_scripts.card import CardStyle, describe_source
+from training_scripts.data.batches import LabelledStrips
+from training_scripts.data.measure import find_units, sample_numbers
 from training_scripts.steps import TrainingBatch
 
+from .calibration import calibrate_head
+from .measurements import MAIN_KEYS, MeasurementTask
 from .multilabel import MultilabelDraws, MultilabelObjective, make_feature_extractor
+from .objective import ValidationFigures
 from .wordings import QueryWordings, query_wordings
+
+
+logger = logging.getLogger(__name__)
 
 
 class SupervisedObjective(MultilabelObjective):
@@ -43,6 +53,12 @@ class SupervisedObjective(MultilabelObjective):
     def __init__(self, arguments: RunArguments, accelerator: Accelerator) -> None:
         super().__init__(arguments, accelerator)
         self.wordings = self._encode_wordings()
+        self.task: MeasurementTask | None = None
+        if self.model.measurement_head is not None:
+            self._settle_units()
+            self.task = MeasurementTask(self.model.config.measurements, self.model.measurement_head.spread)
+            weight = arguments.objective.measurement_weight
+            self.loss_weights = {**self.loss_weights, **dict.fromkeys(self.task.parts, weight)}
 
     @classmethod
     def check_arguments(cls, arguments: RunArguments) -> None:
@@ -56,6 +72,7 @@ class SupervisedObjective(MultilabelObjective):
     def build_model(self, arguments: ModelArguments) -> tuple[SupremeModel, SupremeEcgFeatureExtractor]:
         """A zero-shot model that knows what it is trained on."""
         model, self.processor = build_zero_shot_model(arguments)
+        self.has_new_head = settle_head(model, self.data.measurements, arguments)
         # A checkpoint that goes on has seen the findings of its earlier training too
         model.config.trained_queries = list(dict.fromkeys([*model.config.trained_queries, *self.data.findings]))
         model.config.composed_rules = rules_for_checkpoint(model.config.trained_queries)
@@ -64,9 +81,46 @@ class SupervisedObjective(MultilabelObjective):
             pooler.requires_grad_(False)  # no query goes through it, and several processes would wait for its gradient
         return model, cast(Any, self.processor).feature_extractor
 
+    @classmethod
+    def wants_measurements(cls, arguments: ModelArguments) -> bool:
+        """Whether there is to be a measurement head."""
+        return choose_head(arguments) != "none"
+
+    def make_collator(self) -> LabelledStrips:
+        """What makes batches of rows, with their numbers where the model has a head for them."""
+        keys = self.model.config.measurements
+        return LabelledStrips(self.feature_extractor, self.data.labels, self.data.measure(keys) if keys else None)
+
     def read_logits(self, outputs: Any) -> torch.Tensor:
         """Logits `(batch_size, num_asked)`."""
         return outputs.logits_per_ecg
+
+    def count(self, batch: TrainingBatch, drawn: MultilabelDraws) -> dict[str, float]:
+        """Labels that are known, of what is asked for, and numbers."""
+        counted = super().count(batch, drawn)
+        return counted | self.task.count(batch, drawn.strips) if self.task else counted
+
+    def read_losses(self, outputs: Any, batch: TrainingBatch, drawn: MultilabelDraws) -> dict[str, torch.Tensor]:
+        """Cross-entropy of the labels, and what the numbers cost."""
+        losses = super().read_losses(outputs, batch, drawn)
+        return losses | self.task.sum_losses(outputs.measurements, batch, drawn.strips) if self.task else losses
+
+    def read_predictions(self, outputs: Any, batch: TrainingBatch) -> dict[str, torch.Tensor]:
+        """Logits and labels, `(batch_size, num_findings)`, and numbers, `(batch_size, num_measurements)`."""
+        predictions = super().read_predictions(outputs, batch)
+        if self.task is None:
+            return predictions
+        return predictions | {"value": outputs.measurements.value, "measurements": batch.inputs["measurements"]}
+
+    def score(self, predictions: Mapping[str, torch.Tensor]) -> ValidationFigures:
+        """Figures of the findings, and how far off the numbers are."""
+        figures = super().score(predictions)
+        if self.task is None:
+            return figures
+        errors = self.task.score(predictions) if predictions else {}
+        learnt = [key for key in MAIN_KEYS if key in self.task.keys]
+        summary = {f"validation_mae_{key}": errors.get(key) for key in learnt}
+        return ValidationFigures(figures.summary | summary, details=figures.details | {"mae": errors})
 
     @property
     def validation_inputs(self) -> dict[str, torch.Tensor]:
@@ -83,6 +137,16 @@ class SupervisedObjective(MultilabelObjective):
         chosen = query_inputs(queries[asked.to(queries.device)])
         return drawn._replace(model_inputs=chosen, loss=self.loss.select(asked), asked=asked)
 
+    def calibrate(self, folder: Path) -> tuple[SupremeModel, dict[str, Any]] | None:
+        """Bias, spread and common errors of the numbers, where they were learnt from simulated records."""
+        num_records = self.arguments.objective.num_calibration_records
+        learns_simulated = set(measurement_keys()) <= set(self.data.measurements)
+        if self.task is None or not num_records or not learns_simulated:
+            return None
+        logger.info(f"Calibrating {len(self.task.keys)} measurements on {num_records} simulated records.")
+        model = SupremeModel.from_pretrained(folder, use_safetensors=True).to(cast(Any, self.accelerator.device))
+        return model, {"measurements": calibrate_head(model, self.feature_extractor, num_records)}
+
     def save(self, model: SupremeModel, folder: Path) -> None:
         """Write what `AutoModel`, `AutoProcessor` and `pipeline` load."""
         save_zero_shot_model(model, self.processor, folder)
@@ -90,6 +154,19 @@ class SupervisedObjective(MultilabelObjective):
     def announce(self) -> str:
         """How many records, findings and wordings."""
         return f"{super().announce()[:-1]} in {len(self.wordings.embeds)} wordings."
+
+    def _settle_units(self) -> None:
+        """Give a new head the standard units of its measurements, and take the old calibration from another."""
+        head = self.model.measurement_head
+        if self.has_new_head:
+            targets = self.data.measure(self.model.config.measurements)
+            values = sample_numbers(targets, [corpus.train for corpus in self.data.corpora])
+            center, spread = find_units(values, head.circular)
+            head.center.copy_(torch.from_numpy(center))
+            head.spread.copy_(torch.from_numpy(spread))
+        head.bias.zero_()
+        head.sd_factor.fill_(1.0)
+        head.loadings.zero_()
 
     def _encode_wordings(self) -> QueryWordings:
         """Every wording of every finding: embedded once by a frozen text encoder, as tokens for one that learns."""
@@ -140,6 +217,51 @@ def build_zero_shot_model(arguments: ModelArguments) -> tuple[SupremeModel, Supr
     cast(Any, model.config.text_config).name_or_path = describe_source(arguments.text_model_name_or_path)
     tokenizer = AutoTokenizer.from_pretrained(source, revision=arguments.revision)
     return model, SupremeProcessor(make_feature_extractor(ecg_config, arguments), tokenizer)
+
+
+def choose_head(arguments: ModelArguments) -> str:
+    """The kind of measurement head that is asked for, or that the checkpoint has; `none` for none."""
+    if arguments.measurement_head is not None or arguments.model_name_or_path is None:
+        return arguments.measurement_head or "none"
+    config = AutoConfig.from_pretrained(arguments.model_name_or_path)
+    return config.measurement_head if config.measurements else "none"
+
+
+def settle_head(model: SupremeModel, keys: Sequence[str], arguments: ModelArguments) -> bool:
+    """Give a model the measurement head that is asked for.
+
+    A checkpoint keeps its own if it is of the same kind, and what it measures.
+
+    Args:
+        model (`SupremeModel`):
+            What is trained.
+        keys (`Sequence[str]`):
+            Numbers that the corpora have.
+        arguments (`ModelArguments`):
+            What was asked for.
+
+    Returns:
+        `bool`: Whether the head is a new one.
+
+    Raises:
+        CommandLineError: If a head was asked for, but there is nothing to learn for it.
+    """
+    head, config = choose_head(arguments), model.config
+    if head == "none" or not keys:
+        if arguments.measurement_head == head != "none":
+            raise CommandLineError(
+                f"`--measurement_head {head}` learns numbers, but no corpus has any. Train on simulated records, on a"
+                " corpus prepared with `--has_measurements` or on one that has the column measurements, or leave it"
+                " out."
+            )
+        if config.measurements:
+            logger.warning("The measurement head is left out: its numbers would not be those of the trained encoder.")
+            model.set_measurements(())
+        return False
+    if config.measurements and config.measurement_head == head:
+        return False
+    model.set_measurements(keys, head=head)
+    return True
 
 
 def save_zero_shot_model(model: SupremeModel, processor: Any, folder: str | Path) -> None:

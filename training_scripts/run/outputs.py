@@ -14,7 +14,9 @@ from accelerate import Accelerator
 from modeling_supreme.output_files.atomic_files import move_files, write_text
 from training_scripts.arguments import RunArguments, TrainArguments
 from training_scripts.card import CardStyle, write_model_card
+from training_scripts.objectives.objective import Objective
 
+from .checkpoints import write_checkpoint
 from .folder import BEST, BEST_FIGURES, INCOMPLETE
 from .history import RunHistory, describe_sessions
 
@@ -77,6 +79,16 @@ def read_best_step(best_dir: Path) -> int | None:
         return json.loads((best_dir / BEST_FIGURES).read_text(encoding="utf-8"))["step"]
     except (OSError, ValueError, KeyError):
         return None
+
+
+def leave_calibrated(objective: Objective, output_dir: Path) -> dict[str, Any]:
+    """Replace the checkpoint by the one that the objective makes of it, if it does; returns its figures."""
+    calibrated = objective.calibrate(output_dir)
+    if calibrated is None:
+        return {}
+    model, figures = calibrated
+    write_checkpoint(objective, model, output_dir, output_dir / INCOMPLETE)
+    return figures
 
 
 def leave_results(output_dir: Path, history: RunHistory, results: dict[str, Any], style: CardStyle) -> None:

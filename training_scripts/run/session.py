@@ -17,7 +17,15 @@ from training_scripts.objectives.objective import Objective
 from .folder import RunFolder
 from .launch import start_accelerator
 from .loop import TerminatedError, TrainingLoop
-from .outputs import choose_checkpoint, describe_dry_run, describe_model, flatten, leave_results, start_tracker
+from .outputs import (
+    choose_checkpoint,
+    describe_dry_run,
+    describe_model,
+    flatten,
+    leave_calibrated,
+    leave_results,
+    start_tracker,
+)
 from .stop_signal import TERMINATED_EXIT_CODE
 from .upload import describe_upload, push_to_hub
 
@@ -89,6 +97,7 @@ def run(folder: RunFolder, objective: Objective) -> None:
         return
     with told_when_refused("The results", folder.output_dir, loop.describe_remains()):
         results = choose_checkpoint(folder.output_dir, results, training)
+        results |= leave_calibrated(objective, folder.output_dir)
         results |= objective.test(folder.output_dir)
         leave_results(folder.output_dir, loop.history, results, objective.card)
     figure = format_figure(results[loop.metric], missing="undefined")

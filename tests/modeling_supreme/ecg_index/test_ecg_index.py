@@ -3,6 +3,7 @@
 import shutil
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 from datasets import load_dataset
 from transformers import pipeline
@@ -13,13 +14,14 @@ from modeling_supreme.ecg_index.counts import count_present
 
 
 TRAINED, NEW = "atrial fibrillation", "a block of the left bundle branch"
-LABELS = [TRAINED, NEW, "sinus rhythm"]
+MEASURED, DEFINED = "QRS > 0.1 ms and not atrial fibrillation", "slow and narrow"
+LABELS = [TRAINED, NEW, MEASURED, DEFINED, "sinus rhythm"]
 
 
 @pytest.fixture(scope="module")
-def classify(tiny_checkpoint_dir):
+def classify(measuring_checkpoint_dir):
     """The pipeline of the checkpoint that made the index."""
-    return pipeline("zero-shot-ecg-classification", model=str(tiny_checkpoint_dir), device="cpu")
+    return pipeline("zero-shot-ecg-classification", model=str(measuring_checkpoint_dir), device="cpu")
 
 
 @pytest.fixture(scope="module")
@@ -40,6 +42,19 @@ def scores_of_table(table):
     return {(row["record_id"], row["query"]): row["score"] for row in table.to_pylist()}
 
 
+def flip_a_bit(path):
+    """Damage the tokens of a shard, or the logits of its first trained finding, in their last byte."""
+    place = path.stat().st_size - 1
+    if path.suffix == ".parquet":
+        group = pq.read_metadata(path).row_group(0)
+        columns = [group.column(column) for column in range(group.num_columns)]
+        (logits,) = (column for column in columns if column.path_in_schema == "logit_00000")
+        place = logits.data_page_offset + logits.total_compressed_size - 1
+    content = bytearray(path.read_bytes())
+    content[place] ^= 1
+    path.write_bytes(content)
+
+
 class TestAnswers:
     def test_they_are_those_of_the_pipeline_to_the_last_bit(self, index_dir, classify, rows):
         table = EcgIndex(index_dir).ask(LABELS)
@@ -56,9 +71,17 @@ class TestAnswers:
     def test_every_record_has_a_row_for_every_query_in_the_order_of_the_index(self, index_dir, rows):
         table = EcgIndex(index_dir).ask(LABELS)
 
-        assert table.column("record_id").to_pylist() == [row["record_id"] for row in rows] * 3
+        assert table.column("record_id").to_pylist() == [row["record_id"] for row in rows] * len(LABELS)
         assert table.column("query").to_pylist() == [label for label in LABELS for _ in rows]
-        assert set(table.column("source").to_pylist()) == {"query"}
+
+    def test_how_a_query_was_understood_is_told(self, index_dir):
+        rows = EcgIndex(index_dir).ask(LABELS, top=1).to_pylist()
+
+        assert {row["query"]: row["source"].partition(":")[0] for row in rows} == {
+            **dict.fromkeys([TRAINED, NEW, "sinus rhythm"], "query"),
+            MEASURED: "measured",
+            DEFINED: "composed",
+        }
 
     def test_the_best_come_first(self, index_dir):
         index = EcgIndex(index_dir)
@@ -69,10 +92,19 @@ class TestAnswers:
         assert best["record_id"].tolist() == every["record_id"].tolist()[:5]
         assert best["score"].tolist() == every["score"].tolist()[:5]
 
-    def test_trained_findings_need_no_model(self, index_dir):
+    def test_numbers_and_trained_findings_need_no_model(self, index_dir):
         index = EcgIndex(index_dir, model="no/such/model")
 
-        assert index.ask([TRAINED]).num_rows == 24
+        assert index.ask([TRAINED, MEASURED, DEFINED]).num_rows == 3 * 24
+
+    def test_own_definitions_answer(self, index_dir, classify, rows):
+        options = {"definitions": {"broad": "QRS > 0.2 ms or normal ecg"}}
+
+        table = EcgIndex(index_dir).ask(["broad"], **options)
+
+        assert set(table.column("source").to_pylist()) == {'composed: qrs_ms > 0.2 or "normal ecg"'}
+        found = {row["record_id"]: classify(row, candidate_labels=["broad"], **options)[0]["score"] for row in rows}
+        assert {name: score for (name, _), score in scores_of_table(table).items()} == found
 
     def test_a_number_below_one_is_no_top(self, index_dir):
         with pytest.raises(ValueError, match=r"`top` is 0\. Ask for one record or more"):
@@ -81,7 +113,7 @@ class TestAnswers:
 
 class TestRefusals:
     def test_another_model_is_refused(self, index_dir, make_checkpoint):
-        other = make_checkpoint("vit", trained_queries=["atrial fibrillation", "normal ecg"])
+        other = make_checkpoint("vit", trained_queries=[TRAINED, "normal ecg"])
 
         with pytest.raises(ValueError, match=r"was made with another model than .*--model"):
             EcgIndex(index_dir, model=str(other)).ask([NEW])
@@ -92,17 +124,15 @@ class TestRefusals:
 
     @pytest.mark.parametrize(("name", "query"), [("tokens.safetensors", NEW), ("records.parquet", TRAINED)])
     def test_a_damaged_shard_is_named_and_made_anew(
-        self, index_dir, corpus_dir, tiny_checkpoint_dir, tmp_path, name, query
+        self, index_dir, corpus_dir, measuring_checkpoint_dir, tmp_path, name, query
     ):
         folder = shutil.copytree(index_dir, tmp_path / "index")
         damaged = folder / "shards" / "00001" / name
-        content = bytearray(damaged.read_bytes())
-        content[len(content) // 3] ^= 1
-        damaged.write_bytes(content)
+        flip_a_bit(damaged)
 
         with pytest.raises(ValueError, match=rf"shards/00001/{name} is damaged.*supreme index.*--verify"):
             EcgIndex(folder).ask([query])
-        write_index([corpus_dir], output=folder, model=str(tiny_checkpoint_dir), records_per_shard=7, verify=True)
+        write_index([corpus_dir], output=folder, model=str(measuring_checkpoint_dir), records_per_shard=7, verify=True)
 
         assert EcgIndex(folder).ask([query]).equals(EcgIndex(index_dir).ask([query]))
 

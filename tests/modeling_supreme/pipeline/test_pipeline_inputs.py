@@ -13,7 +13,7 @@ from datasets import Array2D, Dataset, Features, List, Value
 from helpers.ecg_file_writers import WRITERS
 from helpers.scores import LABELS, approx, make_strip, scores_of
 
-from modeling_supreme import STANDARD_LEADS, pipeline_zero_shot_ecg
+from modeling_supreme import STANDARD_LEADS, feature_extraction_supreme
 
 
 class TestInputs:
@@ -258,9 +258,9 @@ class TestLongFiles:
 
     def test_no_more_is_read_than_is_used_and_the_account_knows_the_rest(self, classify, tmp_path, monkeypatch):
         asked = []
-        read = pipeline_zero_shot_ecg.read_ecg
+        read = feature_extraction_supreme.read_ecg
         monkeypatch.setattr(
-            pipeline_zero_shot_ecg, "read_ecg", lambda path, **options: asked.append(options) or read(path, **options)
+            feature_extraction_supreme, "read_ecg", lambda path, **options: asked.append(options) or read(path, **options)
         )
         path = self.write(tmp_path, np.tile(make_strip(), 6))
 
