@@ -8,7 +8,7 @@ the errors of several measurements must not be taken as independent: where QRS i
 correlation comes from a few common factors (`Measured.loadings`). Given the factors they are independent: a
 conjunction is a product, an alternative is missed if all are, "at least k of n" is a Poisson binomial; the mean over
 `NUM_NODES` fixed values of the factors is the answer. What is named more than once, a finding or a measurement with
-several limits, is taken case by case. So a comparison alone is exact, and no answer depends on what else is asked.
+several limits, is taken case by case, up to `MOST_CASES`. So a comparison alone is exact, and no answer depends on what else is asked.
 """
 
 from collections import Counter
@@ -47,7 +47,7 @@ from .query_grammar import (
 # Values of the common factors over which an answer is averaged, and how many factors count in one expression
 NUM_NODES, MOST_FACTORS = 64, 4
 MOST_SHARED_VARIANCE = 0.95  # of a measurement with the factors: with more, answers would jump between the nodes
-MOST_CASES = 1024  # of one expression
+MOST_CASES = 64  # of parts of an expression that name the same; beyond, they are taken as if they named others
 CHUNK_SIZE = 1024  # records at once: their probabilities at all nodes then fit a processor's cache
 SMALLEST_SD = 1e-9  # of a number without error
 
@@ -120,15 +120,15 @@ def read_definitions(source: Any, names: Collection[str] = ()) -> list[dict[str,
 
 
 def parse_definitions(
-    entries: Any, names: Collection[str] = (), *, place: str = "`definitions`"
+    entries: Any, names: Collection[str] | None = None, *, place: str = "`definitions`"
 ) -> dict[str, Definition]:
     """Definitions by all names that they answer to, folded; a condition before another's synonym.
 
     Args:
         entries (`Sequence[Mapping]`):
             As [`read_definitions`] takes and returns them.
-        names (`Collection[str]`):
-            Findings that expressions may name without quotation marks, besides the conditions themselves.
+        names (`Collection[str]`, *optional*):
+            Findings that expressions may name without quotation marks, besides the conditions themselves; else none.
         place (`str`):
             Where they come from, for messages.
 
@@ -140,7 +140,8 @@ def parse_definitions(
         raise ValueError(f"{place} is {shorten(entries)}, no list of definitions. {REMEDY}")
     for number, entry in enumerate(entries):
         _check_entry(entry, f"Definition {number} of {place}")
-    known = frozenset(normalize_name(name) for name in (*names, *(entry["condition"] for entry in entries)))
+    given = () if names is None else (*names, *(entry["condition"] for entry in entries))
+    known = frozenset(map(normalize_name, given))
     by_name: dict[str, Definition] = {}
     for entry in entries:
         name, where = normalize_name(entry["condition"]), f"{entry['condition']!r} in {place}"
@@ -250,9 +251,6 @@ def evaluate_expression(
     Returns:
         `torch.Tensor` of shape `(...)`: From 0 to 1.
 
-    Raises:
-        ValueError: If the expression has more than [`MOST_CASES`] cases.
-
     Example:
         >>> fast_and_narrow = AllOf((Finding("fast"), Not(Finding("wide"))))
         >>> evaluate_expression(fast_and_narrow, None, {"fast": torch.tensor(0.8), "wide": torch.tensor(0.25)})
@@ -351,14 +349,31 @@ class _Question:
         """The same tree, taken apart by cases until no two parts share a variable."""
         if not isinstance(tree, AllOf | AnyOf | AtLeast):
             return tree
-        if isinstance(tree, AtLeast):
-            shared = _most_shared(tree.parts)
-            return self._split(tree, shared) if shared else _at_least(tree.count, map(self._separate, tree.parts))
-        kind, parts = type(tree), []
-        for group in _connect(tree.parts):
+        kind = type(tree)
+        groups = [tree.parts] if isinstance(tree, AtLeast) else _connect(tree.parts)
+        parts = []
+        for group in groups:
             shared = _most_shared(group)
-            parts.append(self._split(kind(group), shared) if shared else self._separate(_combine(kind, group)))
-        return _combine(kind, parts)
+            if shared is None:
+                parts += map(self._separate, group)
+            elif isinstance(tree, AtLeast):
+                return self._try_cases(tree, shared)
+            else:
+                parts.append(self._try_cases(kind(group), shared))
+        return _at_least(tree.count, parts) if isinstance(tree, AtLeast) else _combine(kind, parts)
+
+    def _try_cases(self, tree: AllOf | AnyOf | AtLeast, variable: Variable) -> _Tree:
+        """Cases of a variable; if there are too many, the parts stay as if they shared nothing but the factors."""
+        if self._num_cases:
+            return self._split(tree, variable)
+        try:
+            return self._split(tree, variable)
+        except _ManyCasesError:
+            self._num_cases = 0
+            parts = tuple(map(self._separate, tree.parts))
+            return AtLeast(tree.count, parts) if isinstance(tree, AtLeast) else type(tree)(parts)
+        finally:
+            self._num_cases = 0
 
     def _split(self, tree: _Tree, variable: Variable) -> _Tree:
         """Cases of a variable that several parts share."""
@@ -369,11 +384,12 @@ class _Question:
         cells_of.pop(False, None)
         self._num_cases += len(cells_of)
         if self._num_cases > MOST_CASES:
-            raise ValueError(
-                f"The expression has more than {MOST_CASES} cases, because its parts name the same things again and"
-                " again. Ask for its parts, each for itself."
-            )
+            raise _ManyCasesError
         return _Cases(variable, tuple((frozenset(cells), self._separate(case)) for case, cells in cells_of.items()))
+
+
+class _ManyCasesError(Exception):
+    """An expression has more than `MOST_CASES` cases."""
 
 
 _take_apart = lru_cache(maxsize=1024)(_Question)
