@@ -131,7 +131,7 @@ _watcher = LoadWatcher()
 sys.meta_path.insert(0, _watcher)
 for _registry, _own, _register in (
     ("models.auto.configuration_auto", ("configuration_supreme",), _register_configurations),
-    ("models.auto.modeling_auto", ("modeling_supreme", "modeling_supreme_ecg"), _register_models),
+    ("models.auto.modeling_auto", ("checkpoints", "modeling_supreme", "modeling_supreme_ecg"), _register_models),
     ("models.auto.feature_extraction_auto", ("feature_extraction_supreme",), _register_feature_extractor),
     ("models.auto.processing_auto", ("processing_supreme",), _register_processor),
     ("pipelines", ("pipeline_zero_shot_ecg",), _register_pipeline),

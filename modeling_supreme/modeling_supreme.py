@@ -188,7 +188,8 @@ class CardiacFusionNetwork(nn.Module):
             or None.
         """
         num_queries = len(query_embeds)
-        padded = nn.functional.pad(query_embeds, (0, 0, 0, -num_queries % QUERIES_AT_ONCE))
+        num_padded = max(1, -(-num_queries // QUERIES_AT_ONCE)) * QUERIES_AT_ONCE  # of none, too
+        padded = nn.functional.pad(query_embeds, (0, 0, 0, num_padded - num_queries))
         queries = self.query_projection(self.query_norm(padded))
         found, weights = self.read(queries, tokens, token_mask, output_attentions)
         # One output would be computed as a product with a vector, whose sums depend on the rows beside it

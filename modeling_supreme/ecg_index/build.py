@@ -1,6 +1,7 @@
 """Write an index: each record goes through the encoder once, shard by shard, and a run that was killed goes on."""
 
 import json
+import logging
 import os
 import shutil
 import socket
@@ -15,7 +16,6 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 import torch
 from safetensors.torch import save_file
-from transformers.utils import logging
 
 from ..output_files.atomic_files import write_text
 from ..output_files.disk import told_when_refused
@@ -46,8 +46,6 @@ from .store import (
     write_tokens,
 )
 
-
-logger = logging.get_logger(__name__)
 
 RECORDS_PER_SHARD = 1000
 BUILD_FILENAME = "build.json"
@@ -310,12 +308,13 @@ def one_thread(device: torch.device) -> Iterator[None]:
 @contextmanager
 def quiet() -> Iterator[None]:
     """What is not used of each record is stored beside it, and not said once per record."""
-    known = logging.get_verbosity()
-    logging.set_verbosity_error()
+    ours = logging.getLogger("modeling_supreme")
+    known = ours.level
+    ours.setLevel(logging.ERROR)
     try:
         yield
     finally:
-        logging.set_verbosity(known)
+        ours.setLevel(known)
 
 
 def _write_kept(folder: Path, kept: Sequence[EncodedRecord], encoder: RecordEncoder) -> None:

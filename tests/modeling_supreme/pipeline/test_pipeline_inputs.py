@@ -260,7 +260,9 @@ class TestLongFiles:
         asked = []
         read = feature_extraction_supreme.read_ecg
         monkeypatch.setattr(
-            feature_extraction_supreme, "read_ecg", lambda path, **options: asked.append(options) or read(path, **options)
+            feature_extraction_supreme,
+            "read_ecg",
+            lambda path, **options: asked.append(options) or read(path, **options),
         )
         path = self.write(tmp_path, np.tile(make_strip(), 6))
 
