@@ -50,6 +50,8 @@ from .store import (
 RECORDS_PER_SHARD = 1000
 BUILD_FILENAME = "build.json"
 UNFINISHED = ".unfinished"
+# Model and records may move between two runs: their fingerprints tell whether they are others
+PLACES = ("model", "revision", "source")
 
 
 class Shard(NamedTuple):
@@ -232,7 +234,7 @@ def _open_folder(folder: Path, build: dict[str, Any]) -> None:
         known = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise ValueError(f"{path} cannot be read ({error}). Delete {folder} and repeat the command.") from error
-    differing = [name for name in build if known.get(name) != build[name]]
+    differing = [name for name in build if name not in PLACES and known.get(name) != build[name]]
     if differing:
         name = differing[0]
         raise ValueError(

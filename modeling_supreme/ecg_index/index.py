@@ -210,7 +210,10 @@ class EcgIndex:
             ValueError: If it is no longer there.
         """
         roots = [Path(each) for each in self.manifest.build["source"]]
-        path = roots[0] / file if roots[0].is_dir() else Path(file)
+        if roots[0].is_dir():
+            path = roots[0] / file
+        else:  # files that were named one by one, from a folder that may be another now
+            path = next((root for root in roots if root.as_posix().endswith(Path(file).as_posix())), Path(file))
         if path.suffix != ".parquet":
             return SourceRecord(path, record_id, file)
         record = open_source([path]).find(record_id) if path.is_file() else None

@@ -42,12 +42,11 @@ def classify_recordings(arguments: ClassifyArguments, model: ModelArguments, rea
     labels = check_labels(given[0] if len(given) == 1 else given)
     source, classify = open_source(arguments.recordings), load_classifier(model.model, **model.loading)
     choice = {"threshold": arguments.threshold, "top_k": arguments.top_k, "definitions": arguments.definitions}
-    places = iter(range(source.num_records))
 
-    def answer(record: SourceRecord) -> Any:
+    def answer(place: int, record: SourceRecord) -> Any:
         found = classify(record.recording, candidate_labels=labels, **choice, **reading.options)
         if arguments.plot:
-            path = Path(arguments.plot) / file_name(next(places), record.record_id)
+            path = Path(arguments.plot) / file_name(place, record.record_id)
             draw(record.recording, path, title=record.record_id, scores=found, options=reading.options)
         return found
 
@@ -59,7 +58,7 @@ def measure_recordings(arguments: MeasureArguments, model: ModelArguments, readi
     """Measure recordings."""
     source, classify = open_source(arguments.recordings), load_classifier(model.model, **model.loading)
 
-    def answer(record: SourceRecord) -> Any:
+    def answer(_place: int, record: SourceRecord) -> Any:
         return classify.measure(record.recording, **reading.options)
 
     run = _Run(source, answer, reading, asked={"model": model.model, **reading.options})
@@ -72,7 +71,7 @@ class _Run:
     def __init__(
         self,
         source: RecordSource,
-        answer: Callable[[SourceRecord], Any],
+        answer: Callable[[int, SourceRecord], Any],
         reading: ReadingArguments,
         *,
         asked: dict[str, Any],
@@ -109,11 +108,11 @@ class _Run:
 
     def _entries(self, done: set[str]) -> Iterator[dict[str, Any]]:
         """What is answered of every recording that is not done."""
-        for record in self.source.read(0, self.source.num_records):
+        for place, record in enumerate(self.source.read(0, self.source.num_records)):
             if record.record_id in done:
                 continue
             try:
-                answers = self._answer(record)
+                answers = self._answer(place, record)
             except RECORD_ERRORS as error:
                 if self._reading.on_error == "raise":
                     raise

@@ -1,6 +1,7 @@
 """`write_index`: whatever interrupts it, and however many share the work, the shards are the same bytes."""
 
 import hashlib
+import importlib.util
 import json
 import shutil
 import signal
@@ -9,6 +10,7 @@ import sys
 import time
 
 import pytest
+from helpers.dask_cluster import started_cluster
 from helpers.repository import ROOT
 
 from modeling_supreme import EcgIndex
@@ -16,12 +18,17 @@ from modeling_supreme.ecg_index.build import write_index
 
 
 def digests(folder):
-    """What every file of a complete index holds but its manifest and what names paths, by name."""
+    """What every file of an index holds, by name."""
     return {
         path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
         for path in sorted(folder.rglob("*"))
         if path.is_file()
     }
+
+
+def shards_of(files):
+    """The files of the shards alone: the manifest tells how the command was called."""
+    return {name: digest for name, digest in files.items() if name.startswith("shards/")}
 
 
 def finished_shards(folder):
@@ -80,6 +87,22 @@ class TestSharing:
         after = (tmp_path / "killed" / "shards" / kept[0] / "tokens.safetensors").stat()
         assert (after.st_ino, after.st_mtime_ns) == (state.st_ino, state.st_mtime_ns)
 
+    @pytest.mark.slow
+    @pytest.mark.skipif(importlib.util.find_spec("distributed") is None, reason="the extra `cluster` is not installed")
+    def test_the_workers_of_a_cluster_write_the_same_files(
+        self, index_dir, corpus_dir, measuring_checkpoint_dir, tmp_path
+    ):
+        words = ["index", str(corpus_dir), "--model", str(measuring_checkpoint_dir), "--records_per_shard", "7"]
+        command = [sys.executable, "-m", "modeling_supreme.supreme_command", *words, "--output", str(tmp_path / "i")]
+
+        with started_cluster(tmp_path) as scheduler:
+            done = subprocess.run(
+                [*command, "--dask_scheduler", scheduler], cwd=ROOT, capture_output=True, text=True, check=False
+            )
+
+        assert done.returncode == 0, done.stderr
+        assert shards_of(digests(tmp_path / "i")) == shards_of(digests(index_dir))
+
     def test_a_complete_index_is_left_as_it_is(self, index_dir, corpus_dir, measuring_checkpoint_dir, tmp_path):
         folder = shutil.copytree(index_dir, tmp_path / "index")
         times = {path: path.stat().st_mtime_ns for path in folder.rglob("*.safetensors") if path.parent != folder}
@@ -117,7 +140,7 @@ class TestRefusals:
     def test_another_model_does_not_go_on_with_an_index(self, index_dir, corpus_dir, tiny_checkpoint_dir, tmp_path):
         folder = shutil.copytree(index_dir, tmp_path / "index")
 
-        with pytest.raises(ValueError, match=r"holds an index of which `model` is .*--output"):
+        with pytest.raises(ValueError, match=r"holds an index of which `model_fingerprint` is .*--output"):
             write_index([corpus_dir], output=folder, model=str(tiny_checkpoint_dir), records_per_shard=7)
 
     def test_a_folder_with_something_else_is_refused(self, corpus_dir, measuring_checkpoint_dir, tmp_path):
