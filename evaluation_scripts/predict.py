@@ -15,8 +15,7 @@ from transformers import PreTrainedModel, ProcessorMixin
 from datasets_scripts.collator import StripCollator
 from datasets_scripts.terminology.findings import NORMAL_FINDING
 from modeling_supreme.checkpoints import check_logits
-from modeling_supreme.composed_rules import Composition
-from modeling_supreme.queries import encode_query_wordings
+from modeling_supreme.queries import Composition, encode_query_wordings
 
 from .arguments import EvaluationArguments
 from .conditions import Condition, describe_conditions, word_query
@@ -60,8 +59,8 @@ def predict(
     composition = Composition(
         [condition.query for condition in conditions],
         "auto" if arguments.composed_rules else False,
-        stored_rules=model.config.composed_rules,
         trained_queries=model.config.trained_queries,
+        definitions=model.config.definitions,
     )
     text_embeds = encode_composition(model, processor, composition, arguments)
     meaningless = random_queries(text_embeds, NUM_RANDOM_DRAWS * len(conditions), seed=arguments.seed)

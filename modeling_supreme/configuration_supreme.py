@@ -363,8 +363,9 @@ class SupremeConfig(CheckedConfig):
             `composed`. Old checkpoints have `composed_rules` instead, which become definitions.
         measurements (`list[str]`):
             What the measurement head measures, by keys such as `qrs_ms` and `st_mv_V2`; none: no head.
-        measurement_head (`Literal["pooled", "queries"]`):
-            What it reads: the mean and the largest token, or what learned queries find in the fusion network.
+        measurement_head (`Literal["pooled", "queries", "beats"]`):
+            What it reads: the mean and the largest token, what learned queries find in the fusion network, or pooled
+            tokens and the beat that most beats of the strip are like.
 
     Example:
         >>> config = SupremeConfig(ecg_config=SupremeEcgConfig.from_preset("hybrid"))
@@ -392,7 +393,7 @@ class SupremeConfig(CheckedConfig):
     trained_queries: list[str] | tuple[str, ...] = ()
     definitions: list[dict[str, Any]] | tuple[dict[str, Any], ...] = ()
     measurements: list[str] | tuple[str, ...] = ()
-    measurement_head: Literal["pooled", "queries"] = "pooled"
+    measurement_head: Literal["pooled", "queries", "beats"] = "pooled"
 
     def __new__(cls, *args: Any, **fields: Any) -> "SupremeConfig":
         """Refuse lists that take long to look through, before the type of every entry is looked at."""
@@ -460,8 +461,12 @@ class SupremeConfig(CheckedConfig):
         layers = _estimate_layers(self.num_fusion_layers, width, self.fusion_intermediate_size)
         inputs = width * (ecg_config.hidden_size + text_config.hidden_size)
         if self.measurements:
-            read = 2 * ecg_config.hidden_size if self.measurement_head == "pooled" else NUM_MEASUREMENT_QUERIES * width
-            inputs += NUM_MEASUREMENT_FEATURES * (read + 4 * len(self.measurements)) + 3 * read
+            is_asked, has_beats = (self.measurement_head == name for name in ("queries", "beats"))
+            read = NUM_MEASUREMENT_QUERIES * width if is_asked else 2 * ecg_config.hidden_size
+            # Convolutions over 1.1 s end in 96 channels of every eighth sample
+            read += has_beats * (14 * min(ecg_config.sampling_rate, 375) + 200)
+            inputs += NUM_MEASUREMENT_FEATURES * read + 4 * (NUM_MEASUREMENT_FEATURES + 50) * len(self.measurements)
+            inputs += has_beats * 60_000
         return ecg_config.estimated_parameters + _estimate_text(text_config) + layers + inputs
 
 

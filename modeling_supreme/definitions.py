@@ -1,14 +1,14 @@
 """Conditions as expressions over measurements and findings: what training never named is answered by its parts.
 
 Definitions come from guidelines and textbooks, travel with the checkpoint in `config.definitions`, and may be the
-user's own. How an expression becomes a probability:
-
-A measurement is logistic about its value, so that a comparison with any limit has a probability. For "and" and "or"
-the errors of several measurements must not be taken as independent: where QRS is measured too long, so is QT. Their
-correlation comes from a few common factors (`Measured.loadings`). Given the factors they are independent: a
-conjunction is a product, an alternative is missed if all are, "at least k of n" is a Poisson binomial; the mean over
-`NUM_NODES` fixed values of the factors is the answer. What is named more than once, a finding or a measurement with
-several limits, is taken case by case, up to `MOST_CASES`. So a comparison alone is exact, and no answer depends on what else is asked.
+user's own. How an expression becomes a probability: a measurement is logistic about its value, so that a comparison
+with any limit has one. For "and" and "or" the errors of several measurements must not be taken as independent: where
+QRS is measured too long, so is QT. Their correlation comes from a few common factors (`Measured.loadings`). Given the
+factors they are independent: a conjunction is a product, an alternative is missed if all are, "at least k of n" is a
+Poisson binomial; the mean over `NUM_NODES` fixed values of the factors is the answer. What is named more than once, a
+finding or a measurement with several limits, is taken case by case. So a comparison alone is exact, and no answer
+depends on what else is asked. Where errors correlate by .72, two limits joined by "and" are off by .005 on average,
+their bare product by .040 (calibration error .003 and .042; `tests/modeling_supreme/test_definitions.py` draws them).
 """
 
 from collections import Counter
@@ -28,6 +28,7 @@ from .query_grammar import (
     AtLeast,
     Comparison,
     Expression,
+    Finding,
     Not,
     Present,
     QuerySyntaxError,
@@ -36,19 +37,18 @@ from .query_grammar import (
     find_measurement,
     findings_of,
     keys_of,
+    map_parts,
     normalize_name,
     parse_query,
-)
-from .query_grammar import (
-    _atoms as atoms_of,
 )
 
 
 # Values of the common factors over which an answer is averaged, and how many factors count in one expression
 NUM_NODES, MOST_FACTORS = 64, 4
 MOST_SHARED_VARIANCE = 0.95  # of a measurement with the factors: with more, answers would jump between the nodes
-MOST_CASES = 64  # of parts of an expression that name the same; beyond, they are taken as if they named others
+MOST_CASES_WITHIN = 3  # each other, of what parts share; they are taken not to share what is beyond
 CHUNK_SIZE = 1024  # records at once: their probabilities at all nodes then fit a processor's cache
+LEAST_SHARED = 1e-6  # of a factor that counts
 SMALLEST_SD = 1e-9  # of a number without error
 
 REMEDY = "Write entries such as {condition: broad complexes, expression: QRS > 130 ms, source: Own choice}."
@@ -59,17 +59,8 @@ Variable = str | tuple[Term, ...] | Present
 class Definition(NamedTuple):
     """What a condition consists of.
 
-    Attributes:
-        condition (`str`):
-            Name of the condition.
-        names (`tuple[str, ...]`):
-            Synonyms and codes that it answers to as well.
-        expression (`Expression`):
-            Over measurements, findings and other conditions that are defined.
-        source (`str`):
-            Guideline, textbook, or whose word it is.
-        is_reviewed (`bool`):
-            Whether a reader has confirmed it.
+    It answers to its `names` as well, synonyms and codes. The `expression` is over measurements, findings and other
+    conditions; `source` names the guideline or textbook; `is_reviewed` says whether a reader has confirmed it.
     """
 
     condition: str
@@ -124,17 +115,8 @@ def parse_definitions(
 ) -> dict[str, Definition]:
     """Definitions by all names that they answer to, folded; a condition before another's synonym.
 
-    Args:
-        entries (`Sequence[Mapping]`):
-            As [`read_definitions`] takes and returns them.
-        names (`Collection[str]`, *optional*):
-            Findings that expressions may name without quotation marks, besides the conditions themselves; else none.
-        place (`str`):
-            Where they come from, for messages.
-
-    Raises:
-        ValueError: If an entry lacks something, an expression cannot be read, a condition is defined twice or by
-            itself.
+    Args and errors are those of [`read_definitions`], which names `place`. Without `names`, findings and conditions
+    stand in quotation marks, as they are stored.
     """
     if not isinstance(entries, list | tuple):
         raise ValueError(f"{place} is {shorten(entries)}, no list of definitions. {REMEDY}")
@@ -230,10 +212,6 @@ class Measured(NamedTuple):
         parts = (part[..., places].reshape(-1, len(places)).cpu().double() for part in self[1:4])
         return Measured(tuple(keys), *parts, self.loadings[places].cpu().double())
 
-    def rows(self, part: slice) -> "Measured":
-        """Some of the records."""
-        return Measured(self.keys, *(each[part] for each in self[1:4]), self.loadings)
-
 
 def evaluate_expression(
     expression: Expression, measured: Measured | None, findings: Mapping[str, torch.Tensor]
@@ -252,18 +230,22 @@ def evaluate_expression(
         `torch.Tensor` of shape `(...)`: From 0 to 1.
 
     Example:
-        >>> fast_and_narrow = AllOf((Finding("fast"), Not(Finding("wide"))))
-        >>> evaluate_expression(fast_and_narrow, None, {"fast": torch.tensor(0.8), "wide": torch.tensor(0.25)})
+        >>> question = parse_query('"fast" and not "wide"')
+        >>> evaluate_expression(question, None, {"fast": torch.tensor(0.8), "wide": torch.tensor(0.25)})
         tensor(0.6000)
     """
     question = _take_apart(expression)
     like = next(findings[name] for name in question.findings) if measured is None else measured.value[..., 0]
     asked = {name: findings[name].reshape(-1).cpu().double() for name in question.findings}
-    numbers = None if measured is None else measured.columns(question.keys)
+    numbers = measured.columns(question.keys) if measured is not None and question.keys else None
     answer = torch.empty(like.numel(), dtype=torch.float64)
     for start in range(0, len(answer), CHUNK_SIZE):
         rows = slice(start, start + CHUNK_SIZE)
-        some = None if numbers is None else numbers.rows(rows)
+        some = (
+            None
+            if numbers is None
+            else numbers._replace(**{name: getattr(numbers, name)[rows] for name in ("value", "sd", "measurable")})
+        )
         chances = _Chances(question, some, {name: each[rows] for name, each in asked.items()})
         answer[rows] = chances.of(question.tree).mean(dim=0)
     return answer.to(like).reshape(like.shape)
@@ -295,7 +277,8 @@ class _Question:
 
     def __init__(self, expression: Expression) -> None:
         expression = expand(expression)
-        atoms = list(atoms_of(expression))
+        atoms: list[Expression] = []
+        _list_atoms(expression, atoms)
         limits: dict[tuple[Term, ...], set[float]] = {}
         for atom in atoms:
             if isinstance(atom, Comparison):
@@ -306,7 +289,6 @@ class _Question:
         waves = Counter(wave for variable in limits for wave in {_wave_of(term.key) for term in variable})
         asked = {_wave_of(atom.key) for atom in atoms if isinstance(atom, Present)}
         self.shared_waves = asked | {wave for wave, count in waves.items() if count > 1}
-        self._num_cases = 0
         self.tree = self._separate(self._write(expression, is_true=True))
 
     def _write(self, part: Expression, *, is_true: bool) -> _Tree:
@@ -345,54 +327,46 @@ class _Question:
             return measured
         return _combine(AnyOf, [*(_Within(wave, frozenset({0})) for wave in shared), measured])
 
-    def _separate(self, tree: _Tree) -> _Tree:
-        """The same tree, taken apart by cases until no two parts share a variable."""
+    def _separate(self, tree: _Tree, depth: int = 0) -> _Tree:
+        """The same tree, taken apart by cases of what several parts share."""
         if not isinstance(tree, AllOf | AnyOf | AtLeast):
             return tree
-        kind = type(tree)
-        groups = [tree.parts] if isinstance(tree, AtLeast) else _connect(tree.parts)
-        parts = []
-        for group in groups:
-            shared = _most_shared(group)
-            if shared is None:
-                parts += map(self._separate, group)
-            elif isinstance(tree, AtLeast):
-                return self._try_cases(tree, shared)
-            else:
-                parts.append(self._try_cases(kind(group), shared))
-        return _at_least(tree.count, parts) if isinstance(tree, AtLeast) else _combine(kind, parts)
-
-    def _try_cases(self, tree: AllOf | AnyOf | AtLeast, variable: Variable) -> _Tree:
-        """Cases of a variable; if there are too many, the parts stay as if they shared nothing but the factors."""
-        if self._num_cases:
-            return self._split(tree, variable)
-        try:
-            return self._split(tree, variable)
-        except _ManyCasesError:
-            self._num_cases = 0
-            parts = tuple(map(self._separate, tree.parts))
+        if depth == MOST_CASES_WITHIN:
+            parts = tuple(self._separate(part, depth) for part in tree.parts)
             return AtLeast(tree.count, parts) if isinstance(tree, AtLeast) else type(tree)(parts)
-        finally:
-            self._num_cases = 0
+        if isinstance(tree, AtLeast):
+            shared = _most_shared(tree.parts)
+            return (
+                self._split(tree, shared, depth + 1)
+                if shared
+                else AtLeast(tree.count, tuple(map(self._separate, tree.parts)))
+            )
+        parts = []
+        for group in _connect(tree.parts):
+            shared = _most_shared(group)
+            parts.append(
+                self._split(type(tree)(group), shared, depth + 1) if shared else self._separate(group[0], depth)
+            )
+        return type(tree)(tuple(parts)) if len(parts) > 1 else parts[0]
 
-    def _split(self, tree: _Tree, variable: Variable) -> _Tree:
+    def _split(self, tree: _Tree, variable: Variable, depth: int) -> _Tree:
         """Cases of a variable that several parts share."""
-        num_cells = len(self.limits[variable]) + 2 if isinstance(variable, tuple) else 2
         cells_of: dict[_Tree, set[int]] = {}
-        for cell in range(num_cells):
+        for cell in range(len(self.limits[variable]) + 2 if isinstance(variable, tuple) else 2):
             cells_of.setdefault(_given(tree, variable, cell), set()).add(cell)
         cells_of.pop(False, None)
-        self._num_cases += len(cells_of)
-        if self._num_cases > MOST_CASES:
-            raise _ManyCasesError
-        return _Cases(variable, tuple((frozenset(cells), self._separate(case)) for case, cells in cells_of.items()))
-
-
-class _ManyCasesError(Exception):
-    """An expression has more than `MOST_CASES` cases."""
+        cases = ((frozenset(cells), self._separate(case, depth)) for case, cells in cells_of.items())
+        return _Cases(variable, tuple(cases))
 
 
 _take_apart = lru_cache(maxsize=1024)(_Question)
+
+
+def _list_atoms(part: Expression, atoms: list[Expression]) -> Expression:
+    """Add comparisons and findings to a list."""
+    if isinstance(part, Comparison | Present | Finding):
+        atoms.append(part)
+    return map_parts(part, lambda each: _list_atoms(each, atoms))
 
 
 def _place(atom: Comparison) -> tuple[tuple[Term, ...], float, float]:
@@ -415,12 +389,7 @@ def _is_count(variable: tuple[Term, ...]) -> bool:
 
 
 def _wave_of(key: str) -> str:
-    """What must be there for a measurement; all that is measured of P waves is there if they are.
-
-    Example:
-        >>> _wave_of("p_net_mv_II"), _wave_of("num_p_waves"), _wave_of("pr_range_ms"), _wave_of("qrs_ms")
-        ('p', 'p', 'pr', 'qrs_ms')
-    """
+    """What must be there for a measurement: all that is measured of P waves is there if they are."""
     if key.startswith("p_") or key in ("num_p_waves", "atrial_rate_per_min"):
         return "p"
     return "pr" if key.startswith("pr_") else key
@@ -601,7 +570,7 @@ def _normal_mass(lower: torch.Tensor | None, upper: torch.Tensor | None) -> torc
     return torch.special.erfc(last).sub_(torch.special.erfc(first)).mul_(0.5)
 
 
-def _share_factors(limits: Iterable[tuple[Term, ...]], measured: Measured) -> torch.Tensor | None:
+def _share_factors(limits: Collection[tuple[Term, ...]], measured: Measured) -> torch.Tensor | None:
     """Loadings on the few factors that matter to an expression, `(num_measurements, num_factors)`; `None` if none do.
 
     What a measurement does not share with others is a factor of its own where it stands in several sums.
@@ -610,22 +579,18 @@ def _share_factors(limits: Iterable[tuple[Term, ...]], measured: Measured) -> to
     own = (1 - measured.loadings.square().sum(dim=1)).clamp_min(0.0).sqrt()
     again = torch.diag(own)[:, [place for place, key in enumerate(measured.keys) if used[key] > 1]]
     rows = torch.cat([measured.loadings, again], dim=1)
-    if (rows != 0).any(dim=1).sum() < 2 and not again.numel():
-        return None
     _, sizes, directions = torch.linalg.svd(rows, full_matrices=False)
-    shared = rows @ directions[: int((sizes > 1e-6).sum())][:MOST_FACTORS].T
+    shared = rows @ directions[: int((sizes > LEAST_SHARED).sum())][:MOST_FACTORS].T
+    if len(limits) < 2 or not shared.numel():
+        return None
     size = shared.square().sum(dim=1, keepdim=True)
     return shared * (MOST_SHARED_VARIANCE / size.clamp_min(MOST_SHARED_VARIANCE)).sqrt()
 
 
 def _given_factors(scores: torch.Tensor, loadings: torch.Tensor) -> torch.Tensor:
-    """Scores, `(num_limits, 1, num_records)`, given each value of the factors: `(num_limits, NUM_NODES, num_records)`.
-
-    Loadings are those of what the limits are set to, `(num_records, num_factors)`.
-    """
+    """Scores given each value of the factors, `(num_limits, NUM_NODES, num_records)`, by loadings of the records."""
     own = (1 - loadings.square().sum(dim=1)).sqrt()
-    nodes = _nodes(loadings.shape[1])
-    return (scores / own).sub(nodes @ (loadings / (own[:, None] * sqrt(2))).T)
+    return (scores / own).sub(_nodes(loadings.shape[1]) @ (loadings / (own[:, None] * sqrt(2))).T)
 
 
 @lru_cache(maxsize=MOST_FACTORS)

@@ -3,10 +3,10 @@
 import itertools
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -28,9 +28,23 @@ LEAD_GROUPS: Mapping[str, tuple[str, ...]] = {
     "limb|frontal|extremity": STANDARD_LEADS[:6],
     "12|twelve": STANDARD_LEADS,
 }
-# Leads that lie side by side, in which a finding is looked for twice. Source: Thygesen et al. 2018, Circulation 138:e618.
-# -aVR, which lies between I and II, is not recorded.
+# Leads that lie side by side; -aVR, which lies between I and II, is not recorded. Source: Thygesen et al. 2018,
+# Circulation 138:e618.
 NEIGHBOURS = (("aVL", "I"), ("II", "aVF", "III"), STANDARD_LEADS[6:])
+_BY_LOWER_NAME = {lead.lower(): lead for lead in STANDARD_LEADS}
+_BY_GROUP = {name: leads for names, leads in LEAD_GROUPS.items() for name in names.split("|")}
+_COUNTS = ("one", "two", "three", "four", "five", "six")
+_HOW_MANY = re.compile(
+    r"(?:(?:in|of|at|over|across|for|on) )?(?:lead )?"
+    r"(?:(?P<all>all|each|every one|every|both) |(?P<any>any one|any|an?|some|either) "
+    rf"|(?:(?:at least|>=|\u2265) )?(?P<number>[1-9][0-9]?|{'|'.join(_COUNTS)}) (?:or more )?)?"
+    r"(?:of )?(?P<side>(?:contiguous|adjacent|neighbou?ring|consecutive) )?(?:of )?"
+)
+_LEADS = re.compile(
+    rf"(?:lead )?(?:(?P<first>{(names := '|'.join(_BY_LOWER_NAME))}) (?:(?:to|-|through) (?P<last>{names}) )?"
+    rf"|(?P<group>{'|'.join(sorted(_BY_GROUP, key=len, reverse=True))}) )(?:lead )?"
+)
+_NEXT_LEAD = re.compile(r"(?:[,/] )?(?:(and|or) )?")
 
 # A lead is a voltage between electrodes, so two bipolar limb leads fix the other four: lead = a * I + b * II.
 # Source: Einthoven 1908 (II = I + III); Goldberger 1942 (augmented leads).
@@ -87,6 +101,95 @@ _UNIT = re.compile(
 # Hyphen, minus sign and en dash
 _SIGN = re.compile("^(?:[-\u2212\u2013][ _]?|(?:MINUS|INVERTED|INV|NEG(?:ATIVE)?)[ _-])")
 _SIGN_AFTER = re.compile(r"[ _-]*[({\[]?(?:INVERTED|INV|NEG(?:ATIVE)?)[)}\]]?$")
+
+
+class NamedLeads(NamedTuple):
+    """Leads as a sentence names them.
+
+    Attributes:
+        leads (`tuple[str, ...]`):
+            Standard names.
+        count (`int`, *optional*):
+            In how many of them something is looked for, 0 in all; none where the sentence does not say.
+        are_contiguous (`bool`):
+            Whether these lie side by side.
+        is_group (`bool`):
+            Whether they were named by one word, such as "inferior".
+    """
+
+    leads: tuple[str, ...]
+    count: int | None = None
+    are_contiguous: bool = False
+    is_group: bool = False
+
+
+def read_leads(words: Sequence[str], is_statement: Callable[[int], bool]) -> tuple[list[NamedLeads], int]:
+    """Read the leads with which words begin: "in at least two of II, III and aVF", "inferior leads", "V1 to V3".
+
+    Args:
+        words (`Sequence[str]`):
+            In lower case and in the singular.
+        is_statement (`Callable`):
+            Whether something other than leads begins at a word: what is named before it belongs to that.
+
+    Returns:
+        `tuple[list[NamedLeads], int]`: What is named, each for itself where "and" joins groups, and how many words
+        that takes; nothing where no lead is named.
+
+    Raises:
+        ValueError: If both "and" and "or" stand between leads.
+
+    Example:
+        >>> read_leads("in at least two of ii , iii and avf".split(), lambda place: False)
+        ([NamedLeads(leads=('II', 'III', 'aVF'), count=2, are_contiguous=False, is_group=False)], 10)
+    """
+    text = " ".join(words) + " "
+    how_many = _HOW_MANY.match(text)
+    place, items, links = how_many.end() if how_many else 0, [], set()
+    link = None
+    while found := _LEADS.match(text, link.end() if link else place):
+        if link and is_statement(text.count(" ", 0, found.end())):
+            break
+        items.append(found)
+        links |= {link[1]} - {None} if link else set()
+        place = found.end()
+        link = _NEXT_LEAD.match(text, place)
+    count, is_side = _count_of(how_many), bool(how_many and how_many["side"])
+    if not items and (count is not None or is_side) and text.startswith("lead ", place):
+        return [NamedLeads(STANDARD_LEADS, count or 2 * is_side, is_side)], text.count(" ", 0, place) + 1
+    if len(links) > 1:
+        raise ValueError("leads beside 'and' and 'or' can be read in two ways")
+    if not items:
+        return [], 0
+    return _join_leads(items, count, is_side, is_any="or" in links), text.count(" ", 0, place)
+
+
+def _count_of(how_many: re.Match[str] | None) -> int | None:
+    """In how many leads: 0 for all."""
+    if how_many is None or not (how_many["all"] or how_many["any"] or how_many["number"]):
+        return None
+    number = how_many["number"] or ""
+    return int(number) if number.isdigit() else _COUNTS.index(number) + 1 if number else int(bool(how_many["any"]))
+
+
+def _join_leads(
+    items: Sequence[re.Match[str]], count: int | None, are_contiguous: bool, *, is_any: bool
+) -> list[NamedLeads]:
+    named = []
+    for item in items:
+        first, last = (_BY_LOWER_NAME.get(item[name] or item["first"]) for name in ("first", "last"))
+        low, high = sorted(STANDARD_LEADS.index(lead) if lead else 0 for lead in (first, last))
+        named.append(_BY_GROUP.get(item["group"]) or STANDARD_LEADS[low : high + 1])
+    leads = tuple(dict.fromkeys(itertools.chain(*named)))
+    has_groups = any(item["group"] for item in items)
+    if are_contiguous:
+        return [NamedLeads(leads, count or 2, True)]
+    if count is not None or is_any:
+        default = min(2, len(leads)) if has_groups else 1
+        return [NamedLeads(leads, default if count is None else count, is_group=has_groups and len(items) == 1)]
+    groups = [NamedLeads(leads, is_group=True) for leads, item in zip(named, items, strict=True) if item["group"]]
+    single = [leads for leads, item in zip(named, items, strict=True) if not item["group"]]
+    return [*groups, *([NamedLeads(tuple(dict.fromkeys(itertools.chain(*single))))] if single else [])]
 
 
 def find_runs(leads: Sequence[str], count: int) -> list[tuple[str, ...]]:

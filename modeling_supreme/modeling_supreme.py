@@ -33,6 +33,7 @@ from .modeling_supreme_ecg import (
     SupremeEcgModel,
     SupremeMLP,
     SupremePreTrainedModel,
+    blank_signal,
     make_attention_mask,
     masked_mean,
     multilabel_loss,
@@ -45,6 +46,17 @@ LOGISTIC_SD = math.pi / math.sqrt(3)
 # Libraries sum in another order where a matrix has few rows or one column. With no fewer than these, which are padded,
 # the logit of a query is the same to the last bit whatever is asked beside it, and on a CPU in batches of any size.
 QUERIES_AT_ONCE, OUTPUTS_AT_ONCE = 16, 8
+# The usual beat is drawn at about this rate, in Hz, so long before and after the middle of its QRS, in seconds
+BEAT_RATE_HZ, BEFORE_BEAT_S, AFTER_BEAT_S = 250, 0.45, 0.65
+# A QRS complex is where the voltages of all leads change most, over the width of a QRS and in this distance
+QRS_WIDTH_S, LEAST_RR_S = 0.08, 0.2
+LEVEL_WINDOW_S = 2.0  # the usual QRS is the median of the largest changes of so many seconds
+LEAST_QRS_SHARE = 0.35  # of the change of the usual QRS
+MOST_BEATS, MOST_AVERAGED = 50, 16  # the first are 300 a minute
+NUM_RHYTHM_FEATURES = 6
+# What is read off directly is made large: an optimiser moves a weight by so much a step, and 60 a minute is 1 a second
+RHYTHM_GAIN, VOLTAGE_GAIN = 20.0, 5.0
+BEAT_CHANNELS = (64, 64, 96)
 # Smallest scale of a predicted distribution, in spreads: certainty beyond it is learnt from records that are alike
 LEAST_SCALE = 0.01
 
@@ -232,6 +244,56 @@ class CardiacFusionNetwork(nn.Module):
         return self.layer_norm(found), cross_attentions
 
 
+class BeatReader(nn.Module):
+    """Finds the beats of a strip, and reads the one that is like most of them.
+
+    A mean over tokens blurs what a ruler measures. The mean over beats, laid upon each other at their QRS complexes,
+    does the opposite: noise leaves, and every wave has its place.
+    """
+
+    def __init__(self, config: SupremeConfig) -> None:
+        super().__init__()
+        ecg_config: Any = config.ecg_config
+        num_leads = len(ecg_config.leads)
+        self.thinning = max(1, round(ecg_config.sampling_rate / BEAT_RATE_HZ))
+        self.rate_hz = ecg_config.sampling_rate / self.thinning
+        self.window = range(-round(BEFORE_BEAT_S * self.rate_hz), round(AFTER_BEAT_S * self.rate_hz) + 1)
+        widths = zip((num_leads, *BEAT_CHANNELS), BEAT_CHANNELS, strict=False)
+        self.convs = nn.ModuleList([nn.Conv1d(*pair, 5, stride=2, padding=2) for pair in widths])
+        self.activation_fn = ACT2FN[config.hidden_act]
+        length = len(self.window)
+        for _ in self.convs:
+            length = -(-length // 2)
+        self.width = BEAT_CHANNELS[-1] * length
+        self.num_direct = NUM_RHYTHM_FEATURES + 3 * num_leads
+
+    def forward(self, signal: torch.Tensor, sample_mask: torch.Tensor | None) -> tuple[torch.Tensor, torch.Tensor]:
+        """Read the usual beat of every strip.
+
+        Args:
+            signal (`torch.Tensor` of shape `(batch_size, num_leads, num_samples)`):
+                Strips, zero where nothing was recorded.
+            sample_mask (`torch.Tensor` of shape `(batch_size, num_samples)`, *optional*):
+                False for padding after the end of the strip.
+
+        Returns:
+            `tuple`: What convolutions see in the usual beat, `(batch_size, width)`, and what is read off directly,
+            `(batch_size, num_direct)`: rhythm, highest and lowest voltage of each lead, and whether it was there.
+        """
+        with torch.no_grad():
+            strips = nn.functional.avg_pool1d(signal.float(), self.thinning)
+            mask = None if sample_mask is None else sample_mask[:, :: self.thinning][:, : strips.shape[-1]]
+            places, is_beat = find_beats(strips, mask, self.rate_hz)
+            beat, is_shown = find_usual_beat(strips, mask, places, is_beat, self.window)
+            extremes = torch.cat([beat.amax(dim=-1), beat.amin(dim=-1), is_shown.float()], dim=-1)
+            rhythm = describe_rhythm(places / self.rate_hz, is_beat)
+            direct = torch.cat([RHYTHM_GAIN * rhythm, VOLTAGE_GAIN * extremes], dim=-1)
+        hidden_states = beat.to(self.convs[0].weight.dtype)
+        for conv in self.convs:
+            hidden_states = self.activation_fn(conv(hidden_states))
+        return hidden_states.flatten(1), direct
+
+
 class MeasurementHead(nn.Module):
     """Tokens in, the distribution of every measurement out, in real units.
 
@@ -262,17 +324,20 @@ class MeasurementHead(nn.Module):
         ecg_config: Any = config.ecg_config
         self.circular = find_circular(config.measurements)
         num_measurements, width = len(config.measurements), 2 * ecg_config.hidden_size
+        self.beats = BeatReader(config) if config.measurement_head == "beats" else None
         if config.measurement_head == "queries":
             width = NUM_MEASUREMENT_QUERIES * config.fusion_hidden_size
             self.queries = nn.Parameter(torch.zeros(NUM_MEASUREMENT_QUERIES, config.fusion_hidden_size))
         else:
             self.register_parameter("queries", None)
         self.layer_norm = nn.LayerNorm(width, eps=config.layer_norm_eps)
-        self.features = nn.Linear(width, NUM_MEASUREMENT_FEATURES)
+        self.features = nn.Linear(width + (self.beats.width if self.beats else 0), NUM_MEASUREMENT_FEATURES)
         self.activation_fn = ACT2FN[config.hidden_act]
-        self.location = nn.Linear(NUM_MEASUREMENT_FEATURES, num_measurements + len(self.circular))
-        self.scale = nn.Linear(NUM_MEASUREMENT_FEATURES, num_measurements)
-        self.presence = nn.Linear(NUM_MEASUREMENT_FEATURES, num_measurements)
+        self.num_outputs = [num_measurements + len(self.circular), num_measurements, num_measurements]
+        self.location, self.scale, self.presence = (
+            nn.Linear(NUM_MEASUREMENT_FEATURES, number) for number in self.num_outputs
+        )
+        self.direct = nn.Linear(self.beats.num_direct, sum(self.num_outputs), bias=False) if self.beats else None
         for name in ("center", "bias"):
             self.register_buffer(name, torch.zeros(num_measurements))
         for name in ("spread", "sd_factor"):
@@ -280,7 +345,13 @@ class MeasurementHead(nn.Module):
         self.register_buffer("loadings", torch.zeros(num_measurements, NUM_LOADINGS))
 
     def forward(
-        self, tokens: torch.Tensor, token_mask: torch.Tensor | None, fusion: CardiacFusionNetwork
+        self,
+        tokens: torch.Tensor,
+        token_mask: torch.Tensor | None,
+        *,
+        fusion: CardiacFusionNetwork,
+        strips: torch.Tensor,
+        sample_mask: torch.Tensor | None,
     ) -> SupremeMeasurements:
         """Measure every strip.
 
@@ -291,6 +362,10 @@ class MeasurementHead(nn.Module):
                 False for tokens that were not recorded.
             fusion (`CardiacFusionNetwork`):
                 In which the queries of the head read, if it has any.
+            strips (`torch.Tensor` of shape `(batch_size, num_leads, num_samples)`):
+                Signals, zero where nothing was recorded, for the beats.
+            sample_mask (`torch.Tensor` of shape `(batch_size, num_samples)`, *optional*):
+                False for padding after the end of the strip.
 
         Returns:
             `SupremeMeasurements`: In float32, whatever the precision of the model.
@@ -299,11 +374,20 @@ class MeasurementHead(nn.Module):
             read = torch.cat([masked_mean(tokens, token_mask), masked_max(tokens, token_mask)], dim=-1)
         else:
             read = fusion.read(self.queries, tokens, token_mask)[0].flatten(1)
-        features = self.activation_fn(self.features(self.layer_norm(read)))
-        presence = self.presence(features).float()
-        scale = nn.functional.softplus(self.scale(features).float()) + LEAST_SCALE
+        read, direct = self.layer_norm(read), None
+        if self.beats is not None:
+            beat, direct = self.beats(strips, sample_mask)
+            read = torch.cat([read, beat.to(read.dtype)], dim=-1)
+        features = self.activation_fn(self.features(read)).to(self.scale.weight.dtype)
+        # In the precision of the weights: a heart rate in bfloat16 is off by up to 0.3 a minute
+        with torch.autocast(tokens.device.type, enabled=False):
+            outputs = torch.cat([self.location(features), self.scale(features), self.presence(features)], dim=-1)
+            if self.direct is not None:
+                outputs = outputs + self.direct(direct.to(features.dtype))
+        location, scale, presence = outputs.float().split(self.num_outputs, dim=-1)
+        scale = nn.functional.softplus(scale) + LEAST_SCALE
         return SupremeMeasurements(
-            value=self._to_values(self.location(features).float()),
+            value=self._to_values(location),
             sd=LOGISTIC_SD * scale * (self.spread * self.sd_factor).float(),
             measurable=torch.sigmoid(presence),
             measurable_logits=presence,
@@ -319,6 +403,133 @@ class MeasurementHead(nn.Module):
         columns = torch.tensor(self.circular, device=locations.device)
         turns = torch.atan2(locations[:, num_measurements:], locations[:, columns])
         return wrap_angles(zero + shifts.index_copy(1, columns, torch.rad2deg(turns)), self.circular)
+
+
+def find_beats(
+    strips: torch.Tensor, sample_mask: torch.Tensor | None, rate_hz: float
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Find the QRS complexes: where the voltages of all leads together change most, and much.
+
+    Args:
+        strips (`torch.Tensor` of shape `(batch_size, num_leads, num_samples)`):
+            Voltages in any unit, zero where nothing was recorded.
+        sample_mask (`torch.Tensor` of shape `(batch_size, num_samples)`, *optional*):
+            False for padding after the end of the strip.
+        rate_hz (`float`):
+            Samples per second.
+
+    Returns:
+        `tuple` of two `torch.Tensor` of shape `(batch_size, MOST_BEATS)`: The sample in the middle of each QRS, in
+        order of time, and whether there is one.
+    """
+    change = nn.functional.pad(strips[..., 2:] - strips[..., :-2], (1, 1)).square().sum(dim=1).sqrt()
+    if sample_mask is not None:
+        change = change * sample_mask * sample_mask.roll(-1, dims=-1)
+    half = round(QRS_WIDTH_S * rate_hz / 2)
+    change = nn.functional.avg_pool1d(change, 2 * half + 1, stride=1, padding=half)
+    size = round(LEVEL_WINDOW_S * rate_hz)
+    largest = nn.functional.pad(change, (0, -change.shape[-1] % size)).unfold(-1, size, size).amax(dim=-1)
+    level = largest.masked_fill(largest == 0, torch.nan).nanmedian(dim=-1, keepdim=True).values.nan_to_num(torch.inf)
+    half = round(LEAST_RR_S * rate_hz)
+    is_peak = change == nn.functional.max_pool1d(change, 2 * half + 1, stride=1, padding=half)
+    is_peak &= change > LEAST_QRS_SHARE * level
+    num_samples = change.shape[-1]
+    order = torch.where(is_peak, torch.arange(num_samples, 0, -1, device=change.device), 0)
+    order = nn.functional.pad(order, (0, max(0, MOST_BEATS - num_samples))).topk(MOST_BEATS, dim=-1).values
+    return (num_samples - order).clamp(max=num_samples - 1), order > 0
+
+
+def find_usual_beat(
+    strips: torch.Tensor,
+    sample_mask: torch.Tensor | None,
+    places: torch.Tensor,
+    is_beat: torch.Tensor,
+    window: Sequence[int],
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """The mean of those beats that are most alike: half of them, which leaves out the premature and the disturbed.
+
+    Args:
+        strips (`torch.Tensor` of shape `(batch_size, num_leads, num_samples)`):
+            Voltages, zero where nothing was recorded.
+        sample_mask (`torch.Tensor` of shape `(batch_size, num_samples)`, *optional*):
+            False for padding after the end of the strip.
+        places (`torch.Tensor` of shape `(batch_size, num_beats)`):
+            As [`find_beats`] gives them.
+        is_beat (`torch.Tensor` of shape `(batch_size, num_beats)`):
+            Whether there is a beat.
+        window (`Sequence[int]` of length `num_window_samples`):
+            Samples of a beat, from its middle.
+
+    Returns:
+        `tuple`: Voltages, `(batch_size, num_leads, num_window_samples)`, and which leads were recorded in any beat,
+        `(batch_size, num_leads)`; zeros where there is no beat.
+    """
+    # Some of many, from all of the strip
+    num_beats = is_beat.sum(dim=1, keepdim=True)
+    chosen = torch.arange(MOST_AVERAGED, device=places.device) * (num_beats / MOST_AVERAGED).clamp(min=1)
+    is_beat, places = chosen < num_beats, places.gather(1, chosen.long().clamp(max=places.shape[1] - 1))
+    length, edges = len(window), (-window[0], window[-1])
+    lasts = torch.ones_like(strips[:, 0], dtype=torch.bool) if sample_mask is None else sample_mask
+    lasts = nn.functional.pad(lasts, edges)
+    # Of padded strips, a window begins at the place of its middle
+    is_whole = is_beat & lasts.gather(1, places) & lasts.gather(1, places + length - 1)
+    is_used = torch.where(is_whole.any(dim=1, keepdim=True), is_whole, is_beat)
+    rows, leads = (torch.arange(size, device=strips.device) for size in strips.shape[:2])
+    chosen = (rows[:, None, None], leads[:, None], places[:, None])
+    beats = nn.functional.pad(strips, edges).unfold(-1, length, 1)[
+        chosen
+    ]  # (batch_size, num_leads, num_beats, length)
+    # A printed sheet shows a lead for a part of the time only
+    num_there = nn.functional.pad((strips != 0).float(), (1 + edges[0], edges[1])).cumsum(dim=-1)
+    num_there = num_there[..., length:][chosen] - num_there[chosen]
+    weights = (num_there > 0.5 * length) & is_used[:, None]  # (batch_size, num_leads, num_beats)
+    mean = _weighted_mean(beats, weights)
+    # (beat - mean) ** 2, without a copy of the beats
+    products = torch.matmul(beats, mean[..., None])[..., 0]
+    errors = torch.linalg.vector_norm(beats, dim=-1) ** 2 - 2 * products + mean.square().sum(dim=-1, keepdim=True)
+    errors = (errors * weights).sum(dim=1) / weights.sum(dim=1).clamp(min=1)
+    errors = errors.masked_fill(~is_used, torch.nan)
+    alike = weights & (errors <= errors.nanmedian(dim=1, keepdim=True).values)[:, None]
+    alike = torch.where(alike.any(dim=-1, keepdim=True), alike, weights)
+    return _weighted_mean(beats, alike), weights.any(dim=-1)
+
+
+def _weighted_mean(beats: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
+    """Mean of `(batch_size, num_leads, num_beats, length)` over beats by `(batch_size, num_leads, num_beats)`."""
+    shares = weights / weights.sum(dim=-1, keepdim=True).clamp(min=1)
+    return torch.matmul(shares[:, :, None], beats)[:, :, 0]
+
+
+def describe_rhythm(seconds: torch.Tensor, is_beat: torch.Tensor) -> torch.Tensor:
+    """The rhythm of beats in numbers about 1: rates, variation, and extremes.
+
+    Args:
+        seconds (`torch.Tensor` of shape `(batch_size, num_beats)`):
+            When each beat is.
+        is_beat (`torch.Tensor` of shape `(batch_size, num_beats)`):
+            Whether there is one.
+
+    Returns:
+        `torch.Tensor` of shape `(batch_size, NUM_RHYTHM_FEATURES)`: Mean and median rate in beats per second, the
+        variation of the RR intervals, the longest and the shortest of them in seconds, and tens of beats; zeros where
+        there are not two beats.
+
+    Example:
+        >>> describe_rhythm(torch.tensor([[1.0, 1.5, 2.0, 0.0]]), torch.tensor([[True, True, True, False]]))
+        tensor([[2.0000, 2.0000, 0.0000, 0.5000, 0.5000, 0.3000]])
+    """
+    is_interval = is_beat[:, 1:] & is_beat[:, :-1]
+    intervals = (seconds[:, 1:] - seconds[:, :-1]).float().masked_fill(~is_interval, torch.nan)
+    mean = intervals.nanmean(dim=1)
+    spread = (intervals - mean[:, None]).square().nanmean(dim=1).sqrt()
+    known = is_interval.any(dim=1)
+    features = [
+        *(1 / mean, 1 / intervals.nanmedian(dim=1).values, spread / mean),
+        intervals.nan_to_num(-torch.inf).amax(dim=1),
+        intervals.nan_to_num(torch.inf).amin(dim=1),
+        is_beat.sum(dim=1) / 10,
+    ]
+    return torch.stack([torch.where(known, feature, 0.0) for feature in features], dim=1)
 
 
 def find_circular(keys: Sequence[str]) -> list[int]:
@@ -379,6 +590,8 @@ class SupremeModel(SupremePreTrainedModel):
                 init.ones_(buffer)
             if module.queries is not None:
                 init.normal_(module.queries)
+            if module.direct is not None:
+                init.zeros_(module.direct.weight)
 
     @classmethod
     def from_text_pretrained(
@@ -429,7 +642,7 @@ class SupremeModel(SupremePreTrainedModel):
             keys (`Sequence[str]`):
                 What to measure; none for no head.
             head (`str`):
-                `pooled` or `queries`, as in `SupremeConfig`.
+                What it reads, as in `SupremeConfig`.
 
         Raises:
             ValueError: If a key names no measurement, or two are the same.
@@ -527,18 +740,43 @@ class SupremeModel(SupremePreTrainedModel):
                 "Give the queries either as `input_ids` or as `query_embeds`, not both and not neither."
                 " `get_query_embeds` turns the first into the second."
             )
-        ecg_outputs = self.ecg_model(signal, lead_mask, sample_mask, recorded_mask=recorded_mask)
+        ecg_outputs, measurements = self.read_strips(signal, lead_mask, sample_mask, recorded_mask)
         read = (ecg_outputs.last_hidden_state, ecg_outputs.token_mask)
         logits, cross_attentions = self.fusion(query_embeds.to(self.dtype), *read, output_attentions)
-        head = self.measurement_head
         return SupremeOutput(
             loss=None if labels is None else multilabel_loss(logits, labels),
             logits_per_ecg=logits,
             ecg_embeds=ecg_outputs.pooler_output,
             query_embeds=query_embeds,
             cross_attentions=cross_attentions,
-            measurements=None if head is None else head(*read, self.fusion),
+            measurements=measurements,
         )
+
+    def read_strips(
+        self,
+        signal: torch.Tensor,
+        lead_mask: torch.Tensor | None = None,
+        sample_mask: torch.Tensor | None = None,
+        recorded_mask: torch.Tensor | None = None,
+    ) -> tuple[Any, SupremeMeasurements | None]:
+        """What every strip says before anything is asked; the arguments are those of `forward`.
+
+        Returns:
+            `tuple`: What the ECG encoder returns, a `SupremeEcgModelOutput`, and the measurements, where there is a
+            head for them.
+        """
+        ecg_outputs = self.ecg_model(signal, lead_mask, sample_mask, recorded_mask=recorded_mask)
+        if self.measurement_head is None:
+            return ecg_outputs, None
+        strips, is_any = blank_signal(signal, lead_mask, sample_mask, recorded_mask)
+        measurements = self.measurement_head(
+            ecg_outputs.last_hidden_state,
+            ecg_outputs.token_mask,
+            fusion=self.fusion,
+            strips=strips,
+            sample_mask=is_any,
+        )
+        return ecg_outputs, measurements
 
 
 __all__ = [

@@ -458,6 +458,29 @@ class SupremeEcgResNetEncoder(nn.Module):
         )
 
 
+def blank_signal(
+    signal: torch.Tensor,
+    lead_mask: torch.Tensor | None,
+    sample_mask: torch.Tensor | None,
+    recorded_mask: torch.Tensor | None,
+) -> tuple[torch.Tensor, torch.Tensor | None]:
+    """Put zeros where nothing was recorded; masks as [`SupremeEcgModel`] takes them.
+
+    Returns:
+        `tuple`: The signal, and when any lead was recorded, `(batch_size, num_samples)`, or None for throughout.
+    """
+    # Not by multiplication: a missing sample may be NaN, and NaN times zero is NaN
+    if lead_mask is not None:
+        signal = signal.masked_fill(lead_mask.logical_not()[..., None], 0.0)
+    if sample_mask is not None:
+        signal = signal.masked_fill(sample_mask.logical_not()[:, None, :], 0.0)
+    if recorded_mask is not None:
+        signal = signal.masked_fill(recorded_mask.logical_not(), 0.0)
+        is_any = recorded_mask.any(dim=1)
+        sample_mask = is_any if sample_mask is None else sample_mask & is_any
+    return signal, sample_mask
+
+
 def thin_sample_mask(sample_mask: torch.Tensor | None, stride: int) -> torch.Tensor | None:
     """Keep every `stride`-th entry: a token counts as recorded if its first sample was.
 
@@ -565,15 +588,7 @@ class SupremeEcgModel(SupremePreTrainedModel):
             ValueError: If `signal` has another number of leads or more samples than the configuration says.
         """
         self._check_signal(signal)
-        # Not by multiplication: a missing sample may be NaN, and NaN times zero is NaN
-        if lead_mask is not None:
-            signal = signal.masked_fill(lead_mask.logical_not()[..., None], 0.0)
-        if sample_mask is not None:
-            signal = signal.masked_fill(sample_mask.logical_not()[:, None, :], 0.0)
-        if recorded_mask is not None:
-            signal = signal.masked_fill(recorded_mask.logical_not(), 0.0)
-            is_any = recorded_mask.any(dim=1)
-            sample_mask = is_any if sample_mask is None else sample_mask & is_any
+        signal, sample_mask = blank_signal(signal, lead_mask, sample_mask, recorded_mask)
         outputs = self.encoder(signal.to(self.dtype), sample_mask, output_attentions)
         outputs.pooler_output = masked_mean(outputs.last_hidden_state, outputs.token_mask)
         if not output_hidden_states:

@@ -7,7 +7,7 @@ from difflib import get_close_matches
 from numbers import Integral
 from os import PathLike
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import torch
@@ -312,10 +312,12 @@ class ZeroShotEcgClassificationPipeline(Pipeline):
         )
         check_logits(outputs.logits_per_ecg, places)
         measured = Measured.of(self.model, outputs.measurements)
-        if is_measuring and measured is not None:
+        if measured is not None:
             check_logits(torch.cat(measured[1:4], dim=-1), places)
-            return {"measured": torch.stack(measured[1:4], dim=1), **notes}
-        model_outputs = {"scores": composition.evaluate(to_probabilities(outputs.logits_per_ecg), measured), **notes}
+        if composition is None:
+            return {"measured": torch.stack(cast(Any, measured)[1:4], dim=1), **notes}
+        probabilities = to_probabilities(outputs.logits_per_ecg)[:, : len(asked)]
+        model_outputs = {"scores": composition.evaluate(probabilities, measured), **notes}
         if return_attention:
             weights = torch.stack(outputs.cross_attentions)  # (num_layers, batch_size, num_heads, num_queries, tokens)
             model_outputs["attention"] = weights.float().mean(dim=(0, 2))
@@ -373,9 +375,9 @@ class ZeroShotEcgClassificationPipeline(Pipeline):
         return self._composition[1]
 
     def _embed(self, queries: tuple[str, ...]) -> torch.Tensor:
-        """Embed queries; the last set asked for is remembered."""
+        """Embed queries, the last set asked for is remembered; where there are none, one that says nothing."""
         if not queries:
-            return torch.zeros((0, self.model.config.text_config.hidden_size), device=self.model.device)
+            return torch.zeros((1, self.model.config.text_config.hidden_size), device=self.model.device)
         if queries not in self._query_cache:
             self._query_cache = {queries: encode_queries(self.model, self.tokenizer, queries)}
         return self._query_cache[queries]

@@ -7,7 +7,7 @@ query. A definition that nobody has confirmed answers together with the label's 
 
 import hashlib
 import importlib.util
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from reprlib import repr as shorten
 from typing import Any, Literal, NamedTuple
@@ -19,13 +19,13 @@ from .definitions import Measured, evaluate_expression, parse_definitions, read_
 from .query_grammar import (
     AllOf,
     AnyOf,
-    AtLeast,
     Expression,
     Finding,
     Not,
     QuerySyntaxError,
     findings_of,
     keys_of,
+    map_parts,
     normalize_name,
     parse_query,
 )
@@ -360,6 +360,11 @@ class Composition:
             scores.append((score * own[label]).sqrt() if answer.is_asked else score)
         return torch.stack(scores, -1)
 
+    def can_evaluate(self, condition: str) -> bool:
+        """Whether the definition of a condition, trained or not, takes nothing but what the checkpoint has."""
+        definition = self._by_name.get(normalize_name(condition))
+        return definition is not None and not self._missing(self._resolve(definition.expression))
+
     def _answer(self, label: str, composed: Composed) -> Answer:
         """What answers a label, unless that is only its own query for want of the word."""
         name = normalize_name(label)
@@ -395,11 +400,10 @@ class Composition:
     def _resolve(self, expression: Expression) -> Expression:
         """The expression with definitions in the place of conditions that training did not name."""
 
-        def define(finding: Finding) -> Expression:
-            known = finding.name in self._trained or finding.name not in self._by_name
-            return finding if known else self._resolve(self._by_name[finding.name].expression)
-
-        return replace_findings(expression, define)
+        if not isinstance(expression, Finding):
+            return map_parts(expression, self._resolve)
+        definition = None if expression.name in self._trained else self._by_name.get(expression.name)
+        return expression if definition is None else self._resolve(definition.expression)
 
     def _missing(self, expression: Expression) -> str:
         """What the checkpoint cannot do of an expression, in words."""
@@ -412,18 +416,6 @@ class Composition:
         return f"`{unmeasured[0]}`, which this checkpoint does not measure" + (
             "" if self._measurements else ": it has no measurement head"
         )
-
-
-def replace_findings(expression: Expression, replace: Callable[[Finding], Expression]) -> Expression:
-    """The expression with something else in the place of each finding."""
-    if isinstance(expression, Finding):
-        return replace(expression)
-    if isinstance(expression, Not):
-        return Not(replace_findings(expression.part, replace))
-    if isinstance(expression, AllOf | AnyOf | AtLeast):
-        parts = tuple(replace_findings(part, replace) for part in expression.parts)
-        return AtLeast(expression.count, parts) if isinstance(expression, AtLeast) else type(expression)(parts)
-    return expression
 
 
 def define_rules(rules: Sequence[Any]) -> list[dict[str, Any]]:

@@ -9,54 +9,41 @@ import re
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import product
+from itertools import chain, product
 from math import inf, isfinite, prod
 from typing import Any, NamedTuple
 
-from .leads import LEAD_GROUPS, STANDARD_LEADS, find_runs
+from .leads import LEAD_GROUPS, STANDARD_LEADS, NamedLeads, find_runs
 from .query_words import (
-    ALTERNATIVES,
     DEFAULT_LEADS,
-    LINKS,
+    DIMENSION_NAMES,
     MEASUREMENTS,
     NEGATIONS,
     OPERATORS,
-    P_WAVE_MV,
     PHRASES,
     SIGNED,
+    SMALLEST_WAVE_MV,
     STRIP_S,
     SUFFIXES,
     Limit,
     Measurement,
+    QuerySyntaxError,
     Token,
-    Where,
     Wording,
     WordReader,
     find_measurement,
     normalize_name,
-)
-from .query_words import (
-    APOSTROPHE_FOLD as APOSTROPHE_FOLD,
-)
-from .query_words import (
-    QuerySyntaxError as QuerySyntaxError,
 )
 
 
 GRAMMAR_VERSION = 1
 MAX_CHARACTERS, MAX_DEPTH = 4000, 40  # of a text, and of brackets and negations within each other
 MAX_CHOICES = 36  # of leads in a sum
+_REMEDY = "Put it here, or go on with 'and' or 'or'."
 
 
 class Term(NamedTuple):
-    """A measurement and what it is multiplied with.
-
-    Attributes:
-        key (`str`):
-            `qrs_ms`, or with its lead `st_mv_V2`; within `InLeads` without it.
-        weight (`float`):
-            Factor.
-    """
+    """A measurement, under its key (`qrs_ms`, `st_mv_V2`; within `InLeads` without the lead), and its factor."""
 
     key: str
     weight: float = 1.0
@@ -68,13 +55,7 @@ class Term(NamedTuple):
 
 @dataclass(frozen=True)
 class Comparison:
-    """A weighted sum of measurements lies between two exclusive limits, in their unit.
-
-    Attributes:
-        terms (`tuple[Term, ...]`):
-            One for "QRS > 120 ms", two for "R in V1 larger than S in V1".
-        above, below (`float`):
-            Limits; infinite where there is none.
+    """A weighted sum of measurements lies between two exclusive limits, in their unit; infinite: there is none.
 
     Raises:
         ValueError: If there is no term, no limit, or no number between the limits.
@@ -85,11 +66,10 @@ class Comparison:
     below: float = inf
 
     def __post_init__(self) -> None:
-        if not self.terms or not self.above < self.below or (self.above, self.below) == (-inf, inf):
-            raise ValueError(
-                f"No number lies above {self.above} and below {self.below}, or the {len(self.terms)} measurements"
-                " are none. Give a measurement, and at least one limit, the smaller one first."
-            )
+        if not self.terms or (self.above, self.below) == (-inf, inf):
+            raise ValueError("a comparison has no measurement or no limit")
+        if not self.above < self.below:
+            raise ValueError(f"no number lies above {self.above:g} and below {self.below:g}")
 
     def __str__(self) -> str:
         left = " + ".join(map(str, self.terms)).replace("+ -", "- ")
@@ -133,26 +113,23 @@ class Not:
 
 
 @dataclass(frozen=True)
-class AllOf:
-    """Every one of two parts or more is true."""
-
+class _Parts:
     parts: tuple["Expression", ...]
 
     def __post_init__(self) -> None:
-        _check_parts(self, 2)
+        if len(self.parts) < 2:
+            raise ValueError(f"there are {len(self.parts)} statements, not 2")
+
+
+class AllOf(_Parts):
+    """Every one of two parts or more is true."""
 
     def __str__(self) -> str:
         return " and ".join(_bracket(part, AllOf | AnyOf) for part in self.parts)
 
 
-@dataclass(frozen=True)
-class AnyOf:
+class AnyOf(_Parts):
     """At least one of two parts or more is true."""
-
-    parts: tuple["Expression", ...]
-
-    def __post_init__(self) -> None:
-        _check_parts(self, 2)
 
     def __str__(self) -> str:
         return " or ".join(_bracket(part, AllOf | AnyOf | Not) for part in self.parts)
@@ -166,7 +143,8 @@ class AtLeast:
     parts: tuple["Expression", ...]
 
     def __post_init__(self) -> None:
-        _check_parts(self, max(1, self.count))
+        if not 1 <= self.count <= len(self.parts):
+            raise ValueError(f"there are {len(self.parts)} statements, not {self.count}")
 
     def __str__(self) -> str:
         return f"at least {self.count} of ({', '.join(_bracket(part, AllOf | AnyOf) for part in self.parts)})"
@@ -174,17 +152,12 @@ class AtLeast:
 
 @dataclass(frozen=True)
 class InLeads:
-    """A statement about one lead is true in so many of the leads.
+    """A statement about one lead, whose keys have none, is true in at least so many of the leads.
 
-    Attributes:
-        part (`Expression`):
-            Its keys have no lead.
-        leads (`tuple[str, ...]`):
-            Standard names.
-        count (`int`):
-            In how many of them at least.
-        are_contiguous (`bool`):
-            Whether these must lie side by side: in aVL, I; in II, aVF, III; or in V1 to V6. aVR does not count.
+    Contiguous ones lie side by side: in aVL, I; in II, aVF, III; or in V1 to V6. aVR does not count.
+
+    Raises:
+        ValueError: If there are not so many.
     """
 
     part: "Expression"
@@ -194,9 +167,7 @@ class InLeads:
 
     def __post_init__(self) -> None:
         if not 1 <= self.count <= len(self.leads) or (self.are_contiguous and not find_runs(self.leads, self.count)):
-            raise ValueError(
-                f"There are no {self.count} such leads in {', '.join(self.leads)}. Ask for fewer of them."
-            )
+            raise ValueError(f"there are no {self.count} such leads among {', '.join(self.leads)}")
 
     def __str__(self) -> str:
         contiguous = "contiguous " if self.are_contiguous else ""
@@ -233,11 +204,6 @@ def _bracket(part: Expression, kinds: Any) -> str:
     return f"({part})" if isinstance(part, kinds) else str(part)
 
 
-def _check_parts(whole: AllOf | AnyOf | AtLeast, least: int) -> None:
-    if len(whole.parts) < least:
-        raise ValueError(f"{type(whole).__name__} has {len(whole.parts)} parts. Give it at least {least}.")
-
-
 def map_parts(expression: Expression, change: Callable[[Expression], Expression]) -> Expression:
     """Change what logic combines; what has no parts, and `InLeads`, stays as it is."""
     match expression:
@@ -251,21 +217,14 @@ def map_parts(expression: Expression, change: Callable[[Expression], Expression]
 
 
 def expand(expression: Expression) -> Expression:
-    """Write statements about leads as logic of statements about keys: without `InLeads`.
-
-    Example:
-        >>> print(expand(parse_query("st depression in two of II, III and aVF")))
-        at least 2 of (st_mv_II < -0.05, st_mv_III < -0.05, st_mv_aVF < -0.05)
-    """
+    """Write statements about leads as logic of statements about keys: without `InLeads`."""
     if not isinstance(expression, InLeads):
         return map_parts(expression, expand)
     part, leads, count = expression.part, expression.leads, expression.count
     if expression.are_contiguous:
-        return _any_of([_all_of([_at(part, lead) for lead in run]) for run in find_runs(leads, count)])
-    parts = [_at(part, lead) for lead in leads]
-    if count == 1:
-        return _any_of(parts)
-    return _all_of(parts) if count == len(parts) else AtLeast(count, tuple(parts))
+        return _join(AnyOf, [_join(AllOf, [_at(part, lead) for lead in run]) for run in find_runs(leads, count)])
+    parts = tuple(_at(part, lead) for lead in leads)
+    return AtLeast(count, parts) if 1 < count < len(parts) else _join(AnyOf if count == 1 else AllOf, parts)
 
 
 def keys_of(expression: Expression) -> tuple[str, ...]:
@@ -295,12 +254,8 @@ def _keys(atom: Comparison | Present | Finding) -> tuple[str, ...]:
     return (atom.key,) if isinstance(atom, Present) else ()
 
 
-def _all_of(parts: Sequence[Expression]) -> Expression:
-    return AllOf(tuple(parts)) if len(parts) > 1 else parts[0]
-
-
-def _any_of(parts: Sequence[Expression]) -> Expression:
-    return AnyOf(tuple(parts)) if len(parts) > 1 else parts[0]
+def _join(kind: type[AllOf] | type[AnyOf], parts: Sequence[Expression]) -> Expression:
+    return kind(tuple(parts)) if len(parts) > 1 else parts[0]
 
 
 def _at(expression: Expression, lead: str) -> Expression:
@@ -314,21 +269,16 @@ def _at(expression: Expression, lead: str) -> Expression:
 
 
 def _key_at(key: str, lead: str) -> str:
-    return f"{key}_{lead}" if key in MEASUREMENTS and MEASUREMENTS[key].is_per_lead else key
+    return f"{key}_{lead}" if lead and key in MEASUREMENTS and MEASUREMENTS[key].is_per_lead else key
 
 
 def _is_open(expression: Expression) -> bool:
-    """Whether the key of an atom lacks its lead."""
-    return not isinstance(expression, InLeads) and any(
-        _key_at(key, "I") != key for atom in _atoms(expression) for key in _keys(atom)
-    )
+    """Whether a key lacks its lead."""
+    return _at(expression, "I") != expression
 
 
 class _Subject(NamedTuple):
-    """What a statement is about, and what it says without a limit.
-
-    How a limit is meant: "" as it stands; "+" and "-" how far above and below zero; "=" beside that of the meaning.
-    """
+    """What a statement is about, what it says without a limit, and how one is meant: as `Wording` describes."""
 
     terms: tuple[Term, ...]
     meaning: Expression | None = None
@@ -341,45 +291,37 @@ class _Subject(NamedTuple):
         return find_measurement(self.terms[0].key) or MEASUREMENTS[self.terms[0].key]
 
 
+_Operand = tuple[float, _Subject, list[NamedLeads] | None]  # its weight, what it is and in which leads
+
+
 @lru_cache(maxsize=256)
 def _subject_of(words: Measurement | Wording) -> _Subject:
     """What a phrase is about."""
     if isinstance(words, Measurement):
         return _Subject((Term(words.name),), Present(words.name) if words.is_count else None)
-    meaning = _Parser(words.meaning, ()).expression()
+    meaning, sign = _Parser(words.meaning, ()).expression(), words.measure[:1]
     if words.measure:
-        sign, keys = re.fullmatch("([+-]?)(.*)", words.measure).groups()
-        return _Subject(tuple(Term(key) for key in keys.split(" + ")), meaning, sign)
+        terms = tuple(Term(key) for key in words.measure.strip("+-").split(" + "))
+        return _Subject(terms, meaning, sign if sign in "+-" else "")
     return _Subject(meaning.terms if isinstance(meaning, Comparison) else (), meaning, "=")
-
-
-class _Operand(NamedTuple):
-    """One of the measurements that are added or compared."""
-
-    weight: float
-    subject: _Subject
-    where: list[Where] | None
 
 
 class _Parser(WordReader):
     """A recursive descent over the words of a text."""
 
     def __init__(self, text: str, names: Collection[str]) -> None:
-        super().__init__(text)
-        self.names = sorted(filter(None, names), key=len, reverse=True)
+        super().__init__(text, names)
         self.depth = 0
         self.is_denied = self.was_denied = False  # behind a "no", and whether the last statement began with one
-        self.places: dict[Expression, Token] = {}
+        self.places: dict[Expression, Token] = {}  # of statements that name no leads
 
     def read(self) -> Expression:
         """The whole text."""
         expression = self.expression()
+        if self.token.kind != "end" and self.tokens[self.index - 1].kind == "number":
+            self.fail("{} is no unit", "Write ms, s, mV, mm, /min or degrees.")
         if self.token.kind != "end":
-            is_unit = self.tokens[self.index - 1].kind == "number"
-            self.fail(
-                "{} is no unit" if is_unit else "{} does not belong here",
-                self.suggest("Write ms, s, mV, mm, /min or degrees." if is_unit else "Go on with 'and' or 'or'."),
-            )
+            self.fail("{} does not belong here", self.suggest("Go on with 'and' or 'or'."))
         return self.close(expression)
 
     def expression(self) -> Expression:
@@ -399,21 +341,11 @@ class _Parser(WordReader):
                 remedy = "Write 'neither … nor …', or use brackets."
                 self.fail("'no … or …' can be read in two ways", remedy, token)
             groups[-1:] = [groups[-1], [parts[place + 1]]] if is_or else [[*groups[-1], parts[place + 1]]]
-        return _any_of([_all_of(group) for group in groups])
-
-    def link(self) -> tuple[str, Token] | None:
-        """What joins two statements, if it is next; "without" is "and" and a negation, which stays."""
-        token = self.token
-        comma = "," if self.accept(",", ";") else None
-        word = self.phrase(LINKS)
-        if not word and not comma and token.text in ("without", "in") and self.is_next(NEGATIONS):
-            word = "and"
-        return (word or comma, token) if word or comma else None
+        return _join(AnyOf, [_join(AllOf, group) for group in groups])
 
     def unary(self) -> Expression:
         """A statement, negated or not, or a finding: whichever takes more of the text."""
-        depth = self.depth
-        self.depth += 1
+        depth, self.depth = self.depth, self.depth + 1
         if self.depth > MAX_DEPTH:
             self.fail(f"brackets lie within each other more than {MAX_DEPTH} deep", "Ask several questions.")
         name, end = self.find_name()
@@ -423,67 +355,54 @@ class _Parser(WordReader):
             if not name:
                 raise
             expression = None
-        if name and (expression is None or end >= self.index):
+        if expression is None or (name and end >= self.index):
             self.index, expression, self.was_denied = end, Finding(name), False
         self.depth = depth
         return expression
-
-    def find_name(self) -> tuple[str, int]:
-        """The longest name of a finding that is next, and the place of the token behind it."""
-        start = self.token.start
-        for name in self.names:
-            words = name.split()
-            if self.folded[start : start + len(words[0])].lower() == words[0]:
-                pattern = r"[\s_-]+".join(map(re.escape, words)) + r"(?![\w'])"
-                found = re.compile(pattern, re.IGNORECASE).match(self.folded, start)
-                if found:
-                    return name, next(i for i, token in enumerate(self.tokens) if token.start >= found.end())
-        return "", 0
 
     def negation(self) -> Expression:
         """A statement, perhaps behind "not", "no" or "neither"."""
         self.accept("either", "both")
         outer, self.was_denied = self.is_denied, False
-        if self.accept("neither"):
-            self.is_denied, parts = True, [Not(self.unary())]
-            while self.accept("nor"):
-                parts.append(Not(self.unary()))
-            self.is_denied, self.was_denied = outer, False
-            return (
-                _all_of(parts) if len(parts) > 1 else self.fail("'neither' has no 'nor'", "Write 'neither … nor …'.")
-            )
-        word = None if self.is_next(OPERATORS) else self.phrase(NEGATIONS)
+        is_neither = self.accept("neither")
+        word = "no" if is_neither else None if self.is_next(OPERATORS) else self.phrase(NEGATIONS)
         if not word:
             return self.primary()
         self.is_denied = word == "no"
-        part = self.unary()
-        self.is_denied, self.was_denied = outer, word == "no"
-        return Not(part)
+        parts = [Not(self.unary())]
+        while is_neither and self.accept("nor"):
+            parts.append(Not(self.unary()))
+        if is_neither and len(parts) < 2:
+            self.fail("'neither' has no 'nor' before {}", "Write 'neither … nor …'.")
+        self.is_denied, self.was_denied = outer, word == "no" and not is_neither
+        return _join(AllOf, parts)
 
     def primary(self) -> Expression:
         """A name in quotes, brackets, "at least 2 of (…)", or a statement."""
         start, token = self.index, self.token
-        if token.kind == "name":
+        if token.kind == "name" and normalize_name(token.text):
             self.index += 1
             return Finding(token.text)
         if self.accept("("):
             expression = self.expression()
-            self.accept(")") or self.fail("')' is missing before {}", "Put it here, or go on with 'and' or 'or'.")
-            where = self.where() if self.token.text == "in" else None
+            if not self.accept(")"):
+                self.fail("')' is missing before {}", _REMEDY)
             self.was_denied = False
+            where = self.where() if self.token.text == "in" else None
             return self.spread(expression, where, token) if where else expression
         operator, count = self.phrase(OPERATORS), self.number()
-        is_least = count is not None and operator in (None, ">=") and self.phrase(SUFFIXES) in (None, ">=")
-        if is_least and self.accept("of") and self.accept("("):
-            parts = [self.unary()]
-            while self.link():
-                parts.append(self.unary())
-            self.accept(")") or self.fail("')' is missing before {}", "Put it here, or a comma.")
-            if count not in range(1, len(parts) + 1):
-                self.fail(f"there are {len(parts)} statements, not {count:g}", "Ask for fewer.", token)
-            return AtLeast(int(count), tuple(parts))
-        self.index = start
-        return self.statement()
+        is_least = operator in (None, ">=") and self.phrase(SUFFIXES) in (None, ">=")
+        if count is None or not is_least or not self.accept("of") or not self.accept("("):
+            self.index = start
+            return self.statement()
+        parts = [self.unary()]
+        while self.link():
+            parts.append(self.unary())
+        if not self.accept(")"):
+            self.fail("')' is missing before {}", _REMEDY)
+        if count not in range(1, len(parts) + 1):
+            self.fail(f"there are {len(parts)} statements, not {count:g}", "Ask for fewer.", token)
+        return AtLeast(int(count), tuple(parts))
 
     def statement(self) -> Expression:
         """One measurement, or a few that are added or compared: before or behind it its limits and leads."""
@@ -498,141 +417,129 @@ class _Parser(WordReader):
         is_absent = self.accept("absent", "missing")
         is_present = is_absent or self.accept("present", "seen")
         limit = self.limits(first)
-        if limit is None and not is_present and (self.is_next(OPERATORS) or self.token.text == "/"):
-            core, where = self.compared(operands)
-        elif len(operands) > 1 or operands[0].weight != 1:
-            core, where = self.added(operands, limit or self.fail("the sum has no limit before {}", "Write one."))
-        else:
-            where = outer or operands[0].where
-            core = self.single(operands[0].subject, limit, where, start, is_present=is_present)
-        where = outer or where or self.where()
-        if is_absent or self.accept("absent", "missing"):
-            core = Not(core)
-        if where:
-            return self.spread(core, where, start)
+        try:
+            core, where = self.core(operands, limit, outer, is_present=is_present)
+            where = outer or where or self.where()
+            if is_absent or self.accept("absent", "missing"):
+                core = Not(core)
+            if where:
+                return self.spread(core, where, start)
+        except ValueError as error:  # limits or leads that fit nothing
+            if isinstance(error, QuerySyntaxError):
+                raise
+            self.fail(str(error), "Give the smaller limit first, or ask for fewer leads.", start)
         self.places.setdefault(core, start)
         return core
+
+    def core(
+        self, operands: list[_Operand], limit: Limit | None, outer: list[NamedLeads] | None, *, is_present: bool
+    ) -> tuple[Expression, list[NamedLeads] | None]:
+        """What a statement says, and in which leads."""
+        weight, subject, where = operands[0]
+        if limit is None and not is_present and self.is_next(OPERATORS):
+            return self.compared(operands)
+        if limit is None and (len(operands) > 1 or weight != 1 or (subject.meaning is None and not is_present)):
+            self.fail("the limit is missing before {}", "Write such as '> 120 ms' or 'between 60 and 100'.")
+        if limit and (len(operands) > 1 or weight != 1):
+            return self.added(operands, limit)
+        if (where or outer) and subject.terms == (Term("num_p_waves"),):
+            subject = _Subject((Term("p_mv"),), Comparison((Term("p_mv"),), above=SMALLEST_WAVE_MV))
+        if limit:
+            return self.limited(subject, limit), where
+        return subject.meaning or Present(subject.terms[0].key), where
 
     def operands(self) -> list[_Operand]:
         """Measurements that are added: "S in V1 + R in V5", or with "and" where a limit follows."""
         operands = [self.operand(1.0)]
-        while self.token.text in ("+", "plus", "-", "minus") and not self.is_number_next():
+        while re.match(r"[+-](?!\s*[\d.]+(?![\d.e]|\s*\*))|(?:plus|minus)\b", self.folded[self.token.start :], re.I):
             sign = 1.0 if self.accept("+", "plus") else -1.0
             self.accept("-", "minus")
             operands.append(self.operand(sign))
-        start = self.index
-        if operands[-1].where and self.accept("and"):
-            phrase = self.phrase(PHRASES)
-            second = _subject_of(phrase) if phrase else None
-            where = self.where()
+        start, (_, first, where) = self.index, operands[-1]
+        if where and self.accept("and") and (words := self.phrase(PHRASES)):
+            second, where = _subject_of(words), self.where()
             place = self.index
-            waves = {term.key for subject in (operands[-1].subject, second) if subject for term in subject.terms}
-            if second and where and waves == {"s_mv", "r_mv"} and self.limit():
+            if where and {*first.terms, *second.terms} == {Term("s_mv"), Term("r_mv")} and self.limit():
                 self.index = place
-                return [*operands, _Operand(1.0, second, where)]
-            self.index = start
+                return [*operands, (1.0, second, where)]
+        self.index = start
         return operands
 
-    def is_number_next(self) -> bool:
-        """Whether a number with its sign is next, which is no factor."""
-        start = self.index
-        is_number = self.number() is not None and self.token.text != "*"
-        self.index = start
-        return is_number
-
     def operand(self, sign: float) -> _Operand:
+        """A measurement with its factor and its leads."""
         start = self.index
         factor = self.number()
         if factor is None:
             factor = -1.0 if self.accept("-") else 1.0
         elif not self.accept("*"):
             self.index, factor = start, 1.0
-        token = self.token
-        if token.kind == "key":
+        if self.token.kind == "key":
             self.index += 1
-            return _Operand(sign * factor, _Subject((Term(token.text),), is_key=True), self.where())
-        phrase = self.phrase(PHRASES)
-        if phrase is None:
-            problem = "{} is no measurement" if token.text else "a statement is missing at {}"
+            subject = _Subject((Term(self.tokens[self.index - 1].text),), is_key=True)
+        elif words := self.phrase(PHRASES):
+            subject = _subject_of(words)
+        else:
+            problem = "{} is no measurement" if self.token.text else "a statement is missing at {}"
             self.fail(problem, self.suggest("Write such as 'QRS > 120 ms', or the name of a known finding."))
-        return _Operand(sign * factor, _subject_of(phrase), self.where())
+        return sign * factor, subject, self.where()
 
-    def compared(self, left: list[_Operand]) -> tuple[Expression, list[Where] | None]:
-        """One measurement against another: "R in V1 larger than S in V1", "R/T in V2 > 1"."""
-        place, factor = self.token, 1.0
-        operator = None if self.accept("/") else self.phrase(OPERATORS)
+    def compared(self, left: list[_Operand]) -> tuple[Expression, list[NamedLeads] | None]:
+        """One measurement against another: "R in V1 larger than S in V1"."""
+        place, operator = self.token, self.phrase(OPERATORS)
         right = self.operands()
-        if operator is None:
-            limit = self.limit() or self.fail("the ratio has no limit before {}", "Write such as 'T/R in V2 > 1'.")
-            operator, factor = (">", limit.above) if limit.above > -inf else ("<", limit.below)
         if operator not in (">", ">=", "<", "<="):
             self.fail("two measurements are not compared by {}", "Write 'larger than' or 'smaller than'.", place)
-        operands = [*left, *(operand._replace(weight=-factor * operand.weight) for operand in right)]
+        operands = [*left, *((-weight, subject, where) for weight, subject, where in right)]
         return self.added(operands, Limit(above=0.0) if operator[0] == ">" else Limit(below=0.0))
 
-    def added(self, operands: list[_Operand], limit: Limit) -> tuple[Expression, list[Where] | None]:
+    def added(self, operands: list[_Operand], limit: Limit) -> tuple[Expression, list[NamedLeads] | None]:
         """A sum of measurements, all of one lead that the last names, or each of its own."""
-        if not all(operand.subject.terms for operand in operands):
+        if not all(subject.terms for _, subject, _ in operands):
             self.fail("a wording without number is added before {}", "Add measurements.")
-        shared = None if any(operand.where for operand in operands[:-1]) else operands[-1].where
-        sets = [None if shared else operand.where for operand in operands]
-        choices = [[lead for where in found for lead in where.leads] if found else [""] for found in sets]
-        measurements = [operand.subject.measurement for operand in operands]
-        if len({measurement.unit for measurement in measurements}) > 1 and limit.unit:
-            self.fail("the measurements have several units", "Add amplitudes to amplitudes.", limit.place)
+        shared = None if any(where for _, _, where in operands[:-1]) else operands[-1][2]
+        choices = [
+            [
+                [Term(_key_at(key, lead), weight * factor) for key, factor in subject.terms]
+                for lead in ([lead for named in where for lead in named.leads] if where and not shared else [""])
+            ]
+            for weight, subject, where in operands
+        ]
         if prod(map(len, choices)) > MAX_CHOICES:
             self.fail("too many leads are combined before {}", "Name fewer.")
+        measurements = [subject.measurement for _, subject, _ in operands]
+        if len({measurement.unit for measurement in measurements}) > 1 and limit.unit:
+            self.fail("the measurements have several units", "Add amplitudes to amplitudes.", limit.place)
         above, below = self.scaled(limit, measurements[0])
-        sums = []
-        for leads in product(*choices):
-            terms = [
-                Term(_key_at(term.key, lead) if lead else term.key, operand.weight * term.weight)
-                for lead, operand in zip(leads, operands, strict=True)
-                for term in operand.subject.terms
-            ]
-            sums.append(self.comparison(tuple(terms), above, below))
-        is_all = any(where.count is None and len(where.leads) > 1 for found in sets if found for where in found)
-        return (_all_of if is_all else _any_of)(sums), shared
+        sums = [Comparison(tuple(chain(*terms)), above, below) for terms in product(*choices)]
+        is_all = any(named.count is None and len(named.leads) > 1 for *_, where in operands for named in where or ())
+        return _join(AllOf if is_all and not shared else AnyOf, sums), shared
 
-    def single(
-        self, subject: _Subject, limit: Limit | None, where: list[Where] | None, start: Token, *, is_present: bool
-    ) -> Expression:
-        """One measurement within its limits, those of its wording, or only there."""
-        if where and subject.terms == (Term("num_p_waves"),):
-            subject = _Subject((Term("p_mv"),), Comparison((Term("p_mv"),), above=P_WAVE_MV))
-        if limit:
-            return self.limited(subject, limit, start)
-        if subject.meaning is None and not is_present:
-            self.fail("the limit is missing before {}", "Write such as '> 120 ms' or 'between 60 and 100'.")
-        return subject.meaning or Present(subject.terms[0].key)
-
-    def limited(self, subject: _Subject, limit: Limit, start: Token) -> Expression:
+    def limited(self, subject: _Subject, limit: Limit) -> Expression:
         """One measurement within limits."""
         if not subject.terms:
-            self.fail("this wording takes no limit of its own", "Leave the number out.", start)
+            self.fail("this wording takes no limit of its own before {}", "Leave the number out.")
         unit, terms, measurement = limit.unit or {}, subject.terms, subject.measurement
-        for kind, key in ALTERNATIVES.get(measurement.name, {}).items():
+        for kind, key in DIMENSION_NAMES.get(measurement.name, {}).items():
             if kind in unit and measurement.dimension not in unit:
-                terms, measurement = (Term(key),), MEASUREMENTS[key]
+                terms = tuple(map(Term, key.split(" + ")))
+                measurement = MEASUREMENTS[terms[0].key]
         if "part" in unit and measurement.unit == "beats":
-            share = limit.above if limit.above > -inf else limit.below
-            terms = (*terms, Term("rate_per_min", -round(share * unit["part"] * STRIP_S / 60, 10)))
-            return self.comparison(
-                terms, limit.above * 0 if limit.above > -inf else -inf, 0.0 if limit.below < inf else inf
-            )
+            share = (limit.above if limit.above > -inf else limit.below) * unit["part"] * STRIP_S / 60
+            terms = (*terms, Term("rate_per_min", -round(share, 10)))
+            return Comparison(terms, above=0.0) if limit.above > -inf else Comparison(terms, below=0.0)
         above, below = self.scaled(limit, measurement)
         if limit.operator in ("left", "right") and measurement.name != "axis_deg":
-            self.fail("only the axis lies left or right of a number", "Write 'above' or 'below'.", start)
+            self.fail("only the axis lies left or right of a number", "Write 'above' or 'below'.", limit.place)
         if measurement.is_whole:
             return self.counted(subject, limit)
         if limit.operator == "=" or (limit.operator == "bare" and not subject.sign):
-            self.fail("no measured number has one exact value", "Write such as '> 120 ms' or '60–100'.", start)
+            self.fail("no measured number has one exact value", "Write '> 120 ms' or '60 to 100'.", limit.place)
         above, below = self.signed(subject, limit, above, below)
         if measurement.name == "axis_deg" and above > below:  # the shorter way around
             if above - below > 180:
                 return AnyOf((Comparison(terms, above=above), Comparison(terms, below=below)))
             above, below = below, above
-        return self.comparison(terms, above, below)
+        return Comparison(terms, above, below)
 
     def signed(self, subject: _Subject, limit: Limit, above: float, below: float) -> tuple[float, float]:
         """Limits as the measurement has them: "inverted by 2 mm" is below -0.2, "left axis < -45" above -90 too."""
@@ -651,18 +558,12 @@ class _Parser(WordReader):
         if limit.operator in (">=", "<=", "=") or not subject.is_key:
             above += -0.5 if limit.closes_above else 0.5
             below += 0.5 if limit.closes_below else -0.5
-        there = _any_of([Present(term.key) for term in subject.terms])
         if subject.is_key or (above, below) not in ((0.5, inf), (-inf, 0.5), (-0.5, 0.5)):
-            return self.comparison(subject.terms, above, below)
+            return Comparison(subject.terms, above, below)
+        there = _join(AnyOf, [Present(term.key) for term in subject.terms])
         return there if below == inf else Not(there)
 
-    def comparison(self, terms: tuple[Term, ...], above: float, below: float) -> Comparison:
-        try:
-            return Comparison(terms, above, below)
-        except ValueError:
-            self.fail(f"no number lies above {above:g} and below {below:g}", "Give the smaller limit first.")
-
-    def spread(self, core: Expression, where: list[Where], start: Token) -> Expression:
+    def spread(self, core: Expression, where: list[NamedLeads], start: Token) -> Expression:
         """A statement about one lead, in the leads that are named."""
         atoms = list(_atoms(core))
         if not any(map(_is_open, atoms)):
@@ -677,19 +578,14 @@ class _Parser(WordReader):
                 continue
             if count is None:
                 count = 1 if self.is_denied else min(2, len(leads)) if is_group else len(leads)
-            try:
-                parts.append(InLeads(core, leads, count or len(leads), are_contiguous))
-            except ValueError as error:
-                self.fail(
-                    f"{str(error)[0].lower()}{str(error).partition('. ')[0][1:]}", "Ask for fewer of them.", start
-                )
-        return _all_of(parts)
+            parts.append(InLeads(core, leads, count or len(leads), are_contiguous))
+        return _join(AllOf, parts)
 
     def close(self, expression: Expression) -> Expression:
         """Statements about one lead that name none, in the leads where such are looked at."""
         if expression not in self.places or not _is_open(expression):
             return map_parts(expression, self.close)
-        leads, count = DEFAULT_LEADS.get(_keys(next(_atoms(expression)))[0], ((), 0))
+        leads, count = DEFAULT_LEADS.get(next(iter(_keys(next(_atoms(expression)))), ""), ((), 0))
         if not leads:
             self.fail("the leads are missing", "Say in which, such as 'in V1'.", self.places[expression])
         return InLeads(expression, leads, count, count > 1) if len(leads) > 1 else _at(expression, leads[0])
@@ -702,10 +598,7 @@ def parse_query(text: str, names: Collection[str] = ()) -> Expression:
         text (`str`):
             Such as "wide QRS > 120 ms and no P waves".
         names (`Collection[str]`):
-            Findings that may be asked for by name, folded by [`normalize_name`].
-
-    Returns:
-        `Expression`: Its tree; `Finding` if the text as a whole is one of the names.
+            Findings that may be asked for by name, folded by [`normalize_name`]; a text that is one is that `Finding`.
 
     Raises:
         QuerySyntaxError: If it is no query, with the position from which on it could not be read.
@@ -718,6 +611,6 @@ def parse_query(text: str, names: Collection[str] = ()) -> Expression:
     if name in names:
         return Finding(name)
     if len(text) > MAX_CHARACTERS:
-        remedy = "Ask several questions."
-        raise QuerySyntaxError(text, MAX_CHARACTERS, f"it goes on beyond {MAX_CHARACTERS} characters", remedy)
+        problem = f"it goes on beyond {MAX_CHARACTERS} characters"
+        raise QuerySyntaxError(text, MAX_CHARACTERS, problem, "Ask several questions.")
     return _Parser(text, names).read()

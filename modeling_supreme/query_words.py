@@ -4,12 +4,13 @@
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from difflib import get_close_matches
+from functools import lru_cache
 from math import inf, isfinite
 from typing import Any, NamedTuple, NoReturn
 
-from .leads import LEAD_GROUPS, STANDARD_LEADS
+from .leads import STANDARD_LEADS, NamedLeads, read_leads
 
 
 # The apostrophe of word processors and that of keyboards: "rsR\u2019 complex" is "rsR' complex".
@@ -18,26 +19,13 @@ _FOLDS = str.maketrans({"-": " ", "_": " "} | APOSTROPHE_FOLD)
 
 
 class Measurement(NamedTuple):
-    """What a number of the strip is called, and how it is asked for.
+    """What a number of the strip is called, and how it is asked for."""
 
-    Attributes:
-        name (`str`):
-            As the simulator calls it; of a number of every lead, without the lead.
-        unit (`str`):
-            In which it is learnt and printed.
-        wordings (`str`):
-            What people call it, with bars between.
-        is_per_lead (`bool`):
-            Whether there is one of every lead, under keys such as `st_mv_V2`.
-        is_count (`bool`):
-            Whether it is 0 where there is nothing to measure; others have no value there, and no comparison is true.
-    """
-
-    name: str
-    unit: str
-    wordings: str
-    is_per_lead: bool = False
-    is_count: bool = False
+    name: str  # as the simulator calls it; of a number of every lead, without the lead
+    unit: str  # in which it is learnt and printed
+    wordings: str  # what people call it, with bars between
+    is_per_lead: bool = False  # there is one of every lead, under keys such as `st_mv_V2`
+    is_count: bool = False  # 0 where there is nothing to measure; others have no value there
 
     @property
     def phrases(self) -> tuple[str, ...]:
@@ -55,25 +43,28 @@ class Measurement(NamedTuple):
         return "count" if self.is_whole else DIMENSIONS.get(self.unit, "part")
 
 
-_WITHOUT_QRS = "blocked p waves|p waves without a qrs complex|dropped beats|non-conducted p waves|nonconducted p waves"
-_DISSOCIATED = "av dissociation|atrioventricular dissociation|p waves unrelated to the qrs complexes"
-_SAW_TEETH = "flutter waves|flutter rate|flutter wave rate|saw-tooth atrial waves|saw-tooth waves|sawtooth waves"
-_FIBRILLATION = "fibrillation waves|fibrillatory waves|fine irregular atrial waves|undulating baseline"
-_WIDE_BEATS = (
-    "early wide beats|early and wide|wide and early|premature and wide|wide premature beats|premature wide beats"
-    "|early broad beats|premature wide qrs complexes|early wide qrs complexes|early wide complexes"
-    "|pvc|pvcs|premature ventricular contractions|premature ventricular complexes|ventricular extrasystoles"
+_EARLY_WIDE = (
+    "early wide beats|early broad beats|wide premature beats|premature wide beats|early wide complexes|early and wide"
+    "|premature wide qrs complexes|wide and early|premature and wide|pvc|premature ventricular contractions"
 )
-_NARROW_BEATS = "early narrow beats|early and narrow|narrow premature beats|premature narrow beats"
-_NARROW_BEATS += "|premature narrow qrs complexes|early beats of normal width|pac|pacs|premature atrial contractions"
+_EARLY_NARROW = (
+    "early narrow beats|narrow premature beats|premature narrow beats|premature narrow qrs complexes|early and narrow"
+    "|early beats of normal width|pac|premature atrial contractions"
+)
+_VENTRICULAR_SPIKES = "ventricular pacing spikes|ventricular pacemaker spikes|pacing spikes before the qrs complexes"
+_ATRIAL_SPIKES = "atrial pacing spikes|atrial pacemaker spikes|pacing spikes before the p waves"
+_BLOCKED = "blocked p waves|p waves without a qrs complex|dropped beats|non-conducted p waves|nonconducted p waves"
+_DISSOCIATED = "av dissociation|atrioventricular dissociation|p waves unrelated to the qrs complexes"
+_FLUTTER = "flutter waves|flutter rate|flutter wave rate|saw-tooth atrial waves|saw-tooth waves|sawtooth waves"
+_FIBRILLATION = "fibrillation waves|fibrillatory waves|fine irregular atrial waves"
 MEASUREMENTS: Mapping[str, Measurement] = {
     measurement.name: measurement
     for measurement in (
         Measurement("rate_per_min", "1/min", "heart rate|ventricular rate|rate|hr"),
         Measurement("atrial_rate_per_min", "1/min", "atrial rate|p wave rate"),
-        Measurement("flutter_per_min", "1/min", _SAW_TEETH, is_count=True),
+        Measurement("flutter_per_min", "1/min", _FLUTTER, is_count=True),
         Measurement("rr_variation", "1", "rr variation|rr variability"),
-        Measurement("longest_rr_s", "s", "longest rr interval|longest rr|longest pause|interval between two beats"),
+        Measurement("longest_rr_s", "s", "longest rr interval|longest rr|longest pause"),
         Measurement("p_ms", "ms", "p duration|p wave duration|p width"),
         Measurement("pr_ms", "ms", "pr interval|pr|pq interval|pq|pr duration"),
         Measurement(
@@ -93,15 +84,15 @@ MEASUREMENTS: Mapping[str, Measurement] = {
         Measurement("cornell_mv", "mV", "cornell sum|cornell voltage|cornell index|cornell"),
         Measurement("cornell_ratio", "limit of the sex", "cornell ratio"),
         Measurement("num_p_waves", "1", "p waves|number of p waves|p waves before the qrs complexes|p", is_count=True),
-        Measurement("num_blocked_p_waves", "1", _WITHOUT_QRS, is_count=True),
+        Measurement("num_blocked_p_waves", "1", _BLOCKED, is_count=True),
         Measurement("is_dissociated", "1", _DISSOCIATED, is_count=True),
         Measurement("is_fibrillating", "1", _FIBRILLATION, is_count=True),
-        Measurement("num_early_wide", "beats", _WIDE_BEATS, is_count=True),
-        Measurement("num_early_narrow", "beats", _NARROW_BEATS, is_count=True),
+        Measurement("num_early_wide", "beats", _EARLY_WIDE, is_count=True),
+        Measurement("num_early_narrow", "beats", _EARLY_NARROW, is_count=True),
         Measurement("early_period", "beats", "period of the early beats", is_count=True),
         Measurement("longest_wide_run", "beats", "wide beats in a row|longest run of wide beats", is_count=True),
-        Measurement("num_ventricular_spikes", "1", "ventricular pacing spikes", is_count=True),
-        Measurement("num_atrial_spikes", "1", "atrial pacing spikes", is_count=True),
+        Measurement("num_ventricular_spikes", "1", _VENTRICULAR_SPIKES, is_count=True),
+        Measurement("num_atrial_spikes", "1", _ATRIAL_SPIKES, is_count=True),
         Measurement("p_mv", "mV", "p amplitude|p wave amplitude|p height", is_per_lead=True),
         Measurement("p_net_mv", "mV", "net p wave|larger part of p", is_per_lead=True),
         Measurement("p_terminal_force_mv_ms", "mV ms", "p terminal force|p wave terminal force", is_per_lead=True),
@@ -110,7 +101,7 @@ MEASUREMENTS: Mapping[str, Measurement] = {
         Measurement("q_excess", "limit", "q excess", is_per_lead=True),
         Measurement("r_mv", "mV", "r amplitude|r wave amplitude|r height", is_per_lead=True),
         Measurement("broad_r_ms", "ms", "wholly positive qrs duration", is_per_lead=True),
-        Measurement("late_r_mv", "mV", "late r wave|terminal r wave", is_per_lead=True),
+        Measurement("late_r_mv", "mV", "late r wave|late r|terminal r wave|terminal r", is_per_lead=True),
         Measurement("r_prime_mv", "mV", "r' amplitude", is_per_lead=True),
         Measurement("r_to_s", "1", "r/s ratio|r to s ratio|r/s|r:s ratio|r:s", is_per_lead=True),
         Measurement("s_mv", "mV", "s amplitude|s depth", is_per_lead=True),
@@ -125,8 +116,6 @@ MEASUREMENTS: Mapping[str, Measurement] = {
         Measurement("u_mv", "mV", "u amplitude", is_per_lead=True),
     )
 }
-
-
 # What a unit is of, and how much of ms, 1/min, mV, mV ms, degrees, beats or 1 it is. On paper: 25 mm/s and 10 mm/mV.
 UNITS: Mapping[str, Mapping[str, float]] = {
     "ms|msec|millisecond": {"time": 1},
@@ -143,13 +132,11 @@ UNITS: Mapping[str, Mapping[str, float]] = {
     "mm s|mm*s|mm sec": {"force": 100},
     "deg|degree|\u00b0": {"angle": 1},
     "beat|complex|qrs complex": {"count": 1},
-    "%|percent|per cent|% of beats|% of all beats|percent of beats|percent of all beats|% of qrs complexes": {
-        "part": 0.01
-    },
+    "%|percent|per cent|% of beats|percent of beats|% of all beats|% of qrs complexes": {"part": 0.01},
 }
 DIMENSIONS = {"ms": "time", "s": "time", "1/min": "rate", "mV": "voltage", "mV ms": "force", "deg": "angle"}
 STRIP_S = 10.0  # in which the beats of a share are counted
-P_WAVE_MV = 0.02  # of a P wave in one lead; ours
+SMALLEST_WAVE_MV = 0.03  # IEC 60601-2-51:2003, Annex GG.5
 # Where a statement about one lead is looked at that names none: leads, and in how many side by side. Others must name
 # one: an R wave of 1 mV says nothing without its lead.
 DEFAULT_LEADS: Mapping[str, tuple[tuple[str, ...], int]] = {
@@ -169,28 +156,22 @@ _WORDINGS = """
 rate_per_min > 100 ; Page et al. 2016 ; fast heart rate|fast rate|rapid heart rate|rapid rate|short rr intervals
 rate_per_min > 140 ; Own choice ; very fast heart rate|very fast rate|very short rr intervals
 rate_per_min < 60 ; Surawicz & Knilans 2008 ; slow heart rate|slow rate
-rate_per_min < 50 ; Kusumoto et al. 2019 ; very slow heart rate|very slow rate
+rate_per_min < 50 ; Kusumoto et al. 2019 ; very slow heart rate|very slow rate|very long rr intervals
 rate_per_min between 60 and 100 ; Surawicz & Knilans 2008 ; normal heart rate|normal rate|usual ventricular rate
 rr_variation > 0.1 ; Own choice ; irregular rhythm|irregular rr intervals|irregular rr|irregular rate|rhythm irregular
-    |rr irregular|irregularly irregular rhythm|irregularly timed qrs complexes|varying intervals between beats
+    |rr irregular|irregularly irregular rhythm|irregularly timed qrs complexes
 rr_variation < 0.05 ; Own choice ; regular rhythm|regular rr intervals|regular rr|regular rate|rhythm regular
-    |rr regular|evenly timed qrs complexes|constant intervals between beats
+    |rr regular|evenly timed qrs complexes
 longest_rr_s > 2 [longest_rr_s] ; Own choice ; pause|ventricular pause|long pause
 num_p_waves present [num_p_waves] ; By definition ; p waves|p|p waves before the qrs complexes
 p_ms > 120 ; Hancock et al. 2009 ; broad p wave|wide p wave|prolonged p wave|long p wave|long p wave duration
-    |broad p wave in lead ii
 p_mv > 0.25 ; Hancock et al. 2009 ; tall p wave|tall p|high p wave|peaked p wave|high pointed p wave|high p amplitude
 p_net_mv < -0.02 [-p_net_mv] ; Own choice ; negative p wave|negative p|inverted p wave|inverted p|p wave inverted
-    |p wave negative|p inverted
 p_net_mv > 0.02 [+p_net_mv] ; Own choice ; positive p wave|positive p|upright p wave|upright p|p wave upright
-    |p wave positive
 p_net_mv_II < -0.02 and p_net_mv_aVF < -0.02 ; Surawicz & Knilans 2008 ; retrograde p waves
-p_terminal_force_mv_ms > 4 ; Morris et al. 1964 ; large negative end of p|deep terminal p wave|abnormal p terminal force
-    |negative terminal p wave
+p_terminal_force_mv_ms > 4 ; Morris et al. 1964 ; large negative end of p|deep terminal p wave|negative terminal p wave
 pr_ms > 200 ; Kusumoto et al. 2019 ; long pr interval|long pr|prolonged pr interval|prolonged pr|pr prolongation
-    |long interval between p wave and qrs complex
 pr_ms < 120 ; Surawicz et al. 2009 ; short pr interval|short pr|shortened pr interval
-    |short interval between p wave and qrs complex
 pr_ms between 120 and 200 ; Kusumoto et al. 2019 ; normal pr interval|normal pr
 pr_range_ms > 40 ; Own choice ; changing pr interval|changing pr|varying pr interval|varying pr|variable pr interval
 qrs_ms > 120 ; Surawicz et al. 2009 ; wide qrs|wide qrs complex|broad qrs|broad qrs complex|prolonged qrs|qrs wide
@@ -202,7 +183,7 @@ qtc_ms > 480 ; Priori et al. 2015 ; long qt|long qt interval|prolonged qt|prolon
     |long qtc interval|prolonged qtc interval|qt prolongation|long qt for the heart rate
 qtc_ms > 450 ; Rautaharju et al. 2009 (men) ; slightly long qt|slightly long qt for the heart rate
 qtc_ms > 500 ; Drew et al. 2010 ; very long qt|very long qt for the heart rate
-qtc_ms < 350 ; Gollob et al. 2011 ; short qt|short qt interval|shortened qt interval|short qtc|short qt for the heart rate
+qtc_ms < 350 ; Gollob et al. 2011 ; short qt|short qt interval|shortened qt interval|short qt for the heart rate
 axis_deg between -90 and -30 ; Surawicz et al. 2009 ; left axis|left axis deviation|left qrs axis|axis to the left
     |axis deviated to the left|axis to the upper left
 axis_deg between 90 and 180 ; Surawicz et al. 2009 ; right axis|right axis deviation|right qrs axis|axis to the right
@@ -212,14 +193,12 @@ axis_deg between -180 and -90 ; By definition ; extreme axis|extreme axis deviat
     |qrs axis in the upper right quadrant
 limb_voltage_mv < 0.5 or chest_voltage_mv < 1 ; Chinitz et al. 2008 ; low voltage|low qrs voltage
 limb_voltage_mv < 0.5 ; Chinitz et al. 2008 ; low voltage in the limb leads|low voltage of the limb leads
-    |low limb voltage|limb low qrs voltage|low qrs voltage in the limb leads|small qrs complexes in the limb leads
+    |limb low qrs voltage|low qrs voltage in the limb leads
 chest_voltage_mv < 1 ; Chinitz et al. 2008 ; low voltage in the chest leads|low voltage of the chest leads
     |low voltage in precordial leads|precordial low qrs voltage|low qrs voltage in precordial leads
 limb_voltage_mv > 2 ; Romhilt & Estes 1968 ; high voltage in the limb leads|high voltage of the limb leads
 sokolow_lyon_mv > 3.5 ; Hancock et al. 2009 ; sokolow-lyon criterion|positive sokolow-lyon|sokolow-lyon positive
-    |large r in v5 and deep s in v1
 cornell_ratio > 1 [cornell_mv] ; Hancock et al. 2009 ; cornell criterion|positive cornell|cornell sum above its limit
-    |large r in avl and deep s in v3
 delta_wave_ms > 20 ; Own choice ; delta wave|slow start of the qrs complex|slow start of the qrs|slurred initial qrs
     |slurred start of the qrs|slurred start of the qrs complex|delta wave at the onset of qrs
 q_excess > 1 [q_mv] ; Thygesen et al. 2018 ; q wave|q|pathological q wave|pathological q|pathologic q wave|pathologic q
@@ -238,7 +217,7 @@ r_prime_mv > 0.05 [r_prime_mv] ; Own choice ; r'|r' wave|second r wave|rsr'|rsr'
     |late positive deflection of the qrs
 s_mv > 0.03 [s_mv] ; IEC 60601-2-51:2003 ; s wave|s
 s_mv > 1.5 ; Own choice ; deep s wave|deep s
-s_ms > 40 ; Surawicz et al. 2009 ; broad s wave|broad s|wide s wave|wide s|slurred s wave|slurred s|broad terminal s wave
+s_ms > 40 ; Surawicz et al. 2009 ; broad s wave|broad s|wide s wave|wide s|slurred s wave|slurred s
 st_elevation_ratio > 1 [+st_mv] ; Thygesen et al. 2018 ; st elevation|st segment elevation|ste|elevated st segment
     |raised st segment|st segment raised|st segment elevated|st elevated|elevated st|st above the baseline
     |st segment above the baseline
@@ -250,7 +229,6 @@ j_mv > 0.1 [+j_mv] ; Macfarlane et al. 2015 ; j point elevation|raised j point|e
 t_mv < -0.1 [-t_mv] ; Rautaharju et al. 2009 ; t inversion|t wave inversion|twi|inverted t wave|inverted t
     |negative t wave|negative t|t wave inverted|t inverted|t wave negative|t negative
 t_mv > 0.1 [+t_mv] ; Rautaharju et al. 2009 ; upright t wave|upright t|positive t wave|positive t|t wave upright
-    |t wave positive
 t_size_mv < 0.1 ; Rautaharju et al. 2009 ; flat t wave|flat t|low t wave|low t|low amplitude t wave|flattened t wave
     |t wave flat|t wave flattening|t wave flattened
 t_mv > 1 ; Own choice ; tall t wave|tall t|very tall t wave|high t wave|peaked t wave|peaked t
@@ -259,11 +237,8 @@ u_mv > 0.1 [u_mv] ; Weaver & Burchell 1960 ; u wave|u|large u wave|prominent u w
 num_early_wide present or num_early_narrow present [num_early_wide + num_early_narrow] ; Surawicz & Knilans 2008 ;
      early beats|premature beats|early complexes|premature complexes|ectopic beats
 early_period between 1.5 and 2.5 ; By definition ; every second beat early|every other beat early|bigeminal grouping
-    |beats in pairs of a usual and an early one
 early_period between 2.5 and 3.5 ; By definition ; every third beat early|trigeminal grouping
-    |beats in groups of three with an early one
-longest_wide_run > 2.5 [longest_wide_run] ; Al-Khatib et al. 2018 ; run of wide beats|run of wide complexes
-    |salvo of wide beats|salvo of broad beats
+longest_wide_run > 2.5 ; Al-Khatib et al. 2018 ; run of wide beats|run of wide complexes|salvo of broad beats
 num_ventricular_spikes present or num_atrial_spikes present [num_ventricular_spikes + num_atrial_spikes] ;
      By definition ; pacing spikes|pacemaker spikes|pacer spikes
 """
@@ -286,8 +261,24 @@ def find_measurement(key: str) -> Measurement | None:
     return found if found is not None and found.is_per_lead == (lead in STANDARD_LEADS) else None
 
 
+def check_measurement_keys(keys: Sequence[str]) -> None:
+    """Refuse keys that name no measurement, and those that stand twice.
+
+    Raises:
+        ValueError: If there are any; the message names the first.
+    """
+    for place, key in enumerate(keys):
+        if find_measurement(key) is None:
+            raise ValueError(
+                f"`measurements` names {key!r}, which is no measurement. Write one such as 'qrs_ms', or with its lead"
+                " 'st_mv_V2'."
+            )
+        if key in keys[:place]:
+            raise ValueError(f"`measurements` names {key!r} twice. Name each measurement once.")
+
+
 class Wording(NamedTuple):
-    """Phrases that say more than the name of a measurement: a row of the table above."""
+    """A row of the table above. The sign of its measure, or "=" beside the limits of the meaning where it has none."""
 
     meaning: str
     measure: str
@@ -327,22 +318,18 @@ _NEGATIONS = {
     "not": "not",
     "no|without|absence of|absent|missing|lack of|loss of|in the absence of|in absence of|free of": "no",
 }
-_QUANTIFIERS = {
-    "all|all of|each|each of|every|every one of|both|both of": 0,
-    "any|any of|any one of|a|an|one of|some|either|either of": 1,
-}
 _NUMBERS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 # Words that say nothing here
 _FILLERS = {"the", "is", "are", "was", "were", "be", "visible", "has", "have", "having", "there", "these", "those"}
 # What else a phrase may be about, by what the unit is of
-ALTERNATIVES = {
+DIMENSION_NAMES = {
     "num_p_waves": {"voltage": "p_mv", "time": "p_ms", "rate": "atrial_rate_per_min"},
+    "qrs_ms": {"voltage": "r_mv + s_mv"},
     "q_mv": {"time": "q_ms"},
     "r_mv": {"time": "broad_r_ms"},
     "s_mv": {"time": "s_ms"},
 }
 SIGNED = ("t_mv", "st_mv", "j_mv", "p_net_mv")  # negative downwards; Q and S are positive
-_LEADS = {lead.lower(): lead for lead in STANDARD_LEADS}
 _KEYS = {
     key.lower(): key
     for name, measurement in MEASUREMENTS.items()
@@ -352,14 +339,7 @@ _BOUNDARIES = ("", ")", ",", ";", "and", "or", "in", "with", "without", "but")  
 
 
 class QuerySyntaxError(ValueError):
-    """A text is no query of this language.
-
-    Attributes:
-        text (`str`):
-            What was to be read.
-        position (`int`):
-            Of the character, from 0, from which on it could not be read.
-    """
+    """A text is no query of this language: from the character `position` on, from 0, `text` could not be read."""
 
     def __init__(self, text: str, position: int, problem: str, remedy: str) -> None:
         start, stop = max(0, position - 40), position + 40
@@ -384,7 +364,8 @@ _TOKEN = re.compile(
     r"|(?P<word>[^\W\d_][\w']*)|(?P<mark>>=|<=|==|=>|=<|\S)",
     re.IGNORECASE,
 )
-_GLUED = re.compile(r"([pqrstuj])(v[1-6]|av[rlf])")  # SV1, RaVL
+_PARTS = re.compile(r"^[pqrstuj](?=(?:v[1-6]|av[rlf])$)|(?<=^[pqrstuj])(?:v[1-6]|av[rlf])$|[^_]+")  # SV1, RaVL
+_FIRST_WORD = re.compile(r"[^\W_]+|\S")
 # A hyphen within words is a blank, one between leads or before a key is not
 _HYPHEN = re.compile(r"(?<=\w)-(?=[^\W\d_])(?!(?:a?v[1-6rlf]|i{1,3})\b)", re.IGNORECASE)
 
@@ -403,15 +384,12 @@ def _tokenize(text: str) -> Iterator[Token]:
 
 def _split_word(word: str, start: int) -> Iterator[Token]:
     """A key, or words in the singular, without underscores, fillers, and a lead stuck to them."""
-    glued = _GLUED.fullmatch(word)
     if "_" in word and word in _KEYS:
         yield Token("key", _KEYS[word], start, start + len(word))
         return
-    for part in re.finditer("[^_]+", f"{glued[1]}_{glued[2]}" if glued else word):
-        # With a lead stuck to it, the underscore takes no room in the text
-        first, last = part.start() - bool(glued and part.start()), part.end() - bool(glued and part.start())
+    for part in _PARTS.finditer(word):
         if part[0] not in _FILLERS:
-            yield Token("word", _to_singular(part[0]), start + first, start + last)
+            yield Token("word", _to_singular(part[0]), start + part.start(), start + part.end())
 
 
 def _to_singular(word: str) -> str:
@@ -420,18 +398,19 @@ def _to_singular(word: str) -> str:
     return word[:-2] if word.endswith("xes") else word[:-1]
 
 
-def _table(phrases: Mapping[str, Any]) -> dict[str, Any]:
-    """What a mapping has by phrases with bars between, by each phrase as [`_tokenize`] leaves it."""
-    return {
-        " ".join(token.text for token in _tokenize(phrase)): value
-        for joined, value in phrases.items()
-        for phrase in joined.split("|")
-    }
+def _table(values: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Values of phrases, which stand with bars between, by the first word of a phrase and then the phrase."""
+    table: dict[str, dict[str, Any]] = {}
+    for phrases, value in values.items():
+        for phrase in phrases.split("|"):
+            words = [token.text for token in _tokenize(phrase)]
+            table.setdefault(words[0], {})[" ".join(words)] = value
+    return table
 
 
 OPERATORS, SUFFIXES, LINKS, NEGATIONS = map(_table, (_OPERATORS, _SUFFIXES, _LINKS, _NEGATIONS))
-_QUANTIFIER_TABLE, _UNIT_TABLE, _GROUP_TABLE = map(_table, (_QUANTIFIERS, UNITS, LEAD_GROUPS))
-PHRASES: Mapping[str, Measurement | Wording] = _table(
+_UNIT_TABLE = _table(UNITS)
+PHRASES = _table(
     {measurement.wordings: measurement for measurement in MEASUREMENTS.values()}
     | {"|".join(wording.phrases): wording for wording in WORDINGS}
 )
@@ -449,19 +428,20 @@ class Limit(NamedTuple):
     operator: str = ""
 
 
-class Where(NamedTuple):
-    """Leads, and in how many of them: 0 in all, none as the rule says."""
-
-    leads: tuple[str, ...]
-    count: int | None = None
-    are_contiguous: bool = False
-    is_group: bool = False
+@lru_cache(maxsize=8)
+def _by_first_word(names: frozenset[str]) -> dict[str, list[str]]:
+    """Names that begin with a word, the longest first."""
+    index: dict[str, list[str]] = {}
+    for name in sorted(filter(_FIRST_WORD.match, names), key=len, reverse=True):
+        index.setdefault(_FIRST_WORD.findall(name)[0], []).append(name)
+    return index
 
 
 class WordReader:
     """Tokens of a text, read from left to right: words of tables, numbers and limits."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, names: Collection[str]) -> None:
+        self.names = _by_first_word(frozenset(names))
         self.text, self.folded = text, text.translate(_SAME)
         self.tokens = [*_tokenize(self.folded), Token("end", "", len(text), len(text))]
         self.index = 0
@@ -474,7 +454,7 @@ class WordReader:
     def fail(self, problem: str, remedy: str, token: Token | None = None) -> NoReturn:
         """Refuse the text at a token; `{}` in the problem stands for it."""
         token = token or self.token
-        shown = repr(self.text[token.start : token.end]) if token.kind != "end" else "the end"
+        shown = repr(self.text[token.start : min(token.end, token.start + 40)]) if token.text else "the end"
         raise QuerySyntaxError(self.text, token.start, problem.replace("{}", shown), remedy)
 
     def accept(self, *texts: str) -> bool:
@@ -485,28 +465,50 @@ class WordReader:
 
     def phrase(self, table: Mapping[str, Any]) -> Any:
         """Read the longest phrase of a table that is next; `None` if there is none."""
-        for end in range(min(self.index + 12, len(self.tokens) - 1), self.index, -1):
+        phrases = {} if self.token.kind == "name" else table.get(self.token.text, {})
+        for end in range(min(self.index + 12 * bool(phrases), len(self.tokens) - 1), self.index, -1):
             key = " ".join(token.text for token in self.tokens[self.index : end])
-            if key in table and self.token.kind != "name":
+            if key in phrases:
                 self.index = end
-                return table[key]
+                return phrases[key]
         return None
 
-    def is_next(self, table: Mapping[str, Any]) -> bool:
-        """Whether a phrase of a table is next."""
+    def is_next(self, table: Mapping[str, Any], offset: int = 0) -> bool:
+        """Whether a phrase of a table is next, or so many words behind it."""
         start = self.index
+        self.index = min(start + offset, len(self.tokens) - 1)
         found = self.phrase(table) is not None
         self.index = start
         return found
 
     def suggest(self, remedy: str) -> str:
         """The remedy, behind the word that may have been meant by the next."""
-        known = {
-            word for table in (PHRASES, OPERATORS, LINKS, NEGATIONS) for phrase in table for word in phrase.split()
-        }
-        words = sorted(word for word in known if len(word) > 3 and word != self.token.text)
+        known = " ".join(
+            word for table in (PHRASES, OPERATORS, LINKS) for rows in table.values() for word in rows
+        ).split()
+        words = sorted({word for word in known if len(word) > 3} - {self.token.text})
         close = get_close_matches(self.token.text, words, 1, 0.75)
         return f"Did you mean {close[0]!r}? {remedy}" if close else remedy
+
+    def link(self) -> tuple[str, Token] | None:
+        """What joins two statements, if it is next; "without" is "and" and a negation, which stays."""
+        token = self.token
+        comma = "," if self.accept(",", ";") else None
+        word = self.phrase(LINKS) or comma
+        if not word and token.text in ("without", "in") and self.is_next(NEGATIONS):
+            word = "and"
+        return (word, token) if word else None
+
+    def find_name(self) -> tuple[str, int]:
+        """The longest name of a finding that is next, and the place of the token behind it."""
+        start = self.token.start
+        first = _FIRST_WORD.match(self.folded, start)
+        for name in self.names.get(first[0].lower(), ()) if first else ():
+            pattern = r"[\s_-]+".join(map(re.escape, name.split())) + r"(?![\w'])"
+            found = re.compile(pattern, re.IGNORECASE).match(self.folded, start)
+            if found:
+                return name, next(i for i, token in enumerate(self.tokens) if token.start >= found.end())
+        return "", 0
 
     def number(self) -> float | None:
         """A number in digits or in words, if it is next."""
@@ -524,24 +526,17 @@ class WordReader:
 
     def limit(self, *, is_first: bool = False) -> Limit | None:
         """Limits with their unit, if they are next; before what they are about, "60 <" is "> 60"."""
-        start = self.index
-        operator = self.phrase(OPERATORS)
-        is_share = False
+        start, operator, filler = self.index, self.phrase(OPERATORS), ""
         if operator is None and not is_first:
-            is_share = self.accept("in")
-            self.accept("of", "at", "by", "from")
+            filler = next((word for word in ("in", "of", "at", "by", "from") if self.accept(word)), "")
             operator = self.phrase(OPERATORS)
         is_between = operator is None and self.accept("between", *["from"] * is_first)
-        low = self.number()
-        if low is None:
-            self.index = start
-            return None
-        suffix, place = self.phrase(SUFFIXES), self.token
+        low, suffix, place = self.number(), self.phrase(SUFFIXES), self.token
         unit = self.phrase(_UNIT_TABLE)
-        if is_share and "part" not in (unit or {}):
+        if low is None or self.token.text == "*" or (filler == "in" and "part" not in (unit or {})):
             self.index = start
             return None
-        if operator is None and self.accept("-", "to", *["and"] * is_between):
+        if is_between or (operator is None and self.token.text in ("-", "to")):
             return self.second_limit(low, unit)
         operator = operator or suffix or self.phrase(SUFFIXES)
         if operator is None and is_first and self.token.text in _FLIPPED:
@@ -554,9 +549,9 @@ class WordReader:
 
     def second_limit(self, low: float, own_unit: Mapping[str, float] | None) -> Limit:
         """The rest of "between 60 and 100 /min"."""
-        high = self.number()
+        high = self.number() if self.accept("-", "to", "and") else None
         if high is None:
-            self.fail("{} is no number", "Write such as 'between 60 and 100'.")
+            self.fail("the second limit is missing before {}", "Write such as 'between 60 and 100'.")
         place = self.token
         unit = self.phrase(_UNIT_TABLE) or own_unit
         if own_unit not in (None, unit):
@@ -565,100 +560,37 @@ class WordReader:
 
     def limits(self, first: Limit | None) -> Limit | None:
         """The limits behind a measurement, together with one before it, or two with "and" between."""
-        limit = self.limit()
-        start = self.index
-        if limit and not first and self.accept("and", "but", ",") and self.is_next(OPERATORS):
-            first, limit = limit, self.limit()
-            if limit is None or self.token.text not in _BOUNDARIES:
-                self.index, first, limit = start, None, first
-        elif limit and not first:
-            self.index = start
+        limit, start = self.limit(), self.index
+        if limit and not first:
+            joined = self.accept("and", "but", ",") and self.is_next(OPERATORS) and self.limit()
+            if joined and self.token.text in _BOUNDARIES:
+                first, limit = limit, joined
+            else:
+                self.index = start
         if not first or not limit:
             return first or limit
         if (first.above > -inf) == (limit.above > -inf) or (first.below < inf) == (limit.below < inf):
             self.fail("there are two limits on one side", "Give one above and one below.", limit.place)
         low, high = (first, limit) if first.above > -inf else (limit, first)
-        unit = limit.unit or first.unit
-        return Limit(low.above, high.below, low.closes_above, high.closes_below, unit, limit.place, "between")
+        closes = low.closes_above, high.closes_below
+        return Limit(low.above, high.below, *closes, limit.unit or first.unit, limit.place, "between")
 
-    def where(self) -> list[Where] | None:
+    def where(self) -> list[NamedLeads] | None:
         """Leads, if they are next."""
-        start = self.index
-        self.accept("in", "of", "at", "over", "across", "for", "on")
-        self.accept("lead")
-        count = self.quantifier()
-        are_contiguous = self.accept("contiguous", "adjacent", "neighbouring", "neighboring", "consecutive")
-        self.accept("of")
-        if (count is not None or are_contiguous) and self.accept("lead"):
-            return [Where(STANDARD_LEADS, count or 2 * are_contiguous, are_contiguous)]
-        items, words = [self.lead_item()], set()
-        while items[-1]:
-            items.append(self.next_lead_item(words))
-        if len(items) == 1:
-            self.index = start
-            return None
-        if len(words) > 1:
-            self.fail("leads beside 'and' and 'or' can be read in two ways", "Write two statements.")
-        leads = tuple(dict.fromkeys(lead for item in items if item for lead in item.leads))
-        groups = [item for item in items if item and item.is_group]
-        if are_contiguous:
-            return [Where(leads, count or 2, True)]
-        if count is not None or "or" in words:
-            count = count if count is not None else min(2, len(leads)) if groups else 1
-            return [Where(leads, count, is_group=len(items) == 2 and bool(groups))]
-        single = tuple(dict.fromkeys(lead for item in items if item and not item.is_group for lead in item.leads))
-        return [*groups, *([Where(single)] if single else [])]
-
-    def quantifier(self) -> int | None:
-        """In how many leads; 0 for all."""
-        start = self.index
-        found = self.phrase(_QUANTIFIER_TABLE)
-        if found is not None:
-            return found
-        operator, number = self.phrase(OPERATORS), self.number()
-        if number is None or operator not in (None, ">=") or number % 1 or number < 1:
-            self.index = start
-            return None
-        self.phrase(SUFFIXES)
-        return int(number)
-
-    def lead_item(self) -> Where | None:
-        """A lead, a row such as V1 to V3, or a group."""
-        self.accept("lead")
-        group = self.phrase(_GROUP_TABLE)
-        first = None if group or self.token.kind != "word" else _LEADS.get(self.token.text)
-        if not group and not first:
-            return None
-        leads = group or (first,)
-        self.index += not group
-        start = self.index
-        if first and self.accept("to", "-", "through"):
-            last = _LEADS.get(self.token.text)
-            self.index = self.index + 1 if last else start
-            low, high = sorted(map(STANDARD_LEADS.index, (first, last or first)))
-            leads = STANDARD_LEADS[low : high + 1]
-        self.accept("lead")
-        return Where(leads, is_group=bool(group))
-
-    def next_lead_item(self, words: set[str]) -> Where | None:
-        """One more, unless what follows is a statement."""
-        start = self.index
-        self.accept(",", "/")
-        word = next((word for word in ("and", "or") if self.accept(word)), "")
-        item = self.lead_item()
-        if item is None or self.is_next(PHRASES):
-            self.index = start
-            return None
-        words |= {word} - {""}
-        return item
+        words = [re.sub(r"\s", "_", token.text) for token in self.tokens[self.index : self.index + 60]]
+        try:
+            named, num_words = read_leads(words, lambda place: self.is_next(PHRASES, place))
+        except ValueError as error:
+            self.fail(str(error), "Write two statements.")
+        self.index += num_words
+        return named or None
 
     def scaled(self, limit: Limit, measurement: Measurement) -> tuple[float, float]:
         """Limits in the unit of a measurement, if they have none of their own."""
-        factor = 1.0
-        if limit.unit:
-            kind = measurement.dimension
-            if kind not in limit.unit:
-                unit = measurement.unit
-                self.fail(f"{{}} is no unit of {measurement.name}", f"Write the number in {unit}.", limit.place)
-            factor = limit.unit[kind] / (1000.0 if measurement.unit == "s" else 1.0)
+        if not limit.unit:
+            return limit.above, limit.below
+        if measurement.dimension not in limit.unit:
+            remedy = f"Write the number in {measurement.unit}."
+            self.fail(f"{{}} is no unit of {measurement.name}", remedy, limit.place)
+        factor = limit.unit[measurement.dimension] / (1000 if measurement.unit == "s" else 1)
         return round(limit.above * factor, 10), round(limit.below * factor, 10)

@@ -62,11 +62,11 @@ class ModelArguments:
     )
     fusion_hidden_size: int = field(default=192, metadata={"help": "Width of the Cardiac Fusion Network."})
     num_fusion_layers: int = field(default=2, metadata={"help": "Layers of the Cardiac Fusion Network."})
-    measurement_head: Literal["none", "pooled", "queries"] | None = field(
+    measurement_head: Literal["none", "pooled", "queries", "beats"] | None = field(
         default=None,
         metadata={
-            "help": "Also learn intervals, rates, axes and voltages, read from pooled tokens or by learned queries; by"
-            " default as the checkpoint does, and none for a new model."
+            "help": "Also learn intervals, rates, axes and voltages: read from pooled tokens, by learned queries, or"
+            " from the usual beat too. By default as the checkpoint does; a new model does not."
         },
     )
     freeze_text_encoder: bool = field(

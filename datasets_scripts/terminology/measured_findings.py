@@ -1,7 +1,8 @@
 """Measured findings: statements about a strip that are true by a number, each with its threshold and source.
 
-The one table is `measured_findings.csv`. A row names a measurement of the simulator, the leads it is
-looked at in (`min_leads` of them must agree), and the limits, which are exclusive. Composed rules refer to the names.
+The one table is `measured_findings.csv`. A row names a measurement of the simulator, the leads it is looked at in
+(`min_leads` of them must agree), and the limits, which are exclusive. A checkpoint without a measurement head answers
+definitions by these findings.
 
 A source behind "Own choice" or after a semicolon has another limit, or one for a part of the finding only. The works:
 Surawicz et al. 2009, J Am Coll Cardiol 53:976; Rautaharju et al. 2009, ibid. 53:982; Hancock et al. 2009, ibid.
@@ -34,6 +35,8 @@ class MeasuredFinding:
             What a query asks for.
         wordings (`tuple[str, ...]`):
             Other ways to ask for the same.
+        measurement (`str`):
+            What is measured, without a lead.
         keys (`tuple[str, ...]`):
             Measurements that are looked at: the name of one, or one per lead, as in `"st_mv_II"`.
         min_keys (`int`):
@@ -48,6 +51,7 @@ class MeasuredFinding:
 
     name: str
     wordings: tuple[str, ...]
+    measurement: str
     keys: tuple[str, ...]
     min_keys: int
     above: float
@@ -79,6 +83,7 @@ def _read_row(row: Mapping[str, str]) -> MeasuredFinding:
     return MeasuredFinding(
         name=row["name"],
         wordings=tuple(row["wordings"].split(LIST_SEPARATOR)),
+        measurement=row["measurement"],
         keys=tuple(f"{row['measurement']}_{lead}" for lead in leads) or (row["measurement"],),
         min_keys=int(row["min_leads"] or 1),
         above=float(row["above"] or "-inf"),

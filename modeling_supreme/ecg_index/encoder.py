@@ -92,7 +92,7 @@ class RecordEncoder:
         inputs = {name: torch.cat([each[name] for each in prepared]).to(device) for name in INPUTS}
         inputs["signal"] = inputs["signal"].to(model.dtype)
         signal, lead_mask, sample_mask, recorded_mask = inputs.values()
-        outputs = model.ecg_model(signal, lead_mask, sample_mask, recorded_mask=recorded_mask)
+        outputs, found = model.read_strips(signal, lead_mask, sample_mask, recorded_mask)
         tokens, token_mask = outputs.last_hidden_state, outputs.token_mask
         logits = signal.new_empty(len(prepared), 0)
         if self.query_embeds is not None:
@@ -102,8 +102,7 @@ class RecordEncoder:
             [each["account"].source or "without a name" for each in prepared],
         )
         measured = signal.new_empty(len(prepared), 3, 0)
-        if model.measurement_head is not None:
-            found = model.measurement_head(tokens, token_mask, model.fusion)
+        if found is not None:
             measured = torch.stack([found.value, found.sd, found.measurable], dim=1)
         parts = (tokens, token_mask, logits.float(), measured.float())
         return list(zip(*(part.cpu().unbind() for part in parts), strict=True))

@@ -463,6 +463,8 @@ class TestConfigurations:
             ("trained_queries", "normal ecg"),
             ("composed_rules", [{}] * 10**5),
             ("composed_rules", [5]),
+            ("definitions", [{}] * 10**5),
+            ("definitions", [5]),
             ("measurements", ["qrs_ms"] * 10**6),
             ("measurements", ["qrs_ms", 5]),
             ("measurements", ["no such thing"]),
@@ -491,7 +493,10 @@ class TestConfigurations:
         ("rule", "message"),
         [
             ({"names": [], "alternatives": []}, r"Rule 0 .*`condition` is no name but None"),
-            ({"condition": "stach", "names": "x", "alternatives": []}, r"Rule 0 .*'stach': `names`"),
+            (
+                {"condition": "stach", "names": "x", "alternatives": [{"findings": ["fast"], "source": "x"}]},
+                r"'stach': `names`",
+            ),
             ({"condition": "stach", "names": [], "alternatives": []}, r"'stach': `alternatives` is no list"),
             (
                 {"condition": "stach", "names": [], "alternatives": [{"findings": []}]},
@@ -505,6 +510,23 @@ class TestConfigurations:
     )
     def test_a_malformed_rule_is_named(self, folder, rule, message):
         change_config(folder, composed_rules=[rule])
+
+        with pytest.raises(StrictDataclassError, match=message):
+            AutoModel.from_pretrained(folder)
+
+    @pytest.mark.parametrize(
+        ("entry", "message"),
+        [
+            ({"expression": "QRS > 120 ms", "source": "x"}, r"Definition 0 of `definitions`: `condition` is no text"),
+            ({"condition": "wide", "expression": 5, "source": "x"}, r"Definition 0 .*'wide': `expression` is no text"),
+            ({"condition": "wide", "expression": "QRS > 120 kg", "source": "x"}, r"'wide' in .*at character 10"),
+            ({"condition": "wide", "expression": '"wide"', "source": "x"}, r"'wide' in .* is defined by itself"),
+            ({"condition": "wide", "expression": "(" * 10**5, "source": "x"}, r"'wide' in .*longer than"),
+            ({"condition": "wide", "expression": "(" * 999 + "HR > 9", "source": "x"}, r"'wide' in .*deep"),
+        ],
+    )
+    def test_a_malformed_definition_is_named(self, folder, entry, message):
+        change_config(folder, definitions=[entry])
 
         with pytest.raises(StrictDataclassError, match=message):
             AutoModel.from_pretrained(folder)

@@ -115,8 +115,14 @@ class TestSaving:
         assert config["auto_map"]["AutoModelForSequenceClassification"] == reference
         modules = {path.name for path in saved_dir.glob("*.py")}
         own = {"configuration_supreme.py", "leads.py", "modeling_supreme_ecg.py"}
-        # What a checkpoint is held to: its files, and the rules that a configuration may hold
-        assert modules == own | {"checkpoints.py", "composed_rules.py", "names.py"}
+        # What a checkpoint is held to: its files, and the definitions that a configuration may hold
+        assert modules == own | {
+            "checkpoints.py",
+            "definitions.py",
+            "queries.py",
+            "query_grammar.py",
+            "query_words.py",
+        }
 
     def test_a_reloaded_classifier_is_the_same(self, classifier, saved_dir):
         reloaded = AutoModelForSequenceClassification.from_pretrained(saved_dir)

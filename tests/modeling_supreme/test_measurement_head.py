@@ -15,7 +15,7 @@ from modeling_supreme.modeling_supreme import LEAST_SCALE, LOGISTIC_SD
 
 
 KEYS = list(TINY_MEASUREMENTS)
-HEADS = ["pooled", "queries"]
+HEADS = ["pooled", "queries", "beats"]
 BUFFERS = {"center", "spread", "bias", "sd_factor", "loadings"}
 
 

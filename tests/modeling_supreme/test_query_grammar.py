@@ -41,7 +41,7 @@ def test_both_apostrophes_find_a_finding_in_the_terminology_and_in_a_report():
     assert [read_statement(text) for text in spellings] == [read_statement(text) for text in synonyms]
 
 
-def test_both_apostrophes_find_a_rule():
-    rules = read_rules([{"condition": TYPOGRAPHIC, "names": [], "alternatives": []}])
+def test_both_apostrophes_find_a_definition():
+    definitions = parse_definitions([{"condition": TYPOGRAPHIC, "expression": "QRS > 120 ms", "source": "Own choice"}])
 
-    assert list(rules) == [PLAIN]
+    assert list(definitions) == [PLAIN]

@@ -31,7 +31,7 @@ source, record, folder = sys.argv[1:4]
 {steps}
 classify = pipeline(TASK, model=folder, trust_remote_code=True)
 scores = {{answer["label"]: answer["score"] for answer in classify(record, candidate_labels=LABELS)}}
-print(json.dumps([scores, classify.model.config.composed_rules]))
+print(json.dumps([scores, classify.model.config.definitions]))
 """
 SAVE_PIPELINE = "pipeline(TASK, model=source, trust_remote_code=True).save_pretrained(folder)"
 SAVE_PARTS = """

@@ -12,7 +12,7 @@ from accelerate import Accelerator
 from transformers import AutoConfig, AutoModel, AutoProcessor, AutoTokenizer
 
 from datasets_scripts.simulator import measurement_keys
-from datasets_scripts.terminology.rule_table import rules_for_checkpoint
+from datasets_scripts.terminology.definition_table import definitions_for_checkpoint
 from modeling_supreme import (
     TASK,
     SupremeEcgConfig,
@@ -75,7 +75,7 @@ class SupervisedObjective(MultilabelObjective):
         self.has_new_head = settle_head(model, self.data.measurements, arguments)
         # A checkpoint that goes on has seen the findings of its earlier training too
         model.config.trained_queries = list(dict.fromkeys([*model.config.trained_queries, *self.data.findings]))
-        model.config.composed_rules = rules_for_checkpoint(model.config.trained_queries)
+        model.config.definitions = definitions_for_checkpoint(model.config.trained_queries, model.config.measurements)
         pooler = getattr(model.text_model, "pooler", None)
         if pooler is not None:
             pooler.requires_grad_(False)  # no query goes through it, and several processes would wait for its gradient

@@ -2,7 +2,7 @@
 
 import re
 
-from modeling_supreme.query_grammar import APOSTROPHE_FOLD
+from modeling_supreme.query_words import APOSTROPHE_FOLD
 
 
 LETTER_FOLDS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss", "å": "a", "é": "e"} | APOSTROPHE_FOLD)

@@ -4,7 +4,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterator
 
-from modeling_supreme.query_grammar import APOSTROPHE_FOLD
+from modeling_supreme.query_words import APOSTROPHE_FOLD
 
 from .spelling import AV_BLOCK_GRADE, LEAD_LIST, LETTER_FOLDS, REWRITES, name_av_block
 
