@@ -399,7 +399,6 @@ class Composition:
 
     def _resolve(self, expression: Expression) -> Expression:
         """The expression with definitions in the place of conditions that training did not name."""
-
         if not isinstance(expression, Finding):
             return map_parts(expression, self._resolve)
         definition = None if expression.name in self._trained else self._by_name.get(expression.name)

@@ -111,6 +111,20 @@ class TestClassify:
         assert "`--labels` is missing. Name findings" in refuse(["classify", "a.csv", "--model", "m"], capsys)
 
 
+class TestMeasure:
+    def test_a_table_has_a_row_for_every_number(self, files_dir, make_checkpoint, tmp_path):
+        checkpoint = make_checkpoint("hybrid", measurements=["qrs_ms", "axis_deg"])
+        words = ["measure", str(files_dir / "00001_hr"), "--model", str(checkpoint)]
+
+        main([*words, "--csv", str(tmp_path / "numbers.csv")])
+
+        table = pd.read_csv(tmp_path / "numbers.csv")
+        assert table["measurement"].tolist() == ["qrs_ms", "axis_deg"]
+        assert table["unit"].tolist() == ["ms", "deg"]
+        classify = pipeline("zero-shot-ecg-classification", model=str(checkpoint), device="cpu")
+        assert table["value"][0] == pytest.approx(classify.measure(str(files_dir / "00001_hr"))["qrs_ms"]["value"])
+
+
 class TestLooks:
     def test_info_says_what_of_a_file_was_read(self, files_dir, capsys):
         main(["info", str(files_dir / "00001_hr"), "--json"])
