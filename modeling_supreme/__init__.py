@@ -14,6 +14,7 @@ from .registration import LoadWatcher
 
 if TYPE_CHECKING:
     from .configuration_supreme import ECG_PRESETS, SupremeConfig, SupremeEcgConfig
+    from .ecg_index.index import EcgIndex
     from .feature_extraction_supreme import SupremeEcgFeatureExtractor
     from .leads import STANDARD_LEADS
     from .modeling_supreme import SupremeModel
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = [
     "ECG_PRESETS",
     "STANDARD_LEADS",
+    "EcgIndex",
     "SupremeConfig",
     "SupremeEcgConfig",
     "SupremeEcgFeatureExtractor",
@@ -41,6 +43,7 @@ TASK = "zero-shot-ecg-classification"
 
 _MODULES = {
     "ECG_PRESETS": "configuration_supreme",
+    "EcgIndex": "ecg_index.index",
     "STANDARD_LEADS": "leads",
     "SupremeConfig": "configuration_supreme",
     "SupremeEcgConfig": "configuration_supreme",
@@ -128,7 +131,7 @@ _watcher = LoadWatcher()
 sys.meta_path.insert(0, _watcher)
 for _registry, _own, _register in (
     ("models.auto.configuration_auto", ("configuration_supreme",), _register_configurations),
-    ("models.auto.modeling_auto", ("modeling_supreme", "modeling_supreme_ecg"), _register_models),
+    ("models.auto.modeling_auto", ("checkpoints", "modeling_supreme", "modeling_supreme_ecg"), _register_models),
     ("models.auto.feature_extraction_auto", ("feature_extraction_supreme",), _register_feature_extractor),
     ("models.auto.processing_auto", ("processing_supreme",), _register_processor),
     ("pipelines", ("pipeline_zero_shot_ecg",), _register_pipeline),

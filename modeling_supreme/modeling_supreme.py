@@ -43,6 +43,9 @@ from .query_words import check_measurement_keys, find_measurement
 
 # Standard deviation of the logistic distribution whose scale is 1
 LOGISTIC_SD = math.pi / math.sqrt(3)
+# Libraries sum in another order where a matrix has few rows or one column. With no fewer than these, which are padded,
+# the logit of a query is the same to the last bit whatever is asked beside it, and on a CPU in batches of any size.
+QUERIES_AT_ONCE, OUTPUTS_AT_ONCE = 16, 8
 # The usual beat is drawn at about this rate, in Hz, so long before and after the middle of its QRS, in seconds
 BEAT_RATE_HZ, BEFORE_BEAT_S, AFTER_BEAT_S = 250, 0.45, 0.65
 # A QRS complex is where the voltages of all leads change most, over the width of a QRS and in this distance
@@ -156,7 +159,8 @@ class SupremeFusionLayer(GradientCheckpointingLayer):
 class CardiacFusionNetwork(nn.Module):
     """Queries in, one logit per strip and query out.
 
-    No layer lets queries read each other: the score of a finding must not change with what else is asked.
+    No layer lets queries read each other: the score of a finding must not change with what else is asked. It does not
+    even round differently.
     """
 
     def __init__(self, config: SupremeConfig) -> None:
@@ -195,11 +199,17 @@ class CardiacFusionNetwork(nn.Module):
             `tuple`: The `logits_per_ecg`, `(batch_size, num_queries)`, and the `cross_attentions` of `SupremeOutput`,
             or None.
         """
-        if not len(query_embeds):  # measurements alone are asked for; no attention takes an empty sequence
-            return tokens.new_zeros((len(tokens), 0)), () if output_attentions else None
-        queries = self.query_projection(self.query_norm(query_embeds))
-        found, cross_attentions = self.read(queries, tokens, token_mask, output_attentions)
-        return self.classifier(found)[..., 0], cast(Any, cross_attentions) if output_attentions else None
+        num_queries = len(query_embeds)
+        num_padded = max(1, -(-num_queries // QUERIES_AT_ONCE)) * QUERIES_AT_ONCE  # of none, too
+        padded = nn.functional.pad(query_embeds, (0, 0, 0, num_padded - num_queries))
+        queries = self.query_projection(self.query_norm(padded))
+        found, weights = self.read(queries, tokens, token_mask, output_attentions)
+        # One output would be computed as a product with a vector, whose sums depend on the rows beside it
+        weight, bias = (each.expand(OUTPUTS_AT_ONCE, *each.shape[1:]) for each in self.classifier.parameters())
+        logits = nn.functional.linear(found, weight, bias)[:, :num_queries, 0]  # (batch_size, num_queries)
+        if not output_attentions:
+            return logits, None
+        return logits, tuple(each[:, :, :num_queries] for each in weights if each is not None)
 
     def read(
         self,
@@ -737,13 +747,9 @@ class SupremeModel(SupremePreTrainedModel):
                 "Give the queries either as `input_ids` or as `query_embeds`, not both and not neither."
                 " `get_query_embeds` turns the first into the second."
             )
-        ecg_outputs = self.ecg_model(signal, lead_mask, sample_mask, recorded_mask=recorded_mask)
+        ecg_outputs, measurements = self.read_strips(signal, lead_mask, sample_mask, recorded_mask)
         read = (ecg_outputs.last_hidden_state, ecg_outputs.token_mask)
         logits, cross_attentions = self.fusion(query_embeds.to(self.dtype), *read, output_attentions)
-        measurements = None
-        if self.measurement_head is not None:
-            strips, is_any = blank_signal(signal, lead_mask, sample_mask, recorded_mask)
-            measurements = self.measurement_head(*read, fusion=self.fusion, strips=strips, sample_mask=is_any)
         return SupremeOutput(
             loss=None if labels is None else multilabel_loss(logits, labels),
             logits_per_ecg=logits,
@@ -752,6 +758,32 @@ class SupremeModel(SupremePreTrainedModel):
             cross_attentions=cross_attentions,
             measurements=measurements,
         )
+
+    def read_strips(
+        self,
+        signal: torch.Tensor,
+        lead_mask: torch.Tensor | None = None,
+        sample_mask: torch.Tensor | None = None,
+        recorded_mask: torch.Tensor | None = None,
+    ) -> tuple[Any, SupremeMeasurements | None]:
+        """What every strip says before anything is asked; the arguments are those of `forward`.
+
+        Returns:
+            `tuple`: What the ECG encoder returns, a `SupremeEcgModelOutput`, and the measurements, where there is a
+            head for them.
+        """
+        ecg_outputs = self.ecg_model(signal, lead_mask, sample_mask, recorded_mask=recorded_mask)
+        if self.measurement_head is None:
+            return ecg_outputs, None
+        strips, is_any = blank_signal(signal, lead_mask, sample_mask, recorded_mask)
+        measurements = self.measurement_head(
+            ecg_outputs.last_hidden_state,
+            ecg_outputs.token_mask,
+            fusion=self.fusion,
+            strips=strips,
+            sample_mask=is_any,
+        )
+        return ecg_outputs, measurements
 
 
 __all__ = [

@@ -18,7 +18,7 @@ from .checkpoints import check_logits
 from .definitions import Measured, read_definitions
 from .ecg_files import find_recordings
 from .feature_extraction_supreme import RESAMPLING_MARGIN_S, is_nested_numbers, is_number, load_recording
-from .queries import Composed, Composition, encode_queries, fill_template
+from .queries import Composed, Composition, encode_queries, fill_template, to_probabilities
 from .query_grammar import find_measurement
 from .recordings import Account
 
@@ -316,7 +316,7 @@ class ZeroShotEcgClassificationPipeline(Pipeline):
             check_logits(torch.cat(measured[1:4], dim=-1), places)
         if composition is None:
             return {"measured": torch.stack(cast(Any, measured)[1:4], dim=1), **notes}
-        probabilities = torch.sigmoid(outputs.logits_per_ecg.float())[:, : len(asked)]
+        probabilities = to_probabilities(outputs.logits_per_ecg)[:, : len(asked)]
         model_outputs = {"scores": composition.evaluate(probabilities, measured), **notes}
         if return_attention:
             weights = torch.stack(outputs.cross_attentions)  # (num_layers, batch_size, num_heads, num_queries, tokens)

@@ -34,6 +34,8 @@ from .query_grammar import (
 logger = logging.get_logger(__name__)
 
 Composed = bool | Literal["auto"]
+# Tokens, to a multiple of which a query is padded: matrices with fewer rows are multiplied in another order
+PADDED_TO = 16
 ABSENT = "not "  # before a finding that must not be there, in rules of old checkpoints
 
 
@@ -87,11 +89,22 @@ def fill_template(template: str, labels: Sequence[str]) -> list[str]:
     return [template.replace("{}", label) for label in labels]
 
 
+def to_probabilities(logits: torch.Tensor) -> torch.Tensor:
+    """Sigmoid of logits, in float32 and the same wherever a logit stands.
+
+    Computed in single precision, the sigmoid of a vector depends on the place of a number in it, by its last bit.
+    """
+    return torch.sigmoid(logits.double()).float()
+
+
 @torch.no_grad()
 def encode_queries(
     model: Any, tokenizer: Any, labels: Sequence[str], *, template: str = "{}", batch_size: int = 256
 ) -> torch.Tensor:
     """Embed queries with the model's text encoder.
+
+    A query is padded to a length of its own, not to that of the longest, so that on a CPU its embedding is the same to
+    the last bit whatever is embedded with it.
 
     Args:
         model (`SupremeModel`):
@@ -109,15 +122,22 @@ def encode_queries(
         `torch.Tensor` of shape `(num_queries, text_hidden_size)`: `query_embeds` for `SupremeModel.forward`, on the
         model's device.
     """
-    queries = fill_template(template, labels)
-    embeds = []
-    for start in range(0, len(queries), batch_size):
-        batch = queries[start : start + batch_size]
-        encoding = tokenizer(batch, padding=True, truncation=True, return_tensors="pt").to(model.device)
-        if encoding["input_ids"].shape[1] == tokenizer.model_max_length:
-            _warn_of_cut(batch, tokenizer)
-        embeds.append(model.get_query_embeds(encoding["input_ids"], encoding["attention_mask"]))
-    return torch.cat(embeds)
+    encoding = tokenizer(fill_template(template, labels), truncation=True, return_attention_mask=True)
+    lengths = [len(tokens) for tokens in encoding["input_ids"]]
+    longest = tokenizer.model_max_length
+    if longest in lengths:
+        _warn_of_cut(fill_template(template, labels), tokenizer)
+    padded = [min(-(-length // PADDED_TO) * PADDED_TO, longest) for length in lengths]
+    embeds: dict[int, torch.Tensor] = {}
+    for size in sorted(set(padded)):
+        places = [place for place, length in enumerate(padded) if length == size]
+        for start in range(0, len(places), batch_size):
+            batch = places[start : start + batch_size]
+            inputs = {name: [encoding[name][place] for place in batch] for name in ("input_ids", "attention_mask")}
+            tensors = tokenizer.pad(inputs, padding="max_length", max_length=size, return_tensors="pt")
+            found = model.get_query_embeds(*(tensors[name].to(model.device) for name in inputs))
+            embeds.update(zip(batch, found, strict=True))
+    return torch.stack([embeds[place] for place in range(len(padded))])
 
 
 def _warn_of_cut(queries: Sequence[str], tokenizer: Any) -> None:

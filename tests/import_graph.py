@@ -38,7 +38,8 @@ class Layer(NamedTuple):
 
 # From below. A file belongs to the first layer with a pattern that matches its whole path.
 LAYERS = (
-    Layer("modeling_supreme", 0, (r"modeling_supreme/.*",)),
+    Layer("public names", 0, (r"modeling_supreme/__init__\.py",)),
+    Layer("modeling_supreme", -1, (r"modeling_supreme/.*",)),
     Layer(
         "rows and readers", 1, (r"datasets_scripts/(schema|page|splits|collator)\.py", r"datasets_scripts/readers/.*")
     ),

@@ -24,6 +24,13 @@ COMMANDS = {
     "datasets_scripts.simulator.__main__": [],
     "datasets_scripts.simulator.__main__ export": ["export"],
     "datasets_scripts.simulator.__main__ realism": ["realism"],
+    "modeling_supreme.supreme_command.main classify": ["classify"],
+    "modeling_supreme.supreme_command.main measure": ["measure"],
+    "modeling_supreme.supreme_command.main info": ["info"],
+    "modeling_supreme.supreme_command.main plot": ["plot"],
+    "modeling_supreme.supreme_command.main labels": ["labels"],
+    "modeling_supreme.supreme_command.main index": ["index"],
+    "modeling_supreme.supreme_command.main ask": ["ask"],
 }
 
 
@@ -60,7 +67,8 @@ def test_help_mentions_and_explains_every_flag(command, monkeypatch, capsys):
 
 
 def test_a_mistyped_flag_names_the_right_one_without_a_traceback(command, monkeypatch, capsys):
-    flag = next(flag for flag in flags_of(command, monkeypatch) if flag.startswith("output") or flag == "readings")
+    flags = flags_of(command, monkeypatch)
+    flag = next((flag for flag in flags if flag.startswith("output") or flag == "readings"), flags[0])
     mistyped = f"--{flag[:2]}{flag[3]}{flag[2]}{flag[4:]}"
     capsys.readouterr()
     main, words = command
@@ -78,13 +86,14 @@ def test_a_mistyped_flag_names_the_right_one_without_a_traceback(command, monkey
     [
         *("train.py", "evaluate.py"),
         *("datasets_scripts.prepare", "datasets_scripts.extraction", "training_scripts.text_tower"),
+        *("modeling_supreme.supreme_command", "modeling_supreme.supreme_command index"),
     ],
 )
 def test_help_waits_for_no_library_that_it_does_not_need(command):
     code = """
 import runpy, sys
-command = sys.argv[1]
-sys.argv[1:] = ["--help"]
+command, *words = sys.argv[1].split()
+sys.argv[1:] = [*words, "--help"]
 try:
     (runpy.run_path if command.endswith(".py") else runpy.run_module)(command, run_name="__main__")
 finally:
@@ -94,7 +103,7 @@ finally:
     done = subprocess.run([sys.executable, "-c", code, command], cwd=ROOT, capture_output=True, text=True, check=True)
 
     text, _, loaded = done.stdout.rpartition("loaded:")
-    assert "--output_dir" in text
+    assert "--output" in text
     assert "modeling_supreme.command_line.parser" in loaded.split()
     assert {"torch", "datasets", "sklearn", "matplotlib"}.isdisjoint(loaded.split())
 

@@ -19,14 +19,13 @@ from modeling_supreme.command_line import check_name
 from modeling_supreme.output_files.atomic_files import write_text
 from modeling_supreme.output_files.disk import told_when_refused
 from modeling_supreme.output_files.folder_lock import LOCK_FILENAME, FolderLock
+from modeling_supreme.output_files.workers import work_through
 
 from . import RECORDS_PER_SHARD
-from .cluster import write_shards_on_cluster
 from .page import PAGE_FILENAME, write_page
-from .processes import write_shards_in_processes
 from .publication import place_files, write_accounts, write_readme
 from .report import REPORT_FILENAME, make_report
-from .shards import UNFINISHED, Shard, plan_shards
+from .shards import UNFINISHED, Shard, plan_shards, write_shard
 from .sources import ABSENT, NOT_HASHED, SOURCES_FILENAME, find_changed, join_states, list_sources, read_states
 
 
@@ -103,10 +102,14 @@ def prepare_corpus(
         on_error = options.get("on_error") or "raise"
         missing, num_kept = _find_missing(builder, plan, staging, on_error=on_error, verify=verify)
         num_proc = min(num_proc or 1, max(1, len(missing)))
-        if dask_scheduler:
-            progress = write_shards_on_cluster(builder, missing, scheduler=dask_scheduler)
-        else:
-            progress = write_shards_in_processes(builder, missing, num_proc=num_proc)
+        progress = work_through(
+            write_shard,
+            builder,
+            missing,
+            num_proc=num_proc,
+            dask_scheduler=dask_scheduler,
+            crash_remedy="; with 1, `python -X faulthandler -m datasets_scripts.prepare` shows which reader crashes",
+        )
         _follow(progress, num_kept=num_kept, num_missing=sum(shard.num_records for shard in missing))
         (staging / COMPLETE_FILENAME).touch()
         timing = {"num_proc": num_proc, **_timing(plan, num_kept, reading_s=time.perf_counter() - began_reading)}

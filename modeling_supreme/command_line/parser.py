@@ -82,15 +82,22 @@ class Command(NamedTuple):
             Dataclasses of its flags.
         summary (`str`):
             What it does, for `--help`.
+        positional (`str`, *optional*):
+            Field that takes the words outside of flags.
     """
 
     run: Callable[..., object]
     argument_classes: tuple[type, ...]
     summary: str
+    positional: str | None = None
 
 
 def run_one_of(
-    commands: Mapping[str, Command], argv: Sequence[str] | None, *, description: str | None, default: str
+    commands: Mapping[str, Command],
+    argv: Sequence[str] | None,
+    *,
+    description: str | None,
+    default: str | None = None,
 ) -> None:
     """Run the command that the first word names.
 
@@ -101,22 +108,46 @@ def run_one_of(
             Words of the command line; those of this process by default.
         description (`str`, *optional*):
             First lines of `--help`.
-        default (`str`):
-            The command that is run where the first word is a flag or a recipe.
+        default (`str`, *optional*):
+            The command that is run where the first word is a flag or a recipe; without one, a command must be named.
 
     Raises:
         CommandLineError: If there is no such command, or if its flags are wrong.
+        SystemExit: After `--help`.
     """
     words = list(sys.argv[1:] if argv is None else argv)
-    epilog = None
-    if words[:1] in (["-h"], ["--help"]):
-        lines = [f"    {name:10}{command.summary}" for name, command in commands.items()]
-        epilog = "\n".join(["commands:", *lines, f"\nThe flags above are those of `{default}`, the default."])
+    lines = [f"    {name:10}{command.summary}" for name, command in commands.items()]
     is_named = bool(words) and not words[0].startswith("-") and not is_recipe(words[0])
-    name = check_name(words.pop(0), commands, kind="command") if is_named else default
-    command = commands[name]
-    about = description if epilog else command.summary
-    command.run(*parse_arguments(command.argument_classes, words, description=about, epilog=epilog, command=name))
+    asks_for_help = words[:1] in (["-h"], ["--help"])
+    if not is_named and default is None:
+        if not asks_for_help:
+            raise CommandLineError(f"No command is named. Begin with one of {', '.join(commands)}; see --help.")
+        _tell(description, "COMMAND", "\n".join(["commands:", *lines, "\n`COMMAND --help` explains its flags."]))
+    name = check_name(words.pop(0), commands, kind="command") if is_named else cast(str, default)
+    command, about, epilog = commands[name], commands[name].summary, None
+    if asks_for_help:
+        about = description
+        epilog = "\n".join(["commands:", *lines, f"\nThe flags above are those of `{default}`, the default."])
+    arguments = parse_arguments(
+        command.argument_classes,
+        words,
+        description=about,
+        epilog=epilog,
+        command=name,
+        positional=command.positional,
+    )
+    command.run(*arguments)
+
+
+def _tell(description: str | None, command: str, epilog: str) -> None:
+    """Print the help of several commands, and end."""
+    parser = argparse.ArgumentParser(
+        usage=f"{_program_name()} {command} [--flag value ...]",
+        description=description,
+        epilog=epilog,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.parse_args(["--help"])
 
 
 def run_command(
@@ -378,8 +409,9 @@ def _is_truth(word: str) -> bool:
 
 
 def _program_name() -> str:
-    """How this process was started: `python train.py` or `python -m datasets_scripts.prepare`."""
+    """How this process was started: `python train.py`, `python -m datasets_scripts.prepare`, or `supreme`."""
     spec = getattr(sys.modules["__main__"], "__spec__", None)
     if spec is None:
-        return f"python {Path(sys.argv[0]).name}"
+        script = Path(sys.argv[0]).name
+        return f"python {script}" if script.endswith(".py") else script
     return f"python -m {spec.name.removesuffix('.__main__')}"

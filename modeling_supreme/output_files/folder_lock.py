@@ -44,14 +44,16 @@ class FolderLock:
             The folder; made if need be.
         command (`str`):
             What the owner is called in the message to the second run: "train.py".
+        flag (`str`):
+            What messages call the flag that names the folder.
 
     Raises:
         FolderInUseError: On entering, if another run holds the lock, or held it on another machine.
         CommandLineError: On entering, if the folder cannot be written to.
     """
 
-    def __init__(self, folder: Path, command: str) -> None:
-        self.folder, self.command = folder, command
+    def __init__(self, folder: Path, command: str, *, flag: str = "--output_dir") -> None:
+        self.folder, self.command, self.flag = folder, command, flag
         self.path = folder / LOCK_FILENAME
         self._own: dict[str, Any] | None = None
         self._has_made_folder = False
@@ -68,13 +70,13 @@ class FolderLock:
                 file.truncate(0)
                 file.write(json.dumps(self._own).encode())
         except (FileExistsError, NotADirectoryError):
-            raise CommandLineError(f"{self.folder} is a file, not a folder. Choose another `--output_dir`.") from None
+            raise CommandLineError(f"{self.folder} is a file, not a folder. Choose another `{self.flag}`.") from None
         except OSError as error:
             if find_disk_error(error) is None:
                 raise
             reason = describe_disk_error(error, self.folder)
             raise CommandLineError(
-                f"`--output_dir` {self.folder} cannot be written to: {reason}. Make room, change its permissions, or"
+                f"`{self.flag}` {self.folder} cannot be written to: {reason}. Make room, change its permissions, or"
                 " choose another folder."
             ) from error
         return self
@@ -96,12 +98,12 @@ class FolderLock:
         if owner["host"] != socket.gethostname():
             raise FolderInUseError(
                 f"{self.folder} is in use by another run ({named}), on another machine: whether it still runs cannot"
-                f" be seen from here. Wait for it or choose another `--output_dir`; if it is gone, delete {self.path}."
+                f" be seen from here. Wait for it or choose another `{self.flag}`; if it is gone, delete {self.path}."
             )
         if is_running(owner):
             raise FolderInUseError(
                 f"{self.folder} is in use by another run ({named}). Wait until it has ended, stop it, or choose"
-                " another `--output_dir`."
+                f" another `{self.flag}`."
             )
         logger.warning(f"{self.path} was left by a run that is gone ({named}). Taking over.")
 
@@ -112,7 +114,7 @@ class FolderLock:
             if self.path.is_symlink() or self.path.is_dir():  # what a link leads to must not be written over
                 raise CommandLineError(
                     f"{self.path} is a link or a folder, where a run writes that it is in {self.folder}. Remove it, or"
-                    " choose another `--output_dir`."
+                    f" choose another `{self.flag}`."
                 )
             with self.path.open("a+b", buffering=0) as file:
                 _lock_file(file.fileno())

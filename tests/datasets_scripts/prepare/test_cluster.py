@@ -9,6 +9,7 @@ import subprocess
 import sys
 
 import pytest
+from helpers.dask_cluster import started_cluster
 from helpers.repository import ROOT
 
 from datasets_scripts.prepare.corpus import prepare_corpus
@@ -18,17 +19,6 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(importlib.util.find_spec("distributed") is None, reason="the extra `cluster` is not installed"),
 ]
-
-CLUSTER = """
-from distributed import LocalCluster
-
-if __name__ == "__main__":
-    with LocalCluster(
-        n_workers=2, threads_per_worker=2, host="127.0.0.1", dashboard_address="127.0.0.1:0"
-    ) as cluster:
-        print(cluster.scheduler_address, flush=True)
-        input()
-"""
 
 
 def digests(folder):
@@ -45,13 +35,8 @@ def prepare_on_cluster(scheduler, *flags):
 @pytest.fixture(scope="module")
 def scheduler(tmp_path_factory):
     """Address of a scheduler with two worker processes on this machine."""
-    script = tmp_path_factory.mktemp("cluster") / "cluster.py"
-    script.write_text(CLUSTER)
-    with subprocess.Popen(
-        [sys.executable, str(script)], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as process:
-        yield process.stdout.readline().strip()
-        process.communicate("\n", timeout=60)
+    with started_cluster(tmp_path_factory.mktemp("cluster")) as address:
+        yield address
 
 
 def test_two_workers_write_the_files_of_one_process(scheduler, ptb_xl_dir, tmp_path):

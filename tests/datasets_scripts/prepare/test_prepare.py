@@ -23,8 +23,8 @@ from datasets_scripts import BUILDERS, load_corpus
 from datasets_scripts.prepare import corpus, publication
 from datasets_scripts.prepare.__main__ import main
 from datasets_scripts.prepare.corpus import prepare_corpus
-from datasets_scripts.prepare.processes import start_worker, write_shard_in_worker
 from datasets_scripts.prepare.shards import plan_shards, write_shard
+from modeling_supreme.output_files.workers import start_worker, write_in_worker
 
 
 RECORD_4 = "records500/00000/00004_hr"
@@ -174,9 +174,9 @@ class TestProcesses:
         builder = BUILDERS["ptb_xl"](data_dir=str(ptb_xl_dir), cache_dir=str(tmp_path))
         shard = plan_shards(builder, tmp_path / "shards", records_per_shard=100)["test"][0]
 
-        start_worker(pickle.loads(pickle.dumps(builder)))
+        start_worker(write_shard, pickle.loads(pickle.dumps(builder)))
 
-        assert write_shard_in_worker(pickle.loads(pickle.dumps(shard))) == 2
+        assert write_in_worker(pickle.loads(pickle.dumps(shard))) == 2
         assert shard.summary["num_rows"] == 2
 
 

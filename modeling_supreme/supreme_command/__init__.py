@@ -1,0 +1,1 @@
+"""`supreme`: what a checkpoint is used for, from the shell."""

@@ -1,0 +1,179 @@
+"""Flags of the commands; nothing here loads a library."""
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+
+@dataclass
+class ModelArguments:
+    """Which checkpoint answers."""
+
+    model: str = field(metadata={"help": "Folder or Hub id of a checkpoint."})
+    revision: str | None = field(default=None, metadata={"help": "Branch, tag or commit on the Hub."})
+    device: str | None = field(default=None, metadata={"help": "Such as cpu or cuda:0; else a GPU if there is one."})
+
+    @property
+    def loading(self) -> dict[str, Any]:
+        """What loading a checkpoint takes besides its name."""
+        return {"revision": self.revision, "device": self.device}
+
+
+@dataclass
+class ReadingArguments:
+    """For files that do not say."""
+
+    sampling_rate: float | None = field(default=None, metadata={"help": "Samples per second, in Hz."})
+    leads: str | None = field(default=None, metadata={"help": "Names of the leads in their order, with commas."})
+    unit: Literal["mV", "uV", "V", "nV"] | None = field(default=None, metadata={"help": "Unit of the voltages."})
+    on_error: Literal["raise", "skip"] = field(
+        default="raise", metadata={"help": "Whether a recording that cannot be used ends the command, or is listed."}
+    )
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """As `read_ecg` takes them."""
+        options = {"sampling_rate": self.sampling_rate, "leads": self.leads, "unit": self.unit}
+        return {name: value for name, value in options.items() if value is not None}
+
+
+@dataclass
+class OutputArguments:
+    """What is read, and where answers go."""
+
+    recordings: list[str] = field(
+        metadata={"help": "ECG files, a folder of them, or the folder or Parquet files of a prepared corpus."}
+    )
+    json: bool = field(default=False, metadata={"help": "Print one line of JSON a recording."})
+    csv: str | None = field(
+        default=None,
+        metadata={"help": "File to write; after a kill, the same command goes on.", "metavar": "FILE"},
+    )
+    parquet: str | None = field(default=None, metadata={"help": "As --csv, in Parquet.", "metavar": "FILE"})
+
+    def __post_init__(self) -> None:
+        if sum(map(bool, (self.json, self.csv, self.parquet))) > 1:
+            raise ValueError("More than one of `--json`, `--csv` and `--parquet` is given. Choose one.")
+
+
+@dataclass
+class ClassifyArguments(OutputArguments):
+    """What is asked."""
+
+    labels: list[str] | None = field(
+        default=None,
+        metadata={
+            "help": "Findings, measurements with limits, or their combinations: one string with commas, or several."
+        },
+    )
+    definitions: str | None = field(
+        default=None, metadata={"help": "Your own definitions, a YAML or JSON file.", "metavar": "FILE"}
+    )
+    plot: str | None = field(default=None, metadata={"help": "Folder for sheets of them.", "metavar": "DIR"})
+    threshold: float | None = field(default=None, metadata={"help": "Lowest score to give, from 0 to 1."})
+    top_k: int | None = field(default=None, metadata={"help": "How many of the best labels to give."})
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.labels:
+            raise ValueError('`--labels` is missing. Name findings: `--labels "atrial fibrillation, qrs > 120 ms"`.')
+
+
+@dataclass
+class MeasureArguments(OutputArguments):
+    """What is measured."""
+
+
+@dataclass
+class InfoArguments:
+    """What is looked at."""
+
+    files: list[str] = field(metadata={"help": "ECG files."})
+    json: bool = field(default=False, metadata={"help": "Print one line of JSON a file."})
+
+
+@dataclass
+class PlotArguments:
+    """What is drawn."""
+
+    file: str = field(metadata={"help": "ECG file."})
+    output: str = field(metadata={"help": "File to write: .png, .pdf or .svg."})
+    title: str | None = field(default=None, metadata={"help": "Title of the sheet; else the name of the file."})
+
+
+@dataclass
+class LabelsArguments:
+    """Which checkpoint is looked at."""
+
+    model: str = field(metadata={"help": "Folder or Hub id of a checkpoint."})
+    revision: str | None = field(default=None, metadata={"help": "Branch, tag or commit on the Hub."})
+    json: bool = field(default=False, metadata={"help": "Print JSON."})
+
+
+@dataclass
+class IndexArguments:
+    """What is read, and how."""
+
+    source: list[str] = field(
+        metadata={"help": "A folder of ECG files or of a prepared corpus, or any number of files."}
+    )
+    output: str = field(metadata={"help": "Folder to write: empty, absent, or left by the same command."})
+    batch_size: int | None = field(
+        default=None,
+        metadata={
+            "help": "Records at once: 64 on a GPU; 1 on a CPU, for answers that equal the pipeline's to the last bit."
+        },
+    )
+    num_proc: int = field(default=1, metadata={"help": "Processes; the files do not depend on it."})
+    dask_scheduler: str | None = field(
+        default=None,
+        metadata={"help": "Encode on the workers of a Dask cluster, as tcp://host:8786.", "metavar": "ADDRESS"},
+    )
+    records_per_shard: int = field(default=1000, metadata={"help": "Records of one shard."})
+    verify: bool = field(
+        default=False, metadata={"help": "Compare finished shards with their checksums, and make damaged ones anew."}
+    )
+
+    def __post_init__(self) -> None:
+        for name in ("batch_size", "num_proc", "records_per_shard"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise ValueError(f"`--{name}` is {value}. Give 1 or more.")
+
+
+@dataclass
+class AskArguments:
+    """What is asked, and where answers go."""
+
+    index_and_queries: list[str] = field(
+        metadata={"help": "The folder of an index, and then questions, each in quotes."}
+    )
+    definitions: str | None = field(
+        default=None, metadata={"help": "Your own definitions, a YAML or JSON file.", "metavar": "FILE"}
+    )
+    top: int | None = field(
+        default=None, metadata={"help": "How many of the best records to give; else 50, and all of them to a file."}
+    )
+    count: bool = field(
+        default=False,
+        metadata={"help": "Estimate how many records show it, with an interval, and name none."},
+    )
+    csv: str | None = field(default=None, metadata={"help": "File to write.", "metavar": "FILE"})
+    parquet: str | None = field(default=None, metadata={"help": "As --csv, in Parquet.", "metavar": "FILE"})
+    json: bool = field(default=False, metadata={"help": "Print one line of JSON a record."})
+    plot: str | None = field(
+        default=None, metadata={"help": "Folder for sheets of the best records.", "metavar": "DIR"}
+    )
+    model: str | None = field(
+        default=None, metadata={"help": "The checkpoint of the index, if it is no longer where it was."}
+    )
+    device: str | None = field(default=None, metadata={"help": "Such as cpu or cuda:0; else a GPU if there is one."})
+
+    def __post_init__(self) -> None:
+        if len(self.index_and_queries) < 2:
+            raise ValueError(
+                'Give the folder of an index, and what to ask: `supreme ask INDEX "qtc > 500 ms and not paced"`.'
+            )
+        if self.top is not None and self.top < 1:
+            raise ValueError(f"`--top` is {self.top}. Give 1 or more.")
+        if sum(map(bool, (self.json, self.csv, self.parquet))) > 1:
+            raise ValueError("More than one of `--json`, `--csv` and `--parquet` is given. Choose one.")
