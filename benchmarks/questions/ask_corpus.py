@@ -1,7 +1,7 @@
 """Asking an indexed corpus: time and memory of a question, extrapolated to 800,000 records, and agreement in bits.
 
-    python benchmarks/ask_corpus.py --model runs/demo/checkpoint
-    python benchmarks/ask_corpus.py --num_encoded 5000 --num_records 50000
+    python benchmarks/questions/ask_corpus.py --model runs/demo/checkpoint
+    python benchmarks/questions/ask_corpus.py --num_encoded 5000 --num_records 50000
 
 Simulated strips are encoded once; their shards are then listed as often as it takes to make a larger corpus, which the
 index reads as it would read others. Without `--model`, a hybrid encoder of random weights stands in for a trained one.
@@ -30,7 +30,7 @@ import torch
 from modeling_supreme.command_line import parse_arguments, run_command
 
 
-logger = logging.getLogger("benchmarks.ask_corpus")
+logger = logging.getLogger("benchmarks.questions.ask_corpus")
 
 TARGET_RECORDS, TARGET_S, TARGET_MIB = 800_000, 120.0, 1024.0
 MIB = 2**20
