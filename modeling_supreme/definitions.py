@@ -48,8 +48,7 @@ NUM_NODES, MOST_FACTORS = 64, 4
 MOST_SHARED_VARIANCE = 0.95  # of a measurement with the factors: with more, answers would jump between the nodes
 MOST_CASES_WITHIN = 3  # each other, of what parts share; they are taken not to share what is beyond
 CHUNK_SIZE = 1024  # records at once: their probabilities at all nodes then fit a processor's cache
-LEAST_SHARED = 1e-6  # of a factor that counts
-SMALLEST_SD = 1e-9  # of a number without error
+LEAST_SHARED, SMALLEST_SD = 1e-6, 1e-9  # of a factor that counts, and of a number without error
 
 REMEDY = "Write entries such as {condition: broad complexes, expression: QRS > 130 ms, source: Own choice}."
 # A finding by its name, a sum of measurements to which limits are set, or whether there is something to measure
@@ -203,8 +202,8 @@ class Measured(NamedTuple):
         """What a model returned as `measurements`; `None` where it has no head for them."""
         if measurements is None:
             return None
-        parts = (measurements.value, measurements.sd, measurements.measurable)
-        return cls(tuple(model.config.measurements), *parts, model.measurement_head.loadings)
+        numbers = (measurements.value, measurements.sd, measurements.measurable)
+        return cls(tuple(model.config.measurements), *numbers, model.measurement_head.loadings)
 
     def columns(self, keys: Sequence[str]) -> "Measured":
         """Some of the measurements, of all records in one row, in double precision on the CPU."""
@@ -363,7 +362,6 @@ _take_apart = lru_cache(maxsize=1024)(_Question)
 
 
 def _list_atoms(part: Expression, atoms: list[Expression]) -> Expression:
-    """Add comparisons and findings to a list."""
     if isinstance(part, Comparison | Present | Finding):
         atoms.append(part)
     return map_parts(part, lambda each: _list_atoms(each, atoms))
@@ -380,12 +378,11 @@ def _place(atom: Comparison) -> tuple[tuple[Term, ...], float, float]:
 
 
 def _is_angle(variable: tuple[Term, ...]) -> bool:
-    found = find_measurement(variable[0].key)
-    return len(variable) == 1 and found is not None and found.unit == "deg"
+    return len(variable) == 1 and getattr(find_measurement(variable[0].key), "unit", "") == "deg"
 
 
 def _is_count(variable: tuple[Term, ...]) -> bool:
-    return all((found := find_measurement(term.key)) is not None and found.is_count for term in variable)
+    return all(getattr(find_measurement(term.key), "is_count", False) for term in variable)
 
 
 def _wave_of(key: str) -> str:

@@ -514,23 +514,6 @@ class TestConfigurations:
         with pytest.raises(StrictDataclassError, match=message):
             AutoModel.from_pretrained(folder)
 
-    @pytest.mark.parametrize(
-        ("entry", "message"),
-        [
-            ({"expression": "QRS > 120 ms", "source": "x"}, r"Definition 0 of `definitions`: `condition` is no text"),
-            ({"condition": "wide", "expression": 5, "source": "x"}, r"Definition 0 .*'wide': `expression` is no text"),
-            ({"condition": "wide", "expression": "QRS > 120 kg", "source": "x"}, r"'wide' in .*at character 10"),
-            ({"condition": "wide", "expression": '"wide"', "source": "x"}, r"'wide' in .* is defined by itself"),
-            ({"condition": "wide", "expression": "(" * 10**5, "source": "x"}, r"'wide' in .*longer than"),
-            ({"condition": "wide", "expression": "(" * 999 + "HR > 9", "source": "x"}, r"'wide' in .*deep"),
-        ],
-    )
-    def test_a_malformed_definition_is_named(self, folder, entry, message):
-        change_config(folder, definitions=[entry])
-
-        with pytest.raises(StrictDataclassError, match=message):
-            AutoModel.from_pretrained(folder)
-
     def test_small_numbers_that_are_large_together_are_refused(self, folder):
         change_config(folder, fusion_hidden_size=60_000, fusion_intermediate_size=240_000, num_fusion_layers=512)
 
