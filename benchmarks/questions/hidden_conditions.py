@@ -90,7 +90,23 @@ def evaluate(options: argparse.Namespace, checkpoint: str, way: str) -> dict[str
     model = ["--model_name_or_path", checkpoint, "--output_dir", str(output_dir)]
     run_script("evaluate.py", *model, *corpus, *records, *flags)
     (result,) = json.loads((output_dir / "eval_results.json").read_text(encoding="utf-8"))["results"].values()
-    return {entry["finding"]: entry for entry in result["conditions"] if entry["finding"] in HELD_OUT}
+    entries = {entry["finding"]: entry for entry in result["conditions"] if entry["finding"] in HELD_OUT}
+    check_hidden(entries, checkpoint)
+    return entries
+
+
+def check_hidden(entries: Entries, checkpoint: str) -> None:
+    """Refuse a checkpoint that was trained on what is to be hidden, under this name or another.
+
+    Raises:
+        SystemExit: If it was on any of it.
+    """
+    seen = [finding for finding, entry in entries.items() if entry["seen"]]
+    if seen:
+        raise SystemExit(
+            f"{checkpoint} was trained on {', '.join(seen)}, so that nothing is hidden from it. Pass one that was"
+            " trained with `--held_out_findings`, or leave `--model_name_or_path` out to train one."
+        )
 
 
 def format_table(by_way: Mapping[str, Entries]) -> str:

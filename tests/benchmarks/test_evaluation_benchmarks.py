@@ -82,6 +82,12 @@ class TestHiddenConditions:
         own = "own.yaml"
         assert told == [["name"], ["definition", own], ["both", own], ["auto", own], ["definition", rules]]
 
+    def test_a_checkpoint_that_knows_the_names_is_refused(self):
+        entries = {"flutter": {"seen": True}, "fibrillation": {"seen": False}}
+
+        with pytest.raises(SystemExit, match=r"^runs/x was trained on flutter, .*`--held_out_findings`"):
+            hidden_conditions.check_hidden(entries, "runs/x")
+
     def test_the_rules_name_findings_and_measure_nothing(self):
         rules = parse_definitions(read_definitions(hidden_conditions.RULES))
 
