@@ -6,6 +6,7 @@ import os
 import shutil
 import socket
 import sys
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
@@ -99,14 +100,16 @@ class IndexWriter:
     def make_encoder(self) -> RecordEncoder:
         """The encoder of this process, which is made once."""
         key = (self.model, self.revision, self.device, self.batch_size, json.dumps(self.reading, sort_keys=True))
-        if key not in _encoders:
-            _encoders.clear()
-            classify = load_classifier(self.model, revision=self.revision, device=self.device)
-            _encoders[key] = RecordEncoder(classify, batch_size=self.batch_size, **self.reading)
-        return _encoders[key]
+        with _loading:
+            if key not in _encoders:
+                _encoders.clear()
+                classify = load_classifier(self.model, revision=self.revision, device=self.device)
+                _encoders[key] = RecordEncoder(classify, batch_size=self.batch_size, **self.reading)
+            return _encoders[key]
 
 
 _encoders: dict[tuple[Any, ...], RecordEncoder] = {}
+_loading = threading.Lock()  # threads of one worker of a cluster share what is loaded
 
 
 def write_index(
