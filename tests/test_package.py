@@ -88,7 +88,7 @@ class TestRemoteCode:
     def test_only_what_stays_at_home_has_a_folder(self):
         rooms = {path.parent.name for path in (ROOT / "modeling_supreme").glob("*/__init__.py")}
 
-        assert rooms == {"command_line", "output_files", "plotting", "registration"}
+        assert rooms == {"command_line", "ecg_index", "output_files", "plotting", "registration", "supreme_command"}
 
     @pytest.mark.parametrize("path", MODULES, ids=lambda path: path.name)
     def test_modules_import_their_neighbours_with_one_dot(self, path):

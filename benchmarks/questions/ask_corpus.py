@@ -144,7 +144,7 @@ def ask_in_process(folder: Path, queries: Sequence[str]) -> dict[str, float]:
     """Seconds and memory of one question, in a process of its own."""
     code = "import json, sys; from ask_corpus import ask_once; print(json.dumps(ask_once(*json.loads(sys.argv[1]))))"
     place = Path(__file__).parent
-    environment = os.environ | {"PYTHONPATH": f"{place}:{place.parent}"}
+    environment = os.environ | {"PYTHONPATH": f"{place}:{place.parents[1]}"}
     done = subprocess.run(
         [sys.executable, "-c", code, json.dumps([str(folder), list(queries)])],
         capture_output=True,
