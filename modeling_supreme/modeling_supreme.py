@@ -400,10 +400,11 @@ class MeasurementHead(nn.Module):
         num_measurements = len(self.center)
         shifts = locations[:, :num_measurements] * self.spread.float()
         zero = (self.center + self.bias).float()
-        for place in self.rate_places if counted_per_min is not None else ():
+        if counted_per_min is not None and self.rate_places:
             # A rate that was counted needs no more than correction
+            excess = counted_per_min[:, None] - self.center[self.rate_places]
             zero = zero.expand_as(shifts).clone()
-            zero[:, place] += torch.where(counted_per_min > 0, counted_per_min - self.center[place], 0.0)
+            zero[:, self.rate_places] += torch.where(counted_per_min[:, None] > 0, excess, 0.0)
         if not self.circular:
             return zero + shifts
         columns = torch.tensor(self.circular, device=locations.device)

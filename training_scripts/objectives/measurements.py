@@ -105,9 +105,9 @@ class MeasurementTask:
         """
         errors = wrap_angles(predictions["measurements"] - predictions["value"], self.circular).abs().double().numpy()
         is_known = ~np.isnan(errors)
-        totals = np.where(is_known, errors, 0.0).sum(axis=0) / np.maximum(is_known.sum(axis=0), 1)
-        found = zip(self.keys, totals.tolist(), is_known.any(axis=0).tolist(), strict=True)
-        return {key: total for key, total, known in found if known}
+        num_known = is_known.sum(axis=0)
+        totals = np.where(is_known, errors, 0.0).sum(axis=0) / np.maximum(num_known, 1)
+        return {self.keys[place]: float(totals[place]) for place in np.flatnonzero(num_known)}
 
 
 def logistic_losses(errors: torch.Tensor, sd: torch.Tensor) -> torch.Tensor:
