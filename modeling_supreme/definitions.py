@@ -6,9 +6,8 @@ with any limit has one. For "and" and "or" the errors of several measurements mu
 QRS is measured too long, so is QT. Their correlation comes from a few common factors (`Measured.loadings`). Given the
 factors they are independent: a conjunction is a product, an alternative is missed if all are, "at least k of n" is a
 Poisson binomial; the mean over `NUM_NODES` fixed values of the factors is the answer. What is named more than once, a
-finding or a measurement with several limits, is taken case by case. So a comparison alone is exact, and no answer
-depends on what else is asked. Where errors correlate by .72, two limits joined by "and" are off by .005 on average,
-their bare product by .040 (calibration error .003 and .042; `tests/modeling_supreme/test_definitions.py` draws them).
+finding or a measurement with several limits, is taken case by case. So a comparison alone is exact. Where errors
+correlate by .72, two limits joined by "and" are off by .005 on average, their bare product by .040.
 """
 
 from collections import Counter
@@ -50,6 +49,7 @@ MOST_CASES_WITHIN = 3  # each other, of what parts share; they are taken not to 
 CHUNK_SIZE = 1024  # records at once: their probabilities at all nodes then fit a processor's cache
 LEAST_SHARED, SMALLEST_SD = 1e-6, 1e-9  # of a factor that counts, and of a number without error
 
+OF_RECORDS = ("value", "sd", "measurable")
 REMEDY = "Write entries such as {condition: broad complexes, expression: QRS > 130 ms, source: Own choice}."
 # A finding by its name, a sum of measurements to which limits are set, or whether there is something to measure
 Variable = str | tuple[Term, ...] | Present
@@ -240,11 +240,7 @@ def evaluate_expression(
     answer = torch.empty(like.numel(), dtype=torch.float64)
     for start in range(0, len(answer), CHUNK_SIZE):
         rows = slice(start, start + CHUNK_SIZE)
-        some = (
-            None
-            if numbers is None
-            else numbers._replace(**{name: getattr(numbers, name)[rows] for name in ("value", "sd", "measurable")})
-        )
+        some = numbers and numbers._replace(**{each: getattr(numbers, each)[rows] for each in OF_RECORDS})
         chances = _Chances(question, some, {name: each[rows] for name, each in asked.items()})
         answer[rows] = chances.of(question.tree).mean(dim=0)
     return answer.to(like).reshape(like.shape)
@@ -285,7 +281,7 @@ class _Question:
                 limits.setdefault(variable, set()).update(bound for bound in bounds if abs(bound) < inf)
         self.limits = {variable: sorted(found) for variable, found in limits.items()}
         self.keys, self.findings = keys_of(expression), findings_of(expression)
-        waves = Counter(wave for variable in limits for wave in {_wave_of(term.key) for term in variable})
+        waves = Counter(wave for variable in limits for wave in _waves_of(variable))
         asked = {_wave_of(atom.key) for atom in atoms if isinstance(atom, Present)}
         self.shared_waves = asked | {wave for wave, count in waves.items() if count > 1}
         self.tree = self._separate(self._write(expression, is_true=True))
@@ -314,9 +310,9 @@ class _Question:
         needed = 1 if above > below else 2  # the circle of angles is closed: from 90 to -90 degrees through 180
         inside = {each for each in intervals if (bounds[each] >= above) + (bounds[each + 1] <= below) >= needed}
         cells = inside if is_true else set(intervals) - inside
-        waves = {_wave_of(term.key) for term in variable}
+        waves = _waves_of(variable)
         shared = [Present(wave) for wave in sorted(waves & self.shared_waves)]
-        is_true_of_nothing = (_is_count(variable) and above < 0 < below) == is_true
+        is_true_of_nothing = (_is_count(*variable) and above < 0 < below) == is_true
         if is_true_of_nothing and len(shared) < len(waves):
             cells.add(len(intervals))
         measured = _combine(
@@ -331,21 +327,15 @@ class _Question:
         if not isinstance(tree, AllOf | AnyOf | AtLeast):
             return tree
         if depth == MOST_CASES_WITHIN:
-            parts = tuple(self._separate(part, depth) for part in tree.parts)
-            return AtLeast(tree.count, parts) if isinstance(tree, AtLeast) else type(tree)(parts)
+            return map_parts(tree, lambda part: self._separate(part, depth))
         if isinstance(tree, AtLeast):
             shared = _most_shared(tree.parts)
-            return (
-                self._split(tree, shared, depth + 1)
-                if shared
-                else AtLeast(tree.count, tuple(map(self._separate, tree.parts)))
-            )
+            return self._split(tree, shared, depth + 1) if shared else map_parts(tree, self._separate)
         parts = []
         for group in _connect(tree.parts):
             shared = _most_shared(group)
-            parts.append(
-                self._split(type(tree)(group), shared, depth + 1) if shared else self._separate(group[0], depth)
-            )
+            part = type(tree)(group) if shared else group[0]
+            parts.append(self._split(part, shared, depth + 1) if shared else self._separate(part, depth))
         return type(tree)(tuple(parts)) if len(parts) > 1 else parts[0]
 
     def _split(self, tree: _Tree, variable: Variable, depth: int) -> _Tree:
@@ -381,8 +371,13 @@ def _is_angle(variable: tuple[Term, ...]) -> bool:
     return len(variable) == 1 and getattr(find_measurement(variable[0].key), "unit", "") == "deg"
 
 
-def _is_count(variable: tuple[Term, ...]) -> bool:
-    return all(getattr(find_measurement(term.key), "is_count", False) for term in variable)
+def _is_count(*variable: Term) -> bool:
+    return len(variable) == 1 and getattr(find_measurement(variable[0].key), "is_count", False)
+
+
+def _waves_of(variable: tuple[Term, ...]) -> set[str]:
+    """What must be there for a comparison; in a sum, a count of what is not there adds nothing."""
+    return {_wave_of(term.key) for term in variable if len(variable) == 1 or not _is_count(term)}
 
 
 def _wave_of(key: str) -> str:
@@ -476,14 +471,18 @@ class _Chances:
         shared = _share_factors(question.limits, measured)
         for variable, limits in question.limits.items():
             places = [measured.keys.index(term.key) for term in variable]
-            alone = [place for place in places if waves[place] not in question.shared_waves]
+            needed = _waves_of(variable)
+            alone = [place for place in places if waves[place] in needed - question.shared_waves]
             self._certain[variable] = measured.measurable[:, alone].prod(dim=1)
-            weights = measured.value.new_tensor([term.weight for term in variable])
-            parts = weights * measured.sd[:, places].clamp_min(SMALLEST_SD)  # (num_records, num_terms)
+            value, sd, there = (getattr(measured, name)[:, places] for name in OF_RECORDS)
+            there = torch.where(torch.tensor([waves[place] in needed for place in places]), 1.0, there)
+            sd = (there * (sd.square() + (1 - there) * value.square())).sqrt()  # with what may not be there to count
+            weights = value.new_tensor([term.weight for term in variable])
+            parts = weights * sd.clamp_min(SMALLEST_SD)  # (num_records, num_terms)
             loadings = measured.loadings[places]
             own = parts.square() @ (1 - loadings.square().sum(dim=1))
             sd = ((parts @ loadings).square().sum(dim=1) + own).sqrt()
-            scores = _scores_of(limits, measured.value[:, places] @ weights, sd, variable)[:, None]
+            scores = _scores_of(limits, (there * value) @ weights, sd, variable)[:, None]
             if shared is not None:
                 scores = _given_factors(scores, parts @ shared[places] / sd[:, None])
             self._scores[variable] = scores
@@ -544,7 +543,7 @@ def _scores_of(
         below, above = below / (below + above), above / (below + above)
     else:
         below, above = torch.sigmoid((edges - value) / scale), torch.sigmoid((value - edges) / scale)
-    if _is_count(variable):  # a count that is there is above 0
+    if _is_count(*variable):  # a count that is there is above 0
         some = torch.sigmoid(value / scale)
         below = _logistic_mass(torch.zeros_like(edges), edges.clamp_min(0.0), value, scale) / some
         above = torch.where(edges > 0, above / some, 1.0)

@@ -338,3 +338,24 @@ def test_trees_are_evaluated_as_they_are_written_by_hand():
 
     assert answer == pytest.approx(1 - (1 - 0.5 * wide) * 0.9, abs=1e-6)
     assert (tree.parts[0].parts[1].above, tree.parts[0].parts[1].below) == (240.0, inf)
+
+
+class TestSumsOfCounts:
+    """A count of what is not there adds nothing to a sum."""
+
+    KEYS = ("num_early_wide", "num_early_narrow")
+
+    @pytest.mark.parametrize(
+        ("query", "expected"),
+        [
+            ("premature beats > 2", [1.0, 0.0]),
+            ("premature beats < 2", [0.0, 1.0]),
+            ("premature beats > 2 and early wide beats", [1.0, 0.0]),
+        ],
+    )
+    def test_one_kind_of_beats_is_enough(self, query, expected):
+        value = torch.tensor([[5.0, 1.0], [5.0, 1.0]])
+        measurable = torch.tensor([[1.0, 0.0], [0.0, 0.0]])  # five wide and no narrow beats, and none at all
+        measured = Measured(self.KEYS, value, torch.full((2, 2), 0.1), measurable, torch.zeros(2, 2))
+
+        assert evaluate_expression(parse_query(query), measured, {}).tolist() == pytest.approx(expected, abs=1e-6)
