@@ -152,6 +152,7 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     arguments = parse_arguments()
     figures: dict[tuple[str, float], list[dict[str, float]]] = {}
+    table = ""
     for variant in list_variants(arguments.heads, arguments.weights, arguments.seeds):
         folder = train(variant, arguments)
         if arguments.data_dir:

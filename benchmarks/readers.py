@@ -27,6 +27,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from pathlib import Path
+from typing import Any, cast
 
 import pandas as pd
 from command_line import make_parser
@@ -89,7 +90,7 @@ def compare_records(records: pd.DataFrame) -> pd.DataFrame:
         for side, names, others in (("coded", coded, read), ("read", read, coded)):
             for name in sorted(names):
                 rows.append((report, codes, name, side, any(is_kind_of(name, other) for other in others)))
-    return pd.DataFrame(rows, columns=["report", "scp_codes", "finding", "side", "is_met"])
+    return pd.DataFrame(rows, columns=cast(Any, ["report", "scp_codes", "finding", "side", "is_met"]))
 
 
 def tabulate_agreement(compared: pd.DataFrame) -> pd.DataFrame:
@@ -114,8 +115,8 @@ def tabulate_agreement(compared: pd.DataFrame) -> pd.DataFrame:
 
 def describe_agreement(compared: pd.DataFrame) -> dict[str, float]:
     """Sensitivity and PPV over all findings of all records together."""
-    met = compared.groupby("side")["is_met"].mean()
-    return {"sensitivity": round(float(met["coded"]), 4), "ppv": round(float(met["read"]), 4)}
+    met: dict[str, float] = cast(Any, compared.groupby("side")["is_met"].mean()).to_dict()
+    return {"sensitivity": round(met["coded"], 4), "ppv": round(met["read"], 4)}
 
 
 def measure_coverage(statements: Iterable[str]) -> tuple[dict[str, float], Counter[str]]:
@@ -171,7 +172,7 @@ def main() -> None:
     if arguments.table:
         tabulate_agreement(compared).to_csv(arguments.table, index=False)
     drawn = failed.sample(min(arguments.num_sampled, len(failed)), random_state=arguments.seed)
-    for row in drawn.to_dict("records"):
+    for row in cast(Any, drawn).to_dict("records"):
         logger.info("%(side)s but not the other: %(finding)s | %(scp_codes)s | %(report)s", row)
     if arguments.statements:
         shares, left_over = measure_coverage(arguments.statements.read_text(encoding="utf-8").splitlines())

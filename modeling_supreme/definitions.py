@@ -209,7 +209,7 @@ class Measured(NamedTuple):
         """Some of the measurements, of all records in one row, in double precision on the CPU."""
         places = [self.keys.index(key) for key in keys]
         parts = (part[..., places].reshape(-1, len(places)).cpu().double() for part in self[1:4])
-        return Measured(tuple(keys), *parts, self.loadings[places].cpu().double())
+        return Measured(tuple(keys), *parts, loadings=self.loadings[places].cpu().double())
 
 
 def evaluate_expression(
@@ -264,7 +264,7 @@ class _Cases(NamedTuple):
     cases: "tuple[tuple[frozenset[int], _Tree], ...]"
 
 
-_Tree = bool | _Within | _Cases | AllOf | AnyOf | AtLeast
+_Tree = Any  # a `bool`, `_Within`, `_Cases`, or `AllOf`, `AnyOf` or `AtLeast` of them
 
 
 class _Question:
@@ -460,7 +460,7 @@ class _Chances:
     """Probabilities of the variables of a question, of each record at each node of the common factors."""
 
     def __init__(self, question: _Question, measured: Measured | None, findings: Mapping[str, torch.Tensor]) -> None:
-        self._certain: dict[Variable, torch.Tensor] = dict(findings)  # (num_records,)
+        self._certain: dict[Variable, torch.Tensor] = {**findings}  # (num_records,)
         self._scores: dict[Variable, torch.Tensor] = {}  # (num_limits, num_nodes or 1, num_records)
         if measured is None:
             return

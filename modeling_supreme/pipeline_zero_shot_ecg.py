@@ -361,9 +361,11 @@ class ZeroShotEcgClassificationPipeline(Pipeline):
 
     def _name_measurements(self, measured: torch.Tensor) -> dict[str, Any]:
         """Values, standard deviations and probabilities of being measurable, `(3, num_measurements)`, by name."""
+        keys = self.model.config.measurements
+        units = [found.unit for found in map(find_measurement, keys) if found]  # the configuration knows all keys
         return {
-            key: {"value": value, "sd": sd, "measurable": measurable, "unit": find_measurement(key).unit}
-            for key, value, sd, measurable in zip(self.model.config.measurements, *measured.tolist(), strict=True)
+            key: {"value": value, "sd": sd, "measurable": measurable, "unit": unit}
+            for key, unit, value, sd, measurable in zip(keys, units, *measured.tolist(), strict=True)
         }
 
     def _compose(self, labels: Sequence[str], composed: Composed, definitions: Any) -> Composition:

@@ -17,7 +17,7 @@ import logging
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 from scipy.ndimage import median_filter
@@ -237,8 +237,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     logger.setLevel(logging.INFO)
     options = parse_arguments(arguments)
     records = load_corpus("ptb_xl", "hierarchy", data_dir=options.data_dir, split="train+validation+test")
-    records = records.select(range(min(options.num_records, len(records)))).with_format("numpy")
-    classify = pipeline("zero-shot-ecg-classification", model=options.model_name_or_path)
+    records = cast(Any, records).select(range(min(options.num_records, len(records)))).with_format("numpy")
+    classify = pipeline(cast(Any, "zero-shot-ecg-classification"), model=options.model_name_or_path)
     measured, agrees = compare(records, classify)
     entries = compare_measurements(measured, list(records["patient_id"]))
     rate = measured.keys.index("rate_per_min")

@@ -14,7 +14,7 @@ import argparse
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import torch
@@ -186,7 +186,7 @@ def answer(
         for start in range(0, len(records), batch_size):
             rows = [columns_of(record, names) for record in records[start : start + batch_size]]
             output = model(**collate(rows), query_embeds=queries)
-            measured = Measured.of(model, output.measurements)
+            measured = cast(Measured, Measured.of(model, output.measurements))
             parts.append((*measured[1:4], output.logits_per_ecg.sigmoid()))
     value, sd, measurable, found = (torch.cat(part) for part in zip(*parts, strict=True))
     loadings = model.measurement_head.loadings

@@ -178,7 +178,7 @@ class EcgIndex:
             return found, None
         parts = (torch.stack([tensors[column] for column in kind], dim=-1) for kind in kinds)
         rows = [self.manifest.measurements.index(key) for key in keys]
-        return found, Measured(keys, *parts, self._loadings[rows])
+        return found, Measured(keys, *parts, loadings=self._loadings[rows])
 
     def count(self, queries: str | Sequence[str], **options: Any) -> dict[str, Count]:
         """How many records show each finding, see [`count_present`]; the options are those of [`EcgIndex.score`]."""

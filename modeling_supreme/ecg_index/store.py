@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -170,8 +170,8 @@ def write_records(path: Path, table: pa.Table) -> None:
     pq.write_table(
         table,
         path,
-        compression={name: "NONE" if name in floats else "ZSTD" for name in table.schema.names},
-        use_dictionary=list(IDENTITY),
+        compression=cast(Any, {name: "NONE" if name in floats else "ZSTD" for name in table.schema.names}),
+        use_dictionary=cast(Any, list(IDENTITY)),
         write_statistics=False,
         write_page_checksum=True,
     )

@@ -3,8 +3,9 @@
 import random
 
 import pytest
-from helpers.query_truth import draw_expression, is_true
+from helpers.drawn_expressions import draw_expression
 
+from datasets_scripts.terminology.exact_truth import is_true
 from modeling_supreme.leads import STANDARD_LEADS
 from modeling_supreme.query_grammar import (
     AllOf,

@@ -3,9 +3,9 @@
 import random
 
 import pytest
-from helpers.query_truth import is_true
 
 from datasets_scripts.simulator import simulate_record
+from datasets_scripts.terminology.exact_truth import is_true
 from datasets_scripts.terminology.findings import TERMINOLOGY_PATH, load_terminology
 from datasets_scripts.terminology.measured_findings import load_measured_findings
 from datasets_scripts.terminology.tables import LIST_SEPARATOR, read_table

@@ -1,4 +1,4 @@
-"""Exact answers to queries from numbers that are known, and expressions drawn at random."""
+"""Expressions drawn at random."""
 
 from modeling_supreme.leads import STANDARD_LEADS
 from modeling_supreme.query_grammar import (
@@ -12,35 +12,9 @@ from modeling_supreme.query_grammar import (
     Not,
     Present,
     Term,
-    expand,
 )
 
 
-def is_true(expression, measurements, findings=()):
-    """Whether an expression is true of a strip with these measurements: absent ones answer no comparison."""
-    match expression:
-        case InLeads():
-            return is_true(expand(expression), measurements, findings)
-        case Comparison(terms, above, below):
-            if not all(term.key in measurements for term in terms):
-                return False
-            return above < sum(term.weight * measurements[term.key] for term in terms) < below
-        case Present(key):
-            return bool(measurements.get(key, 0)) if key.startswith(COUNTS) else key in measurements
-        case Finding(name):
-            return name in findings
-        case Not(part):
-            return not is_true(part, measurements, findings)
-        case AllOf(parts):
-            return all(is_true(part, measurements, findings) for part in parts)
-        case AnyOf(parts):
-            return any(is_true(part, measurements, findings) for part in parts)
-        case AtLeast(count, parts):
-            return sum(is_true(part, measurements, findings) for part in parts) >= count
-    raise TypeError(f"{expression!r} is no expression")
-
-
-COUNTS = tuple(name for name, measurement in MEASUREMENTS.items() if measurement.is_count)
 PER_LEAD = [name for name, measurement in MEASUREMENTS.items() if measurement.is_per_lead]
 OVERALL = [name for name in MEASUREMENTS if name not in PER_LEAD]
 NAMES = ["sinus rhythm", "paced rhythm", "lao/lae", "rsr' pattern", "2:1 av block", 'the "third" finding', "no or and"]
