@@ -403,7 +403,7 @@ def _combine(kind: type[AllOf] | type[AnyOf], parts: Iterable[_Tree]) -> _Tree:
                 others[each] = None
     if not decides and not all(cells.values()):
         return False
-    kept = (*(_Within(*pair) for pair in cells.items()), *others)
+    kept: tuple[Any, ...] = (*(_Within(*pair) for pair in cells.items()), *others)
     return kept[0] if len(kept) == 1 else kind(kept) if kept else not decides
 
 

@@ -175,5 +175,5 @@ def _print_numbers(entry: Entry) -> None:
     lines = [entry["record"]]
     for key, answer in (entry["answers"] or {}).items():
         number = f"{answer['value']:10.3f} ± {answer['sd']:<8.3f} {answer['unit']}"
-        lines.append(f"  {key:26}{number:32}measurable {answer['measurable']:.2f}")
+        lines.append(f"  {key:26}{number:40}measurable {answer['measurable']:.2f}")
     sys.stdout.write("\n".join(lines) + "\n")
