@@ -200,7 +200,8 @@ class CardiacFusionNetwork(nn.Module):
             or None.
         """
         num_queries = len(query_embeds)
-        num_padded = max(1, -(-num_queries // QUERIES_AT_ONCE)) * QUERIES_AT_ONCE  # of none, too
+        at_once = 1 if self.training and num_queries else QUERIES_AT_ONCE  # dropout would fall on what is padded, too
+        num_padded = max(1, -(-num_queries // at_once)) * at_once  # of none, too
         padded = nn.functional.pad(query_embeds, (0, 0, 0, num_padded - num_queries))
         queries = self.query_projection(self.query_norm(padded))
         found, weights = self.read(queries, tokens, token_mask, output_attentions)

@@ -142,6 +142,7 @@ def _describe_measurements(paths: Sequence[Path], keys: Collection[str]) -> dict
     for key in keys:
         stated = [table[f"measurements.{key}"].drop_null().to_numpy() for table in tables]
         values = np.concatenate([np.empty(0), *stated])
+        values = values[np.isfinite(values)]
         described[key] = {"num_known": len(values), **_quantiles(values, p5=5, median=50, p95=95)}
     return described
 

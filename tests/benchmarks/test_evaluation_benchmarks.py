@@ -65,13 +65,13 @@ class TestHiddenConditions:
 
         def stop(*command):
             commands.append(command)
-            raise RuntimeError
+            raise RuntimeError("nothing is run here")
 
         monkeypatch.setattr(hidden_conditions, "run_script", stop)
         flags = ["--data_dir", "d", "--output_dir", str(tmp_path), "--definitions", "own.yaml"]
         options = hidden_conditions.parse_arguments(flags)
         for way in hidden_conditions.WAYS:
-            with pytest.raises(RuntimeError):
+            with pytest.raises(RuntimeError, match="nothing is run here"):
                 hidden_conditions.evaluate(options, "checkpoint", way)
 
         told = [

@@ -135,4 +135,4 @@ def test_too_few_records_for_three_splits_are_refused(tmp_path):
 
 
 def test_make_row_gives_the_columns_of_the_schema():
-    assert set(make_row(0, seed=0)) == set(corpus_features(label_names()))
+    assert set(make_row(0, seed=0)) == {*corpus_features(label_names()), "measurements"}

@@ -64,7 +64,7 @@ def find_nearest(words: tuple[str, ...]) -> tuple[str, ...]:
 
     Example:
         >>> find_nearest(("ischaemicc",))[0]
-        'ischemic heart disease'
+        'myocardial ischemia'
     """
     names_by_word = _index_names()
     found: dict[str, None] = {}

@@ -160,6 +160,13 @@ class TestMeasurements:
     def test_they_are_counted(self, measured):
         assert measured[0]["measurements"]["qrs_ms"] == {"num_known": 10, "p5": 84.5, "median": 125.0, "p95": 165.5}
 
+    def test_what_is_not_there_in_a_row_is_not_known(self, tmp_path):
+        report = prepare_corpus("simulated", output_dir=tmp_path / "out", num_records=20, has_measurements=True)
+
+        # one of the twenty strips has early beats that come regularly
+        assert report["measurements"]["early_period"] == {"num_known": 1, "p5": 3.0, "median": 3.0, "p95": 3.0}
+        assert report["measurements"]["qrs_ms"]["num_known"] == 20
+
     def test_what_was_left_out_is_said(self, measured):
         remark = {"remark": "qrs_ms not from 30 to 400 ms", "num_records": 1}
 

@@ -36,6 +36,8 @@ WITHOUT_DEFINITION = {
         "myocarditis",
         "metabolic abnormality",
         "ischemic heart disease",
+        "acute coronary syndrome",
+        "coronary occlusion",
         "valvular heart disease",
         "mitral valve disease",
         "postoperative pericarditis",

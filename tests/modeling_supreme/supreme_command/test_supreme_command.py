@@ -74,12 +74,12 @@ class TestClassify:
 
         def add_two(journal, entry):
             if len(seen) == 2:
-                raise KeyboardInterrupt
+                raise KeyboardInterrupt("after two")
             seen.append(entry["record"])
             add(journal, entry)
 
         monkeypatch.setattr(recordings.Journal, "add", add_two)
-        with pytest.raises(KeyboardInterrupt):
+        with pytest.raises(KeyboardInterrupt, match="after two"):
             main([*words, str(tmp_path / "cut.parquet")])
         monkeypatch.setattr(
             recordings.Journal, "add", lambda journal, entry: seen.append(entry) or add(journal, entry)

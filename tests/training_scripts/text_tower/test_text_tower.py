@@ -106,12 +106,12 @@ class TestLearning:
         def save_and_stop(states, step, *args, **options):
             save(states, step, *args, **options)
             if step == 2:
-                raise InterruptedRunError
+                raise InterruptedRunError("after two steps")
 
         flags = [*flags, "--checkpointing_steps", "2"]
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(RunState, "save", save_and_stop)
-            with pytest.raises(InterruptedRunError):
+            with pytest.raises(InterruptedRunError, match="after two steps"):
                 distil(tmp_path, flags)
         distil(tmp_path, [*flags, "--resume_from_checkpoint", "latest"])
 
