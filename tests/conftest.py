@@ -18,7 +18,7 @@ from pathlib import Path  # noqa: E402
 import pandas as pd  # noqa: E402
 import pytest  # noqa: E402
 from helpers.ptb_xl_records import make_microvolts, make_ptb_xl_row, write_ptb_xl_record, write_scp_statements  # noqa: E402
-from helpers.tiny_models import TINY_ENCODERS, make_tokenizer  # noqa: E402
+from helpers.tiny_models import TINY_ENCODERS, make_tokenizer, save_text_encoder  # noqa: E402
 from hypothesis import settings  # noqa: E402
 
 
@@ -76,24 +76,7 @@ def load_mixture(ptb_xl_dir):
 @pytest.fixture(scope="session")
 def text_encoder_dir(tmp_path_factory):
     """A random BERT, 32 wide, whose WordPiece vocabulary holds some words of the field; loads without the net."""
-    import torch
-    from transformers import BertConfig, BertModel
-
-    folder = tmp_path_factory.mktemp("text_encoder")
-    tokenizer = make_tokenizer()
-    tokenizer.save_pretrained(folder)
-    torch.manual_seed(0)
-    config = BertConfig(
-        vocab_size=len(tokenizer),
-        hidden_size=32,
-        num_hidden_layers=2,
-        num_attention_heads=2,
-        intermediate_size=64,
-        max_position_embeddings=64,
-        initializer_range=0.2,
-    )
-    BertModel(config).save_pretrained(folder)
-    return folder
+    return save_text_encoder(tmp_path_factory.mktemp("text_encoder"), make_tokenizer(), num_layers=2)
 
 
 @pytest.fixture(scope="session")

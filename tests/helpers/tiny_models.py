@@ -40,6 +40,25 @@ TINY_ENCODERS = {
 }
 
 
+def save_text_encoder(folder, tokenizer, *, num_layers):
+    """Save a random BERT, 32 wide, with its tokenizer to a folder, and return the folder."""
+    from transformers import BertConfig, BertModel
+
+    tokenizer.save_pretrained(folder)
+    torch.manual_seed(0)
+    config = BertConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=32,
+        num_hidden_layers=num_layers,
+        num_attention_heads=2,
+        intermediate_size=64,
+        max_position_embeddings=64,
+        initializer_range=0.2,
+    )
+    BertModel(config).save_pretrained(folder)
+    return folder
+
+
 def fit(model, *, num_steps, learning_rate=3e-3, **inputs):
     """The loss before each step of AdamW."""
     optimizer = torch.optim.AdamW([each for each in model.parameters() if each.requires_grad], lr=learning_rate)

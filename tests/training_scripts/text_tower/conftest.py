@@ -1,6 +1,7 @@
 """A random BERT with a WordPiece vocabulary, small enough to be distilled in no time."""
 
 import pytest
+from helpers.tiny_models import save_text_encoder
 
 
 WORDS = ("atrial", "fibrillation", "flutter", "sinus", "left", "right", "block", "the", "river", "house", "wave")
@@ -25,23 +26,7 @@ def teacher_tokenizer():
 @pytest.fixture(scope="session")
 def teacher_dir(teacher_tokenizer, tmp_path_factory):
     """Folder of a BERT of four layers, 32 wide; loads without the net."""
-    import torch
-    from transformers import BertConfig, BertModel
-
-    folder = tmp_path_factory.mktemp("teacher")
-    teacher_tokenizer.save_pretrained(folder)
-    torch.manual_seed(0)
-    config = BertConfig(
-        vocab_size=len(teacher_tokenizer),
-        hidden_size=32,
-        num_hidden_layers=4,
-        num_attention_heads=2,
-        intermediate_size=64,
-        max_position_embeddings=64,
-        initializer_range=0.2,
-    )
-    BertModel(config).save_pretrained(folder)
-    return folder
+    return save_text_encoder(tmp_path_factory.mktemp("teacher"), teacher_tokenizer, num_layers=4)
 
 
 @pytest.fixture
