@@ -39,6 +39,7 @@ from modeling_supreme.query_grammar import (
     Present,
     Term,
     find_measurement,
+    normalize_name,
 )
 
 
@@ -191,7 +192,7 @@ def answer(
     value, sd, measurable, found = (torch.cat(part) for part in zip(*parts, strict=True))
     loadings = model.measurement_head.loadings
     numbers = Measured(tuple(model.config.measurements), value, sd, measurable, loadings)
-    return numbers, dict(zip(findings, found.unbind(dim=1), strict=True))
+    return numbers, dict(zip(map(normalize_name, findings), found.unbind(dim=1), strict=True))
 
 
 def draw_questions(
