@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import chain, product
-from math import inf, isfinite, prod
+from math import ceil, floor, inf, isfinite, prod
 from typing import Any, NamedTuple
 
 from .leads import LEAD_GROUPS, STANDARD_LEADS, NamedLeads, find_runs
@@ -540,8 +540,8 @@ class _Parser(WordReader):
         """A whole number within limits, which lie half-way between two; those of keys stay, as in canonical form."""
         above, below = limit.above, limit.below
         if limit.operator in (">=", "<=", "=") or not subject.is_key:
-            above += -0.5 if limit.closes_above else 0.5
-            below += 0.5 if limit.closes_below else -0.5
+            above = above if above == -inf else ceil(above) - 0.5 if limit.closes_above else floor(above) + 0.5
+            below = below if below == inf else floor(below) + 0.5 if limit.closes_below else ceil(below) - 0.5
         if subject.is_key or (above, below) not in ((0.5, inf), (-inf, 0.5), (-0.5, 0.5)):
             return Comparison(subject.terms, above, below)
         there = _join(AnyOf, [Present(term.key) for term in subject.terms])

@@ -88,6 +88,9 @@ class TestLimits:
             ("fewer than 3 early wide beats", -float("inf"), 2.5),
             ("at most 3 early wide beats", -float("inf"), 3.5),
             ("early wide beats between 2 and 4", 1.5, 4.5),
+            ("early wide beats > 2.5", 2.5, float("inf")),
+            ("at least 1.2 early wide beats", 1.5, float("inf")),
+            ("early wide beats < 3.7", -float("inf"), 3.5),
         ],
     )
     def test_limits_of_whole_numbers_lie_half_way_between_two(self, text, low, high):
