@@ -8,14 +8,14 @@ import pytest
 import torch
 from datasets import Dataset
 from helpers.repository import ROOT
-from transformers import pipeline
+from transformers import AutoModel, pipeline
 
 from datasets_scripts.schema import corpus_features
 from datasets_scripts.simulated import columns_of
 from datasets_scripts.simulator import label_names, simulate_record
 from datasets_scripts.simulator.truth.measurement_keys import measurement_keys
 from modeling_supreme.definitions import Measured, evaluate_expression, parse_definitions, read_definitions
-from modeling_supreme.query_grammar import findings_of, keys_of, normalize_name
+from modeling_supreme.query_grammar import findings_of, keys_of, normalize_name, parse_query
 
 
 sys.path.insert(0, str(ROOT / "benchmarks" / "questions"))
@@ -116,6 +116,16 @@ def measure_exactly(records):
 
 
 class TestThresholds:
+    def test_a_finding_is_answered_by_the_name_that_expressions_have(self, make_checkpoint, tiny_processor, records):
+        folder = make_checkpoint(trained_queries=["nondiagnostic st-t changes"], measurements=["qrs_ms"])
+
+        measured, found = untrained_thresholds.answer(
+            AutoModel.from_pretrained(folder).eval(), tiny_processor, records[:3], ["nondiagnostic st-t changes"]
+        )
+
+        chances = evaluate_expression(parse_query('"nondiagnostic st-t changes" and qrs_ms > 0'), measured, found)
+        assert chances.shape == (3,)
+
     def test_the_calibration_error_is_the_mean_gap_of_the_bins(self):
         chances, truth = np.array([0.1, 0.1, 0.1, 0.1, 0.9, 0.9]), np.array([1, 0, 0, 0, 1, 0])
 
