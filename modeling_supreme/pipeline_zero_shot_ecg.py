@@ -316,7 +316,7 @@ class ZeroShotEcgClassificationPipeline(Pipeline):
             check_logits(torch.cat(measured[1:4], dim=-1), places)
         if composition is None:
             return {"measured": torch.stack(cast(Any, measured)[1:4], dim=1), **notes}
-        probabilities = to_probabilities(outputs.logits_per_ecg)[:, : len(asked)]
+        probabilities = to_probabilities(outputs.logits_per_ecg)
         model_outputs = {"scores": composition.evaluate(probabilities, measured), **notes}
         if return_attention:
             weights = torch.stack(outputs.cross_attentions)  # (num_layers, batch_size, num_heads, num_queries, tokens)
@@ -377,9 +377,9 @@ class ZeroShotEcgClassificationPipeline(Pipeline):
         return self._composition[1]
 
     def _embed(self, queries: tuple[str, ...]) -> torch.Tensor:
-        """Embed queries, the last set asked for is remembered; where there are none, one that says nothing."""
+        """Embed queries; the last set asked for is remembered."""
         if not queries:
-            return torch.zeros((1, self.model.config.text_config.hidden_size), device=self.model.device)
+            return torch.zeros((0, self.model.config.text_config.hidden_size), device=self.model.device)
         if queries not in self._query_cache:
             self._query_cache = {queries: encode_queries(self.model, self.tokenizer, queries)}
         return self._query_cache[queries]
