@@ -138,7 +138,8 @@ def load_teacher(tower: Tower) -> Encoder:
 
 def choose_unseen(lines: Iterable[str], sources: TextSources, number: int) -> list[str]:
     """Distinct lines, evenly taken, that equal no text of the tables, whatever their case and marks."""
-    known = {normalize_name(text) for text in (*sources.findings, *sources.statements, *sources.concepts)}
+    findings = (text.written for text in sources.findings)
+    known = {normalize_name(text) for text in (*findings, *sources.statements, *sources.concepts)}
     known |= {normalize_name(text) for text in sources.phrases["sentence"]}
     texts = {normalize_name(line).strip("*. "): line.strip() for line in lines if line.strip()}
     unseen = [line for name, line in texts.items() if name not in known]

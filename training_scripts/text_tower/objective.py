@@ -2,7 +2,8 @@
 
 The small one begins with some layers and some embeddings of the large one. On texts without end it learns the pooled
 embedding, and, where both cut a text into the same pieces, every token of the last layer, in which a text says more
-than in their mean. The large one runs in every step: texts are short, and no text comes twice.
+than in their mean. A text that is abbreviated or misspelt is to be embedded as the large one embeds what is meant. The
+large one runs in every step: texts are short, and no text comes twice.
 """
 
 import itertools
@@ -26,7 +27,7 @@ from training_scripts.steps import TrainingBatch
 
 from .arguments import TowerArguments, TowerRunArguments
 from .student import choose_neurons, make_student
-from .texts import TextWriter, load_sources
+from .texts import Text, TextWriter, load_sources
 from .vocabulary import check_word_piece, choose_pieces, count_pieces, list_words, trim_tokenizer
 
 
@@ -105,36 +106,36 @@ class TextSteps:
     def steps(self, first_step: int) -> Iterator[list[TrainingBatch]]:
         """The batches of every step from a step on, without end."""
         for step in itertools.count(first_step):
-            texts = self.writer.write(self.step_size, seed=stream_seed(self.seed, LEARNT, step))
+            texts = self.writer.write_texts(self.step_size, seed=stream_seed(self.seed, LEARNT, step))
             batches = self._deal(texts)
             yield batches[self.process_index :: self.num_processes]
 
     def validation_batches(self) -> Iterator[TrainingBatch]:
         """The batches of the validation texts, as many for every process."""
-        texts = self.writer.write(self.num_validation_texts, seed=stream_seed(self.seed, VALIDATED))
+        texts = self.writer.write_texts(self.num_validation_texts, seed=stream_seed(self.seed, VALIDATED))
         batches = self._deal(texts)
         filling = -len(batches) % self.num_processes
         batches += [batches[-1]._replace(record_ids=()) for _ in range(filling)]
         yield from batches[self.process_index :: self.num_processes]
 
-    def _deal(self, texts: Sequence[str]) -> list[TrainingBatch]:
+    def _deal(self, texts: Sequence[Text]) -> list[TrainingBatch]:
         """Batches of texts of about one length, the short ones first."""
-        ordered = sorted(texts, key=len)
+        ordered = sorted(texts, key=lambda text: len(text.written))
         starts = range(0, len(ordered), self.batch_size)
         return [self.tokenize(ordered[start : start + self.batch_size], start) for start in starts]
 
-    def tokenize(self, texts: Sequence[str], start: int = 0) -> TrainingBatch:
-        """Texts as both encoders take them.
+    def tokenize(self, texts: Sequence[Text], start: int = 0) -> TrainingBatch:
+        """Texts as both encoders take them: the small one as they are written, the large one as they are meant.
 
         Args:
-            texts (`Sequence[str]`):
+            texts (`Sequence[Text]`):
                 The texts.
             start (`int`):
                 Place of the first one in its step.
         """
         options = {"padding": True, "truncation": True, "max_length": LONGEST_TEXT, "return_tensors": "pt"}
-        own = self.tokenizer(list(texts), **options)
-        teachers = self.teacher_tokenizer(list(texts), **options)
+        own = self.tokenizer([text.written for text in texts], **options)
+        teachers = self.teacher_tokenizer([text.meant for text in texts], **options)
         inputs = {
             "input_ids": own["input_ids"],
             "attention_mask": own["attention_mask"],
@@ -142,7 +143,7 @@ class TextSteps:
             "teacher_attention_mask": teachers["attention_mask"],
             "is_aligned": self._find_aligned(own["input_ids"], teachers["input_ids"]),
         }
-        return TrainingBatch(inputs, tuple(texts), torch.arange(start, start + len(texts)))
+        return TrainingBatch(inputs, tuple(text.written for text in texts), torch.arange(start, start + len(texts)))
 
     def _find_aligned(self, input_ids: torch.Tensor, teacher_input_ids: torch.Tensor) -> torch.Tensor:
         """Which texts both tokenizers cut into the same pieces, `(batch_size,)`."""

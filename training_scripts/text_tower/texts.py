@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import cast
+from typing import NamedTuple, cast
 
 import numpy as np
 
@@ -29,6 +29,7 @@ from modeling_supreme.query_grammar import MEASUREMENTS, normalize_name
 PHRASES_PATH = Path(__file__).with_name("phrases.csv")
 SLOT = "{}"
 LANGUAGES: tuple[Language, ...] = ("en", "de")
+SHORT_WORD = re.compile(r"[^\W\d_]{1,5}")
 SHORTEST_HIDDEN = 4  # letters of a wording by which a hidden finding is found within a text
 # Of every text drawn, how likely it is that
 PAIRED, ABBREVIATED, MISSPELT, LOOSELY_SET, FRAMED = 0.12, 0.2, 0.06, 0.1, 0.55
@@ -37,13 +38,33 @@ LETTERS = "abcdefghijklmnopqrstuvwxyz"
 COMMON_WORDS = 1.5
 
 
+class Text(NamedTuple):
+    """A text as people write it.
+
+    Attributes:
+        written (`str`):
+            With abbreviations, mistakes of typing and marks about it.
+        meant (`str`):
+            The same without them: the large encoder, which knows few of a cardiologist's abbreviations, reads this.
+    """
+
+    written: str
+    meant: str
+
+    @classmethod
+    def plain(cls, text: str) -> "Text":
+        """A text that is written as it is meant."""
+        return cls(text, text)
+
+
 @dataclass(frozen=True)
 class TextSources:
     """Everything that texts are made of.
 
     Attributes:
-        findings (`tuple[str, ...]`):
-            Names, synonyms and descriptions of findings, measured ones and labels of corpora among them.
+        findings (`tuple[Text, ...]`):
+            Names, synonyms and descriptions of findings, measured ones and labels of corpora among them. A synonym of
+            one short word, mostly an abbreviation, means the name.
         statements (`tuple[str, ...]`):
             Statements of the report writer, in English and German.
         patterns (`tuple[str, ...]`):
@@ -58,7 +79,7 @@ class TextSources:
             Finds what no text may say.
     """
 
-    findings: tuple[str, ...]
+    findings: tuple[Text, ...]
     statements: tuple[str, ...]
     patterns: tuple[str, ...]
     concepts: tuple[str, ...]
@@ -80,9 +101,13 @@ def load_sources(words: Sequence[str], *, held_out_findings: Collection[str] = (
         CommandLineError: If one of them is no finding, or the package with medical concepts is not installed.
     """
     terminology = load_terminology()
-    findings = [wording for finding in terminology for wording in terminology.wordings(finding.name)]
-    findings += [wording for name in load_measured_findings() for wording in terminology.wordings(name)]
-    findings += [row["label"] for row in read_table(CORPUS_LABELS_PATH)]
+    names = [*(finding.name for finding in terminology), *load_measured_findings()]
+    findings = [
+        Text(wording, name if SHORT_WORD.fullmatch(wording) else wording)
+        for name in names
+        for wording in terminology.wordings(name)
+    ]
+    findings += [Text.plain(row["label"]) for row in read_table(CORPUS_LABELS_PATH)]
     statements = [template.text for language in LANGUAGES for template in load_templates(language)]
     phrases: dict[str, tuple[str, ...]] = {}
     for row in read_table(PHRASES_PATH):
@@ -152,7 +177,7 @@ class TextWriter:
 
     def __init__(self, sources: TextSources) -> None:
         self.sources = sources
-        self._kinds: dict[Callable[[random.Random], str], float] = {
+        self._kinds: dict[Callable[[random.Random], Text], float] = {
             self._finding: 0.36,
             self._statement: 0.1,
             self._report: 0.08,
@@ -167,39 +192,46 @@ class TextWriter:
         ]
 
     def write(self, number: int, *, seed: int) -> list[str]:
-        """So many texts; a function of the seed alone."""
+        """So many texts, as they are written; a function of the seed alone."""
+        return [text.written for text in self.write_texts(number, seed=seed)]
+
+    def write_texts(self, number: int, *, seed: int) -> list[Text]:
+        """The same texts with what they mean."""
         rng = random.Random(seed)
-        texts: list[str] = []
+        hidden = self.sources.hidden
+        texts: list[Text] = []
         while len(texts) < number:
             text = self._draw(rng)
-            if self.sources.hidden is None or not self.sources.hidden.search(normalize_name(text)):
+            if hidden is None or not any(hidden.search(normalize_name(form)) for form in text):
                 texts.append(text)
         return texts
 
-    def _draw(self, rng: random.Random) -> str:
+    def _draw(self, rng: random.Random) -> Text:
         """One text, or two that are joined, as people write it."""
         text = self._draw_one(rng)
         if rng.random() < PAIRED:
             text = _fill(self._choose(rng, "pair"), [text, self._draw_one(rng)])
         if rng.random() < MISSPELT:
-            text = misspell(text, rng)
+            text = text._replace(written=misspell(text.written, rng))
         if rng.random() < LOOSELY_SET:
-            text = set_loosely(text, rng)
+            text = text._replace(written=set_loosely(text.written, rng))
         return text
 
-    def _draw_one(self, rng: random.Random) -> str:
+    def _draw_one(self, rng: random.Random) -> Text:
         (draw,) = rng.choices(list(self._kinds), list(self._kinds.values()))
         return draw(rng)
 
-    def _finding(self, rng: random.Random) -> str:
+    def _finding(self, rng: random.Random) -> Text:
         """A finding, in a frame or alone."""
-        return self._frame(self._abbreviate(rng.choice(self.sources.findings), rng), rng)
+        finding = rng.choice(self.sources.findings)
+        is_plain = finding.written == finding.meant
+        return self._frame(self._abbreviate(finding.written, rng) if is_plain else finding, rng)
 
-    def _statement(self, rng: random.Random) -> str:
+    def _statement(self, rng: random.Random) -> Text:
         """A statement of a report."""
         return self._abbreviate(rng.choice(self.sources.statements), rng)
 
-    def _report(self, rng: random.Random) -> str:
+    def _report(self, rng: random.Random) -> Text:
         """One or more statements of a report of some conditions that need not go together."""
         language = rng.choice(LANGUAGES)
         conditions = load_terminology().close_upward(rng.sample(self._conditions[language], rng.randint(1, 4)))
@@ -208,13 +240,13 @@ class TextWriter:
         written = write_report(numbers, frozenset(conditions), style=style)
         if not written:
             return self._statement(rng)
-        return rng.choice([", ", ". ", " / ", "; "]).join(written[: rng.choice((1, 1, 2, 3))])
+        return Text.plain(rng.choice([", ", ". ", " / ", "; "]).join(written[: rng.choice((1, 1, 2, 3))]))
 
-    def _pattern(self, rng: random.Random) -> str:
+    def _pattern(self, rng: random.Random) -> Text:
         """A wording of a report, one of its alternatives."""
-        return self._frame(expand_pattern(rng.choice(self.sources.patterns), rng), rng)
+        return self._frame(Text.plain(expand_pattern(rng.choice(self.sources.patterns), rng)), rng)
 
-    def _expression(self, rng: random.Random) -> str:
+    def _expression(self, rng: random.Random) -> Text:
         """A question with a number, of leads, or of two such parts."""
         measurement = rng.choice(list(MEASUREMENTS.values()))
         name = rng.choice(measurement.phrases)
@@ -226,38 +258,38 @@ class TextWriter:
         if measurement.is_per_lead or rng.random() < 0.2:
             leads = " and ".join(rng.sample(STANDARD_LEADS, rng.choice((1, 1, 2))))
             text += f" in {leads}" if rng.random() < 0.6 else f" {self._choose(rng, 'lead_group')}"
-        return self._frame(text, rng) if rng.random() < 0.3 else text
+        return self._frame(Text.plain(text), rng) if rng.random() < 0.3 else Text.plain(text)
 
-    def _concept(self, rng: random.Random) -> str:
+    def _concept(self, rng: random.Random) -> Text:
         """A medical concept; what kind it is, which SNOMED CT puts in brackets, stays or goes."""
         name = rng.choice(self.sources.concepts)
-        return self._frame(re.sub(r" \([^)]*\)$", "", name) if rng.random() < 0.7 else name, rng)
+        return self._frame(Text.plain(re.sub(r" \([^)]*\)$", "", name) if rng.random() < 0.7 else name), rng)
 
-    def _plain(self, rng: random.Random) -> str:
+    def _plain(self, rng: random.Random) -> Text:
         """Plain English: a sentence, or words in a frame."""
         kind = rng.random()
         if kind < 0.2:
-            return self._choose(rng, "sentence")
+            return Text.plain(self._choose(rng, "sentence"))
         frame = SLOT if kind < 0.4 else self._choose(rng, "plain_frame")
-        return _fill(frame, [self._word(rng) for _ in range(frame.count(SLOT))])
+        return _fill(frame, [Text.plain(self._word(rng)) for _ in range(frame.count(SLOT))])
 
     def _word(self, rng: random.Random) -> str:
         return self.sources.words[int(len(self.sources.words) * rng.random() ** COMMON_WORDS)]
 
-    def _frame(self, text: str, rng: random.Random) -> str:
+    def _frame(self, text: Text, rng: random.Random) -> Text:
         """The text as it is, or in a frame."""
         return _fill(self._choose(rng, "frame"), [text]) if rng.random() < FRAMED else text
 
-    def _abbreviate(self, text: str, rng: random.Random) -> str:
+    def _abbreviate(self, text: str, rng: random.Random) -> Text:
         """The text, now and then with one of its words in another form."""
         if rng.random() >= ABBREVIATED:
-            return text
+            return Text.plain(text)
         folded = text.lower()
         fitting = [(long, short) for long, short in self._abbreviations if long in folded]
         if not fitting:
-            return text
+            return Text.plain(text)
         long, short = rng.choice(fitting)
-        return re.sub(rf"\b{re.escape(long)}\b", lambda _: short, folded, count=1)
+        return Text(re.sub(rf"\b{re.escape(long)}\b", lambda _: short, folded, count=1), text)
 
     def _choose(self, rng: random.Random, kind: str) -> str:
         return rng.choice(self._phrases(kind))
@@ -266,10 +298,14 @@ class TextWriter:
         return self.sources.phrases[kind]
 
 
-def _fill(frame: str, parts: Sequence[str]) -> str:
+def _fill(frame: str, parts: Sequence[Text]) -> Text:
     """A frame with its slots filled, in order."""
     pieces = frame.split(SLOT)
-    return "".join(piece + part for piece, part in zip(pieces, [*parts, ""], strict=True))
+    written, meant = (
+        "".join(piece + part for piece, part in zip(pieces, [*forms, ""], strict=True))
+        for forms in zip(*parts, strict=True)
+    )
+    return Text(written, meant)
 
 
 def expand_pattern(pattern: str, rng: random.Random) -> str:

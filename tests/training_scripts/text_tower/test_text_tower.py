@@ -15,7 +15,7 @@ from modeling_supreme.command_line import CommandLineError
 from modeling_supreme.queries import encode_queries
 from training_scripts.run.states import RunState
 from training_scripts.text_tower.objective import TextSteps, rank_agreement, relative_distance
-from training_scripts.text_tower.texts import TextWriter, load_sources
+from training_scripts.text_tower.texts import Text, TextWriter, load_sources
 from training_scripts.text_tower.vocabulary import trim_tokenizer
 
 
@@ -179,7 +179,7 @@ class TestSteps:
         assert sum(len(batch.record_ids) for each in batches for batch in each) == 10
 
     def test_a_text_is_aligned_if_both_cut_it_into_the_same_pieces(self, make_steps):
-        batch = make_steps().tokenize(["left block", "the river", "house"])
+        batch = make_steps().tokenize([Text.plain(text) for text in ("left block", "the river", "house")])
 
         assert batch.inputs["is_aligned"].tolist() == [True, False, True]
 

@@ -9,6 +9,7 @@ import pytest
 from modeling_supreme.command_line import CommandLineError
 from modeling_supreme.query_grammar import normalize_name
 from training_scripts.text_tower.texts import (
+    Text,
     TextWriter,
     compile_hidden,
     expand_pattern,
@@ -49,6 +50,22 @@ class TestWriter:
         concepts = {concept.lower() for concept in load_concepts()}
 
         assert sum(text.lower() in concepts for text in texts) > 100
+
+    def test_what_is_abbreviated_or_misspelt_means_the_full_form(self):
+        texts = TextWriter(load_sources(WORDS)).write_texts(5000, seed=0)
+
+        for short, full in (("AF", "atrial fibrillation"), ("LBBB", "left bundle branch block")):
+            said = [text.meant.lower() for text in texts if re.search(rf"\b{short}\b", text.written)]
+            assert any(full in meant for meant in said)
+        # Whatever is not changed means itself
+        assert 0.1 < sum(text.written != text.meant for text in texts) / len(texts) < 0.35
+
+    def test_a_negation_is_kept_in_what_is_meant(self):
+        texts = TextWriter(load_sources(WORDS)).write_texts(5000, seed=0)
+
+        denied = [text for text in texts if text.meant.startswith("no ") and text.written != text.meant]
+        assert denied
+        assert isinstance(denied[0], Text)
 
     def test_no_text_is_empty(self, texts):
         assert all(text.strip() for text in texts)
