@@ -9,7 +9,7 @@ import importlib
 import sys
 from typing import TYPE_CHECKING, Any
 
-from .registration import LoadWatcher
+from .registration import DEFAULT_FOLDER, LoadWatcher, default_checkpoint
 
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ __all__ = [
     "SupremeModel",
     "SupremeProcessor",
     "ZeroShotEcgClassificationPipeline",
+    "default_checkpoint",
 ]
 
 __version__ = "0.1.0"
@@ -123,7 +124,11 @@ def _register_pipeline() -> None:
     from .pipeline_zero_shot_ecg import ZeroShotEcgClassificationPipeline
 
     PIPELINE_REGISTRY.register_pipeline(
-        TASK, pipeline_class=ZeroShotEcgClassificationPipeline, pt_model=AutoModel, type="multimodal"
+        TASK,
+        pipeline_class=ZeroShotEcgClassificationPipeline,
+        pt_model=AutoModel,
+        default={"model": (str(DEFAULT_FOLDER), "main")},
+        type="multimodal",
     )
 
 

@@ -78,8 +78,8 @@ class Command(NamedTuple):
     Attributes:
         run (`Callable`):
             Takes one instance of each class.
-        argument_classes (`tuple[type, ...]`):
-            Dataclasses of its flags.
+        argument_classes (`tuple[type, ...]`, *optional*):
+            Dataclasses of its flags; `None` for a command that reads its words itself.
         summary (`str`):
             What it does, for `--help`.
         positional (`str`, *optional*):
@@ -87,7 +87,7 @@ class Command(NamedTuple):
     """
 
     run: Callable[..., object]
-    argument_classes: tuple[type, ...]
+    argument_classes: tuple[type, ...] | None
     summary: str
     positional: str | None = None
 
@@ -125,6 +125,9 @@ def run_one_of(
         _tell(description, "COMMAND", "\n".join(["commands:", *lines, "\n`COMMAND --help` explains its flags."]))
     name = check_name(words.pop(0), commands, kind="command") if is_named else cast(str, default)
     command, about, epilog = commands[name], commands[name].summary, None
+    if command.argument_classes is None:
+        command.run(words)
+        return
     if asks_for_help:
         about = description
         epilog = "\n".join(["commands:", *lines, f"\nThe flags above are those of `{default}`, the default."])

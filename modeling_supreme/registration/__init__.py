@@ -1,6 +1,7 @@
-"""How transformers gets to know the classes of this package, without loading them before they are needed."""
+"""How transformers gets to know what this package brings, without loading it before it is needed."""
 
 from .load_watcher import LoadWatcher
+from .shipped import DEFAULT_FOLDER, default_checkpoint
 
 
-__all__ = ["LoadWatcher"]
+__all__ = ["DEFAULT_FOLDER", "LoadWatcher", "default_checkpoint"]

@@ -3,14 +3,22 @@
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from ..registration import default_checkpoint
+
 
 @dataclass
 class ModelArguments:
     """Which checkpoint answers."""
 
-    model: str = field(metadata={"help": "Folder or Hub id of a checkpoint."})
+    model: str = field(
+        default="",
+        metadata={"help": "Folder or Hub id of a checkpoint; else the one that comes with the package."},
+    )
     revision: str | None = field(default=None, metadata={"help": "Branch, tag or commit on the Hub."})
     device: str | None = field(default=None, metadata={"help": "Such as cpu or cuda:0; else a GPU if there is one."})
+
+    def __post_init__(self) -> None:
+        self.model = self.model or default_checkpoint()
 
     @property
     def loading(self) -> dict[str, Any]:
@@ -65,6 +73,14 @@ class ClassifyArguments(OutputArguments):
             "help": "Findings, measurements with limits, or their combinations: one string with commas, or several."
         },
     )
+    list: str | None = field(
+        default=None,
+        metadata={
+            "help": "Conditions of a published test set instead: ptb_xl, ptb_xl_rhythm, cpsc2018, csn and others; or a"
+            " text file with one a line.",
+            "metavar": "NAME",
+        },
+    )
     definitions: str | None = field(
         default=None, metadata={"help": "Your own definitions, a YAML or JSON file.", "metavar": "FILE"}
     )
@@ -74,8 +90,11 @@ class ClassifyArguments(OutputArguments):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not self.labels:
-            raise ValueError('`--labels` is missing. Name findings: `--labels "atrial fibrillation, qrs > 120 ms"`.')
+        if bool(self.labels) == bool(self.list):
+            raise ValueError(
+                'Name findings with `--labels "atrial fibrillation, qrs > 120 ms"`, or a list of them with `--list'
+                " ptb_xl`: one of the two."
+            )
 
 
 @dataclass
@@ -104,9 +123,15 @@ class PlotArguments:
 class LabelsArguments:
     """Which checkpoint is looked at."""
 
-    model: str = field(metadata={"help": "Folder or Hub id of a checkpoint."})
+    model: str = field(
+        default="",
+        metadata={"help": "Folder or Hub id of a checkpoint; else the one that comes with the package."},
+    )
     revision: str | None = field(default=None, metadata={"help": "Branch, tag or commit on the Hub."})
     json: bool = field(default=False, metadata={"help": "Print JSON."})
+
+    def __post_init__(self) -> None:
+        self.model = self.model or default_checkpoint()
 
 
 @dataclass

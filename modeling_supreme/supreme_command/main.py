@@ -2,13 +2,18 @@
 
 supreme info FILE                                                   what is in a file; needs no model
 supreme plot FILE --output strip.png                                draw it
-supreme classify FILES --model M --labels "atrial fibrillation, qrs > 120 ms"
-supreme index FOLDER --model M --output INDEX                       read a corpus once …
+supreme classify FILES --labels "atrial fibrillation, qrs > 120 ms" score findings on it
+supreme measure FILES                                               intervals, rates, axes and voltages
+supreme index FOLDER --output INDEX                                 read a corpus once …
 supreme ask INDEX "qtc > 500 ms and not paced rhythm" --top 50      … and ask it anything
+
+Without `--model` the checkpoint that comes with the package answers.
 """
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
+from importlib.metadata import entry_points
 
 from modeling_supreme.command_line import Command, run_command, run_one_of
 
@@ -109,9 +114,33 @@ COMMANDS = {
 }
 
 
+# Commands of the packages above this one, which it does not import: setup.cfg names them as entry points
+DOORS = {
+    "prepare": "Read the official files of a corpus into Arrow or Parquet.",
+    "extract": "Read reports into labels.",
+    "simulate": "Look at simulated records, or write them in official layouts.",
+}
+DOORS_GROUP = "modeling_supreme.commands"
+
+
+def find_doors() -> dict[str, Command]:
+    """The doors of this installation."""
+    found = {each.name: each for each in entry_points(group=DOORS_GROUP)}
+    return {
+        name: Command(partial(_open_door, found[name].load), None, summary)
+        for name, summary in DOORS.items()
+        if name in found
+    }
+
+
+def _open_door(load: Callable[[], Callable[[Sequence[str]], object]], words: Sequence[str]) -> None:
+    """Run the command behind a door."""
+    load()(words)
+
+
 def main(argv: Sequence[str] | None = None) -> None:
     """Run one command."""
-    run_one_of(COMMANDS, argv, description=__doc__)
+    run_one_of(COMMANDS | find_doors(), argv, description=__doc__)
 
 
 def start() -> None:

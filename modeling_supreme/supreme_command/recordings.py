@@ -14,6 +14,7 @@ from ..ecg_index.sources import RecordSource, SourceRecord, open_source
 from ..pipeline_zero_shot_ecg import RECORD_ERRORS, check_labels
 from .arguments import ClassifyArguments, MeasureArguments, ModelArguments, OutputArguments, ReadingArguments
 from .journal import Entry, Journal
+from .lists import read_list
 from .progress import bar
 from .sheets import draw, file_name
 
@@ -38,7 +39,7 @@ NUM_NAMED = 5  # recordings that were left out
 
 def classify_recordings(arguments: ClassifyArguments, model: ModelArguments, reading: ReadingArguments) -> None:
     """Score findings on recordings."""
-    given = arguments.labels or []
+    given = read_list(arguments.list) if arguments.list else arguments.labels or []
     labels = check_labels(given[0] if len(given) == 1 else given)
     source, classify = open_source(arguments.recordings), load_classifier(model.model, **model.loading)
     choice = {"threshold": arguments.threshold, "top_k": arguments.top_k, "definitions": arguments.definitions}

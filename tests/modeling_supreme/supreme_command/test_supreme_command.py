@@ -108,7 +108,7 @@ class TestClassify:
         assert sheet.name.endswith("_00001_hr.png")
 
     def test_labels_are_needed(self, capsys):
-        assert "`--labels` is missing. Name findings" in refuse(["classify", "a.csv", "--model", "m"], capsys)
+        assert "Name findings with `--labels" in refuse(["classify", "a.csv", "--model", "m"], capsys)
 
 
 class TestMeasure:

@@ -1,0 +1,40 @@
+"""Make and describe the checkpoint that the package ships; `make default-checkpoint` runs the whole road.
+
+python -m training_scripts.shipping make --checkpoint runs/default --text_tower runs/text_tower --output_dir shipped
+python -m training_scripts.shipping describe --output_dir shipped --evaluations evaluations/super evaluations/rhythm
+"""
+
+from collections.abc import Sequence
+
+from modeling_supreme.command_line import Command, run_command, run_one_of
+
+from .arguments import DescribeArguments, MakeArguments
+
+
+def make(arguments: MakeArguments) -> None:
+    """Put a checkpoint and a text tower together."""
+    from .make import make_checkpoint
+
+    make_checkpoint(arguments.checkpoint, arguments.text_tower, arguments.output_dir)
+
+
+def describe(arguments: DescribeArguments) -> None:
+    """Write the card."""
+    from .describe import write_shipped_card
+
+    write_shipped_card(arguments.output_dir, arguments.evaluations, training=arguments.training)
+
+
+COMMANDS = {
+    "make": Command(make, (MakeArguments,), "Put a trained checkpoint and a text tower together, without code."),
+    "describe": Command(describe, (DescribeArguments,), "Write the model card from the files of evaluations."),
+}
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run one command."""
+    run_one_of(COMMANDS, argv, description=__doc__)
+
+
+if __name__ == "__main__":
+    run_command(main, refusals=(OSError, ValueError))

@@ -1,0 +1,27 @@
+"""Flags of the two commands; nothing here loads a library."""
+
+from dataclasses import dataclass, field
+
+
+@dataclass
+class MakeArguments:
+    """What is put together."""
+
+    checkpoint: str = field(metadata={"help": "Folder of a trained zero-shot model.", "metavar": "DIR"})
+    text_tower: str = field(
+        metadata={"help": "Folder of the text encoder that takes the place of its own.", "metavar": "DIR"}
+    )
+    output_dir: str = field(metadata={"help": "Folder to write, empty or absent.", "metavar": "DIR"})
+
+
+@dataclass
+class DescribeArguments:
+    """What is described, and by what."""
+
+    output_dir: str = field(metadata={"help": "Folder of the checkpoint, where README.md goes.", "metavar": "DIR"})
+    evaluations: list[str] = field(
+        metadata={"help": "Folders of `evaluate.py` runs of this checkpoint, or their eval_results.json."}
+    )
+    training: str = field(
+        default="", metadata={"help": "One sentence on the time and machine that training took.", "metavar": "TEXT"}
+    )

@@ -1,0 +1,84 @@
+"""A trained model with a small text tower in the place of its text encoder, in a folder that holds data alone."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+from transformers import AutoProcessor, AutoTokenizer
+
+from modeling_supreme import SupremeModel, SupremeProcessor
+from modeling_supreme.checkpoints import half_floats, load_text_encoder
+from modeling_supreme.output_files.atomic_files import write_text
+from training_scripts.run.upload import strip_paths
+
+
+TEXT_PREFIX = "text_model."
+RUN_FILE = "train_arguments.yaml"
+# What a configuration says of code beside it: the package brings its own
+OF_CODE = ("auto_map", "custom_pipelines")
+
+
+def make_checkpoint(checkpoint: str | Path, text_tower: str | Path, output_dir: str | Path) -> None:
+    """Write the checkpoint.
+
+    Weights of the text tower have 16 bits in the file, as its own folder has them; all others keep their 32. The
+    folder says nothing of this machine and holds no code.
+
+    Args:
+        checkpoint (`str` or `Path`):
+            Folder of a `SupremeModel`.
+        text_tower (`str` or `Path`):
+            Folder of an encoder that was distilled from the model's own.
+        output_dir (`str` or `Path`):
+            Folder to write.
+
+    Raises:
+        FileExistsError: If `output_dir` holds files.
+        ValueError: If the encoders do not embed alike.
+    """
+    output_dir = Path(output_dir)
+    if output_dir.is_dir() and any(output_dir.iterdir()):
+        raise FileExistsError(f"{output_dir} holds files already. Name an empty folder with `--output_dir`.")
+    model = SupremeModel.from_pretrained(checkpoint)
+    exchange_text_encoder(model, text_tower)
+    weights = model.state_dict()
+    halved = half_floats({name: weight for name, weight in weights.items() if name.startswith(TEXT_PREFIX)})
+    model.save_pretrained(output_dir, state_dict={**weights, **halved})
+    processor: Any = AutoProcessor.from_pretrained(checkpoint)
+    SupremeProcessor(processor.feature_extractor, AutoTokenizer.from_pretrained(text_tower)).save_pretrained(
+        output_dir
+    )
+    settings = yaml.safe_load((Path(checkpoint) / RUN_FILE).read_text(encoding="utf-8"))
+    write_text(output_dir / RUN_FILE, yaml.safe_dump(strip_paths(settings), sort_keys=False))
+    leave_data_alone(output_dir)
+
+
+def exchange_text_encoder(model: SupremeModel, text_tower: str | Path) -> None:
+    """Put another text encoder in the place of the model's own.
+
+    Raises:
+        ValueError: If it embeds in another width.
+    """
+    config: Any = model.config
+    tower = load_text_encoder(str(text_tower), dtype=torch.float32)
+    if tower.config.hidden_size != config.text_config.hidden_size:
+        raise ValueError(
+            f"{text_tower} embeds a text in {tower.config.hidden_size} numbers, and the checkpoint's queries have"
+            f" {config.text_config.hidden_size}. Distil the tower from the text encoder that the checkpoint was"
+            " trained with."
+        )
+    config.text_config = tower.config
+    model.text_model = tower
+    model.eval()
+
+
+def leave_data_alone(folder: Path) -> None:
+    """Remove code from a checkpoint, and what its configurations say of it."""
+    for path in folder.glob("*.py"):
+        path.unlink()
+    for path in folder.glob("*config.json"):
+        fields = json.loads(path.read_text(encoding="utf-8"))
+        kept = {name: value for name, value in fields.items() if name not in OF_CODE}
+        write_text(path, json.dumps(strip_paths(kept), indent=2, ensure_ascii=False) + "\n")
