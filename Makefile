@@ -2,6 +2,7 @@
 # make test     the test suite
 # make test-oldest   the same on the oldest versions that setup.cfg allows
 # make test-newest   the same on the newest versions of everything but torch
+# make default-checkpoint PTB_XL=folder   the checkpoint that the package ships, from nothing, in about two hours
 # make quality  format, lint, types
 # make clean    what the others left behind
 
@@ -11,7 +12,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 CONSTRAINED_oldest := --constraint constraints-oldest.txt
 
-.PHONY: demo test test-oldest test-newest quality clean
+.PHONY: demo test test-oldest test-newest default-checkpoint quality clean
 .DEFAULT_GOAL := demo
 
 $(INSTALLED): setup.cfg pyproject.toml constraints.txt
@@ -34,6 +35,26 @@ test-oldest test-newest: test-%:
 	.venv-$*/bin/python -m pip install --quiet $(CONSTRAINED_$*) --editable ".[dev,s3]"
 	.venv-$*/bin/python -m pip check
 	.venv-$*/bin/python -m pytest -n 2
+
+# PTB-XL (https://physionet.org/content/ptb-xl/1.0.3/): the records 1 to 500 are enough
+SHIPPED := runs/shipped
+
+default-checkpoint: $(INSTALLED)
+	test -n "$(PTB_XL)" || { echo "Name the folder of PTB-XL: make default-checkpoint PTB_XL=folder"; exit 2; }
+	test -f runs/text_tower/model.safetensors || $(BIN)/python -m training_scripts.text_tower configs/text_tower.yaml \
+		--output_dir runs/text_tower
+	test -f runs/default/model.safetensors || $(BIN)/python train.py configs/default.yaml --data_dir "$(PTB_XL)" \
+		--output_dir runs/default
+	rm -rf $(SHIPPED)
+	$(BIN)/python -m training_scripts.shipping make --checkpoint runs/default --text_tower runs/text_tower \
+		--output_dir $(SHIPPED)
+	$(BIN)/python -m training_scripts.decisions --model_name_or_path $(SHIPPED)
+	$(BIN)/python evaluate.py --model_name_or_path $(SHIPPED) --dataset_name ptb_xl --data_dir "$(PTB_XL)" \
+		--dataset_config_name superclass,subclass,form,rhythm --split test --on_error skip --output_dir runs/shipped_ptb_xl
+	$(BIN)/python evaluate.py --model_name_or_path $(SHIPPED) --dataset_name simulated --num_records 5000 \
+		--output_dir runs/shipped_simulated
+	$(BIN)/python -m training_scripts.shipping describe --output_dir $(SHIPPED) \
+		--evaluations runs/shipped_ptb_xl runs/shipped_simulated
 
 quality: $(INSTALLED)
 	$(BIN)/ruff format --check .

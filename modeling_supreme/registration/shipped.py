@@ -17,7 +17,7 @@ def default_checkpoint() -> str:
     """
     if not (DEFAULT_FOLDER / "model.safetensors").is_file():
         raise FileNotFoundError(
-            f"{DEFAULT_FOLDER} holds no weights: this installation of the package is not complete. Install it again, or"
-            " name a checkpoint of yours."
+            f"{DEFAULT_FOLDER} holds no weights: this installation of the package is not complete. Install it again,"
+            " or name a checkpoint of yours."
         )
     return str(DEFAULT_FOLDER)
