@@ -40,15 +40,15 @@ TINY_ENCODERS = {
 }
 
 
-def save_text_encoder(folder, tokenizer, *, num_layers):
-    """Save a random BERT, 32 wide, with its tokenizer to a folder, and return the folder."""
+def save_text_encoder(folder, tokenizer, *, num_layers, hidden_size=32):
+    """Save a random BERT, 32 wide by default, with its tokenizer to a folder, and return the folder."""
     from transformers import BertConfig, BertModel
 
     tokenizer.save_pretrained(folder)
     torch.manual_seed(0)
     config = BertConfig(
         vocab_size=len(tokenizer),
-        hidden_size=32,
+        hidden_size=hidden_size,
         num_hidden_layers=num_layers,
         num_attention_heads=2,
         intermediate_size=64,

@@ -1,0 +1,138 @@
+"""The shipped checkpoint: made of a training run and a text tower, data alone, described by its evaluations."""
+
+import json
+
+import pytest
+import torch
+import yaml
+from helpers.tiny_models import save_text_encoder
+from huggingface_hub import ModelCard
+from safetensors.torch import load_file
+from transformers import AutoTokenizer, pipeline
+
+from modeling_supreme import SupremeModel
+from training_scripts.shipping.describe import write_shipped_card
+from training_scripts.shipping.make import make_checkpoint as make_shipped
+
+
+@pytest.fixture(scope="module")
+def run_dir(make_checkpoint):
+    """A checkpoint as training leaves it, with what it says of this machine."""
+    folder = make_checkpoint("hybrid", trained_queries=["atrial fibrillation", "normal ecg"])
+    settings = {
+        "text_model_name_or_path": "/home/somebody/encoders/minilm",
+        "ecg_encoder": "hybrid",
+        "fusion_hidden_size": 16,
+        "max_train_steps": 10,
+        "per_device_train_batch_size": 4,
+        "seed": 0,
+        "data_dir": ["/home/somebody/ptb-xl"],
+    }
+    (folder / "train_arguments.yaml").write_text(yaml.safe_dump(settings))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def tower_dir(text_encoder_dir, tmp_path_factory):
+    """A smaller encoder of the same width and vocabulary."""
+    tokenizer = AutoTokenizer.from_pretrained(text_encoder_dir)
+    return save_text_encoder(tmp_path_factory.mktemp("tower"), tokenizer, num_layers=1)
+
+
+@pytest.fixture(scope="module")
+def shipped_dir(run_dir, tower_dir, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("shipped") / "checkpoint"
+    make_shipped(run_dir, tower_dir, folder)
+    return folder
+
+
+class TestMake:
+    def test_its_queries_are_embedded_by_the_tower_and_its_ecg_side_is_unchanged(self, run_dir, shipped_dir):
+        trained, shipped = (SupremeModel.from_pretrained(folder) for folder in (run_dir, shipped_dir))
+
+        assert shipped.config.text_config.num_hidden_layers == 1
+        assert all(
+            torch.equal(weight, trained.state_dict()[name])
+            for name, weight in shipped.state_dict().items()
+            if not name.startswith("text_model.")
+        )
+
+    def test_weights_of_the_tower_have_16_bits_in_the_file_and_32_in_memory(self, shipped_dir):
+        stored = load_file(shipped_dir / "model.safetensors")
+
+        assert {
+            (name.startswith("text_model."), weight.dtype)
+            for name, weight in stored.items()
+            if weight.is_floating_point()
+        } == {(True, torch.float16), (False, torch.float32)}
+        assert {weight.dtype for weight in SupremeModel.from_pretrained(shipped_dir).parameters()} == {torch.float32}
+
+    def test_it_holds_no_code_and_says_nothing_of_this_machine(self, shipped_dir):
+        assert list(shipped_dir.glob("*.py")) == []
+        texts = [path.read_text() for path in shipped_dir.iterdir() if path.suffix in (".json", ".yaml")]
+        assert not any("somebody" in text or "auto_map" in text or str(shipped_dir) in text for text in texts)
+
+    def test_the_pipeline_answers_with_it(self, shipped_dir):
+        classify = pipeline("zero-shot-ecg-classification", model=str(shipped_dir))
+
+        (result,) = classify(
+            torch.zeros(12, 5000).numpy() + 0.01 * torch.arange(5000).remainder(500).numpy() / 500,
+            sampling_rate=500,
+            leads=["I", "II", "III", "aVR", "aVL", "aVF", "V1", "V2", "V3", "V4", "V5", "V6"],
+            candidate_labels="atrial fibrillation",
+        )
+
+        assert 0 < result["score"] < 1
+
+    def test_a_tower_of_another_width_is_refused(self, run_dir, text_encoder_dir, tmp_path):
+        tokenizer = AutoTokenizer.from_pretrained(text_encoder_dir)
+        wide = save_text_encoder(tmp_path / "wide", tokenizer, num_layers=1, hidden_size=64)
+
+        with pytest.raises(ValueError, match=r"embeds a text in 64 numbers.*have 32\. Distil the tower"):
+            make_shipped(run_dir, wide, tmp_path / "out")
+
+    def test_nothing_is_overwritten(self, run_dir, tower_dir, shipped_dir):
+        with pytest.raises(FileExistsError, match="holds files already"):
+            make_shipped(run_dir, tower_dir, shipped_dir)
+
+
+def make_result(auroc):
+    """What evaluate.py says of a label set with two conditions, of which one is averaged."""
+    entry = {
+        "label": "AFIB",
+        "finding": "atrial fibrillation",
+        "num_positives": 12,
+        "auroc": auroc,
+        "is_averaged": True,
+    }
+    rare = {"label": "SVTAC", "finding": None, "num_positives": 1, "auroc": None, "is_averaged": False}
+    return {
+        "num_records": 43,
+        "num_conditions": 1,
+        "auroc_macro": auroc,
+        "auroc_macro_ci95": [auroc - 0.1, auroc + 0.05],
+        "conditions": [entry, rare],
+    }
+
+
+class TestDescribe:
+    def test_the_card_has_the_figures_of_the_evaluations(self, shipped_dir, tmp_path):
+        report = {"results": {"ptb_xl/rhythm/test": make_result(0.9312)}}
+        (tmp_path / "eval_results.json").write_text(json.dumps(report))
+
+        write_shipped_card(shipped_dir, [tmp_path], training="Two hours of two cores.")
+
+        card = ModelCard.load(shipped_dir / "README.md")
+        (entry,) = card.data.eval_results
+        assert (entry.metric_value, entry.dataset_split) == (0.9312, "test")
+        assert "| ptb_xl/rhythm/test | 43 | 1 | 0.931 | 0.831 to 0.981 |" in card.text
+        assert "| ptb_xl/rhythm/test | atrial fibrillation | 12 | 0.931 |" in card.text
+        assert "SVTAC" not in card.text
+        assert "somebody" not in card.text
+
+    def test_figures_of_records_that_training_saw_are_refused(self, shipped_dir, tmp_path):
+        report = {"results": {"ptb_xl/rhythm/train+test": make_result(0.9)}}
+        (tmp_path / "eval_results.json").write_text(json.dumps(report))
+
+        with pytest.raises(ValueError, match=r"training has seen these records\. Evaluate with `--split test`"):
+            write_shipped_card(shipped_dir, [tmp_path])
