@@ -1,6 +1,5 @@
 """The checkpoint in the box: found without a name, small, offline, calibrated, and good on real records."""
 
-import json
 import subprocess
 import sys
 import time
