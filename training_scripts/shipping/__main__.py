@@ -2,13 +2,15 @@
 
 python -m training_scripts.shipping make --checkpoint runs/default --text_tower runs/text_tower --output_dir shipped
 python -m training_scripts.shipping describe --output_dir shipped --evaluations evaluations/super evaluations/rhythm
+python -m training_scripts.shipping zoo --checkpoints shipped runs/another
 """
 
+import sys
 from collections.abc import Sequence
 
 from modeling_supreme.command_line import Command, run_command, run_one_of
 
-from .arguments import DescribeArguments, MakeArguments
+from .arguments import DescribeArguments, MakeArguments, ZooArguments
 
 
 def make(arguments: MakeArguments) -> None:
@@ -25,9 +27,17 @@ def describe(arguments: DescribeArguments) -> None:
     write_shipped_card(arguments.output_dir, arguments.evaluations, training=arguments.training)
 
 
+def zoo(arguments: ZooArguments) -> None:
+    """Print the table."""
+    from .zoo import tabulate_cards
+
+    sys.stdout.write(tabulate_cards(arguments.checkpoints) + "\n")
+
+
 COMMANDS = {
     "make": Command(make, (MakeArguments,), "Put a trained checkpoint and a text tower together, without code."),
     "describe": Command(describe, (DescribeArguments,), "Write the model card from the files of evaluations."),
+    "zoo": Command(zoo, (ZooArguments,), "Print a table of checkpoints, from their cards."),
 }
 
 

@@ -25,3 +25,10 @@ class DescribeArguments:
     training: str = field(
         default="", metadata={"help": "One sentence on the time and machine that training took.", "metavar": "TEXT"}
     )
+
+
+@dataclass
+class ZooArguments:
+    """What is listed."""
+
+    checkpoints: list[str] = field(metadata={"help": "Folders of checkpoints with cards, or their ids on the Hub."})

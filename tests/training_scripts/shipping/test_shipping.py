@@ -6,13 +6,14 @@ import pytest
 import torch
 import yaml
 from helpers.tiny_models import save_text_encoder
-from huggingface_hub import ModelCard
+from huggingface_hub import ModelCard, ModelCardData
 from safetensors.torch import load_file
 from transformers import AutoTokenizer, pipeline
 
 from modeling_supreme import SupremeModel
-from training_scripts.shipping.describe import write_shipped_card
+from training_scripts.shipping.describe import to_eval_result, write_shipped_card
 from training_scripts.shipping.make import make_checkpoint as make_shipped
+from training_scripts.shipping.zoo import tabulate_cards
 
 
 @pytest.fixture(scope="module")
@@ -136,3 +137,33 @@ class TestDescribe:
 
         with pytest.raises(ValueError, match=r"training has seen these records\. Evaluate with `--split test`"):
             write_shipped_card(shipped_dir, [tmp_path])
+
+
+class TestZoo:
+    def test_a_row_for_each_card_and_a_column_for_each_label_set(self, tmp_path):
+        for name, sets in {
+            "a": {"ptb_xl/rhythm/test": 0.93},
+            "b": {"ptb_xl/rhythm/test": 0.9, "csn/merl/test": 0.8},
+        }.items():
+            write_card(tmp_path / name, name, sets)
+
+        assert tabulate_cards([str(tmp_path / "a"), str(tmp_path / "b")]) == (
+            "| checkpoint | ptb_xl (rhythm), test | csn (merl), test |\n"
+            "|---|---|---|\n"
+            "| `a` | 0.930 | - |\n"
+            "| `b` | 0.900 | 0.800 |"
+        )
+
+    def test_a_card_without_figures_is_named(self, tmp_path):
+        write_card(tmp_path / "a", "a", {})
+
+        with pytest.raises(ValueError, match=r"card of .*a has no figures\. Evaluate it"):
+            tabulate_cards([str(tmp_path / "a")])
+
+
+def write_card(folder, name, sets):
+    """A card with the macro AUROC of some label sets."""
+    folder.mkdir()
+    results = [to_eval_result(each, make_result(auroc)) for each, auroc in sets.items()]
+    data = ModelCardData(model_name=name, eval_results=results or None)
+    (folder / "README.md").write_text(f"---\n{data.to_yaml()}\n---\n\n# {name}\n")
