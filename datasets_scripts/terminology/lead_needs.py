@@ -1,7 +1,7 @@
 """Which leads conditions take, and why: `lead_needs.yaml`, checked, and what measured findings are measured in.
 
-`python -m training_scripts.decisions` copies what a condition takes into its entry of a checkpoint's decisions, so that
-the pipeline leaves open what the leads of a recording cannot show.
+`python -m training_scripts.decisions` copies what a condition takes into its entry of a checkpoint's decisions, so
+that the pipeline leaves open what the leads of a recording cannot show.
 """
 
 from functools import lru_cache
@@ -39,8 +39,8 @@ def load_lead_needs() -> tuple[dict[str, LeadNeeds], dict[str, LeadNeeds]]:
     """The table, by folded names of conditions, and by territories.
 
     Raises:
-        ValueError: If an entry names no leads, has no reason, or stands for what the terminology does not know, or what
-            another entry stands for.
+        ValueError: If an entry names no leads, has no reason, or stands for what the terminology does not know, or
+            for what another entry stands for.
     """
     by_condition: dict[str, LeadNeeds] = {}
     by_territory: dict[str, LeadNeeds] = {}
