@@ -18,7 +18,7 @@ from .signal_processing import bridge, keep_long_runs
 # A wave at 500 Hz does not stay at its peak for 20 ms unless it is low: at 1 mV and a resolution of 5 µV it stays for
 # about 8 ms. A plateau this long and this far from zero is an amplifier at its limit. Ours.
 PLATEAU_S, PLATEAU_MV = 0.020, 1.0
-# What follows was chosen so that hardly a real record is refused, see tests/modeling_supreme/test_signal_quality.py
+# What follows was chosen so that hardly a real record is refused, which tests hold it to
 LEAST_S = 2.0  # shorter, a slow heart beats once
 FLAT_MV = 0.02  # peak to peak; the lowest voltages of real leads are about 0.1 mV
 MOST_CLIPPED = 0.10  # of the samples
