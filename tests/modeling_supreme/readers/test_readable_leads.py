@@ -28,7 +28,7 @@ class TestWhatIsRefused:
             (0.0 * BEATS, "flat: it moves by less than 0.02 mV"),
             (noise(0.002), "flat"),
             (BEATS[:, : round(1.9 * RATE)], "too short: 1.9 s were recorded, and it takes 2 s"),
-            (BEATS + noise(0.4), "covered by noise: 0.3"),
+            (BEATS + noise(0.4), "covered by noise: 0.2"),  # .4 times the root of the share of the band
             (noise(0.2), "covered by noise"),
             (BEATS + 6 * np.sin(np.arange(5000) / 800), "off its baseline, which wanders by 1"),
             (np.clip(4 * np.sin(np.arange(5000)[None] / 400), -1.5, 1.5), "saturated: 7"),
