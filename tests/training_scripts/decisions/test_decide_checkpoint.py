@@ -142,9 +142,9 @@ class TestRefusals:
             main(["--model_name_or_path", str(tmp_path)])
 
     def test_a_data_folder_without_a_corpus(self):
-        with pytest.raises(ValueError, match="came without `--dataset_name`. Name the corpus"):
+        with pytest.raises(ValueError, match=r"came without `--dataset_name`. Name the corpus"):
             DecisionArguments("folder", data_dir="ptb-xl")
 
     def test_too_few_records(self):
-        with pytest.raises(ValueError, match="`--num_records` is 3. Give 30 or more"):
+        with pytest.raises(ValueError, match=r"`--num_records` is 3. Give 30 or more"):
             DecisionArguments("folder", num_records=3)

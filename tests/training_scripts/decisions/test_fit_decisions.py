@@ -119,7 +119,7 @@ class TestCalibrationError:
         assert calibration_error(probabilities, truth) == pytest.approx(expected)
 
     def test_probabilities_have_little(self):
-        assert calibration_error(*draw(20_000)) < 0.01
+        assert calibration_error(*draw(80_000)) < 0.01
 
 
 class TestConditions:
