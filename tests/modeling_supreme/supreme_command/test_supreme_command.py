@@ -160,7 +160,8 @@ class TestDecisions:
         assert (
             "decided (2)\n"
             "  atrial fibrillation: present from 1.000 (sensitivity 0.90, specificity 0.80); with few false alarms"
-            " from 1.000 (sensitivity 0.70, specificity 0.90); fitted on 1000 simulated records, 120 of them positive\n"
+            " from 1.000 (sensitivity 0.70, specificity 0.90); fitted on 1000 simulated records, 120 of them"
+            " positive\n"
             "  normal ecg: present from 0.000 (sensitivity 0.90, specificity 0.80); with few false alarms from 0.000"
             " (sensitivity 0.70, specificity 0.90); fitted on 1000 simulated records, 120 of them positive; takes two"
             " limb leads\n"
