@@ -136,7 +136,7 @@ def calibration_error(probabilities: np.ndarray, truth: np.ndarray) -> float:
         a rare condition would share the first of ten equally wide ones.
 
     Example:
-        >>> calibration_error(np.full(10, 0.8), np.array([1] * 6 + [0] * 4)).__round__(6)
+        >>> round(calibration_error(np.full(100, 0.8), np.tile([1, 1, 1, 0, 0], 20)), 6)
         0.2
     """
     order = np.argsort(probabilities, kind="stable")
