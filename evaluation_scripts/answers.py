@@ -38,4 +38,5 @@ def choose_answers(
         trained_queries=config.trained_queries,
         definitions=[{**entry, "is_reviewed": answer_by == "definition"} for entry in known],
         measurements=config.measurements,
+        decisions=config.decisions,
     )

@@ -11,6 +11,7 @@ from huggingface_hub.errors import StrictDataclassClassValidationError
 from transformers import AutoConfig, PreTrainedConfig
 from transformers.configuration_utils import SubConfigSpec
 
+from .decisions import parse_decisions
 from .leads import STANDARD_LEADS, standardize_lead_names
 from .query_words import check_measurement_keys
 
@@ -87,6 +88,7 @@ MAX_STAGES = 64  # of convolutions; a token would stand for 2 ** 65 samples
 MAX_LABELS = 100_000  # SNOMED CT has 350,000 concepts, a few thousand of which an ECG can show
 # Entries of the lists of a zero-shot model; the simulator knows 300 findings and 270 measurements
 MOST_ENTRIES = {"trained_queries": 100_000, "composed_rules": 10_000, "definitions": 10_000, "measurements": 1_000}
+MOST_ENTRIES["decisions"] = 100_000
 NUM_MEASUREMENT_FEATURES, NUM_MEASUREMENT_QUERIES, NUM_LOADINGS = 256, 24, 8
 MAX_PARAMETERS = 20_000_000_000  # the largest text encoders have 8,000,000,000
 FLOAT_DTYPES = ("float64", "float32", "float16", "bfloat16")
@@ -366,6 +368,8 @@ class SupremeConfig(CheckedConfig):
         measurement_head (`Literal["pooled", "queries", "beats"]`):
             What it reads: the mean and the largest token, what learned queries find in the fusion network, or pooled
             tokens and the beat that most beats of the strip are like.
+        decisions (`dict[str, dict]`, *optional*):
+            What was fitted for each condition, calibration and thresholds, as `decisions.py` reads it.
 
     Example:
         >>> config = SupremeConfig(ecg_config=SupremeEcgConfig.from_preset("hybrid"))
@@ -394,6 +398,7 @@ class SupremeConfig(CheckedConfig):
     definitions: list[dict[str, Any]] | tuple[dict[str, Any], ...] = ()
     measurements: list[str] | tuple[str, ...] = ()
     measurement_head: Literal["pooled", "queries", "beats"] = "pooled"
+    decisions: dict[str, Any] | None = None
 
     def __new__(cls, *args: Any, **fields: Any) -> "SupremeConfig":
         """Refuse lists that take long to look through, before the type of every entry is looked at."""
@@ -414,6 +419,7 @@ class SupremeConfig(CheckedConfig):
                 self.definitions = [*define_rules(rules), *self.definitions]
         for name in ("trained_queries", "definitions", "measurements"):
             setattr(self, name, list(getattr(self, name)))
+        self.decisions = dict(self.decisions or {})
         if __package__ == "modeling_supreme":
             # The package registers its own pipeline; `pipeline` would ask for `trust_remote_code` to run the
             # checkpoint's copy. In that copy this module has another name, and the entry stays.
@@ -452,6 +458,10 @@ class SupremeConfig(CheckedConfig):
         """Refuse measurements that there are not, or that stand twice."""
         check_measurement_keys(self.measurements)
 
+    def validate_decisions(self) -> None:
+        """Refuse calibrations and thresholds that mean nothing."""
+        parse_decisions(self.decisions)
+
     @property
     def estimated_parameters(self) -> int:
         """Parameters of the whole model, from above and without making it."""
@@ -482,13 +492,7 @@ def _as_validation_error(validator: str) -> Iterator[None]:
 
 
 def check_bounds(config: PreTrainedConfig, *, prefix: str = "") -> None:
-    """Refuse numbers outside of [`BOUNDS`].
-
-    Args:
-        config (`PreTrainedConfig`):
-            Any configuration.
-        prefix (`str`):
-            What messages say before the name of a field.
+    """Refuse numbers of any configuration outside of [`BOUNDS`]; messages say `prefix` before the name of a field.
 
     Raises:
         ValueError: If a field of that name is out of bounds; the message names it, the value and the bound.
@@ -519,11 +523,7 @@ def check_count(name: str, entries: Any, most: int) -> None:
 
 
 def check_stored_fields(fields: Mapping[str, Any]) -> None:
-    """Refuse common fields from which transformers makes something before it checks them.
-
-    Args:
-        fields (`Mapping`):
-            `num_labels`, `id2label` and `dtype`, where they are given.
+    """Refuse `num_labels`, `id2label` and `dtype` from which transformers makes something before it checks them.
 
     Raises:
         ValueError: If there are too many labels, one is no name, or the type is none of floats.

@@ -56,7 +56,7 @@ LIMB_LEADS = {
     "aVL": (1.0, -0.5),
     "aVF": (-0.5, 1.0),
 }
-_BIPOLAR_LEADS = ("I", "II", "III")
+BIPOLAR_LEADS = ("I", "II", "III")
 
 # Share of the energy of the limb leads that may contradict the identities, and how much less of it an exchange must
 # leave to be suspected: see `benchmarks/presence.py` for what real records have. Ours.
@@ -407,7 +407,7 @@ def derive_limb_leads(strip: np.ndarray, leads: Sequence[str]) -> tuple[np.ndarr
         >>> dict(zip(leads, strip[:, 0].tolist()))
         {'I': 1.0, 'II': 3.0, 'III': 2.0, 'aVR': -2.0, 'aVL': -0.5, 'aVF': 2.5}
     """
-    sources = [lead for lead in _BIPOLAR_LEADS if lead in leads][:2]
+    sources = [lead for lead in BIPOLAR_LEADS if lead in leads][:2]
     absent = [lead for lead in LIMB_LEADS if lead not in leads]
     if len(sources) < 2 or not absent:
         return strip, tuple(leads)

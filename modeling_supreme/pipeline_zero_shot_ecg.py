@@ -15,12 +15,14 @@ from transformers import Pipeline
 from transformers.utils import logging
 
 from .checkpoints import check_logits
+from .decisions import OPERATING_POINTS, OperatingPoint
 from .definitions import Measured, read_definitions
 from .ecg_files import find_recordings
 from .feature_extraction_supreme import RESAMPLING_MARGIN_S, is_nested_numbers, is_number, load_recording
 from .queries import Composed, Composition, encode_queries, fill_template, to_probabilities
 from .query_grammar import find_measurement
 from .recordings import Account
+from .signal_quality import add_quality
 
 
 logger = logging.get_logger(__name__)
@@ -36,7 +38,7 @@ PIPELINE_ENTRY = {
 }
 READING_OPTIONS = ("sampling_rate", "leads", "unit", "on_error")
 ASKING_OPTIONS = ("candidate_labels", "hypothesis_template", "composed", "definitions", "return_attention")
-CHOOSING_OPTIONS = ("top_k", "threshold", "return_details")
+CHOOSING_OPTIONS = ("top_k", "threshold", "return_details", "operating_point")
 ON_ERROR = ("raise", "skip")
 # What a recording that cannot be used may raise
 RECORD_ERRORS = (OSError, ValueError, TypeError, ImportError)
@@ -120,6 +122,9 @@ class ZeroShotEcgClassificationPipeline(Pipeline):
                 Whether to say where in the strip each label looked.
             return_details (`bool`, *optional*, defaults to `False`):
                 Whether to say what of the recording was used.
+            operating_point (`str`, *optional*, defaults to `"youden"`):
+                From where on a finding is present: `"youden"`, where sensitivity and specificity together are
+                largest, or `"specificity_90"`, where nine of ten records without it are called so.
             composed (`bool` or `"auto"`, *optional*, defaults to `"auto"`):
                 Whether labels are answered by their definition, or by the measurements that they ask for ("QRS > 120
                 ms"), instead of by their own query: those that the checkpoint was not trained on where that can be
@@ -138,8 +143,9 @@ class ZeroShotEcgClassificationPipeline(Pipeline):
             (what answers: `"query"`, `"measured: "` or `"composed: "` and the expression). With `return_attention`
             also `attention`, the share of attention each token received (mean over layers and heads; `None` where an
             expression answers), and `attention_step_s`, the time from one token to the next, in seconds; with
-            `return_details` also `account`, see [`Account`]; of a folder also `record`. A list of such lists for
-            several recordings, an iterator for a generator.
+            `return_details` also `account`, see [`Account`]; of a folder also `record`. Where the checkpoint keeps
+            decisions also `present`, which is `None` with a `reason` where the question, its leads or the signal leave
+            it open (docs/decisions.md). A list of such lists for several recordings, an iterator for a generator.
 
         Raises:
             FileNotFoundError: If a path has no record.
@@ -182,7 +188,8 @@ class ZeroShotEcgClassificationPipeline(Pipeline):
                 "This checkpoint has no measurement head: it answers for findings only. Take one that was trained with"
                 " measurements, whose configuration lists them in `measurements`."
             )
-        refused = [name for name in (*ASKING_OPTIONS, "top_k", "threshold") if name in kwargs]
+        choosing = (name for name in CHOOSING_OPTIONS if name != "return_details")
+        refused = [name for name in (*ASKING_OPTIONS, *choosing) if name in kwargs]
         if refused:
             raise TypeError(f"`measure` has no option `{refused[0]}`: all that the checkpoint measures is returned.")
         return self._run(recordings, is_measuring=True, **kwargs)
@@ -265,6 +272,8 @@ class ZeroShotEcgClassificationPipeline(Pipeline):
                 raise
             return self._stand_in(Account(source=_name_of(recording, place)), reason=str(error))
         (account,) = features.accounts
+        if getattr(self.model.config, "decisions", None):
+            account = add_quality(account, source)
         if account.losses():
             logger.warning(account.line())
         return {**features, "account": account, "failure": None}
@@ -332,6 +341,7 @@ class ZeroShotEcgClassificationPipeline(Pipeline):
         composed: Composed = "auto",
         definitions: Any = None,
         return_details: bool = False,
+        operating_point: OperatingPoint = "youden",
         is_measuring: bool = False,
     ) -> Any:
         """Turn scores into labels, best first, or numbers into measurements; `None` where a recording was skipped."""
@@ -343,12 +353,12 @@ class ZeroShotEcgClassificationPipeline(Pipeline):
             return self._name_measurements(model_outputs["measured"][0]) | details
         composition = self._compose(candidate_labels, composed, definitions)
         _warn_of_unseen(composition)
-        answers = zip(
-            candidate_labels, model_outputs["scores"][0].tolist(), composition.seen, composition.sources, strict=True
-        )
+        scores = model_outputs["scores"][0].tolist()
+        decided = composition.decide(scores, account, operating_point)
+        answers = zip(candidate_labels, scores, composition.seen, composition.sources, decided, strict=True)
         results: list[dict[str, Any]] = [
-            {"label": label, "score": score, "seen": seen, "source": source, **details}
-            for label, score, seen, source in answers
+            {"label": label, "score": score, "seen": seen, "source": source, **decision, **details}
+            for label, score, seen, source, decision in answers
         ]
         if "attention" in model_outputs:
             ecg_config = self.model.config.ecg_config
@@ -457,6 +467,8 @@ def check_options(options: Mapping[str, Any]) -> None:
         raise ValueError(f'`composed` is {options["composed"]!r}. Pass True, False or "auto".')
     if options.get("on_error", "raise") not in ON_ERROR:
         raise ValueError(f'`on_error` is {options["on_error"]!r}. Pass "raise" or "skip".')
+    if options.get("operating_point", "youden") not in OPERATING_POINTS:
+        raise ValueError(f'`operating_point` is {options["operating_point"]!r}. Pass "youden" or "specificity_90".')
     template = options.get("hypothesis_template", "{}")
     if not isinstance(template, str):
         raise TypeError(f"`hypothesis_template` is a {type(template).__name__}. Give a sentence with a {{}} in it.")

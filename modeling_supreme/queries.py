@@ -15,6 +15,7 @@ from typing import Any, Literal, NamedTuple
 import torch
 from transformers.utils import logging
 
+from .decisions import Decision, OperatingPoint, Question, Strip, parse_decisions
 from .definitions import Measured, evaluate_expression, parse_definitions, read_definitions
 from .query_grammar import (
     AllOf,
@@ -245,6 +246,11 @@ class Answer(NamedTuple):
     expression: Expression | None = None
     is_asked: bool = True
 
+    @property
+    def is_measured(self) -> bool:
+        """Whether the label itself asks for measurements."""
+        return self.source.startswith("measured: ")
+
 
 class Composition:
     """What answers each label, and which queries that takes.
@@ -261,10 +267,12 @@ class Composition:
             `config.definitions`, or those of a user before them.
         measurements (`Sequence[str]`):
             `config.measurements`.
+        decisions (`Mapping`):
+            `config.decisions`: what makes a probability of a score, and when a finding is present.
 
     Raises:
         ValueError: If an expression is demanded where there is none, or where it cannot be evaluated; if definitions
-            are wrong.
+            or decisions are wrong.
 
     Attributes:
         answers (`list[Answer]`):
@@ -277,6 +285,8 @@ class Composition:
             Whether it takes measurements.
         seen (`list[bool | None]`):
             Whether training named each label; `None` where nobody says what it named.
+        decisions (`list[Decision | None]`):
+            What was fitted for each label, as it is answered here.
     """
 
     def __init__(
@@ -287,6 +297,7 @@ class Composition:
         trained_queries: Sequence[str] = (),
         definitions: Sequence[Mapping[str, Any]] = (),
         measurements: Sequence[str] = (),
+        decisions: Mapping[str, Any] | None = None,
     ) -> None:
         if composed not in (True, False, "auto"):
             raise ValueError(f"`composed` is {composed!r}. Choose True, False or 'auto'.")
@@ -301,6 +312,9 @@ class Composition:
         names = dict.fromkeys(name for each in expressions for name in findings_of(each))
         self.findings = tuple(self._trained[name] for name in names)
         self.is_measured = any(keys_of(each) for each in expressions)
+        self._decisions = parse_decisions(decisions or {})
+        pairs = zip(self.labels, self.answers, strict=True)
+        self.decisions = [self._find_decision(label, answer.source) for label, answer in pairs]
 
     @classmethod
     def of(
@@ -324,6 +338,7 @@ class Composition:
             trained_queries=config.trained_queries,
             definitions=join_definitions(config, definitions),
             measurements=config.measurements,
+            decisions=getattr(config, "decisions", None),
         )
 
     @property
@@ -332,7 +347,9 @@ class Composition:
         return [answer.source for answer in self.answers]
 
     def evaluate(self, probabilities: torch.Tensor, measured: Measured | None = None) -> torch.Tensor:
-        """Scores of the labels.
+        """Scores of the labels, each a probability where somebody has fitted how.
+
+        What an expression is made of enters it as it is.
 
         Args:
             probabilities (`torch.Tensor` of shape `(..., num_queries + num_findings)`):
@@ -347,13 +364,57 @@ class Composition:
         named = probabilities[..., len(self.queries) :].unbind(-1)
         found = {normalize_name(name): each for name, each in zip(self.findings, named, strict=True)}
         scores = []
-        for label, answer in zip(self.labels, self.answers, strict=True):
+        for label, answer, decision in zip(self.labels, self.answers, self.decisions, strict=True):
             if answer.expression is None:
-                scores.append(own[label])
-                continue
-            score = evaluate_expression(answer.expression, measured if keys_of(answer.expression) else None, found)
-            scores.append((score * own[label]).sqrt() if answer.is_asked else score)
+                score = own[label]
+            else:
+                numbers = measured if keys_of(answer.expression) else None
+                score = evaluate_expression(answer.expression, numbers, found)
+                score = (score * own[label]).sqrt() if answer.is_asked else score
+            scores.append(decision.calibrate(score) if decision else score)
         return torch.stack(scores, -1)
+
+    def decide(
+        self, scores: Sequence[float], account: Any, operating_point: OperatingPoint = "youden"
+    ) -> list[dict[str, Any]]:
+        """Which of the labels are present on a recording, see [`Question.decide`]; nothing where none was fitted.
+
+        Args:
+            scores (`Sequence[float]`):
+                Of the labels, as [`Composition.evaluate`] gives them.
+            account ([`Account`]):
+                Of the recording: its leads, and what is wrong with them.
+            operating_point (`str`):
+                By which of the two thresholds.
+        """
+        if not self._decisions:
+            return [{} for _ in scores]
+        strip = Strip.of(account)
+        questions = map(self._question, self.labels, self.answers, self.seen, self.decisions)
+        return [
+            question.decide(score, strip, operating_point, self._leads_of)
+            for question, score in zip(questions, scores, strict=True)
+        ]
+
+    def _question(self, label: str, answer: Answer, seen: bool | None, decision: Decision | None) -> Question:
+        """A label, and all by which it is decided."""
+        is_known = seen is not False or answer.expression is not None or self._names(label) & self._trained.keys()
+        return Question(label, decision, answer.expression, answer.is_measured, bool(is_known))
+
+    def _names(self, label: str) -> set[str]:
+        """A label and the condition that it is a name of, folded."""
+        definition = self._by_name.get(normalize_name(label))
+        return {normalize_name(label)} | ({normalize_name(definition.condition)} if definition else set())
+
+    def _find_decision(self, label: str, source: str) -> Decision | None:
+        """What was fitted for a condition on answers from the same source."""
+        fitted = (self._decisions.get(name) for name in sorted(self._names(label), key=normalize_name(label).__ne__))
+        return next((each for each in fitted if each and each.answered_by == source), None)
+
+    def _leads_of(self, finding: str) -> Sequence[str]:
+        """What a finding within an expression takes."""
+        decision = self._decisions.get(finding)
+        return decision.leads if decision else ()
 
     def can_evaluate(self, condition: str) -> bool:
         """Whether the definition of a condition, trained or not, takes nothing but what the checkpoint has."""
@@ -364,8 +425,7 @@ class Composition:
         """What answers a label, unless that is only its own query for want of the word."""
         name = normalize_name(label)
         definition = self._by_name.get(name)
-        conditions = {name, normalize_name(definition.condition)} if definition else {name}
-        if composed == "auto" and conditions & self._trained.keys():
+        if composed == "auto" and self._names(label) & self._trained.keys():
             return Answer()
         try:
             written = definition.expression if definition else parse_query(label, {*self._trained, *self._by_name})

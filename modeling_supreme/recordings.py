@@ -73,6 +73,8 @@ class Account:
             Share of the samples of all leads that were cut off at the largest voltage of the model or of a row.
         offsets_removed_mv (`dict[str, float]`):
             Leads that stood far from zero, and by how much they were moved, in millivolts.
+        unusable (`dict[str, str]`):
+            Leads that show no heart, and what is wrong with them, see [`add_quality`].
         remarks (`tuple[str, ...]`):
             What a reader should know besides: modified or inverted leads, suspected exchanges.
     """
@@ -92,6 +94,7 @@ class Account:
     seconds_missing: dict[str, float] = field(default_factory=dict)
     share_clipped: float = 0.0
     offsets_removed_mv: dict[str, float] = field(default_factory=dict)
+    unusable: dict[str, str] = field(default_factory=dict)
     remarks: tuple[str, ...] = ()
 
     def losses(self) -> list[str]:
@@ -101,6 +104,7 @@ class Account:
             *(f"{name} left out ({reason})" for name, reason in self.left_out.items()),
             *(f"{lead} not recorded for {seconds:.2f} s" for lead, seconds in self.seconds_missing.items()),
             *(f"{lead} moved by {-offset:+.2f} mV" for lead, offset in self.offsets_removed_mv.items()),
+            *(f"{lead} is {reason}" for lead, reason in self.unusable.items() if lead in self.leads_used),
             *self.remarks,
         ]
         if seconds_lost > NEGLIGIBLE_S:

@@ -15,6 +15,7 @@ COMMANDS = {
     "evaluate": [],
     "demo": [],
     "training_scripts.text_tower.__main__": [],
+    "training_scripts.decisions.__main__": [],
     "datasets_scripts.prepare.__main__": ["ptb_xl"],
     "datasets_scripts.overlap": ["folder"],
     "datasets_scripts.extraction.__main__": [],

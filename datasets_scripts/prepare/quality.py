@@ -7,12 +7,13 @@ import numpy as np
 
 from datasets_scripts.schema import NUM_SAMPLES, SAMPLING_RATE
 from modeling_supreme.leads import STANDARD_LEADS
+from modeling_supreme.recordings import MICROVOLTS_PER_MILLIVOLT
+from modeling_supreme.signal_processing import keep_long_runs
+from modeling_supreme.signal_quality import PLATEAU_MV, PLATEAU_S
 
 
-# A wave at 500 Hz does not stay at its peak for 20 ms unless it is low: at 1 mV and a resolution of 5 µV it stays for
-# about 8 ms. A plateau this long and this far from zero is an amplifier at its limit. Ours.
-MIN_PLATEAU = round(0.020 * SAMPLING_RATE)
-MIN_PLATEAU_UV = 1000
+MIN_PLATEAU = round(PLATEAU_S * SAMPLING_RATE)
+MIN_PLATEAU_UV = round(PLATEAU_MV * MICROVOLTS_PER_MILLIVOLT)
 STORAGE_LIMIT_UV = np.iinfo(np.int16).max
 
 LIMB_LEADS = tuple(STANDARD_LEADS.index(lead) for lead in ("I", "II", "III"))
@@ -99,9 +100,7 @@ def _count_clipped(voltages: np.ndarray, *, highest: int, lowest: int) -> int:
         if abs(limit) >= STORAGE_LIMIT_UV:
             num_clipped += int(at_limit.sum())
         elif np.count_nonzero(at_limit) >= MIN_PLATEAU:
-            edges = np.flatnonzero(np.diff(np.concatenate(([0], at_limit.view(np.int8), [0]))))
-            lengths = edges[1::2] - edges[::2]
-            num_clipped += int(lengths[lengths >= MIN_PLATEAU].sum())
+            num_clipped += int(keep_long_runs(at_limit, MIN_PLATEAU).sum())
     return num_clipped
 
 

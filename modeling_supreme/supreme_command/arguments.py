@@ -87,6 +87,13 @@ class ClassifyArguments(OutputArguments):
     plot: str | None = field(default=None, metadata={"help": "Folder for sheets of them.", "metavar": "DIR"})
     threshold: float | None = field(default=None, metadata={"help": "Lowest score to give, from 0 to 1."})
     top_k: int | None = field(default=None, metadata={"help": "How many of the best labels to give."})
+    operating_point: Literal["youden", "specificity_90"] = field(
+        default="youden",
+        metadata={
+            "help": "From where on a finding is present: where sensitivity and specificity together are largest, or"
+            " where nine of ten recordings without it are called so."
+        },
+    )
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -6,21 +6,38 @@ from typing import Any
 
 from transformers import AutoConfig
 
+from ..decisions import OPERATING_POINTS, Decision, parse_decisions
 from .arguments import LabelsArguments
 
 
 def list_labels(arguments: LabelsArguments) -> None:
-    """List trained findings, definitions and measurements."""
+    """List trained findings, definitions, measurements and decisions."""
     config: Any = AutoConfig.from_pretrained(arguments.model, revision=arguments.revision)
     listed = {
         "trained": list(getattr(config, "trained_queries", ())),
         "defined": {each["condition"]: each["expression"] for each in getattr(config, "definitions", ())},
         "measured": list(getattr(config, "measurements", ())),
+        "decided": getattr(config, "decisions", None) or {},
     }
     if arguments.json:
         sys.stdout.write(json.dumps(listed, ensure_ascii=False) + "\n")
         return
     for heading, entries in listed.items():
         sys.stdout.write(f"{heading} ({len(entries)})\n")
+        if heading == "decided":
+            entries = {name: _describe(decision) for name, decision in parse_decisions(entries).items()}
         told = (f"{name}: {entries[name]}" if isinstance(entries, dict) else name for name in entries)
         sys.stdout.writelines(f"  {entry}\n" for entry in told)
+
+
+def _describe(decision: Decision) -> str:
+    """Thresholds of a condition, and on what they were chosen."""
+    phrases = [
+        f"{meaning} {point.threshold:.3f} (sensitivity {point.sensitivity:.2f}, specificity {point.specificity:.2f})"
+        for meaning, point in zip(
+            ("present from", "with few false alarms from"), map(decision.thresholds.get, OPERATING_POINTS), strict=True
+        )
+        if point
+    ]
+    fitted = f"fitted on {decision.num_records} {decision.records} records, {decision.num_positives} of them positive"
+    return "; ".join([*phrases, fitted, *([f"takes {' and '.join(decision.leads)}"] if decision.leads else [])])

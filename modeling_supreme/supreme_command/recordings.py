@@ -22,7 +22,15 @@ from .sheets import draw, file_name
 logger = logging.get_logger(__name__)
 
 SCORES = pa.schema(
-    {"record": pa.string(), "label": pa.string(), "score": pa.float64(), "seen": pa.bool_(), "source": pa.string()}
+    {
+        "record": pa.string(),
+        "label": pa.string(),
+        "score": pa.float64(),
+        "seen": pa.bool_(),
+        "source": pa.string(),
+        "present": pa.bool_(),  # empty with a reason where it is left open, and without one where nothing was fitted
+        "reason": pa.string(),
+    }
 )
 NUMBERS = pa.schema(
     {
@@ -34,6 +42,7 @@ NUMBERS = pa.schema(
         "unit": pa.string(),
     }
 )
+VERDICTS = {True: "present", False: "absent", None: "?"}
 NUM_NAMED = 5  # recordings that were left out
 
 
@@ -42,7 +51,8 @@ def classify_recordings(arguments: ClassifyArguments, model: ModelArguments, rea
     given = read_list(arguments.list) if arguments.list else arguments.labels or []
     labels = check_labels(given[0] if len(given) == 1 else given)
     source, classify = open_source(arguments.recordings), load_classifier(model.model, **model.loading)
-    choice = {"threshold": arguments.threshold, "top_k": arguments.top_k, "definitions": arguments.definitions}
+    names = ("threshold", "top_k", "definitions", "operating_point")
+    choice = {name: getattr(arguments, name) for name in names}
 
     def answer(place: int, record: SourceRecord) -> Any:
         found = classify(record.recording, candidate_labels=labels, **choice, **reading.options)
@@ -167,7 +177,10 @@ def _print_scores(entry: Entry) -> None:
     lines = [entry["record"]]
     for answer in entry["answers"] or ():
         source = "" if answer["source"] == "query" else f"   ({answer['source']})"
-        lines.append(f"  {answer['score']:.3f}  {answer['label']}{source}")
+        verdict = f"{VERDICTS[answer['present']]:9}" if "present" in answer else ""
+        lines.append(f"  {answer['score']:.3f}  {verdict}{answer['label']}{source}")
+        if answer.get("reason"):
+            lines.append(f"         {answer['reason']}")
     sys.stdout.write("\n".join(lines) + "\n")
 
 

@@ -13,7 +13,7 @@ import torch
 from scipy.special import expit, logit, ndtri
 
 from datasets_scripts.simulated import measurements_of
-from datasets_scripts.simulator import FOLDS_OF_SPLIT, SimulatorSettings, fold_of, simulate_record
+from datasets_scripts.simulator import FOLDS_OF_SPLIT, SimulatedRecord, SimulatorSettings, fold_of, simulate_record
 from modeling_supreme.leads import STANDARD_LEADS
 from modeling_supreme.modeling_supreme import LOGISTIC_SD, SupremeModel, find_circular
 from modeling_supreme.recordings import SAMPLING_RATE, EcgRecording
@@ -63,8 +63,8 @@ class Calibration(NamedTuple):
     loadings: np.ndarray
 
 
-def simulate_held_out(num_records: int) -> Iterator[tuple[EcgRecording, dict[str, float]]]:
-    """Recordings of validation patients, each as another cart would have stored it, and their true numbers."""
+def simulate_held_out(num_records: int) -> Iterator[tuple[EcgRecording, SimulatedRecord]]:
+    """Recordings of validation patients, each as another cart would have stored it, and what is true of them."""
     found, record_index = 0, 0
     while found < num_records:
         if fold_of(record_index) in FOLDS_OF_SPLIT["validation"]:
@@ -74,7 +74,7 @@ def simulate_held_out(num_records: int) -> Iterator[tuple[EcgRecording, dict[str
             rate = int(rng.choice(SAMPLING_RATES))
             strip = resample_strip(record.strip, SAMPLING_RATE, rate)
             recording = EcgRecording(sampling_rate=rate, leads=STANDARD_LEADS, strip_mv=strip)
-            yield recording, measurements_of(record)
+            yield recording, record
             found += 1
         record_index += 1
 
@@ -92,7 +92,7 @@ def measure_held_out(model: SupremeModel, feature_extractor: Any, num_records: i
         features = feature_extractor.prepare([recording for recording, _ in batch], return_tensors="pt")
         inputs = {name: value.to(model.device) for name, value in features.items()}
         found = model(**inputs, query_embeds=queries).measurements
-        rows = [{MEASUREMENTS_COLUMN: numbers} for _, numbers in batch]
+        rows = [{MEASUREMENTS_COLUMN: measurements_of(record)} for _, record in batch]
         truth = targets.targets(rows, [0] * len(rows)).measurements.astype(float)
         value, sd = (part.cpu().double().numpy() for part in (found.value, found.sd))
         parts.append(Measured(value, sd, truth))

@@ -76,6 +76,7 @@ class SupervisedObjective(MultilabelObjective):
         # A checkpoint that goes on has seen the findings of its earlier training too
         model.config.trained_queries = list(dict.fromkeys([*model.config.trained_queries, *self.data.findings]))
         model.config.definitions = definitions_for_checkpoint(model.config.trained_queries, model.config.measurements)
+        model.config.decisions = {}  # of other weights
         pooler = getattr(model.text_model, "pooler", None)
         if pooler is not None:
             pooler.requires_grad_(False)  # no query goes through it, and several processes would wait for its gradient

@@ -6,6 +6,7 @@ import shutil
 
 import pandas as pd
 import pytest
+from helpers.decisions import make_decision, set_threshold
 from transformers import pipeline
 
 from modeling_supreme.command_line import run_command
@@ -33,6 +34,16 @@ def index_dir(files_dir, tiny_checkpoint_dir, tmp_path_factory):
     folder = tmp_path_factory.mktemp("index")
     write_index([files_dir], output=folder, model=str(tiny_checkpoint_dir), on_error="skip")
     return folder
+
+
+@pytest.fixture(scope="module")
+def deciding_dir(make_checkpoint):
+    """A random model that calls every ECG normal and none fibrillating."""
+    decisions = {
+        "normal ecg": make_decision(**set_threshold(0.0), leads=["two limb leads"], leads_reason="it has an axis"),
+        "atrial fibrillation": make_decision(**set_threshold(1.0)),
+    }
+    return make_checkpoint(trained_queries=["normal ecg", "atrial fibrillation"], decisions=decisions)
 
 
 def refuse(words, capsys):
@@ -109,6 +120,52 @@ class TestClassify:
 
     def test_labels_are_needed(self, capsys):
         assert "Name findings with `--labels" in refuse(["classify", "a.csv", "--model", "m"], capsys)
+
+
+class TestDecisions:
+    labels = "normal ecg, atrial fibrillation, gout"
+
+    @pytest.fixture
+    def words(self, files_dir, deciding_dir):
+        """A command without what becomes of the answers."""
+        return ["classify", str(files_dir / "00001_hr"), "--model", str(deciding_dir), "--labels", self.labels]
+
+    def test_they_are_printed_with_the_reason_of_what_is_left_open(self, words, capsys):
+        main(words)
+
+        said = capsys.readouterr().out
+        assert re.search(r"^  0\.\d{3}  (present|\?) +normal ecg$", said, re.MULTILINE)
+        assert re.search(r"^  0\.\d{3}  \? +gout\n +not understood: .*guess from the wording\.$", said, re.MULTILINE)
+
+    @pytest.mark.parametrize("suffix", ["csv", "parquet"])
+    def test_a_table_has_columns_for_them(self, words, tmp_path, suffix):
+        path = tmp_path / f"out.{suffix}"
+
+        main([*words, f"--{suffix}", str(path)])
+
+        table = (pd.read_csv if suffix == "csv" else pd.read_parquet)(path).set_index("label")
+        assert table.columns.tolist() == ["record", "score", "seen", "source", "present", "reason"]
+        assert table["reason"]["gout"].startswith("not understood: ")
+        assert pd.isna(table["present"]["gout"])
+
+    def test_json_has_them(self, words, capsys):
+        main([*words, "--json"])
+
+        (line,) = capsys.readouterr().out.splitlines()
+        assert {answer["label"]: answer["present"] for answer in json.loads(line)["answers"]}["gout"] is None
+
+    def test_labels_says_from_where_on_and_on_what(self, deciding_dir, capsys):
+        main(["labels", str(deciding_dir)])
+
+        assert (
+            "decided (2)\n"
+            "  atrial fibrillation: present from 1.000 (sensitivity 0.90, specificity 0.80); with few false alarms"
+            " from 1.000 (sensitivity 0.70, specificity 0.90); fitted on 1000 simulated records, 120 of them"
+            " positive\n"
+            "  normal ecg: present from 0.000 (sensitivity 0.90, specificity 0.80); with few false alarms from 0.000"
+            " (sensitivity 0.70, specificity 0.90); fitted on 1000 simulated records, 120 of them positive; takes two"
+            " limb leads\n"
+        ) in capsys.readouterr().out
 
 
 class TestMeasure:

@@ -146,10 +146,10 @@ class TestHeldOutRecords:
         assert {recording.num_samples / recording.sampling_rate for recording in recordings} == {10.0}
 
     def test_they_are_the_same_every_time(self):
-        (first, numbers), (again, same) = (next(simulate_held_out(1)) for _ in range(2))
+        (first, record), (again, same) = (next(simulate_held_out(1)) for _ in range(2))
 
         np.testing.assert_array_equal(first.strip_mv, again.strip_mv)
-        assert numbers["qrs_ms"] == same["qrs_ms"]
+        assert record.measurements["qrs_ms"] == same.measurements["qrs_ms"]
 
 
 class TestHead:
