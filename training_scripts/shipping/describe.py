@@ -11,13 +11,15 @@ from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
 from evaluation_scripts.metrics import format_figure
 from modeling_supreme.output_files.atomic_files import write_text
+from training_scripts.decisions.decide import RESULTS_FILENAME as DECISIONS_FILENAME
+from training_scripts.decisions.report import write_section
 
 from .make import RUN_FILE
 
 
 CARD = Path(__file__).parents[1] / "cards" / "shipped.md"
 RESULTS_FILE = "eval_results.json"
-DECISIONS_FILE = "decision_results.json"
+CARD_FILENAME = "README.md"
 MODEL_NAME = "modeling-supreme-default"
 MEGABYTE = 1e6
 
@@ -44,7 +46,6 @@ def write_shipped_card(folder: str | Path, evaluations: Sequence[str | Path], *,
     weights = folder / "model.safetensors"
     settings = yaml.safe_load((folder / RUN_FILE).read_text(encoding="utf-8"))
     config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    decisions = folder / DECISIONS_FILE
     card = ModelCard.from_template(
         card_data=ModelCardData(
             language="en",
@@ -65,10 +66,12 @@ def write_shipped_card(folder: str | Path, evaluations: Sequence[str | Path], *,
         training=training,
         sets=[describe_set(name, result) for name, result in results.items()],
         conditions=[row for name, result in results.items() for row in list_conditions(name, result)],
-        decisions=json.loads(decisions.read_text(encoding="utf-8")) if decisions.is_file() else None,
     )
-    write_text(folder / "README.md", str(card).rstrip() + "\n")
-    return card
+    write_text(folder / CARD_FILENAME, str(card).rstrip() + "\n")
+    decisions = folder / DECISIONS_FILENAME
+    if decisions.is_file():
+        write_section(folder / CARD_FILENAME, json.loads(decisions.read_text(encoding="utf-8")))
+    return ModelCard.load(folder / CARD_FILENAME)
 
 
 def read_evaluations(evaluations: Sequence[str | Path]) -> dict[str, Mapping[str, Any]]:
