@@ -87,13 +87,8 @@ BOUNDS = {
 MAX_STAGES = 64  # of convolutions; a token would stand for 2 ** 65 samples
 MAX_LABELS = 100_000  # SNOMED CT has 350,000 concepts, a few thousand of which an ECG can show
 # Entries of the lists of a zero-shot model; the simulator knows 300 findings and 270 measurements
-MOST_ENTRIES = {
-    "trained_queries": 100_000,
-    "decisions": 100_000,
-    "composed_rules": 10_000,
-    "definitions": 10_000,
-    "measurements": 1_000,
-}
+MOST_ENTRIES = {"trained_queries": 100_000, "decisions": 100_000, "measurements": 1_000}
+MOST_ENTRIES |= dict.fromkeys(("composed_rules", "definitions"), 10_000)
 NUM_MEASUREMENT_FEATURES, NUM_MEASUREMENT_QUERIES, NUM_LOADINGS = 256, 24, 8
 MAX_PARAMETERS = 20_000_000_000  # the largest text encoders have 8,000,000,000
 FLOAT_DTYPES = ("float64", "float32", "float16", "bfloat16")
