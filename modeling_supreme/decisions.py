@@ -126,7 +126,8 @@ def _parse_entry(entry: Any, where: str) -> Decision:
     if not slope > 0 or counts[0] > counts[1]:
         problem = f"`slope` is {slope}, not above 0" if not slope > 0 else "there are more positives than records"
         raise ValueError(f"{where}: {problem}. {REMEDY}")
-    records, leads = entry.get("records"), entry.get("leads", ())
+    records: Any = entry.get("records")
+    leads: Any = entry.get("leads", ())
     if records not in RECORDS:
         raise ValueError(f"{where}: `records` is {shorten(records)}, none of {', '.join(RECORDS)}. {REMEDY}")
     if not isinstance(leads, list | tuple):
@@ -156,7 +157,7 @@ def _parse_threshold(entry: Any, where: str) -> Threshold:
 
 
 def _read_number(entry: Mapping[str, Any], name: str, where: str, least: float, most: float) -> float:
-    value = entry.get(name)
+    value: Any = entry.get(name)
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     if not is_number or not isfinite(value) or not least <= value <= most:
         raise ValueError(f"{where}: `{name}` is {shorten(value)}, no number from {least:g} to {most:g}. {REMEDY}")
@@ -164,14 +165,14 @@ def _read_number(entry: Mapping[str, Any], name: str, where: str, least: float, 
 
 
 def _read_count(entry: Mapping[str, Any], name: str, where: str) -> int:
-    value = entry.get(name)
+    value: Any = entry.get(name)
     if not isinstance(value, int) or isinstance(value, bool) or value < 0:
         raise ValueError(f"{where}: `{name}` is {shorten(value)}, no number of records. {REMEDY}")
     return value
 
 
 def _read_text(entry: Mapping[str, Any], name: str, where: str) -> str:
-    value = entry.get(name)
+    value: Any = entry.get(name)
     if not isinstance(value, str) or not value.strip():
         raise ValueError(f"{where}: `{name}` is {shorten(value)}, no text. {REMEDY}")
     return value

@@ -115,7 +115,7 @@ def measure_noise(strip: np.ndarray, sampling_rate: float) -> tuple[np.ndarray, 
     """
     low, high = NOISE_BAND_HZ
     frequencies = fft.rfftfreq(strip.shape[1], 1 / sampling_rate)
-    spectrum = fft.rfft(strip, axis=1) * ((frequencies >= low) & (frequencies <= high))
+    spectrum = np.asarray(fft.rfft(strip, axis=1)) * ((frequencies >= low) & (frequencies <= high))
     rapid = np.asarray(fft.irfft(spectrum, strip.shape[1], axis=1))
     sizes = np.sqrt(np.mean(_windows(rapid, NOISE_WINDOW_S * sampling_rate) ** 2, axis=2))
     between, within = np.percentile(sizes, (BETWEEN, WITHIN), axis=1)

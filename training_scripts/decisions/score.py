@@ -113,7 +113,8 @@ def find_real_truth(records: LabelledRecords, conditions: Sequence[str]) -> tupl
 
 def read_real(records: LabelledRecords, truth: np.ndarray) -> Iterator[TrueRecord]:
     """Records of a corpus, one after the other."""
-    for row, known in zip(records.rows, truth, strict=True):
+    rows: Any = records.rows
+    for row, known in zip(rows, truth, strict=True):
         yield TrueRecord(recording_from_row(row), str(row["patient_id"]), known)
 
 
