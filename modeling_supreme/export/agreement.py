@@ -59,9 +59,7 @@ def run_module(part: Part, inputs: Inputs) -> Outputs:
         return [each.numpy() for each in part.module(*inputs.values())]
 
 
-def compare(
-    wanted: Outputs, found: Outputs, names: Sequence[str], circular: Sequence[int] = ()
-) -> dict[str, float]:
+def compare(wanted: Outputs, found: Outputs, names: Sequence[str], circular: Sequence[int] = ()) -> dict[str, float]:
     """Largest difference of each output; infinite where a shape or a NaN is another.
 
     Example:

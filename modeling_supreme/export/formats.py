@@ -28,7 +28,7 @@ PACKAGES = {
     "openvino": ("onnx", "onnxscript", "openvino"),
 }
 FORMATS = tuple(PACKAGES)
-CHATTY_LOGGERS = ("torch.onnx", "onnxscript", "onnx_ir", "torch.export")
+CHATTY_LOGGERS = ("", "torch.onnx", "onnxscript", "onnx_ir", "torch.export")  # the first is the root
 DTYPES = {torch.float32: "float32", torch.bool: "bool", torch.int64: "int64"}
 
 Outputs = Sequence[np.ndarray]
@@ -77,7 +77,7 @@ def write_part(part: Part, format: str, folder: Path) -> WrittenPart:  # noqa: A
     Raises:
         RuntimeError: If the library finds no graph in it, such as in a text encoder that branches on its input.
     """
-    with _quietly(), torch.no_grad():
+    with quietly(), torch.no_grad():
         try:
             files = _WRITERS[format](part, folder)
         except (RuntimeError, ValueError, TypeError, NotImplementedError, AttributeError) as error:
@@ -212,7 +212,7 @@ def _open_openvino(path: Path, names: Sequence[str], num_threads: int | None) ->
 
 
 def _open_torchscript(path: Path, names: Sequence[str]) -> Runner:
-    with _quietly():
+    with quietly():
         module = torch.jit.load(path)
 
     @torch.no_grad()
@@ -223,7 +223,7 @@ def _open_torchscript(path: Path, names: Sequence[str]) -> Runner:
 
 
 @contextmanager
-def _quietly() -> Iterator[None]:
+def quietly() -> Iterator[None]:
     """Without what the exporters say of themselves."""
     loggers = [logging.getLogger(name) for name in CHATTY_LOGGERS]
     known = [each.level for each in loggers]

@@ -5,6 +5,7 @@ supreme plot FILE --output strip.png                                draw it
 supreme classify FILES --model M --labels "atrial fibrillation, qrs > 120 ms"
 supreme index FOLDER --model M --output INDEX                       read a corpus once …
 supreme ask INDEX "qtc > 500 ms and not paced rhythm" --top 50      … and ask it anything
+supreme export --model M --format onnx --output DIR                 run it without this package
 """
 
 import sys
@@ -15,6 +16,7 @@ from modeling_supreme.command_line import Command, run_command, run_one_of
 from .arguments import (
     AskArguments,
     ClassifyArguments,
+    ExportArguments,
     IndexArguments,
     InfoArguments,
     LabelsArguments,
@@ -74,6 +76,13 @@ def ask(arguments: AskArguments) -> None:
     ask_index(arguments)
 
 
+def export(arguments: ExportArguments, model: ModelArguments) -> None:
+    """Write a checkpoint for other programs."""
+    from .exports import export_model
+
+    export_model(arguments, model)
+
+
 COMMANDS = {
     "classify": Command(
         classify,
@@ -105,6 +114,11 @@ COMMANDS = {
         (AskArguments,),
         "Score every record of an index with any question, without reading a signal again.",
         positional="index_and_queries",
+    ),
+    "export": Command(
+        export,
+        (ExportArguments, ModelArguments),
+        "Write a checkpoint as ONNX, TorchScript or OpenVINO, checked against torch.",
     ),
 }
 
