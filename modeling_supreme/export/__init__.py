@@ -1,4 +1,4 @@
-"""A checkpoint for where neither this package nor torch is: as ONNX, TorchScript or OpenVINO, checked against torch."""
+"""A checkpoint for where neither this package nor torch is: ONNX, TorchScript or OpenVINO, checked against torch."""
 
 from typing import Any
 

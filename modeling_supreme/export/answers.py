@@ -68,8 +68,8 @@ def find_records(records: str | Path | None) -> Iterator[tuple[Path, str]]:
         if done.returncode:
             reason = done.stderr.strip().rpartition("\n")[2]
             raise RuntimeError(
-                f"`--int8` compares answers on {NUM_SIMULATED} simulated records, which could not be made: {reason} Name"
-                " a prepared corpus with labels in `--records`."
+                f"`--int8` compares answers on {NUM_SIMULATED} simulated records, which could not be made: {reason}"
+                " Name a prepared corpus with labels in `--records`."
             )
         yield Path(folder), f"{NUM_SIMULATED} simulated records that no recipe trains on"
 

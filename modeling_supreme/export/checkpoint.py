@@ -18,7 +18,7 @@ from ..modeling_supreme import SupremeModel, find_circular
 from ..output_files.atomic_files import usual_mode
 from ..output_files.disk import told_when_refused
 from ..queries import encode_queries
-from .agreement import TOLERANCE, check_agreement, largest
+from .agreement import TOLERANCE, check_agreement
 from .answers import compare_answers, find_records, format_answers, read_labelled
 from .formats import FORMATS, OPSET, Runner, check_packages, open_part, write_part
 from .int8 import quantize
@@ -202,7 +202,7 @@ class _Writer:
                 strips = read_labelled(folder, self.classify.feature_extractor, source=source)
             for name, embeds in (
                 ("stored queries", self.query_embeds),
-                ("queries of the int8 text tower", found_embeds),
+                ("embedded in int8", found_embeds),
             ):
                 answers[name] = compare_answers(
                     parts[0],

@@ -1,7 +1,7 @@
 """Files that other programs run: ONNX, OpenVINO's, and TorchScript's, written and read back.
 
-ONNX is written by the exporter that follows the graph (`torch.export`), OpenVINO's files are made from that. TorchScript
-is what `torch.jit.trace` writes, which PyTorch calls deprecated since 2.10 and still loads in C++ and on phones; new
+ONNX is written by the exporter that follows the graph (`torch.export`), OpenVINO's files are made from that.
+TorchScript is what `torch.jit.trace` writes: PyTorch calls it deprecated, and still loads it in C++ and on phones; new
 projects take ONNX.
 """
 
