@@ -485,9 +485,10 @@ def find_usual_beat(
     is_used = torch.where(is_whole.any(dim=1, keepdim=True), is_whole, is_beat)
     rows, leads = (torch.arange(size, device=strips.device) for size in strips.shape[:2])
     chosen = (rows[:, None, None], leads[:, None], places[:, None])
-    beats = nn.functional.pad(strips, edges).unfold(-1, length, 1)[
-        chosen
-    ]  # (batch_size, num_leads, num_beats, length)
+    samples = places[:, :, None] + torch.arange(length, device=strips.device)  # (batch_size, num_beats, length)
+    samples = samples.flatten(1)[:, None].expand(-1, strips.shape[1], -1)
+    # (batch_size, num_leads, num_beats, length)
+    beats = nn.functional.pad(strips, edges).gather(-1, samples).unflatten(-1, (-1, length))
     # A printed sheet shows a lead for a part of the time only
     num_there = nn.functional.pad((strips != 0).float(), (1 + edges[0], edges[1])).cumsum(dim=-1)
     num_there = num_there[..., length:][chosen] - num_there[chosen]

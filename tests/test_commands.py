@@ -32,6 +32,7 @@ COMMANDS = {
     "modeling_supreme.supreme_command.main labels": ["labels"],
     "modeling_supreme.supreme_command.main index": ["index"],
     "modeling_supreme.supreme_command.main ask": ["ask"],
+    "modeling_supreme.supreme_command.main export": ["export"],
 }
 
 

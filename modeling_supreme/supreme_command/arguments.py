@@ -173,6 +173,19 @@ class IndexArguments:
 
 
 @dataclass
+class ExportArguments:
+    """What is written."""
+
+    output: str = field(metadata={"help": "Folder to write: empty or absent."})
+    format: Literal["onnx", "torchscript", "openvino"] = field(default="onnx", metadata={"help": "Of the files."})
+    int8: bool = field(default=False, metadata={"help": "Store weights in eight bits (ONNX), and say what it costs."})
+    records: str | None = field(
+        default=None,
+        metadata={"help": "Prepared corpus to compare answers on; else 400 are simulated.", "metavar": "DIR"},
+    )
+
+
+@dataclass
 class AskArguments:
     """What is asked, and where answers go."""
 

@@ -6,6 +6,7 @@ supreme classify FILES --labels "atrial fibrillation, qrs > 120 ms" score findin
 supreme measure FILES                                               intervals, rates, axes and voltages
 supreme index FOLDER --output INDEX                                 read a corpus once …
 supreme ask INDEX "qtc > 500 ms and not paced rhythm" --top 50      … and ask it anything
+supreme export --format onnx --output DIR                           run it without this package
 
 Without `--model` the checkpoint that comes with the package answers.
 """
@@ -20,6 +21,7 @@ from modeling_supreme.command_line import Command, run_command, run_one_of
 from .arguments import (
     AskArguments,
     ClassifyArguments,
+    ExportArguments,
     IndexArguments,
     InfoArguments,
     LabelsArguments,
@@ -79,6 +81,13 @@ def ask(arguments: AskArguments) -> None:
     ask_index(arguments)
 
 
+def export(arguments: ExportArguments, model: ModelArguments) -> None:
+    """Write a checkpoint for other programs."""
+    from .exports import export_model
+
+    export_model(arguments, model)
+
+
 COMMANDS = {
     "classify": Command(
         classify,
@@ -110,6 +119,11 @@ COMMANDS = {
         (AskArguments,),
         "Score every record of an index with any question, without reading a signal again.",
         positional="index_and_queries",
+    ),
+    "export": Command(
+        export,
+        (ExportArguments, ModelArguments),
+        "Write a checkpoint as ONNX, TorchScript or OpenVINO, checked against torch.",
     ),
 }
 
