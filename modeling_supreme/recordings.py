@@ -183,6 +183,15 @@ class EcgRecording:
         self._microvolts = microvolts
         self._is_recorded = is_recorded
 
+    def cut(self, first: int, stop: int) -> "EcgRecording":
+        """The samples from one on and before another, in the unit of the source and with the same account."""
+        parts = [
+            None if each is None else each[:, first:stop]
+            for each in (self._strip_mv, self._microvolts, self._is_recorded)
+        ]
+        kinds = dict(zip(("strip_mv", "microvolts", "is_recorded"), parts, strict=True))
+        return EcgRecording(sampling_rate=self.sampling_rate, leads=self.leads, account=self.account, **kinds)
+
     @property
     def num_samples(self) -> int:
         """Samples of every lead."""
