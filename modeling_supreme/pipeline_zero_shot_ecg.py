@@ -1,10 +1,10 @@
 """`pipeline("zero-shot-ecg-classification")`: a recording and any findings in, a probability for each out."""
 
-import importlib
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
+from importlib import import_module
 from numbers import Integral
 from os import PathLike
 from pathlib import Path
@@ -130,12 +130,11 @@ class ZeroShotEcgClassificationPipeline(Pipeline):
                 Your own definitions, before those of the checkpoint: a YAML or JSON file, or what it holds, see
                 [`read_definitions`].
             aggregate (`str`, *optional*):
-                What to return of recordings that are longer than a strip, of which windows are scored: for each label
-                the `"max"` of its scores, the `"mean"`, or the `"timeline"` with its episodes, see
-                [`~modeling_supreme.long_recordings.scan_recordings`]. By default the first strip answers.
+                What to return of recordings longer than a strip, of which windows are scored: the `"max"`, the
+                `"mean"`, or the `"timeline"` with its episodes (docs/long_recordings.md). Else the first strip answers.
             window_s (`float`, *optional*), stride_s (`float`, *optional*):
-                With `aggregate`: length of a window, by default that of a strip, and the time from the beginning of
-                one to that of the next, by default `window_s`; in seconds.
+                With `aggregate`: length of a window, by default a strip, and the time from one to the next, by default
+                `window_s`, in seconds.
             batch_size (`int`, *optional*, defaults to 1):
                 Recordings scored at once; with `aggregate` windows, 64 by default.
             kwargs:
@@ -203,7 +202,7 @@ class ZeroShotEcgClassificationPipeline(Pipeline):
             return self._run_folder(Path(recordings), **kwargs)
         several = list_recordings(recordings)
         if any(kwargs.get(key, self._preprocess_params.get(key)) is not None for key in SCANNING_OPTIONS):
-            return _find_room("long_recordings").scan_recordings(self, recordings, several, **kwargs)
+            return load_room("long_recordings", "`aggregate=`").scan_recordings(self, recordings, several, **kwargs)
         if several is None:
             return super().__call__(Entry(recordings, ""), **kwargs)
         if isinstance(several, Iterator):
@@ -407,17 +406,6 @@ class ZeroShotEcgClassificationPipeline(Pipeline):
         return self._query_cache[queries]
 
 
-def _find_room(name: str) -> Any:
-    """A part of the package that does not travel with checkpoints."""
-    try:
-        return importlib.import_module(f"modeling_supreme.{name}")
-    except ImportError as error:
-        raise ImportError(
-            f"This takes `modeling_supreme.{name}`, which does not travel with a checkpoint. Install the package"
-            " modeling_supreme."
-        ) from error
-
-
 def _warn_of_unseen(composition: Composition) -> None:
     """Speak of the first label in this process that training did not name, and that only its wording answers."""
     global _warned_of_unseen
@@ -539,6 +527,21 @@ def _name_of(recording: Any, place: str) -> str:
     if isinstance(recording, Mapping) and recording.get("record_id") is not None:
         return f"Record {recording['record_id']}"
     return place or "The recording"
+
+
+def load_room(name: str, purpose: str) -> Any:
+    """A part of this package that does not travel with checkpoints.
+
+    Raises:
+        ImportError: If the package is not installed here.
+    """
+    try:
+        return import_module(f"modeling_supreme.{name}")
+    except ModuleNotFoundError as error:
+        raise ImportError(
+            f"{purpose} takes the package `modeling_supreme`, which is not installed here: a checkpoint brings only"
+            " what answers. Install it, or leave the option out."
+        ) from error
 
 
 def _only(value: Any) -> Any:

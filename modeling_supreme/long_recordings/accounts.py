@@ -2,6 +2,7 @@
 
 from collections import Counter
 from dataclasses import replace
+from typing import Any
 
 from ..leads import STANDARD_LEADS
 from ..recordings import Account
@@ -33,12 +34,20 @@ class Tally:
         self._missing: Counter[str] = Counter()
         self._num_bridged = self._clipped = 0.0
         self._offsets: dict[str, float] = {}
+        self._unusable: Counter[str] = Counter()
+        self._problems: dict[str, str] = {}
         self._remarks: Counter[str] = Counter()
         self._reasons: Counter[str] = Counter()
         self._covered_s = self._covered_until_s = 0.0
 
-    def add(self, account: Account, start_s: float) -> None:
-        """Count a window that was scored, which begins at a time."""
+    def add(self, account: Account, start_s: float) -> bool:
+        """Count a window that begins at a time, unless none of its leads shows a heart; whether it is scored."""
+        unusable = getattr(account, "unusable", {})
+        if account.leads_used and set(account.leads_used) <= set(unusable):
+            self.skip(ValueError(f"{account.leads_used[0]} is {unusable[account.leads_used[0]]}"))
+            return False
+        self._unusable.update(unusable.keys())
+        self._problems = {**unusable, **self._problems}
         self.num_windows += 1
         self.num_used += 1
         self._first = self._first or account
@@ -56,6 +65,7 @@ class Tally:
         stop_s = start_s + account.seconds_used
         self._covered_s += stop_s - max(start_s, min(self._covered_until_s, stop_s))
         self._covered_until_s = max(self._covered_until_s, stop_s)
+        return True
 
     def skip(self, error: Exception) -> None:
         """Count a window without a score, and why it has none."""
@@ -66,7 +76,7 @@ class Tally:
     @property
     def reasons(self) -> str:
         """Why windows have no score."""
-        return ", ".join(f"{count} × {reason}" for reason, count in self._reasons.most_common())
+        return ", ".join(f"{count} times {reason}" for reason, count in self._reasons.most_common())
 
     def account(self) -> Account:
         """The account of the recording; at least one window was scored."""
@@ -88,7 +98,13 @@ class Tally:
             offsets_removed_mv=self._offsets,
             share_clipped=self._clipped / max(1, self.num_used),
             remarks=tuple(self._told()),
+            **self._quality(first),
         )
+
+    def _quality(self, first: Account) -> dict[str, Any]:
+        """Leads that show no heart in any window, where a checkpoint has them judged."""
+        unusable = {lead: self._problems[lead] for lead, count in self._unusable.items() if count == self.num_used}
+        return {"unusable": unusable} if hasattr(first, "unusable") else {}
 
     def _told(self) -> list[str]:
         """What was remarked of windows, and how many are without a score."""

@@ -89,7 +89,7 @@ class Answerer:
         self.is_measuring = bool(asking.get("is_measuring"))
         if not self.is_measuring:  # what cannot be asked is refused before anything is read
             labels = check_labels(asking.get("candidate_labels"))
-            classify._compose(labels, asking.get("composed", "auto"), asking.get("definitions"))
+            self.composition = classify._compose(labels, asking.get("composed", "auto"), asking.get("definitions"))
         extractor = classify.feature_extractor
         self.plan = make_plan(
             *(reading.pop(name, None) for name in ("aggregate", "window_s", "stride_s")),
@@ -153,15 +153,19 @@ class Answerer:
             column = scores[:, labels.index(answer["label"])]
             answer["at_s"] = float(found.starts_s[np.nanargmax(column)])
             if is_timeline:
-                level = self._threshold(answer["label"], threshold)
+                level = self._threshold(labels.index(answer["label"]), threshold)
                 answer |= {"timeline": _or_none(column), **times, "threshold": level}
                 answer["episodes"] = find_episodes(
                     column, found.starts_s, found.stops_s, threshold=level, window_s=found.plan.window_s
                 )
         return answers
 
-    def _threshold(self, label: str, given: float | None) -> float:
-        """The score from which a label counts as present."""
+    def _threshold(self, place: int, given: float | None) -> float:
+        """The score from which a label is present: as the caller says, else as the checkpoint decides."""
+        decisions = getattr(self.composition, "decisions", None) or {}
+        decision = decisions[place] if decisions else None
+        if given is None and decision is not None:
+            return float(decision.thresholds[self.choosing.get("operating_point", "youden")].threshold)
         return THRESHOLD if given is None else float(given)
 
     def _tell_numbers(self, found: Scan, times: Mapping[str, Any]) -> dict[str, Any]:

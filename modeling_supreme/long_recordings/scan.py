@@ -134,7 +134,7 @@ def _prepare(classify: Any, source: LongRecording, windows: Sequence[Window], ta
             except ValueError as error:  # nothing but noise, or none of the model's leads, in this window
                 tally.skip(error)
             else:
-                tally.add(inputs["account"], window.first / source.sampling_rate)
+                inputs = inputs if tally.add(inputs["account"], window.first / source.sampling_rate) else None
         yield _Prepared(place, inputs)
 
 
