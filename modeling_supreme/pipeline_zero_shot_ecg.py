@@ -131,7 +131,7 @@ class ZeroShotEcgClassificationPipeline(Pipeline):
                 [`read_definitions`].
             aggregate (`str`, *optional*):
                 What to return of recordings longer than a strip, of which windows are scored: the `"max"`, the
-                `"mean"`, or the `"timeline"` with its episodes (docs/long_recordings.md). Else the first strip answers.
+                `"mean"`, or the `"timeline"` (docs/long_recordings.md). By default the first strip answers.
             window_s (`float`, *optional*), stride_s (`float`, *optional*):
                 With `aggregate`: length of a window, by default a strip, and the time from one to the next, by default
                 `window_s`, in seconds.

@@ -30,7 +30,8 @@ class Tally:
         self._first: Account | None = None
         self._used: set[str] = set()
         self._derived: set[str] = set()
-        self._left_out: Counter[tuple[str, str]] = Counter()
+        self._left_out: Counter[str] = Counter()
+        self._why: dict[str, str] = {}
         self._missing: Counter[str] = Counter()
         self._num_bridged = self._clipped = 0.0
         self._offsets: dict[str, float] = {}
@@ -53,7 +54,8 @@ class Tally:
         self._first = self._first or account
         self._used |= set(account.leads_used)
         self._derived |= set(account.leads_derived)
-        self._left_out.update(account.left_out.items())
+        self._left_out.update(account.left_out.keys())
+        self._why = {**account.left_out, **self._why}
         for lead, missing_s in account.seconds_missing.items():
             self._missing[lead] += self._share * missing_s  # pyright: ignore[reportArgumentType]
         self._num_bridged += self._share * account.num_bridged_samples
@@ -76,13 +78,15 @@ class Tally:
     @property
     def reasons(self) -> str:
         """Why windows have no score."""
-        return ", ".join(f"{count} times {reason}" for reason, count in self._reasons.most_common())
+        if len(self._reasons) == 1:
+            return next(iter(self._reasons))
+        return ", ".join(f"{reason}: {count}" for reason, count in self._reasons.most_common())
 
     def account(self) -> Account:
         """The account of the recording; at least one window was scored."""
         first = self._first or Account()
-        left_out = {name: reason for (name, reason), count in self._left_out.items() if count == self.num_used}
-        for (name, _), count in self._left_out.items():
+        left_out = {name: self._why[name] for name, count in self._left_out.items() if count == self.num_used}
+        for name, count in self._left_out.items():
             if name not in left_out and name in STANDARD_LEADS:
                 self._missing[name] += self._share * self.window_s * count  # pyright: ignore[reportArgumentType]
         return replace(

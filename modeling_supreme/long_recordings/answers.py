@@ -1,6 +1,6 @@
 """What the pipeline returns of long recordings: one answer per label, or how it went over time."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,7 @@ logger = logging.get_logger(__name__)
 
 THRESHOLD = 0.5  # of an episode, where neither the caller nor the checkpoint says one
 MEASURABLE = 0.5  # probability from which a number counts
+RATE = "rate_per_min"
 # What explains one strip has no meaning over many
 OF_ONE_STRIP = ("return_attention", "explain")
 
@@ -128,14 +129,14 @@ class Answerer:
 
     def tell(self, found: Scan) -> Any:
         """What is returned of the windows of a recording."""
-        times = {
-            "start_s": found.starts_s.tolist(),
-            "window_s": found.plan.window_s,
-            "stride_s": found.plan.stride_s,
-        }
-        return self._tell_numbers(found, times) if self.is_measuring else self._tell_scores(found, times)
+        return self._tell_numbers(found) if self.is_measuring else self._tell_scores(found)
 
-    def _tell_scores(self, found: Scan, times: Mapping[str, Any]) -> list[dict[str, Any]]:
+    def follow_rate(self, found: Scan) -> dict[str, Any] | None:
+        """The heart rate over time, as `measure` returns it; `None` where the model does not measure it."""
+        keys = list(getattr(self.classify.model.config, "measurements", None) or ())
+        return follow_number(found, keys.index(RATE)) if RATE in keys else None
+
+    def _tell_scores(self, found: Scan) -> list[dict[str, Any]]:
         """A dictionary for each label, best first."""
         labels = self.asking["candidate_labels"]
         scores: Any = found.scores
@@ -154,7 +155,7 @@ class Answerer:
             answer["at_s"] = float(found.starts_s[np.nanargmax(column)])
             if is_timeline:
                 level = self._threshold(labels.index(answer["label"]), threshold)
-                answer |= {"timeline": _or_none(column), **times, "threshold": level}
+                answer |= {"timeline": _or_none(column), **_times(found), "threshold": level}
                 answer["episodes"] = find_episodes(
                     column, found.starts_s, found.stops_s, threshold=level, window_s=found.plan.window_s
                 )
@@ -168,7 +169,7 @@ class Answerer:
             return float(decision.thresholds[self.choosing.get("operating_point", "youden")].threshold)
         return THRESHOLD if given is None else float(given)
 
-    def _tell_numbers(self, found: Scan, times: Mapping[str, Any]) -> dict[str, Any]:
+    def _tell_numbers(self, found: Scan) -> dict[str, Any]:
         """A dictionary for each measurement."""
         measured: Any = found.measured
         values, spreads, measurable = measured.transpose(1, 0, 2)  # (num_windows, num_measurements) each
@@ -181,11 +182,24 @@ class Answerer:
             answer = answers[key]
             for name in ("value", "sd"):
                 answer[name] = None if np.isnan(answer[name]) else answer[name]
-            answer["timeline"] = _or_none(values[:, column])
-            answer["timeline_sd"] = _or_none(spreads[:, column])
-            answer["timeline_measurable"] = _or_none(measurable[:, column])
-            answer |= times
+            answer |= follow_number(found, column)
         return answers
+
+
+def follow_number(found: Scan, column: int) -> dict[str, Any]:
+    """One measurement over time: values, standard deviations, and probabilities of being measurable."""
+    measured: Any = found.measured
+    names = ("timeline", "timeline_sd", "timeline_measurable")
+    return {name: _or_none(measured[:, row, column]) for row, name in enumerate(names)} | _times(found)
+
+
+def _times(found: Scan) -> dict[str, Any]:
+    """Where the windows lie, in seconds."""
+    return {
+        "start_s": found.starts_s.tolist(),
+        "window_s": found.plan.window_s,
+        "stride_s": found.plan.stride_s,
+    }
 
 
 def _median(values: np.ndarray, is_there: np.ndarray) -> np.ndarray:
