@@ -20,9 +20,9 @@ from .recordings import NUMBERS, SCORES, Run
 from .sheets import draw, file_name
 
 
-WINDOW = [("start_s", pa.float64()), ("end_s", pa.float64())]
-TIMELINES = pa.schema([*list(SCORES)[:2], *map(pa.field, *zip(*WINDOW, strict=True)), *list(SCORES)[2:5]])
-NUMBERS_OVER_TIME = pa.schema([*list(NUMBERS)[:2], *map(pa.field, *zip(*WINDOW, strict=True)), *list(NUMBERS)[2:]])
+WINDOW = [pa.field("start_s", pa.float64()), pa.field("end_s", pa.float64())]
+TIMELINES = pa.schema([*list(SCORES)[:2], *WINDOW, *list(SCORES)[2:5]])
+NUMBERS_OVER_TIME = pa.schema([*list(NUMBERS)[:2], *WINDOW, *list(NUMBERS)[2:]])
 HIGHEST = SCORES.append(pa.field("at_s", pa.float64()))
 FEW_WINDOWS = 64  # that need no progress bar
 
