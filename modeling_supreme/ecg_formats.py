@@ -210,12 +210,13 @@ def _read_edf(path: Path, options: Options) -> EcgRecording:
     starts_s = _edf_starts(header, data[:stop])
     origin_s = float(starts_s[0])
     first = int(np.searchsorted(starts_s + header.duration_s, origin_s + options.start_s, side="right"))
+    first = min(first, stop - 1)  # `_admit` says if that is over by then
     channels, left_out = _edf_channels(header, data[first:stop], starts_s[first:])
     seconds = num_records * header.duration_s
     if header.has_gaps:
         seconds = float(_edf_starts(header, data[-1:])[0]) - origin_s + header.duration_s
-    about = {"left_out": left_out, "remarks": remarks, "seconds_found": seconds, "origin_s": origin_s}
-    return _admit(channels, path, options, **about)
+    found = {"left_out": left_out, "remarks": remarks, "seconds_found": seconds, "origin_s": origin_s}
+    return _admit(channels, path, options, **found)
 
 
 def _read_edf_header(path: Path) -> _EdfHeader:
@@ -332,9 +333,8 @@ def _read_ishne(path: Path, options: Options) -> EcgRecording:
     num_samples = max(0, path.stat().st_size - offset) // (2 * num_leads)
     if not num_samples:
         raise TruncatedFileError("it holds no sample")
-    first, wanted = min(num_samples, round(options.start_s * rate)), num_samples
-    if options.max_seconds is not None:
-        wanted = math.ceil(options.max_seconds * rate)
+    first = min(num_samples, round(options.start_s * rate))
+    wanted = num_samples if options.max_seconds is None else math.ceil(options.max_seconds * rate)
     wanted, offset = min(wanted, num_samples - first), offset + 2 * num_leads * first
     with library_call(path):
         digital = np.fromfile(path, "<i2", wanted * num_leads, offset=offset).reshape(wanted, num_leads)

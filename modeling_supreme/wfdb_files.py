@@ -388,7 +388,7 @@ def _read_bytes(path: Path, signals: Sequence[WfdbSignal], start: int, stop: int
     offset = signals[0].offset + group * num_bytes
     count = stop - group * num_values
     try:
-        raw = np.fromfile(path, np.uint8, count=-(-count * num_bytes // num_values), offset=offset)
+        raw = np.fromfile(path, np.uint8, count=-(-count // num_values) * num_bytes, offset=offset)
     except PermissionError as error:
         raise forbidden(path, error) from error
     if len(raw) % num_bytes:
