@@ -8,7 +8,7 @@ from ..leads import STANDARD_LEADS
 from ..recordings import Account
 
 
-MAX_REMARKS, OTHERS = 8, "for other reasons"  # of windows, that are told apart
+MAX_REMARKS, OTHERS = 8, "others"  # of windows, that are told apart
 
 
 class Tally:

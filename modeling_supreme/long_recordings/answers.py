@@ -1,6 +1,7 @@
 """What the pipeline returns of long recordings: one answer per label, or how it went over time."""
 
 from collections.abc import Iterator
+from os import PathLike
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from transformers.utils import logging
 from ..pipeline_zero_shot_ecg import RECORD_ERRORS, check_labels
 from .episodes import find_episodes
 from .scan import BATCH_SIZE, Follow, Scan, scan
+from .sources import UNNAMED
 from .windows import make_plan
 
 
@@ -121,7 +123,8 @@ class Answerer:
         except RECORD_ERRORS as error:
             if self.on_error == "raise":
                 raise
-            logger.warning(f"{recording if isinstance(recording, str) else place} was skipped: {error}")
+            name = str(recording) if isinstance(recording, str | PathLike) else place or UNNAMED
+            logger.warning(f"{name} was skipped: {error}")
             return None
         if found.account.losses():
             logger.warning(found.account.line())
