@@ -118,5 +118,5 @@ def lay_windows(num_samples: int, sampling_rate: float, plan: Plan) -> list[Wind
         if first + length > num_samples + round(NEGLIGIBLE_S * sampling_rate):
             first = max(0, num_samples - length)
         windows.append(Window(first, min(length, num_samples - first)))
-        if first + length >= end:
+        if first + length > end:
             return windows

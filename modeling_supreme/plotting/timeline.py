@@ -174,7 +174,7 @@ def _draw_rate(axes: Axes, rate: Mapping[str, Any], times: _Times) -> None:
 def _draw_row(axes: Axes, answer: Mapping[str, Any], times: _Times) -> None:
     """The score of one label over time, its threshold and its episodes."""
     edges, means, highest = _gather(np.array(answer["timeline"], float), times)
-    axes.stairs(np.nan_to_num(highest), edges, fill=True, color=PALE_BLUE, linewidth=0, zorder=2)
+    axes.stairs(np.nan_to_num(highest), edges, fill=True, color=PALE_BLUE, linewidth=0, zorder=2, gid="highest")
     axes.stairs(means, edges, color=BLUE, linewidth=1.0, zorder=3, baseline=None, gid="score")
     axes.axhline(answer["threshold"], color=GREY, linewidth=0.8, dashes=(4, 3), zorder=4, gid="threshold")
     least = (times.stops.max() - times.starts[0]) / 400  # what is shorter would not be seen
