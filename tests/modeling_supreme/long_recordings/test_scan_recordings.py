@@ -5,14 +5,15 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
-from helpers.long_strips import HOLTER_LEADS, LABELS, make_long_strip, write_holter
 from helpers.scores import TASK, approx
+from helpers.strips import HOLTER_LEADS, make_long_strip, write_holter
 from transformers import pipeline
 
 from modeling_supreme import SupremeEcgFeatureExtractor
 from modeling_supreme.long_recordings import scan, sources
 
 
+LABELS = ["normal ecg", "atrial fibrillation"]
 OPTIONS = {"candidate_labels": LABELS, "sampling_rate": 100, "leads": HOLTER_LEADS}
 READING = {"sampling_rate": 100, "leads": HOLTER_LEADS}
 STRIP = make_long_strip(43)

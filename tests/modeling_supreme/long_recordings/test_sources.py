@@ -5,7 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from helpers.long_strips import HOLTER_LEADS, make_long_strip, write_holter
+from helpers.strips import HOLTER_LEADS, make_long_strip, write_holter
 
 from modeling_supreme.long_recordings import sources
 from modeling_supreme.long_recordings.sources import open_recording

@@ -4,7 +4,7 @@ import json
 
 import pandas as pd
 import pytest
-from helpers.long_strips import make_long_strip, write_holter
+from helpers.strips import make_long_strip, write_holter
 from helpers.tiny_models import TINY_MEASUREMENTS
 from transformers import pipeline
 

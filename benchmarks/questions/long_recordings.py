@@ -1,7 +1,7 @@
 """How fast long recordings are answered, and how much memory that takes, in processes of their own.
 
-    python benchmarks/long_recordings.py --model runs/demo/checkpoint
-    python benchmarks/long_recordings.py --model runs/demo/checkpoint --hours 24      the whole day
+    python benchmarks/questions/long_recordings.py --model runs/demo/checkpoint
+    python benchmarks/questions/long_recordings.py --model runs/demo/checkpoint --hours 24      the whole day
 
 Writes WFDB records of some hours of II, V1 and V5 at 250 Hz, tiled from simulated strips, asks for a timeline of 12
 findings and measurements, and prints for each: windows/s, the time that a day of 24 h would take, which should be at
@@ -21,7 +21,7 @@ import time
 from pathlib import Path
 
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
+sys.path[:0] = [str(Path(__file__).parents[2]), str(Path(__file__).parents[1])]
 
 import numpy as np
 import torch
