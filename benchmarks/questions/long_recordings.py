@@ -1,7 +1,7 @@
 """How fast long recordings are answered, and how much memory that takes, in processes of their own.
 
-    python benchmarks/questions/long_recordings.py --model runs/demo/checkpoint
-    python benchmarks/questions/long_recordings.py --model runs/demo/checkpoint --hours 24      the whole day
+    python -m benchmarks.questions.long_recordings --model runs/demo/checkpoint
+    python -m benchmarks.questions.long_recordings --model runs/demo/checkpoint --hours 24      the whole day
 
 Writes WFDB records of some hours of II, V1 and V5 at 250 Hz, tiled from simulated strips, asks for a timeline of 12
 findings and measurements, and prints for each: windows/s, the time that a day of 24 h would take, which should be at
@@ -20,12 +20,8 @@ import threading
 import time
 from pathlib import Path
 
-
-sys.path[:0] = [str(Path(__file__).parents[2]), str(Path(__file__).parents[1])]
-
 import numpy as np
 import torch
-from command_line import make_parser, start_logging, write_report
 
 from datasets_scripts.simulator import simulate_record
 from modeling_supreme.ecg_index.encoder import load_classifier
@@ -41,6 +37,7 @@ LABELS = (
     "atrial fibrillation, atrial flutter, ventricular tachycardia, premature ventricular complex, sinus bradycardia,"
     " sinus tachycardia, left bundle branch block, st depression, pacing, normal ecg, rate > 150/min, qrs > 120 ms"
 )
+ROOT = Path(__file__).parents[2]
 STATUS = Path("/proc/self/status")
 SAMPLING_INTERVAL_S = 0.01
 
@@ -107,16 +104,25 @@ def scan(model: str, path: str, *, batch_size: int) -> dict[str, float]:
 
 def scan_elsewhere(arguments: argparse.Namespace, path: Path) -> dict[str, float]:
     """The same in a process of its own, which nothing has grown before."""
-    command = [sys.executable, __file__, "--model", arguments.model, "--scan", str(path)]
+    command = [
+        sys.executable,
+        "-m",
+        "benchmarks.questions.long_recordings",
+        "--model",
+        arguments.model,
+        "--scan",
+        str(path),
+    ]
     command += ["--num_threads", str(arguments.num_threads), "--batch_size", str(arguments.batch_size)]
-    run = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+    run = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, cwd=ROOT)
     return json.loads(run.stdout.splitlines()[-1])
 
 
 def main(argv: list[str] | None = None) -> None:
     """Write the records, measure, print."""
-    start_logging(logger)
-    parser = make_parser(__doc__)
+    logging.basicConfig(level=logging.WARNING, format="%(message)s")
+    logger.setLevel(logging.INFO)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", required=True, help="Folder or Hub id of a checkpoint.")
     parser.add_argument("--hours", type=float, nargs="+", default=[1.0, 4.0], help="Lengths of the recordings.")
     parser.add_argument("--batch_size", type=int, default=64, help="Windows at once.")
@@ -142,7 +148,8 @@ def main(argv: list[str] | None = None) -> None:
     slowest = max(figures["day_s"] for figures in found.values())
     logger.info(f"a day takes {slowest / 60:.1f} of {AIM_S / 60:g} minutes")
     if arguments.output_file is not None:
-        write_report(arguments.output_file, arguments, hours=found)
+        report = {"torch": torch.__version__, "num_threads": arguments.num_threads, "hours": found}
+        arguments.output_file.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
