@@ -46,6 +46,7 @@ def admit(
     is_missing: np.ndarray | None = None,
     source: str | None = None,
     num_samples_found: int | None = None,
+    start_s: float = 0.0,
     left_out: Mapping[str, str] | None = None,
     remarks: Sequence[str] = (),
 ) -> EcgRecording:
@@ -74,7 +75,9 @@ def admit(
         source (`str`, *optional*):
             The file, record or row, for messages and the account.
         num_samples_found (`int`, *optional*):
-            Samples of the whole file, where only its beginning was read.
+            Samples of the whole file, where only a part of it was read.
+        start_s (`float`, *optional*, defaults to 0):
+            When the first sample was taken, in seconds after the beginning of the file.
         left_out (`Mapping[str, str]`, *optional*):
             Further channels, which the reader left out, and why.
         remarks (`Sequence[str]`, *optional*):
@@ -97,6 +100,8 @@ def admit(
     if unit_from != "file":
         unit_from = "name" if any(read[row].unit for row in rows) else unit_from
         units = [entry.unit or stated for entry, stated in zip(read, units, strict=True)]
+    if not voltages.shape[1]:
+        raise NothingRecordedError(f"{place} holds no sample. Leave the record out, or read another part of it.")
     admission = _Admission(
         _take_rows(voltages, rows),
         None if is_missing is None else _take_rows(is_missing, rows),
@@ -116,6 +121,7 @@ def admit(
         left_out={entry.name: str(entry.remark) for entry in read if entry.lead is None} | admission.left_out | lost,
         seconds_found=(num_samples_found or voltages.shape[1]) / rate,
         seconds_used=admission.strip.shape[1] / rate,
+        start_s=start_s + admission.num_cut / rate,
         sampling_rate_found=rate,
         sampling_rate_used=rate,
         unit=", ".join(dict.fromkeys(units[row] for row in rows)),
@@ -135,6 +141,7 @@ def admit_channels(
     leads: Sequence[str] | None = None,
     unit: str | None = None,
     seconds_found: float | None = None,
+    origin_s: float | None = None,
     left_out: Mapping[str, str] | None = None,
     remarks: Sequence[str] = (),
 ) -> EcgRecording:
@@ -153,7 +160,9 @@ def admit_channels(
         unit (`str`, *optional*):
             Unit of the channels for which the file states none.
         seconds_found (`float`, *optional*):
-            How long the whole file lasts, where only its beginning was read.
+            How long the whole file lasts, where only a part of it was read.
+        origin_s (`float`, *optional*):
+            When the file begins, on the clock of the channels; by default with the first of them.
         left_out (`Mapping[str, str]`, *optional*):
             Further channels, which the reader left out, and why.
         remarks (`Sequence[str]`, *optional*):
@@ -172,12 +181,15 @@ def admit_channels(
     taken, lost = _sort_out(stated, dict(left_out or {}))
     if not taken:
         listed = ", ".join(f"{name}: {reason}" for name, reason in lost.items())
-        raise ValueError(f"{source} has no lead that can be used ({listed}). Correct it, or export it again.")
+        raise NothingRecordedError(
+            f"{source} has no lead that can be used ({listed}). Correct it, or export it again."
+        )
     rate = max(part.sampling_rate for part in taken)
     slower = {part.name: part.sampling_rate for part in taken if part.sampling_rate != rate}
     notes = [f"{name} brought from {slow:g} to {rate:g} Hz" for name, slow in slower.items()]
     units = {part.name: part.unit for part in reversed(taken)}  # of several parts, that of the first
-    seconds = max(part.stop_s for part in taken) - min(part.start_s for part in taken)
+    first_s = min(part.start_s for part in taken)
+    seconds = max(part.stop_s for part in taken) - first_s
     num_recorded = sum(part.num_seconds for part in taken) * rate
     if len(units) * seconds * rate > max(MAX_JOINED_SAMPLES, MAX_SPREAD * num_recorded):
         raise ValueError(
@@ -195,6 +207,7 @@ def admit_channels(
         unit_from="file" if is_stated else "argument",
         source=source,
         num_samples_found=None if seconds_found is None else round(seconds_found * rate),
+        start_s=0.0 if origin_s is None else first_s - origin_s,
         left_out=lost,
         remarks=[*remarks, *notes],
     )
@@ -316,7 +329,7 @@ class _Admission:
     ) -> None:
         self.strip, self.missing, self.names, self.rate, self.place = strip, missing, names, rate, place
         self.is_integer = strip.dtype == np.int16
-        self.num_bridged = 0
+        self.num_bridged = self.num_cut = 0
         self.left_out: dict[str, str] = {}
         self.offsets: dict[str, float] = {}
 
@@ -361,7 +374,7 @@ class _Admission:
             raise NothingRecordedError(
                 f"{self.place} holds no recorded sample. Leave the record out, or read it again."
             )
-        kept = slice(present[0], present[-1] + 1)
+        kept, self.num_cut = slice(present[0], present[-1] + 1), int(present[0])
         self.strip, self.missing = self.strip[:, kept].copy(), self.missing[:, kept].copy()
         max_gap = round(MAX_GAP_S * self.rate)
         for values, gaps in zip(self.strip, self.missing, strict=True):

@@ -15,10 +15,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .admission import admit, is_voltage, parse_rate
-from .ecg_formats import Options, find_clinical_reader
+from .ecg_formats import find_clinical_reader
 from .ecg_tables import has_leads_in_columns, is_table, read_table_file
 from .leads import is_standard_lead, list_lead_names
-from .recordings import DamagedFileError, EcgRecording, TruncatedFileError, forbidden, library_call
+from .recordings import DamagedFileError, EcgRecording, Options, TruncatedFileError, forbidden, library_call
 from .wfdb_files import header_of, read_wfdb
 
 
@@ -76,6 +76,7 @@ def read_ecg(
     sampling_rate: Any = None,
     leads: Any = None,
     unit: str | None = None,
+    start_s: float = 0.0,
     max_seconds: float | None = None,
 ) -> EcgRecording:
     """Read the standard leads of an ECG file of any kind.
@@ -94,9 +95,11 @@ def read_ecg(
             Names of the leads in their order; one string is cut at its commas.
         unit (`str`, *optional*, defaults to `"mV"`):
             Unit of the voltages: `"mV"`, `"uV"`, `"V"` or `"nV"`.
+        start_s (`float`, *optional*, defaults to 0):
+            Where to begin, in seconds.
         max_seconds (`float`, *optional*):
-            How much to read from the beginning, in seconds; all by default. Of WFDB, EDF, ISHNE, tables, `.npy` and
-            HDF5 files the rest does not get into memory.
+            How much to read from there, in seconds; all by default. Of WFDB, EDF, ISHNE, `.npy` and HDF5 files no
+            more gets into memory, and of tables what comes before.
 
     Returns:
         `EcgRecording`: Its 12-lead part, with the account of what was left out, and why.
@@ -112,14 +115,16 @@ def read_ecg(
         raise ValueError(f"`unit` is {unit!r}, and {path} is in no other. Pass one of mV, uV, V, nV.")
     if max_seconds is not None and not max_seconds > 0:
         raise ValueError(f"`max_seconds` is {max_seconds!r}. Give a time in seconds, or leave it out to read all.")
+    if not (math.isfinite(start_s) and start_s >= 0):
+        raise ValueError(f"`start_s` is {start_s!r}. Give a time in seconds from the beginning of {path}.")
     names = None if leads is None else list_lead_names(leads)
     if _is_wfdb(path):
-        return read_wfdb(path, leads=names, max_seconds=max_seconds)
+        return read_wfdb(path, leads=names, start_s=start_s, max_seconds=max_seconds)
     reader = _find_reader(path)
     if reader is None:
         raise _unknown(path)
     try:
-        return reader.read(path, Options(sampling_rate, names, unit, max_seconds))
+        return reader.read(path, Options(sampling_rate, names, unit, start_s, max_seconds))
     except TruncatedFileError as error:
         raise ValueError(f"{path} cannot be read ({error}). Download or copy the file again.") from error
     except DamagedFileError as error:
@@ -145,6 +150,20 @@ def is_ecg_file(path: Path) -> bool:
         return False
 
 
+def reads_parts(path: str | PathLike[str]) -> bool:
+    """Whether `read_ecg` reads a part of a file without the rest: of WFDB, EDF, BDF, ISHNE, `.npy` and HDF5 files.
+
+    Raises:
+        FileNotFoundError: If there is no file at `path`.
+        PermissionError: If this user may not read it.
+    """
+    path = Path(path)
+    if _is_wfdb(path):
+        return True
+    reader = _find_reader(path)
+    return reader is not None and reader.reads_parts
+
+
 def find_recordings(folder: Path) -> list[Path]:
     """ECG files below a folder, sorted, without hidden ones; of a WFDB record, its header."""
     paths = sorted(path for path in folder.rglob("*") if path.is_file())
@@ -163,11 +182,12 @@ def is_companion(path: Path) -> bool:
 
 
 class _Reader(NamedTuple):
-    """How a kind of file is read, and what to do about one that is damaged."""
+    """How a kind of file is read, what to do about a damaged one, and whether a part is read without the rest."""
 
     read: Callable[[Path, Options], EcgRecording]
     remedy: str
     package: str | None = None  # that it needs
+    reads_parts: bool = False
 
 
 def _is_wfdb(path: Path) -> bool:
@@ -191,14 +211,18 @@ def _find_reader(path: Path) -> _Reader | None:
     suffix = path.suffix.lower()
     read_arrays = _array_reader(path, start, suffix)
     if read_arrays is not None:
-        return _Reader(lambda path, options: _read_arrays(path, read_arrays, options), "Save the array anew.")
+        is_cut = read_arrays in (_open_npy, _open_hdf5_content)
+        return _Reader(
+            lambda path, options: _read_arrays(path, read_arrays, options), "Save the array anew.", reads_parts=is_cut
+        )
     if _is_named_table(path):
         is_other = suffix != ".gz" and _other_kind(start)
-        return None if is_other else _Reader(_read_table, TABLE_REMEDY)
+        return None if is_other else _Reader(read_table_file, TABLE_REMEDY)
     clinical = find_clinical_reader(path, start)
     if clinical is not None:
-        return _Reader(clinical.read, "Export it again, or convert it to WFDB, EDF or CSV.", clinical.package)
-    return _Reader(_read_table, TABLE_REMEDY) if is_table(path, of_any_numbers=False) else None
+        remedy = "Export it again, or convert it to WFDB, EDF or CSV."
+        return _Reader(clinical.read, remedy, clinical.package, clinical.reads_parts)
+    return _Reader(read_table_file, TABLE_REMEDY) if is_table(path, of_any_numbers=False) else None
 
 
 def _is_named_table(path: Path) -> bool:
@@ -213,11 +237,6 @@ def _is_installed(package: str | None) -> bool:
         return package is None or bool(importlib.import_module(package))
     except ImportError:
         return False
-
-
-def _read_table(path: Path, options: Options) -> EcgRecording:
-    """Read a table."""
-    return read_table_file(path, **options._asdict())
 
 
 def _other_kind(start: bytes) -> tuple[str, str] | None:
@@ -300,8 +319,9 @@ def _read_arrays(path: Path, open_content: Callable[[Path], Any], options: Optio
         name, array, others = _choose_array(content, names)
         names = names if names is not None and len(names) in array.shape else options.leads
         is_turned = has_leads_in_columns(array.shape, names, path)
-        wanted = None if options.max_seconds is None else math.ceil(options.max_seconds * rate)
-        values = _take(array, path, wanted, is_turned)
+        first = round(options.start_s * rate)
+        stop = None if options.max_seconds is None else first + math.ceil(options.max_seconds * rate)
+        values = _take(array, path, slice(first, stop), is_turned)
     units = next(
         (words for words in content.find(content.texts, UNIT_NAMES).values() if all(map(is_voltage, words))), []
     )
@@ -313,6 +333,7 @@ def _read_arrays(path: Path, open_content: Callable[[Path], Any], options: Optio
         unit_from="file" if units else "argument" if options.unit else "default",
         source=str(path),
         num_samples_found=array.shape[0 if is_turned else 1],
+        start_s=first / rate,
         left_out=dict.fromkeys(others, f"beside the strip, {name}"),
     )
 
@@ -341,10 +362,10 @@ def _choose_array(content: _Content, names: Sequence[str] | None) -> tuple[str, 
     )
 
 
-def _take(array: Any, path: Path, wanted: int | None, is_turned: bool) -> np.ndarray:
-    """Samples of an array as floats, `(num_leads, num_samples)`, up to a number of them."""
+def _take(array: Any, path: Path, wanted: slice, is_turned: bool) -> np.ndarray:
+    """Samples of an array as floats, `(num_leads, num_samples)`."""
     with library_call(path), np.errstate(all="ignore"):  # what a damaged file holds in place of voltages
-        part = array[:wanted].T if is_turned else array[:, :wanted]
+        part = array[wanted].T if is_turned else array[:, wanted]
         return np.asarray(part).astype(np.float64)
 
 

@@ -9,7 +9,7 @@ import struct
 import warnings
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,9 +18,17 @@ import numpy as np
 
 from .admission import admit_channels, is_voltage
 from .leads import read_lead_name
-from .recordings import LIBRARY_ERRORS, DamagedFileError, EcgRecording, TruncatedFileError, library_call
+from .recordings import (
+    LIBRARY_ERRORS,
+    DamagedFileError,
+    EcgRecording,
+    NothingRecordedError,
+    Options,
+    TruncatedFileError,
+    library_call,
+)
 from .signal_processing import Channel
-from .wfdb_files import decode_24_bits
+from .wfdb_formats import decode_24_bits
 
 
 # Fields of the header of an EDF file for each signal, and their widths in bytes.
@@ -30,6 +38,7 @@ EDF_FIELDS = (
     *(("digital_max", 8), ("filters", 80), ("num_samples", 8), ("reserved", 32)),
 )
 EDF_ANNOTATIONS = ("EDF Annotations", "BDF Annotations")
+EDF_WITH_GAPS = (b"EDF+D", b"BDF+D")
 EDF_HEADER_BYTES = 256
 MAX_EDF_SIGNALS = 2000
 
@@ -67,29 +76,21 @@ AVERAGED_REASON = "averaged beats, no rhythm"
 AECG_SECONDS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6}
 
 
-class Options(NamedTuple):
-    """What the caller says of a file that does not say it itself, and how much of it to read."""
-
-    sampling_rate: Any
-    leads: list[str] | None
-    unit: str | None
-    max_seconds: float | None
-
-
 class ClinicalReader(NamedTuple):
-    """What reads a format, and the package that it needs, if any."""
+    """What reads a format, the package that it needs, if any, and whether a part is read without the rest."""
 
     read: Callable[[Path, Options], EcgRecording]
     package: str | None
+    reads_parts: bool = False
 
 
 def find_clinical_reader(path: Path, start: bytes) -> ClinicalReader | None:
     """The reader for a clinical format, which the first bytes of a file tell; `None` for other files."""
     text = start.decode("utf-16" if start[:2] in (b"\xff\xfe", b"\xfe\xff") else "latin-1", errors="ignore")
     if start[:8] in (b"0       ", b"\xffBIOSEMI") and len(start) >= EDF_HEADER_BYTES:
-        return ClinicalReader(_read_edf, None)
+        return ClinicalReader(_read_edf, None, reads_parts=start[192:197] not in EDF_WITH_GAPS)
     if start.startswith(b"ISHNE1.0"):
-        return ClinicalReader(_read_ishne, None)
+        return ClinicalReader(_read_ishne, None, reads_parts=True)
     if start[128:132] == b"DICM":
         return ClinicalReader(_read_dicom, "pydicom")
     if re.search(r"<(?:[\w.-]+:)?AnnotatedECG\b", text):
@@ -114,29 +115,38 @@ def _admit(
     left_out: Mapping[str, str],
     remarks: Sequence[str] = (),
     seconds_found: float | None = None,
+    origin_s: float | None = None,
 ) -> EcgRecording:
-    """Channels as a recording, up to the seconds that are wanted."""
-    if options.max_seconds is not None:
-        first_s = min((channel.start_s for channel in channels), default=0.0)
+    """Channels as a recording: the seconds that are wanted, counted from the beginning of the file."""
+    first_s = min((channel.start_s for channel in channels), default=0.0) if origin_s is None else origin_s
+    if options.start_s or options.max_seconds is not None:
         whole_s = max((channel.stop_s for channel in channels), default=0.0) - first_s
         seconds_found = whole_s if seconds_found is None else seconds_found
-        stop_s = first_s + options.max_seconds
-        channels = [_cut(channel, stop_s) for channel in channels if channel.start_s < stop_s]
+        begin_s = first_s + options.start_s
+        stop_s = math.inf if options.max_seconds is None else begin_s + options.max_seconds
+        parts = [_cut(channel, begin_s, stop_s) for channel in channels]
+        wanted = [part for part in parts if len(part.values)]
+        if channels and not wanted:
+            raise NothingRecordedError(f"{path} holds no sample then. Read another part of it.")
+        channels = wanted
     return admit_channels(
         channels,
         source=str(path),
         leads=options.leads,
         unit=options.unit,
         seconds_found=seconds_found,
+        origin_s=first_s,
         left_out=left_out,
         remarks=remarks,
     )
 
 
-def _cut(channel: Channel, stop_s: float) -> Channel:
-    """A channel up to a moment."""
-    num_samples = max(0, math.ceil((stop_s - channel.start_s) * channel.sampling_rate))
-    return Channel(channel.name, channel.values[:num_samples], channel.sampling_rate, channel.unit, channel.start_s)
+def _cut(channel: Channel, begin_s: float, stop_s: float) -> Channel:
+    """A channel from one moment to another."""
+    rate = channel.sampling_rate
+    first = max(0, round((begin_s - channel.start_s) * rate))
+    last = None if math.isinf(stop_s) else max(0, math.ceil((stop_s - channel.start_s) * rate))
+    return replace(channel, values=channel.values[first:last], start_s=channel.start_s + first / rate)
 
 
 @dataclass(frozen=True)
@@ -192,17 +202,21 @@ def _read_edf(path: Path, options: Options) -> EcgRecording:
             f"the file ends after {available} of {header.num_records} data records; download it again if it should not"
         )
     num_records = available if header.num_records < 0 else min(available, header.num_records)
-    wanted = num_records
-    if options.max_seconds is not None:
-        wanted = min(num_records, math.ceil(options.max_seconds / header.duration_s))
+    stop = num_records
+    if options.max_seconds is not None and not (header.has_gaps and options.start_s):
+        stop = min(num_records, math.ceil((options.start_s + options.max_seconds) / header.duration_s))
     with library_call(path):
         data = np.memmap(path, np.uint8, "r", header.num_bytes, (num_records, header.record_bytes))
-    starts_s = _edf_starts(header, data[:wanted])
-    channels, left_out = _edf_channels(header, data[:wanted], starts_s)
+    starts_s = _edf_starts(header, data[:stop])
+    origin_s = float(starts_s[0])
+    first = int(np.searchsorted(starts_s + header.duration_s, origin_s + options.start_s, side="right"))
+    first = min(first, stop - 1)  # `_admit` says if that is over by then
+    channels, left_out = _edf_channels(header, data[first:stop], starts_s[first:])
     seconds = num_records * header.duration_s
     if header.has_gaps:
-        seconds = float(_edf_starts(header, data[-1:])[0] - starts_s[0]) + header.duration_s
-    return _admit(channels, path, options, left_out=left_out, remarks=remarks, seconds_found=seconds)
+        seconds = float(_edf_starts(header, data[-1:])[0]) - origin_s + header.duration_s
+    found = {"left_out": left_out, "remarks": remarks, "seconds_found": seconds, "origin_s": origin_s}
+    return _admit(channels, path, options, **found)
 
 
 def _read_edf_header(path: Path) -> _EdfHeader:
@@ -227,7 +241,7 @@ def _read_edf_header(path: Path) -> _EdfHeader:
         lengths=[int(_edf_number(signal["num_samples"], "number of samples")) for signal in signals],
         duration_s=_edf_number(first[244:252], "duration of a data record"),
         num_records=int(_edf_number(first[236:244], "number of data records")),
-        has_gaps=first[192:197] in ("EDF+D", "BDF+D"),
+        has_gaps=first[192:197].encode("latin-1") in EDF_WITH_GAPS,
     )
     if header.duration_s <= 0 or min(header.lengths) < 0 or not sum(header.lengths):
         raise DamagedFileError("its data records hold no time or no samples")
@@ -319,7 +333,9 @@ def _read_ishne(path: Path, options: Options) -> EcgRecording:
     num_samples = max(0, path.stat().st_size - offset) // (2 * num_leads)
     if not num_samples:
         raise TruncatedFileError("it holds no sample")
-    wanted = num_samples if options.max_seconds is None else min(num_samples, math.ceil(options.max_seconds * rate))
+    first = min(num_samples, round(options.start_s * rate))
+    wanted = num_samples if options.max_seconds is None else math.ceil(options.max_seconds * rate)
+    wanted, offset = min(wanted, num_samples - first), offset + 2 * num_leads * first
     with library_call(path):
         digital = np.fromfile(path, "<i2", wanted * num_leads, offset=offset).reshape(wanted, num_leads)
     channels = []
@@ -327,8 +343,8 @@ def _read_ishne(path: Path, options: Options) -> EcgRecording:
         values = digital[:, row] * (scale / 1000 if scale > 0 else 1.0)  # stored in nV per unit
         values[digital[:, row] == ISHNE_FAULT] = np.nan
         name = ISHNE_LEADS.get(code, f"channel {row + 1}")
-        channels.append(Channel(name, values, rate, "uV" if scale > 0 else ""))
-    return _admit(channels, path, options, left_out={}, seconds_found=num_samples / rate)
+        channels.append(Channel(name, values, rate, "uV" if scale > 0 else "", first / rate))
+    return _admit(channels, path, options, left_out={}, seconds_found=num_samples / rate, origin_s=0.0)
 
 
 def _read_dicom(path: Path, options: Options) -> EcgRecording:

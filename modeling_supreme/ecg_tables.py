@@ -17,7 +17,7 @@ import numpy as np
 
 from .admission import MAX_SAMPLING_RATE, MIN_SAMPLING_RATE, admit, is_voltage, name_channels, parse_rate
 from .leads import is_standard_lead
-from .recordings import DamagedFileError, EcgRecording, TruncatedFileError, library_call
+from .recordings import DamagedFileError, EcgRecording, Options, TruncatedFileError, library_call
 
 
 SEPARATORS = (";", "\t", "|", ",", None)  # `None` stands for blanks
@@ -128,9 +128,7 @@ class _Layout:
     has_rows: bool = False  # a line for each lead, which begins with its name
 
 
-def read_table_file(
-    path: Path, *, sampling_rate: Any, leads: Sequence[str] | None, unit: str | None, max_seconds: float | None
-) -> EcgRecording:
+def read_table_file(path: Path, options: Options) -> EcgRecording:
     """Read the leads of a table; `read_ecg` says what the arguments mean.
 
     Raises:
@@ -139,13 +137,13 @@ def read_table_file(
         ValueError: If it has no standard lead, or neither it nor the caller says its rate or its leads.
     """
     num_lines = None
-    if max_seconds is not None:
-        _, rate, _, _ = _find_rate(parse_table(path, num_lines=HEAD_LINES), path, sampling_rate)
-        num_lines = math.ceil(max_seconds * rate)
+    if options.max_seconds is not None:
+        _, rate, _, _ = _find_rate(parse_table(path, num_lines=HEAD_LINES), path, options.sampling_rate)
+        num_lines = math.ceil((options.start_s + options.max_seconds) * rate)
     table = parse_table(path, num_lines=num_lines)
     if not table.values.size:
         raise TruncatedFileError("it has no line of voltages")
-    return _admit_table(table, path, sampling_rate=sampling_rate, leads=leads, unit=unit)
+    return _admit_table(table, path, options)
 
 
 def is_table(path: Path, *, of_any_numbers: bool) -> bool:
@@ -469,11 +467,10 @@ def _read_rows(lines: Sequence[str], places: Sequence[int], layout: _Layout, num
     return Table(values[:, :num_samples], names, None, layout.stated, values.shape[1], {})
 
 
-def _admit_table(
-    table: Table, path: Path, *, sampling_rate: Any, leads: Sequence[str] | None, unit: str | None
-) -> EcgRecording:
+def _admit_table(table: Table, path: Path, options: Options) -> EcgRecording:
     """The leads of a table as a recording."""
-    axes, rate, positions, remarks = _find_rate(table, path, sampling_rate, leads)
+    _, leads, unit, start_s, _ = options
+    axes, rate, positions, remarks = _find_rate(table, path, options.sampling_rate, leads)
     columns = [column for column in range(len(table.values)) if column not in axes]
     values = table.values[columns] if axes else table.values
     called = table.names or [""] * len(table.values)
@@ -492,14 +489,16 @@ def _admit_table(
         spread = np.full((len(values), positions[-1] + 1), np.nan)
         spread[:, positions] = values
         values, num_found = spread, num_found and max(num_found, spread.shape[1])
+    first = round(start_s * rate)
     return admit(
-        values,
+        values[:, first:],
         names=names or (),
         sampling_rate=rate,
         unit=[own or unit or "mV" for own in units],
         unit_from="file" if any(units) else "argument" if unit else "default",
         source=str(path),
-        num_samples_found=num_found,
+        num_samples_found=num_found or values.shape[1],
+        start_s=first / rate,
         left_out={name: why for name, why in {**left_out, **table.left_out}.items() if why},
         remarks=remarks,
     )

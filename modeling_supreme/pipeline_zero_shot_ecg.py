@@ -4,10 +4,11 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
+from importlib import import_module
 from numbers import Integral
 from os import PathLike
 from pathlib import Path
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -21,7 +22,7 @@ from .ecg_files import find_recordings
 from .feature_extraction_supreme import RESAMPLING_MARGIN_S, is_nested_numbers, is_number, load_recording
 from .queries import Composed, Composition, encode_queries, fill_template, to_probabilities
 from .query_grammar import find_measurement
-from .recordings import Account
+from .recordings import NEGLIGIBLE_S, Account, EcgRecording
 from .signal_quality import add_quality
 
 
@@ -37,6 +38,7 @@ PIPELINE_ENTRY = {
     }
 }
 READING_OPTIONS = ("sampling_rate", "leads", "unit", "on_error")
+SCANNING_OPTIONS = ("aggregate", "window_s", "stride_s")  # of recordings longer than a strip
 ASKING_OPTIONS = ("candidate_labels", "hypothesis_template", "composed", "definitions", "return_attention")
 CHOOSING_OPTIONS = ("top_k", "threshold", "return_details", "operating_point")
 ON_ERROR = ("raise", "skip")
@@ -132,8 +134,14 @@ class ZeroShotEcgClassificationPipeline(Pipeline):
             definitions (`str`, `Path`, `dict` or `list[dict]`, *optional*):
                 Your own definitions, before those of the checkpoint: a YAML or JSON file, or what it holds, see
                 [`read_definitions`].
+            aggregate (`str`, *optional*):
+                What to return of recordings longer than a strip, of which windows are scored: the `"max"`, the
+                `"mean"`, or the `"timeline"` (docs/long_recordings.md). By default the first strip answers.
+            window_s (`float`, *optional*), stride_s (`float`, *optional*):
+                With `aggregate`: length of a window, by default a strip, and the time from one to the next, by default
+                `window_s`, in seconds.
             batch_size (`int`, *optional*, defaults to 1):
-                Recordings scored at once.
+                Recordings scored at once; with `aggregate` windows, 64 by default.
             kwargs:
                 The arguments above from `candidate_labels` on.
 
@@ -164,7 +172,8 @@ class ZeroShotEcgClassificationPipeline(Pipeline):
             recordings (`str`, `Path`, array, `dict`, or a list, a `Dataset`, or a generator of them):
                 As [`__call__`] takes them.
             kwargs:
-                Its arguments `sampling_rate`, `leads`, `unit`, `on_error`, `return_details` and `batch_size`.
+                Its arguments `sampling_rate`, `leads`, `unit`, `on_error`, `return_details` and `batch_size`, and for
+                recordings longer than a strip `aggregate="timeline"`, `window_s` and `stride_s`.
 
         Returns:
             `dict[str, dict]`: For one recording, by the name of each measurement, `value`, `sd` (the standard
@@ -199,6 +208,8 @@ class ZeroShotEcgClassificationPipeline(Pipeline):
         if isinstance(recordings, str | PathLike) and Path(recordings).is_dir():
             return self._run_folder(Path(recordings), **kwargs)
         several = list_recordings(recordings)
+        if any(kwargs.get(key, self._preprocess_params.get(key)) is not None for key in SCANNING_OPTIONS):
+            return load_room("long_recordings", "`aggregate=`").scan_recordings(self, recordings, several, **kwargs)
         if several is None:
             return super().__call__(Entry(recordings, ""), **kwargs)
         if isinstance(several, Iterator):
@@ -231,7 +242,7 @@ class ZeroShotEcgClassificationPipeline(Pipeline):
             config = self.model.config
             names = (*config.trained_queries, *(entry["condition"] for entry in config.definitions))
             given["definitions"] = read_definitions(given["definitions"], names)
-        preprocess = {key: given[key] for key in READING_OPTIONS if key in given}
+        preprocess = {key: given[key] for key in (*READING_OPTIONS, *SCANNING_OPTIONS) if key in given}
         forward = {key: given[key] for key in ASKING_OPTIONS if key in given}
         postprocess = {key: given[key] for key in CHOOSING_OPTIONS if key in given}
         if is_measuring:
@@ -255,6 +266,7 @@ class ZeroShotEcgClassificationPipeline(Pipeline):
         """Read one recording and prepare it for the model."""
         recording, place = entry if isinstance(entry, Entry) else (entry, "")
         extractor: Any = self.feature_extractor
+        strip_s = extractor.num_samples / extractor.sampling_rate
         try:
             source = load_recording(
                 recording,
@@ -262,20 +274,28 @@ class ZeroShotEcgClassificationPipeline(Pipeline):
                 leads=leads,
                 unit=unit,
                 place=place,
-                max_seconds=extractor.num_samples / extractor.sampling_rate + RESAMPLING_MARGIN_S,
+                max_seconds=strip_s + RESAMPLING_MARGIN_S,
             )
-            features = extractor.prepare(
-                [source], places=[source.account.source or place or "The recording"], return_tensors="pt"
-            )
+            inputs = self.prepare_inputs(source, place)
         except RECORD_ERRORS as error:
             if on_error == "raise":
                 raise
             return self._stand_in(Account(source=_name_of(recording, place)), reason=str(error))
+        account = inputs["account"]
+        if account.losses():
+            is_long = account.seconds_found > strip_s + NEGLIGIBLE_S
+            remedy = '; `aggregate="timeline"` answers for all of it' if is_long else ""
+            logger.warning(f"{account.line()}{remedy}")
+        return inputs
+
+    def prepare_inputs(self, recording: EcgRecording, place: str = "") -> dict[str, Any]:
+        """What the model takes of a recording in memory, and the account of it; nothing is logged."""
+        extractor: Any = self.feature_extractor
+        place = recording.account.source or place or "The recording"
+        features = extractor.prepare([recording], places=[place], return_tensors="pt")
         (account,) = features.accounts
         if getattr(self.model.config, "decisions", None):
-            account = add_quality(account, source)
-        if account.losses():
-            logger.warning(account.line())
+            account = add_quality(account, recording)
         return {**features, "account": account, "failure": None}
 
     def _stand_in(self, account: Account, *, reason: str) -> dict[str, Any]:
@@ -323,10 +343,11 @@ class ZeroShotEcgClassificationPipeline(Pipeline):
         measured = Measured.of(self.model, outputs.measurements)
         if measured is not None:
             check_logits(torch.cat(measured[1:4], dim=-1), places)
+        numbers = {} if measured is None else {"measured": torch.stack(measured[1:4], dim=1)}
         if composition is None:
-            return {"measured": torch.stack(cast(Any, measured)[1:4], dim=1), **notes}
+            return {**numbers, **notes}
         probabilities = to_probabilities(outputs.logits_per_ecg)
-        model_outputs = {"scores": composition.evaluate(probabilities, measured), **notes}
+        model_outputs = {"scores": composition.evaluate(probabilities, measured), **numbers, **notes}
         if return_attention:
             weights = torch.stack(outputs.cross_attentions)  # (num_layers, batch_size, num_heads, num_queries, tokens)
             model_outputs["attention"] = weights.float().mean(dim=(0, 2))
@@ -476,7 +497,7 @@ def check_options(options: Mapping[str, Any]) -> None:
 
 def _refuse_unknown_options(options: Mapping[str, Any]) -> None:
     """Refuse an option that no part of the pipeline takes, with the nearest that one does."""
-    known = (*READING_OPTIONS, *ASKING_OPTIONS, *CHOOSING_OPTIONS, "batch_size", "num_workers")
+    known = (*READING_OPTIONS, *SCANNING_OPTIONS, *ASKING_OPTIONS, *CHOOSING_OPTIONS, "batch_size", "num_workers")
     for name in options:
         if name not in known:
             near = get_close_matches(name, known, n=1)
@@ -518,6 +539,21 @@ def _name_of(recording: Any, place: str) -> str:
     if isinstance(recording, Mapping) and recording.get("record_id") is not None:
         return f"Record {recording['record_id']}"
     return place or "The recording"
+
+
+def load_room(name: str, purpose: str) -> Any:
+    """A part of this package that does not travel with checkpoints.
+
+    Raises:
+        ImportError: If the package is not installed here.
+    """
+    try:
+        return import_module(f"modeling_supreme.{name}")
+    except ModuleNotFoundError as error:
+        raise ImportError(
+            f"{purpose} takes the package `modeling_supreme`, which is not installed here: a checkpoint brings only"
+            " what answers. Install it, or leave the option out."
+        ) from error
 
 
 def _only(value: Any) -> Any:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -61,6 +61,8 @@ class Account:
             Channels that were not taken, and why.
         seconds_found, seconds_used (`float`):
             How long the input lasts, and how much of it was used.
+        start_s (`float`):
+            When what was used begins, in seconds after the beginning of the input.
         sampling_rate_found, sampling_rate_used (`float`):
             In Hz.
         unit (`str`), unit_from (`str`):
@@ -86,6 +88,7 @@ class Account:
     left_out: dict[str, str] = field(default_factory=dict)
     seconds_found: float = 0.0
     seconds_used: float = 0.0
+    start_s: float = 0.0
     sampling_rate_found: float = 0.0
     sampling_rate_used: float = 0.0
     unit: str = "mV"
@@ -184,6 +187,15 @@ class EcgRecording:
         self._microvolts = microvolts
         self._is_recorded = is_recorded
 
+    def cut(self, first: int, stop: int) -> "EcgRecording":
+        """The samples from one on and before another, in the unit of the source and with the same account."""
+        parts = [
+            None if each is None else each[:, first:stop]
+            for each in (self._strip_mv, self._microvolts, self._is_recorded)
+        ]
+        kinds = dict(zip(("strip_mv", "microvolts", "is_recorded"), parts, strict=True))
+        return EcgRecording(sampling_rate=self.sampling_rate, leads=self.leads, account=self.account, **kinds)
+
     @property
     def num_samples(self) -> int:
         """Samples of every lead."""
@@ -225,6 +237,16 @@ class EcgRecording:
             return self._is_recorded
         is_recorded = ~np.isnan(self._strip_mv)
         return None if is_recorded.all() else is_recorded
+
+
+class Options(NamedTuple):
+    """What the caller says of a file that does not say it itself, and which part of it to read."""
+
+    sampling_rate: Any
+    leads: list[str] | None
+    unit: str | None
+    start_s: float
+    max_seconds: float | None
 
 
 def to_microvolts(strip_mv: np.ndarray) -> np.ndarray:

@@ -4,7 +4,7 @@ import errno
 import math
 import os
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,33 +19,14 @@ from .recordings import (
     MILLIVOLTS_PER_UNIT,
     DamagedFileError,
     EcgRecording,
+    NothingRecordedError,
     TruncatedFileError,
     forbidden,
     library_call,
 )
 from .signal_processing import Channel
+from .wfdb_formats import BYTES_AND_SAMPLES, DECODERS, FLAC_FORMATS, NOT_RECORDED
 
-
-# What each signal format stores for a sample that was not recorded; format 8 has no such number.
-# Source: WFDB Applications Guide, signal(5).
-NOT_RECORDED = {
-    **dict.fromkeys(("80", "508"), -(2**7)),
-    **dict.fromkeys(("310", "311"), -(2**9)),
-    **dict.fromkeys(("212",), -(2**11)),
-    **dict.fromkeys(("16", "61", "160", "516"), -(2**15)),
-    **dict.fromkeys(("24", "524"), -(2**23)),
-    **dict.fromkeys(("32",), -(2**31)),
-}
-FLAC_FORMATS = ("508", "516", "524")
-# How many bytes hold how many samples; the same source.
-BYTES_AND_SAMPLES = {
-    **dict.fromkeys(("8", "80"), (1, 1)),
-    **dict.fromkeys(("16", "61", "160"), (2, 1)),
-    **dict.fromkeys(("310", "311"), (4, 3)),
-    "212": (3, 2),
-    "24": (3, 1),
-    "32": (4, 1),
-}
 
 # What a field means that the header leaves out. Source: WFDB Applications Guide, header(5).
 DEFAULT_RATE, DEFAULT_GAIN, DEFAULT_UNIT = 250.0, 200.0, "mV"
@@ -127,7 +108,7 @@ class WfdbHeader:
 
 @dataclass(frozen=True)
 class WfdbSamples:
-    """Samples of a record, or of its beginning.
+    """Samples of a record, or of a part of it.
 
     Attributes:
         digital (`np.ndarray` or `list[np.ndarray]`):
@@ -149,6 +130,7 @@ def read_wfdb(
     *,
     gain_corrections: Mapping[float, float] | None = None,
     leads: Sequence[str] | None = None,
+    start_s: float = 0.0,
     max_seconds: float | None = None,
 ) -> EcgRecording:
     """Read the standard leads of a WFDB record, of one segment or of several.
@@ -160,8 +142,10 @@ def read_wfdb(
             Gains that are known to be wrong in this header, and the right ones, in units per millivolt.
         leads (`Sequence[str]`, *optional*):
             Names of the signals, for a header whose own names are no leads.
+        start_s (`float`, *optional*, defaults to 0):
+            Where to begin, in seconds.
         max_seconds (`float`, *optional*):
-            How much to read from the beginning, in seconds; all by default.
+            How much to read from there, in seconds; all by default.
 
     Returns:
         `EcgRecording`: Its 12-lead part: integers that are microvolts as they are stored, else millivolts.
@@ -181,8 +165,8 @@ def read_wfdb(
     try:
         header = read_header(header_path)
         if header.segments:
-            return _read_segments(header, gain_corrections, leads, max_seconds)
-        samples = read_samples(header, max_seconds=max_seconds)
+            return _read_segments(header, gain_corrections, leads, start_s, max_seconds)
+        samples = read_samples(header, start_s=start_s, max_seconds=max_seconds)
     except TruncatedFileError as error:
         raise ValueError(f"{header_path}: the record cannot be read ({error}). Download its files again.") from error
     except DamagedFileError as error:
@@ -191,7 +175,7 @@ def read_wfdb(
         raise FileNotFoundError(
             f"{header_path} needs {error.filename}, which does not exist. Put it there, or download it again."
         ) from error
-    return _admit_record(header, samples, gain_corrections, leads)
+    return _admit_record(header, samples, gain_corrections, leads, start_s)
 
 
 def header_of(path: str | Path) -> Path:
@@ -289,14 +273,16 @@ def _name_beside(name: str, path: Path) -> str:
     return name
 
 
-def read_samples(header: WfdbHeader, *, max_seconds: float | None = None) -> WfdbSamples:
+def read_samples(header: WfdbHeader, *, start_s: float = 0.0, max_seconds: float | None = None) -> WfdbSamples:
     """Read the samples of a record of one segment as they are stored.
 
     Args:
         header ([`WfdbHeader`]):
             Of signals, not of segments.
+        start_s (`float`, *optional*, defaults to 0):
+            Where to begin, in seconds.
         max_seconds (`float`, *optional*):
-            How much to read from the beginning, in seconds; all by default.
+            How much to read from there, in seconds; all by default.
 
     Raises:
         DamagedFileError: If a signal file cannot be read; [`TruncatedFileError`] if it ends early.
@@ -307,13 +293,14 @@ def read_samples(header: WfdbHeader, *, max_seconds: float | None = None) -> Wfd
     files: dict[str, list[int]] = {}
     for place, signal in enumerate(header.signals):
         files.setdefault(signal.file, []).append(place)
+    first = round(start_s * header.frame_rate)
     wanted = None if max_seconds is None else math.ceil(max_seconds * header.frame_rate)
     parts: dict[tuple[int, ...], tuple[Rows, int]] = {}
     remarks: list[str] = []
     for name, places in files.items():
         signals = [header.signals[place] for place in places]
         try:
-            read = ([], 0) if name == NOTHING else _read_file(header, signals, wanted)
+            read = ([], 0) if name == NOTHING else _read_file(header, signals, first, wanted)
         except (DamagedFileError, FileNotFoundError) as error:
             is_lead = [is_standard_lead(signal.name) for signal in header.signals]
             if not any(is_lead) or any(is_lead[place] for place in places):
@@ -337,7 +324,8 @@ def read_samples(header: WfdbHeader, *, max_seconds: float | None = None) -> Wfd
         else:
             for place, row in zip(places, rows, strict=False):  # no rows where the file was not read
                 digital[place] = row
-    used = num_frames if wanted is None else min(wanted, num_frames)
+    rest = max(0, num_frames - first)
+    used = rest if wanted is None else min(wanted, rest)
     rows, is_missing = _find_missing(header.signals, digital, used)
     return WfdbSamples(rows, is_missing, num_frames, remarks)
 
@@ -360,8 +348,8 @@ def _find_missing(signals: Sequence[WfdbSignal], digital: Any, num_frames: int) 
     return rows, masks if any(mask.any() for mask in masks) else None
 
 
-def _read_file(header: WfdbHeader, signals: Sequence[WfdbSignal], wanted: int | None) -> tuple[Rows, int]:
-    """The signals of one file, up to `wanted` frames, and how many frames there are; a matrix if they are alike."""
+def _read_file(header: WfdbHeader, signals: Sequence[WfdbSignal], first: int, wanted: int | None) -> tuple[Rows, int]:
+    """The signals of one file from a frame on, up to `wanted`, and how many there are; a matrix if they are alike."""
     path = header.path.with_name(signals[0].file)
     formats = ", ".join(dict.fromkeys(signal.format for signal in signals))
     if formats not in (*BYTES_AND_SAMPLES, *FLAC_FORMATS):
@@ -375,10 +363,14 @@ def _read_file(header: WfdbHeader, signals: Sequence[WfdbSignal], wanted: int | 
         raise TruncatedFileError(f"{path.name} holds no sample")
     stated = header.num_frames or available
     reserve = max(signal.skew for signal in signals)
-    count = min(stated, available) if wanted is None else min(wanted + reserve, stated, available)
-    flat = (_read_flac if formats in FLAC_FORMATS else _read_bytes)(path, signals, count * frame)
-    rows = _split_frames(flat.reshape(count, frame), signals)
-    if available < (stated if wanted is None else min(wanted, stated)) and not _checksums_agree(rows, signals):
+    stop = min(stated, available) if wanted is None else min(first + wanted + reserve, stated, available)
+    begin = 0 if formats == "8" else min(first, stop)  # differences add up from the first
+    flat = (_read_flac if formats in FLAC_FORMATS else _read_bytes)(path, signals, begin * frame, stop * frame)
+    rows = _split_frames(flat.reshape(stop - begin, frame), signals)
+    if formats == "8":
+        rows = [row[first * signal.frame :] for row, signal in zip(rows, signals, strict=True)]
+    is_needed_whole = available < (stated if wanted is None else min(first + wanted, stated))
+    if is_needed_whole and (first or not _checksums_agree(rows, signals)):
         raise TruncatedFileError(f"{path.name} ends after {available} of {stated} samples")
     return rows, available
 
@@ -389,16 +381,19 @@ def _count_samples(path: Path, signals: Sequence[WfdbSignal]) -> int:
     return max(0, path.stat().st_size - signals[0].offset) * num_values // num_bytes
 
 
-def _read_bytes(path: Path, signals: Sequence[WfdbSignal], count: int) -> np.ndarray:
-    """The first samples of a file."""
+def _read_bytes(path: Path, signals: Sequence[WfdbSignal], start: int, stop: int) -> np.ndarray:
+    """Samples of a file, of all signals together, from one on and before another."""
     num_bytes, num_values = BYTES_AND_SAMPLES[signals[0].format]
+    group, skipped = divmod(start, num_values)  # samples that share bytes
+    offset = signals[0].offset + group * num_bytes
+    count = stop - group * num_values
     try:
-        raw = np.fromfile(path, np.uint8, count=-(-count * num_bytes // num_values), offset=signals[0].offset)
+        raw = np.fromfile(path, np.uint8, count=-(-count // num_values) * num_bytes, offset=offset)
     except PermissionError as error:
         raise forbidden(path, error) from error
     if len(raw) % num_bytes:
         raw = np.pad(raw, (0, -len(raw) % num_bytes))
-    return DECODERS[signals[0].format](raw)[:count]
+    return DECODERS[signals[0].format](raw)[skipped:count]
 
 
 def _count_flac(path: Path, signals: Sequence[WfdbSignal]) -> int:
@@ -414,14 +409,14 @@ def _count_flac(path: Path, signals: Sequence[WfdbSignal]) -> int:
     return max(0, info.frames - signals[0].offset) * info.channels
 
 
-def _read_flac(path: Path, signals: Sequence[WfdbSignal], count: int) -> np.ndarray:
-    """The first samples of a FLAC file, in the order of the other formats."""
+def _read_flac(path: Path, signals: Sequence[WfdbSignal], start: int, stop: int) -> np.ndarray:
+    """The same of a FLAC file, in the order of the other formats."""
     import soundfile
 
     with library_call(path), soundfile.SoundFile(path) as file:
         bits = {"PCM_S8": 8, "PCM_16": 16, "PCM_24": 24}[file.subtype]
-        file.seek(signals[0].offset)
-        values: Any = file.read(count // len(signals), dtype="int32", always_2d=True)
+        file.seek(signals[0].offset + start // len(signals))
+        values: Any = file.read((stop - start) // len(signals), dtype="int32", always_2d=True)
     values = (values >> (32 - bits)).reshape(-1, signals[0].frame, len(signals))
     return values.transpose(0, 2, 1).reshape(-1)
 
@@ -449,57 +444,12 @@ def _checksums_agree(rows: Rows, signals: Sequence[WfdbSignal]) -> bool:
     )
 
 
-def _decode_212(raw: np.ndarray) -> np.ndarray:
-    """Two numbers of 12 bits in 3 bytes."""
-    first, middle, last = raw.reshape(-1, 3).T.astype(np.int16)
-    pairs = np.stack([first | (middle & 0x0F) << 8, last | (middle >> 4) << 8], axis=1).reshape(-1)
-    return (pairs << 4) >> 4  # the twelfth bit is the sign
-
-
-def _decode_310(raw: np.ndarray) -> np.ndarray:
-    """Three numbers of 10 bits in two words: the third in the upper five bits of both."""
-    one, two = raw.view("<u2").reshape(-1, 2).T
-    third = (one >> 11) | (two >> 11) << 5
-    return _sign_10_bits(np.stack([one >> 1 & 0x3FF, two >> 1 & 0x3FF, third], axis=1).reshape(-1))
-
-
-def _decode_311(raw: np.ndarray) -> np.ndarray:
-    """Three numbers of 10 bits in one word, one after the other."""
-    words = raw.view("<u4")
-    return _sign_10_bits(np.stack([words >> shift & 0x3FF for shift in (0, 10, 20)], axis=1).reshape(-1))
-
-
-def _sign_10_bits(values: np.ndarray) -> np.ndarray:
-    """Numbers whose tenth bit is the sign."""
-    return (values.astype(np.int16) << 6) >> 6
-
-
-def decode_24_bits(raw: np.ndarray) -> np.ndarray:
-    """Numbers of 3 bytes."""
-    words = np.zeros((len(raw) // 3, 4), np.uint8)
-    words[:, 1:] = raw.reshape(-1, 3)
-    return words.view("<i4")[:, 0] >> 8
-
-
-DECODERS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
-    "8": lambda raw: raw.view(np.int8),
-    "16": lambda raw: raw.view("<i2"),
-    "24": decode_24_bits,
-    "32": lambda raw: raw.view("<i4"),
-    "61": lambda raw: raw.view(">i2"),
-    "80": lambda raw: raw.astype(np.int16) - 128,
-    "160": lambda raw: (raw.view("<u2") ^ 0x8000).view("<i2"),
-    "212": _decode_212,
-    "310": _decode_310,
-    "311": _decode_311,
-}
-
-
 def _admit_record(
     header: WfdbHeader,
     samples: WfdbSamples,
     gain_corrections: Mapping[float, float] | None,
     leads: Sequence[str] | None,
+    start_s: float,
 ) -> EcgRecording:
     """A record of one segment as a recording; stored integers that are microvolts stay what they are."""
     signals, source = header.signals, str(header.path)
@@ -509,8 +459,10 @@ def _admit_record(
     is_microvolts = is_microvolts and not any(signal.baseline for signal in signals)
     if not (is_microvolts and isinstance(samples.digital, np.ndarray) and samples.digital.dtype == np.int16):
         seconds = samples.num_frames / header.frame_rate
-        channels = _channels(header, samples, gain_corrections)
-        return admit_channels(channels, source=source, leads=leads, seconds_found=seconds, remarks=remarks)
+        channels = _channels(header, samples, gain_corrections, start_s)
+        return admit_channels(
+            channels, source=source, leads=leads, seconds_found=seconds, origin_s=0.0, remarks=remarks
+        )
     return admit(
         samples.digital,
         is_missing=None if samples.is_missing is None else np.asarray(samples.is_missing),
@@ -519,6 +471,7 @@ def _admit_record(
         sampling_rate=header.frame_rate,
         source=source,
         num_samples_found=samples.num_frames,
+        start_s=start_s,
         remarks=remarks,
     )
 
@@ -566,35 +519,39 @@ def _read_segments(
     header: WfdbHeader,
     gain_corrections: Mapping[float, float] | None,
     leads: Sequence[str] | None,
+    begin_s: float,
     max_seconds: float | None,
 ) -> EcgRecording:
     """Put the segments of a record one after the other; what a segment lacks was not recorded."""
     channels: list[Channel] = []
     named: dict[str, str] = {}  # signals of a layout, the segment without samples that lists all of them
     remarks: list[str] = []
-    start = 0
+    start, end_s = 0, math.inf if max_seconds is None else begin_s + max_seconds
     for name, num_frames in header.segments:
-        start_s = start / header.frame_rate
-        is_wanted = max_seconds is None or start_s < max_seconds
+        start_s, stop_s = start / header.frame_rate, (start + num_frames) / header.frame_rate
+        is_wanted = start_s < end_s and stop_s > begin_s
         if name != NOTHING and (is_wanted or not num_frames):
             segment = read_header(header.path.with_name(f"{name}.hea"))
             if segment.segments:
                 raise DamagedFileError(f"its segment {name} has segments of its own")
             if num_frames:
-                length_s = num_frames / header.frame_rate
-                limit_s = length_s if max_seconds is None else min(length_s, max_seconds - start_s)
-                samples = read_samples(segment, max_seconds=limit_s)
-                channels += _channels(segment, samples, gain_corrections, start_s)
+                skipped_s = max(0.0, begin_s - start_s)
+                limit_s = min(stop_s, end_s) - start_s - skipped_s
+                samples = read_samples(segment, start_s=skipped_s, max_seconds=limit_s)
+                channels += _channels(segment, samples, gain_corrections, start_s + skipped_s)
                 remarks += [f"{name}: {remark}" for remark in segment.remarks]
             else:
                 named |= {signal.name: "in no segment" for signal in segment.signals}
         start += num_frames
     found = {channel.name for channel in channels}
+    if not found and (begin_s or max_seconds is not None):
+        raise NothingRecordedError(f"{header.path}: no segment was recorded then. Read another part of the record.")
     return admit_channels(
         channels,
         source=str(header.path),
         leads=leads,
         seconds_found=max(start, header.num_frames or 0) / header.frame_rate,
+        origin_s=0.0,
         left_out={name: reason for name, reason in named.items() if name not in found},
         remarks=remarks,
     )

@@ -110,6 +110,24 @@ class MeasureArguments(OutputArguments):
 
 
 @dataclass
+class ScanArguments:
+    """Recordings longer than a strip; else their beginning answers."""
+
+    aggregate: Literal["max", "mean", "timeline"] | None = field(
+        default=None, metadata={"help": "Score windows over all of a recording, and give this of their scores."}
+    )
+    window_s: float | None = field(default=None, metadata={"help": "Length of a window, in seconds; else a strip."})
+    stride_s: float | None = field(
+        default=None, metadata={"help": "From one window to the next, in seconds; else the length of one."}
+    )
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """As the pipeline takes them."""
+        return {name: value for name, value in vars(self).items() if value is not None}
+
+
+@dataclass
 class InfoArguments:
     """What is looked at."""
 

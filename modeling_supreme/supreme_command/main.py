@@ -3,6 +3,7 @@
 supreme info FILE                                                   what is in a file; needs no model
 supreme plot FILE --output strip.png                                draw it
 supreme classify FILES --labels "atrial fibrillation, qrs > 120 ms" score findings on it
+supreme classify HOLTER --labels … --aggregate timeline --plot DIR  over all of a long recording
 supreme measure FILES                                               intervals, rates, axes and voltages
 supreme index FOLDER --output INDEX                                 read a corpus once …
 supreme ask INDEX "qtc > 500 ms and not paced rhythm" --top 50      … and ask it anything
@@ -29,18 +30,33 @@ from .arguments import (
     ModelArguments,
     PlotArguments,
     ReadingArguments,
+    ScanArguments,
 )
 
 
-def classify(arguments: ClassifyArguments, model: ModelArguments, reading: ReadingArguments) -> None:
+def classify(
+    arguments: ClassifyArguments, model: ModelArguments, reading: ReadingArguments, scanning: ScanArguments
+) -> None:
     """Score findings on recordings."""
+    if scanning.options:
+        from .timelines import scan_scores
+
+        scan_scores(arguments, model, reading, scanning)
+        return
     from .recordings import classify_recordings
 
     classify_recordings(arguments, model, reading)
 
 
-def measure(arguments: MeasureArguments, model: ModelArguments, reading: ReadingArguments) -> None:
+def measure(
+    arguments: MeasureArguments, model: ModelArguments, reading: ReadingArguments, scanning: ScanArguments
+) -> None:
     """Measure recordings."""
+    if scanning.options:
+        from .timelines import scan_numbers
+
+        scan_numbers(arguments, model, reading, scanning)
+        return
     from .recordings import measure_recordings
 
     measure_recordings(arguments, model, reading)
@@ -91,13 +107,13 @@ def export(arguments: ExportArguments, model: ModelArguments) -> None:
 COMMANDS = {
     "classify": Command(
         classify,
-        (ClassifyArguments, ModelArguments, ReadingArguments),
+        (ClassifyArguments, ModelArguments, ReadingArguments, ScanArguments),
         "Score findings on files, a folder of them, or a prepared corpus.",
         positional="recordings",
     ),
     "measure": Command(
         measure,
-        (MeasureArguments, ModelArguments, ReadingArguments),
+        (MeasureArguments, ModelArguments, ReadingArguments, ScanArguments),
         "Measure intervals, rates, axes and voltages, each with its uncertainty.",
         positional="recordings",
     ),

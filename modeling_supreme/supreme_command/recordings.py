@@ -61,7 +61,7 @@ def classify_recordings(arguments: ClassifyArguments, model: ModelArguments, rea
             draw(record.recording, path, title=record.record_id, scores=found, options=reading.options)
         return found
 
-    run = _Run(source, answer, reading, asked={"model": model.model, "labels": labels, **choice, **reading.options})
+    run = Run(source, answer, reading, asked={"model": model.model, "labels": labels, **choice, **reading.options})
     run.write(arguments, _score_rows, SCORES, _print_scores)
 
 
@@ -72,11 +72,11 @@ def measure_recordings(arguments: MeasureArguments, model: ModelArguments, readi
     def answer(_place: int, record: SourceRecord) -> Any:
         return classify.measure(record.recording, **reading.options)
 
-    run = _Run(source, answer, reading, asked={"model": model.model, **reading.options})
+    run = Run(source, answer, reading, asked={"model": model.model, **reading.options})
     run.write(arguments, _number_rows, NUMBERS, _print_numbers)
 
 
-class _Run:
+class Run:
     """Recordings of a source, and what is answered of each."""
 
     def __init__(

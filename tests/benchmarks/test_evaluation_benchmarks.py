@@ -15,12 +15,14 @@ from datasets_scripts.simulated import columns_of
 from datasets_scripts.simulator import label_names, simulate_record
 from datasets_scripts.simulator.truth.measurement_keys import measurement_keys
 from modeling_supreme.definitions import Measured, evaluate_expression, parse_definitions, read_definitions
+from modeling_supreme.ecg_files import read_ecg
 from modeling_supreme.query_grammar import findings_of, keys_of, normalize_name, parse_query
 
 
 sys.path.insert(0, str(ROOT / "benchmarks" / "questions"))
 
 import hidden_conditions
+import long_recordings
 import measurements_on_real_records
 import untrained_thresholds
 
@@ -223,3 +225,14 @@ class TestRealRecords:
         assert len(agrees) == 2
         expected = classify.measure(records[0])["qrs_ms"]
         assert measured.value[0, measured.keys.index("qrs_ms")] == pytest.approx(expected["value"])
+
+
+def test_a_long_recording_is_written_and_scanned(tiny_checkpoint_dir, tmp_path):
+    path = long_recordings.write_record(tmp_path, 0.05)
+
+    figures = long_recordings.scan(str(tiny_checkpoint_dir), str(path), batch_size=4)
+
+    account = read_ecg(path).account
+    assert (account.leads_used, account.seconds_found) == (long_recordings.LEADS, 180.0)
+    assert figures["windows"] == 18
+    assert figures["day_s"] == pytest.approx(8640 * figures["seconds"] / 18)

@@ -1,0 +1,169 @@
+"""`supreme classify` and `supreme measure` with `--aggregate`: all of a long recording, window by window."""
+
+import sys
+from collections import deque
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from ..ecg_index.encoder import load_classifier
+from ..ecg_index.sources import SourceRecord, open_source
+from ..long_recordings import Answerer
+from ..pipeline_zero_shot_ecg import CHOOSING_OPTIONS, check_labels
+from ..plotting import plot_timeline
+from .arguments import ClassifyArguments, MeasureArguments, ModelArguments, ReadingArguments, ScanArguments
+from .journal import Entry
+from .progress import bar
+from .recordings import NUMBERS, SCORES, Run
+from .sheets import draw, file_name
+
+
+WINDOW = [pa.field("start_s", pa.float64()), pa.field("end_s", pa.float64())]
+TIMELINES = pa.schema([*list(SCORES)[:2], *WINDOW, *list(SCORES)[2:5]])
+NUMBERS_OVER_TIME = pa.schema([*list(NUMBERS)[:2], *WINDOW, *list(NUMBERS)[2:]])
+HIGHEST = SCORES.append(pa.field("at_s", pa.float64()))
+FEW_WINDOWS = 64  # that need no progress bar
+
+
+def scan_scores(
+    arguments: ClassifyArguments, model: ModelArguments, reading: ReadingArguments, scanning: ScanArguments
+) -> None:
+    """Score findings on windows of recordings."""
+    given = arguments.labels or []
+    labels = check_labels(given[0] if len(given) == 1 else given)
+    source, classify = open_source(arguments.recordings), load_classifier(model.model, **model.loading)
+    names = (name for name in (*CHOOSING_OPTIONS, "definitions") if hasattr(arguments, name))
+    asked = {**{name: getattr(arguments, name) for name in names}, **reading.options, **scanning.options}
+    scan = Answerer(classify, candidate_labels=labels, follow=_follow, **asked)
+
+    def answer(place: int, record: SourceRecord) -> Any:
+        found = scan.scan(record.recording)
+        if found is None:
+            return None
+        answers = scan.tell(found)
+        if arguments.plot and answers:
+            path = Path(arguments.plot) / file_name(place, record.record_id)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if scanning.aggregate == "timeline":
+                plot_timeline(answers, rate=scan.follow_rate(found), title=record.record_id, path=path)
+            else:
+                draw(record.recording, path, title=record.record_id, scores=answers, options=reading.options)
+        return answers
+
+    run = Run(source, answer, reading, asked={"model": model.model, "labels": labels, **asked})
+    if scanning.aggregate == "timeline":
+        run.write(arguments, _window_rows, TIMELINES, _print_episodes)
+    else:
+        schema = HIGHEST if scanning.aggregate == "max" else SCORES
+        run.write(arguments, lambda entry: _label_rows(entry, schema), schema, _print_scores)
+
+
+def scan_numbers(
+    arguments: MeasureArguments, model: ModelArguments, reading: ReadingArguments, scanning: ScanArguments
+) -> None:
+    """Measure windows of recordings."""
+    source, classify = open_source(arguments.recordings), load_classifier(model.model, **model.loading)
+    asked = {**reading.options, **scanning.options}
+    classify.measure([], **asked)  # refuses a checkpoint that measures nothing
+    scan = Answerer(classify, is_measuring=True, follow=_follow, **asked)
+    run = Run(source, lambda _, record: scan(record.recording), reading, asked={"model": model.model, **asked})
+    run.write(arguments, _number_rows, NUMBERS_OVER_TIME, _print_numbers)
+
+
+def _follow(windows: Iterator[int], num_done: int, num_windows: int) -> None:
+    """A progress bar over the windows of a recording, where there are many."""
+    if num_windows > FEW_WINDOWS:
+        bar("Windows", unit=" window")(windows, num_done, num_windows)
+    else:
+        deque(windows, maxlen=0)
+
+
+def _window_rows(entry: Entry) -> list[dict[str, Any]]:
+    """A row for each label and window; of a recording that was left out, one without a score."""
+    if entry["answers"] is None:
+        return [dict.fromkeys(TIMELINES.names) | {"record": entry["record"]}]
+    return [
+        {"record": entry["record"], **{name: answer[name] for name in ("label", "seen", "source")}, **window}
+        for answer in entry["answers"]
+        for window in _windows(answer, {"score": "timeline"})
+    ]
+
+
+def _number_rows(entry: Entry) -> list[dict[str, Any]]:
+    """A row for each measurement and window; of a recording that was left out, one without a value."""
+    if entry["answers"] is None:
+        return [dict.fromkeys(NUMBERS_OVER_TIME.names) | {"record": entry["record"]}]
+    columns = {"value": "timeline", "sd": "timeline_sd", "measurable": "timeline_measurable"}
+    return [
+        {"record": entry["record"], "measurement": key, "unit": answer["unit"], **window}
+        for key, answer in entry["answers"].items()
+        for window in _windows(answer, columns)
+    ]
+
+
+def _windows(answer: dict[str, Any], columns: dict[str, str]) -> Iterator[dict[str, Any]]:
+    """What an answer says of each window, under the names of columns."""
+    for place, start_s in enumerate(answer["start_s"]):
+        numbers = {name: answer[key][place] for name, key in columns.items()}
+        yield {"start_s": start_s, "end_s": start_s + answer["window_s"], **numbers}
+
+
+def _label_rows(entry: Entry, schema: pa.Schema) -> list[dict[str, Any]]:
+    """A row for each label; of a recording that was left out, one without a score."""
+    if entry["answers"] is None:
+        return [dict.fromkeys(schema.names) | {"record": entry["record"]}]
+    return [
+        {"record": entry["record"], **{name: answer[name] for name in schema.names if name in answer}}
+        for answer in entry["answers"]
+    ]
+
+
+def _print_scores(entry: Entry) -> None:
+    """A recording and its findings, for people; of the highest scores, when they were."""
+    lines = [entry["record"]]
+    for answer in entry["answers"] or ():
+        when = f"  at {clock(answer['at_s'])}" if "at_s" in answer else ""
+        lines.append(f"  {answer['score']:.3f}{when}  {answer['label']}")
+    sys.stdout.write("\n".join(lines) + "\n")
+
+
+def _print_episodes(entry: Entry) -> None:
+    """A recording, its findings and when they were there, for people."""
+    lines = [entry["record"]]
+    for answer in entry["answers"] or ():
+        lines.append(f"  {answer['score']:.3f}  at {clock(answer['at_s'])}  {answer['label']}")
+        lines += [
+            f"         {clock(each['start_s'])} to {clock(each['end_s'])}, up to {each['max_score']:.3f}"
+            for each in answer["episodes"]
+        ]
+    sys.stdout.write("\n".join(lines) + "\n")
+
+
+def _print_numbers(entry: Entry) -> None:
+    """A recording and its numbers, for people: the median, and how far the middle nine tenths of the windows reach."""
+    lines = [entry["record"]]
+    for key, answer in (entry["answers"] or {}).items():
+        known = sorted(
+            value
+            for value, measurable in zip(answer["timeline"], answer["timeline_measurable"], strict=True)
+            if value is not None and measurable >= 0.5
+        )
+        if not known:
+            lines.append(f"  {key:26}not measurable")
+            continue
+        low, high = known[len(known) // 20], known[-1 - len(known) // 20]
+        lines.append(f"  {key:26}{answer['value']:10.3f} {answer['unit']}   {low:.3f} to {high:.3f}")
+    sys.stdout.write("\n".join(lines) + "\n")
+
+
+def clock(seconds: float) -> str:
+    """A time from the beginning of a recording.
+
+    Example:
+        >>> clock(11530.4)
+        '3:12:10'
+    """
+    minutes, whole = divmod(int(seconds), 60)
+    return f"{minutes // 60}:{minutes % 60:02d}:{whole:02d}"
