@@ -1,19 +1,21 @@
 """An ECG on paper, and the colours of every picture and page; whoever needs the colours alone loads no matplotlib."""
 
+import importlib
 from typing import TYPE_CHECKING, Any
 
 
 if TYPE_CHECKING:
+    from .evidence_sheet import plot_evidence
     from .sheet import plot_strip
 
 
-__all__ = ["plot_strip"]
+__all__ = ["plot_evidence", "plot_strip"]
+
+_MODULES = {"plot_evidence": "evidence_sheet", "plot_strip": "sheet"}
 
 
 def __getattr__(name: str) -> Any:
-    """The function that draws, whose module is loaded when it is first asked for."""
-    if name != "plot_strip":
+    """A function that draws, whose module is loaded when it is first asked for."""
+    if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from .sheet import plot_strip
-
-    return plot_strip
+    return getattr(importlib.import_module(f".{_MODULES[name]}", __name__), name)
