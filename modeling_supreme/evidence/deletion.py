@@ -10,8 +10,8 @@ import numpy as np
 
 DELETED_SHARE = 0.1  # of the leads or of the time, rounded up
 NUM_DRAWS = 8  # of as much at random
-# A map is faithful if the answer falls further by so much than by chance, in units of the logit, and by more than the
-# draws at random scatter. Own choice.
+# A map is faithful if the answer falls further by so much than by chance, and than not at all, in units of the logit,
+# and by more than the draws at random scatter. Own choice.
 LEAST_MARGIN = 0.1
 LEAST_UNITS = 4  # fewer leads or windows cannot be told apart
 
@@ -28,7 +28,7 @@ class Deletion:
         share_beaten (`float`):
             Of the draws at random, the share that lowered the answer less.
         is_faithful (`bool`):
-            Whether the drop is larger than by chance, by a margin.
+            Whether the drop is larger than 0 and than by chance, by a margin.
     """
 
     drop: float
@@ -56,7 +56,7 @@ def judge_deletion(drop: float, random_drops: Sequence[float]) -> Deletion:
     by_chance = mean(random_drops)
     margin = max(LEAST_MARGIN, pstdev(random_drops))
     beaten = sum(drop > other for other in random_drops) / len(random_drops)
-    return Deletion(drop, by_chance, beaten, drop - by_chance > margin)
+    return Deletion(drop, by_chance, beaten, drop - max(by_chance, 0.0) > margin)
 
 
 def count_deleted(num_units: int) -> int:

@@ -20,6 +20,7 @@ MOST_UNLIKE = 0.6  # of the size of the usual beat: what differs from it more is
 NEAR_S = 0.15  # before and after the middle of QRS, in which it is compared and looked for
 QRS_REACH_S = 0.12  # of the middle of a QRS complex from where the voltages change most
 ST_S = 0.08  # the ST segment is shown from J for so long; it is measured 60 ms after J
+EARLY_HALF_S = 0.08  # of an early beat, whose QRS was not measured, on both sides of its middle
 U_S = 0.16  # after the end of T
 P_AREA_S = 0.25  # before QRS, where P waves are looked for that are not there or not measured
 USUAL_P_S = 0.11  # where the duration of P was not measured
@@ -88,7 +89,7 @@ class Heartbeats:
             "p": (p_s, p_end_s),
             "pr": (p_s, onset_s),
             "qrs": (onset_s, j_s),
-            "early": (onset_s, j_s),
+            "early": (onset_s + intervals["qrs"] / 2 - EARLY_HALF_S, onset_s + intervals["qrs"] / 2 + EARLY_HALF_S),
             "st": (j_s, j_s + ST_S),
             "t": (j_s + ST_S, t_end_s),
             "qt": (onset_s, t_end_s),

@@ -11,23 +11,28 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.patheffects import withStroke
 
-from .palette import BLUE, GREEN, INK, MUTED, ORANGE, PAPER, RED
+from .palette import BLUE, GREEN, INK, MUTED, ORANGE, PAPER
 from .sheet import GRID_LEFT, MM_PER_S, SHEET_S, Sheet, Trace, draw_sheet, shorten
 
 
 COLORS = (BLUE, ORANGE, GREEN)  # of the findings that are drawn, at most so many
 LIKELY = 0.5
+LEGEND = (
+    "P, Q, J, T: onset of P, onset and end of QRS, end of T, from R peaks and measured intervals.   Bars beside leads"
+    " and below the paper: by how much the answer falls without that lead or that time.   + for it, \N{MINUS SIGN} against:"
+    " the probability that it is as asked."
+)
 MOST_STATEMENTS = 5  # of a finding
 MOST_LEADS_NAMED = 4
 
 # In mm
 MAP_HEIGHT, MAP_STEP, MAP_MARGIN = 3.2, 4.4, 2.0
-COLUMN_WIDTH, COLUMN_STEP, LINE_HEIGHT, PANEL_MARGIN = 85, 90, 3.7, 8
+COLUMN_STEP, LINE_HEIGHT, PANEL_MARGIN = 90, 3.7, 8
 CHARACTERS = 62  # of a line of a column
 SHADE_DOWN, SHADE_UP = 13, 10.5
 RULER_DOWN, RULER_LABEL_DOWN, RHYTHM_LINE_DOWN, RHYTHM_LINE_STEP = 16.0, 18.6, 20.5, 1.2
 LEAST_TEXT_STEP = 2.8  # between numbers of one lead
-LEAD_BAR_LENGTH, LEAD_BAR_HEIGHT = 12.0, 0.8
+LEAD_BAR_LEFT, LEAD_BAR_LENGTH, LEAD_BAR_HEIGHT = 10.5, 12.0, 0.8
 MARK_LENGTH = 2.2
 
 
@@ -101,7 +106,7 @@ def plot_evidence(
         scores=results,
         lead_mask=lead_mask,
         below_paper_mm=MAP_MARGIN + MAP_STEP * len(maps) if maps else 0.0,
-        below_scores_mm=PANEL_MARGIN + LINE_HEIGHT * max(map(len, columns), default=0),
+        below_scores_mm=PANEL_MARGIN + LINE_HEIGHT * (1 + max(map(len, columns), default=0)),
     )
     for place, each in enumerate(drawn):
         _draw_spans(sheet, each, place)
@@ -112,7 +117,9 @@ def plot_evidence(
     if drawn:
         _draw_ruler(sheet, drawn[0].evidence["marks"])
     for place, (each, lines) in enumerate(zip(drawn, columns, strict=True)):
-        _draw_column(sheet.axes, each, lines, GRID_LEFT + place * COLUMN_STEP, LINE_HEIGHT * max(map(len, columns)))
+        top = LINE_HEIGHT * (1 + max(map(len, columns)))
+        _draw_column(sheet.axes, each, lines, GRID_LEFT + place * COLUMN_STEP, top)
+    sheet.axes.text(GRID_LEFT, LINE_HEIGHT, LEGEND, size=6, color=MUTED, va="center", gid="legend")
     if path is not None:
         sheet.figure.savefig(path)
     return sheet.figure
@@ -190,7 +197,7 @@ def _draw_lead_map(sheet: Sheet, drawn: _Drawn, place: int) -> None:
     for trace in sheet.traces[:-1]:
         share = found["drops"].get(trace.lead, 0.0) / largest
         if share > 0:
-            corner = (trace.left + 8, trace.baseline + 13.2 - LEAD_BAR_HEIGHT * 1.4 * place)
+            corner = (trace.left + LEAD_BAR_LEFT, trace.baseline + 13.2 - LEAD_BAR_HEIGHT * 1.4 * place)
             bar = Rectangle(corner, LEAD_BAR_LENGTH * share, LEAD_BAR_HEIGHT, facecolor=drawn.color, zorder=4)
             bar.set_gid(f"lead map {trace.lead}")
             sheet.axes.add_patch(bar)
@@ -282,9 +289,9 @@ def _name_marks(sheet: Sheet, y: float, places: Mapping[str, float | None]) -> N
     for name, x in places.items():
         if x is not None:
             top = sheet.traces[-1].baseline + SHADE_UP
-            sheet.axes.plot([x, x], [y, top], color=RED, linewidth=0.5, linestyle=":", zorder=4, gid=f"mark {name}")
+            sheet.axes.plot([x, x], [y, top], color=INK, linewidth=0.7, linestyle=":", zorder=4, gid=f"mark {name}")
             label_y = sheet.traces[-1].baseline - RULER_LABEL_DOWN
-            sheet.axes.text(x, label_y, name, size=6, color=RED, va="center", ha="center", zorder=6)
+            sheet.axes.text(x, label_y, name, size=6, color=INK, va="center", ha="center", zorder=6)
 
 
 def _write_column(drawn: _Drawn) -> list[str]:
@@ -292,8 +299,9 @@ def _write_column(drawn: _Drawn) -> list[str]:
     heading = f"{drawn.letter}  {shorten(str(drawn.result['label']), 44)}  {drawn.result['score']:.2f}"
     lines = [heading]
     for statement in drawn.statements:
-        text = f"{statement['probability']:.2f}  {statement['statement']}"
-        lines += wrap(text, CHARACTERS, subsequent_indent=" " * 8)
+        sign = "+" if statement["probability"] >= LIKELY else "\N{MINUS SIGN}"
+        text = f"{sign} {statement['probability']:.2f}  {statement['statement']}"
+        lines += wrap(text, CHARACTERS, subsequent_indent=" " * 10)
     if not drawn.statements:
         lines.append("no definition: its own query answers")
     left_out = len(drawn.evidence["statements"]) - len(drawn.statements)

@@ -42,6 +42,7 @@ def classify_recordings(arguments: ClassifyArguments, model: ModelArguments, rea
     labels = check_labels(given[0] if len(given) == 1 else given)
     source, classify = open_source(arguments.recordings), load_classifier(model.model, **model.loading)
     choice = {"threshold": arguments.threshold, "top_k": arguments.top_k, "definitions": arguments.definitions}
+    choice |= {"explain": True} if arguments.explain else {}
 
     def answer(place: int, record: SourceRecord) -> Any:
         found = classify(record.recording, candidate_labels=labels, **choice, **reading.options)
@@ -167,6 +168,8 @@ def _print_scores(entry: Entry) -> None:
     for answer in entry["answers"] or ():
         source = "" if answer["source"] == "query" else f"   ({answer['source']})"
         lines.append(f"  {answer['score']:.3f}  {answer['label']}{source}")
+        for each in answer.get("evidence", {}).get("statements", ()):
+            lines.append(f"           {each['probability']:.2f}  {each['statement']}")
     sys.stdout.write("\n".join(lines) + "\n")
 
 
