@@ -1,6 +1,6 @@
 """Explains answers: statements from definitions and numbers, and maps of what an answer falls without, tested."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -70,8 +70,6 @@ class Explainer:
             Sentence around the labels' own queries.
         definitions (`Any`, *optional*):
             Those of the user.
-        encode (`Callable`, *optional*):
-            Embeds queries, `encode_queries` otherwise.
     """
 
     def __init__(
@@ -82,7 +80,6 @@ class Explainer:
         *,
         template: str = "{}",
         definitions: Any = None,
-        encode: Callable[[Sequence[str]], torch.Tensor] | None = None,
     ) -> None:
         self.model, self.composition = model, composition
         self.leads: list[str] = list(model.config.ecg_config.leads)
@@ -94,8 +91,8 @@ class Explainer:
         self._of_composition = [self._names_asked.index(name) for name in (*own, *composition.findings)]
         self._own = {label: place for place, label in enumerate(composition.queries)}
         width = model.config.text_config.hidden_size
-        embed = encode or (lambda queries: encode_queries(model, tokenizer, queries))
-        self._embeds = embed(self._names_asked) if asked else torch.zeros((0, width), device=model.device)
+        nothing = torch.zeros((0, width), device=model.device)
+        self._embeds = encode_queries(model, tokenizer, self._names_asked) if asked else nothing
 
     def _find_expression(self, place: int, definitions: Any) -> Expression | None:
         """The definition of a label, or what it asks to measure; `None` where it is a name and nothing else."""

@@ -18,9 +18,8 @@ from .sheet import GRID_LEFT, MM_PER_S, SHEET_S, Sheet, Trace, draw_sheet, short
 COLORS = (BLUE, ORANGE, GREEN)  # of the findings that are drawn, at most so many
 LIKELY = 0.5
 LEGEND = (
-    "P, Q, J, T: onset of P, onset and end of QRS, end of T, from R peaks and measured intervals.   Bars beside leads"
-    " and below the paper: by how much the answer falls without that lead or that time.   + for it, \N{MINUS SIGN} against:"
-    " the probability that it is as asked."
+    "P, Q, J, T: onset of P, onset and end of QRS, end of T, from R peaks and measured intervals.   Bars: by how much"
+    " the answer falls without that lead or time.   +, \N{MINUS SIGN}: for and against, probability as asked."
 )
 MOST_STATEMENTS = 5  # of a finding
 MOST_LEADS_NAMED = 4
@@ -198,7 +197,7 @@ def _draw_lead_map(sheet: Sheet, drawn: _Drawn, place: int) -> None:
         share = found["drops"].get(trace.lead, 0.0) / largest
         if share > 0:
             corner = (trace.left + LEAD_BAR_LEFT, trace.baseline + 13.2 - LEAD_BAR_HEIGHT * 1.4 * place)
-            bar = Rectangle(corner, LEAD_BAR_LENGTH * share, LEAD_BAR_HEIGHT, facecolor=drawn.color, zorder=4)
+            bar = Rectangle(corner, LEAD_BAR_LENGTH * share, LEAD_BAR_HEIGHT, facecolor=drawn.color, zorder=2.5)
             bar.set_gid(f"lead map {trace.lead}")
             sheet.axes.add_patch(bar)
 
