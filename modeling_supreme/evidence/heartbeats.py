@@ -4,9 +4,9 @@ No delineation by another library: the QRS complex of the usual beat is where it
 duration that was measured; P begins one PR interval before it, and T ends one QT interval after it begins.
 """
 
-import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from statistics import median
 
 import torch
@@ -15,7 +15,7 @@ from torch import nn
 from ..modeling_supreme import AFTER_BEAT_S, BEAT_RATE_HZ, BEFORE_BEAT_S, find_beats, find_usual_beat
 
 
-EARLY_SHARE = 0.8  # of the usual RR interval: a beat that follows the last one sooner is early. Own choice.
+EARLY_SHARE = 0.8  # of the usual RR interval: a beat that comes sooner is early. Own choice.
 MOST_UNLIKE = 0.6  # of the size of the usual beat: what differs from it more is another kind of beat. Own choice.
 NEAR_S = 0.15  # before and after the middle of QRS, in which it is compared and looked for
 QRS_REACH_S = 0.12  # of the middle of a QRS complex from where the voltages change most
@@ -39,7 +39,7 @@ class Heartbeats:
         middles_s (`tuple[float, ...]`):
             The middle of each QRS complex.
         is_early, is_usual (`tuple[bool, ...]`):
-            Whether each follows the one before early, and whether it looks like the usual beat.
+            Whether each comes early, and whether it looks like the usual beat and does not.
         intervals_s (`Mapping[str, float]`):
             `qrs`, `pr`, `qt` and `p`, as they were measured; without those that were not.
     """
@@ -168,10 +168,13 @@ def find_heartbeats(
 
 
 def _find_early(seconds: list[float]) -> list[bool]:
-    """Whether each beat follows the one before sooner than beats of this strip do."""
-    intervals = [later - earlier for earlier, later in itertools.pairwise(seconds)]
-    usual = median(intervals) if intervals else 0.0
-    return [False] * bool(seconds) + [interval < EARLY_SHARE * usual for interval in intervals]
+    """Whether each beat follows the last one that was not early sooner than beats of this strip do."""
+    usual = median(later - earlier for earlier, later in pairwise(seconds)) if len(seconds) > 1 else 0.0
+    found, last = [], -usual
+    for second in seconds:
+        found.append(bool(found) and second - last < EARLY_SHARE * usual)
+        last = last if found[-1] else second
+    return found
 
 
 def _is_alike(strip: torch.Tensor, place: int, near: int, usual: torch.Tensor) -> bool:

@@ -5,8 +5,8 @@ rhythm, so that a window is replaced by what the strip has between its waves: ea
 its level before to its level after. Windows are cut where the strip is quiet, so that no wave is cut in half.
 """
 
-import itertools
 from collections.abc import Collection, Iterator, Sequence
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -49,7 +49,7 @@ class Occluder:
     def windows_s(self) -> list[tuple[float, float]]:
         """When each window begins and ends, in seconds."""
         seconds = [edge / self.sampling_rate for edge in self.edges]
-        return list(itertools.pairwise(seconds))
+        return list(pairwise(seconds))
 
     def without_windows(self, deletions: Sequence[Collection[int]]) -> Inputs:
         """One strip for each set of windows, in which they are replaced."""
