@@ -135,11 +135,11 @@ class Explainer:
         parts = [self._answer_some(batch, with_attention) for batch in split_inputs(inputs, STRIPS_AT_ONCE)]
         if len(parts) == 1:
             return parts[0]
-        measured = [part.measured for part in parts if part.measured is not None]
+        measured: list[Any] = [part.measured for part in parts if part.measured is not None]
         joined = None
         if measured:
-            numbers = (torch.cat([each[field] for each in measured]) for field in (1, 2, 3))
-            joined = Measured(measured[0].keys, *numbers, measured[0].loadings)
+            value, sd, measurable = (torch.cat([each[field] for each in measured]) for field in (1, 2, 3))
+            joined = Measured(measured[0].keys, value, sd, measurable, measured[0].loadings)
         attention = [part.attention for part in parts if part.attention is not None]
         return Answers(
             torch.cat([part.logits for part in parts]),

@@ -129,7 +129,7 @@ def _choose(results: Sequence[Mapping[str, Any]]) -> list[_Drawn]:
     ordered = sorted(results, key=lambda result: -result["score"])
     likely = [result for result in ordered if result["score"] >= LIKELY]
     chosen = (likely or ordered[:1])[: len(COLORS)]
-    return [_Drawn(letter, *pair) for letter, *pair in zip("ABC", COLORS, chosen, strict=False)]
+    return [_Drawn(*each) for each in zip("ABC", COLORS, chosen, strict=False)]
 
 
 def _time_map(drawn: _Drawn) -> Mapping[str, Any] | None:
