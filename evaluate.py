@@ -37,6 +37,11 @@ and QT, medians over the beats.
 label is the normal ECG). A name or a definition has been understood only where the AUROC of an unseen condition beats
 both controls, above all among those records.
 
+**Explanations.** With `--explanations 3`, the answers to the first three positive records of each condition are
+explained as the pipeline explains them (docs/evidence.md), and the maps are tested: does the answer fall further
+without the tenth of the leads or of the time that a map calls important than without a tenth at random, and does the
+map change when the weights of the model are random?
+
 `--output_dir` receives
 
 - `eval_results.json`: `model`, `protocol` (what the figures depend on) and `results`, with one entry per
@@ -49,6 +54,10 @@ both controls, above all among those records.
   `mean_absolute_error`, `bias` (model less reference), `rank_correlation` (Spearman's) and `coverage_80` (share of the
   references within the 80 % interval that the model states); `mean_absolute_error_of_constant` is what the median of
   the references alone reaches, `share_measurable` the share of records in which the model sees anything to measure.
+  `--explanations` adds `explanations`: for each kind of map (`leads`, `time`, `attention`) and for all conditions
+  together and each of them `num_maps`, `drop` (of the logit, without what is important), `random_drop`,
+  `drop_less_random`, `share_above_random` (of the maps, by pairs), `share_faithful`, and
+  `rank_correlation_with_random_weights` (Spearman's, of the same map of a model whose weights are random).
 - `predictions.parquet`: `record_id`, `patient_id`, `corpus`, `config`, `split`, and per label `score_<label>`
   (probability of presence) and `label_<label>` (1, 0, or missing where unknown); per measurement with a reference
   `value_<key>`, `sd_<key>`, `measurable_<key>` and `reference_<key>`.

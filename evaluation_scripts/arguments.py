@@ -15,6 +15,7 @@ PROTOCOL_ARGUMENTS = (
     "definitions",
     "measurements",
     "annotation_extensions",
+    "explanations",
     "min_positives",
     "num_bootstrap_samples",
     "seed",
@@ -26,6 +27,7 @@ SMALLEST_VALUES = {
     "max_eval_samples": 1,
     "preprocessing_num_workers": 1,
     "per_device_eval_batch_size": 1,
+    "explanations": 1,
     "min_positives": 1,
     "num_bootstrap_samples": 0,
     "dataloader_num_workers": 0,
@@ -83,6 +85,10 @@ class EvaluationArguments:
             "help": "Compare it with WFDB annotations of waves beside the records instead: extensions of their files,"
             " as in q1c, or i,ii,iii where each lead has a file."
         },
+    )
+    explanations: int | None = field(
+        default=None,
+        metadata={"help": "Test explanations on the first so many positive records of each condition."},
     )
     min_positives: int = field(
         default=1, metadata={"help": "Conditions with fewer positive records are listed, not averaged."}

@@ -8,6 +8,7 @@ from accelerate import Accelerator
 from transformers import PreTrainedModel, ProcessorMixin
 
 from .arguments import EvaluationArguments
+from .explanations import evaluate_explanations
 from .load import LabelledRecords, load_records
 from .measurement_errors import MeasurementPairs, compare_measurements
 from .measurement_table import plot_measurements
@@ -40,8 +41,8 @@ def evaluate_label_set(
             Shares the records among processes.
 
     Returns:
-        `tuple`: "corpus/configuration/split", the result of [`compile_result`] with `measurements` if they were asked
-        for, and the rows of predictions.parquet; both are empty in all processes but the main one.
+        `tuple`: "corpus/configuration/split", the result of [`compile_result`] with `measurements` and `explanations`
+        if they were asked for, and the rows of predictions.parquet; both are empty in all processes but the main one.
 
     Raises:
         ValueError: If the records have neither labels nor measurements to compare with, or the model answers NaN.
@@ -72,6 +73,9 @@ def evaluate_label_set(
         entries = compare_measurements(measured, predictions.records["patient_id"].tolist(), **bootstrap)
         result["measurements"] = entries
         plot_measurements(_plot_path(arguments, records), measured, entries)
+    if arguments.explanations and conditions:
+        found = evaluate_explanations(model, processor, records, predictions.labels, arguments=arguments)
+        result["explanations"] = found
     return records.name, result, tabulate_predictions(predictions, conditions, measured)
 
 

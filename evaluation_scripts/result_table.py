@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from .controls import CONTROLS
+from .explanations import format_explanations
 from .measurement_table import format_measurements
 from .metrics import format_figure
 
@@ -22,7 +23,7 @@ def format_result(name: str, result: dict[str, Any]) -> str:
         name (`str`):
             "corpus/configuration/split".
         result (`dict`):
-            What [`compile_result`] gives, with `measurements` where they were compared.
+            What [`compile_result`] gives, with `measurements` and `explanations` where they were asked for.
 
     Returns:
         `str`: Lines that end in a line break.
@@ -31,6 +32,8 @@ def format_result(name: str, result: dict[str, Any]) -> str:
     tables = [_format_conditions(result)] if result["conditions"] else []
     if "measurements" in result:
         tables.append(format_measurements(result["measurements"]))
+    if "explanations" in result:
+        tables.append(format_explanations(result["explanations"]))
     return "\n".join([title, *tables])
 
 

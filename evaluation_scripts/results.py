@@ -19,7 +19,7 @@ from .prediction_table import Predictions
 
 
 # What of a result is no figure of its own
-GROUPS = ("conditions", "seen", "unseen", "measurements")
+GROUPS = ("conditions", "seen", "unseen", "measurements", "explanations")
 
 
 def compile_result(

@@ -39,7 +39,7 @@ PIPELINE_ENTRY = {
 }
 READING_OPTIONS = ("sampling_rate", "leads", "unit", "on_error")
 SCANNING_OPTIONS = ("aggregate", "window_s", "stride_s")  # of recordings longer than a strip
-ASKING_OPTIONS = ("candidate_labels", "hypothesis_template", "composed", "definitions", "return_attention")
+ASKING_OPTIONS = ("candidate_labels", "hypothesis_template", "composed", "definitions", "return_attention", "explain")
 CHOOSING_OPTIONS = ("top_k", "threshold", "return_details", "operating_point")
 ON_ERROR = ("raise", "skip")
 # What a recording that cannot be used may raise
@@ -90,6 +90,7 @@ class ZeroShotEcgClassificationPipeline(Pipeline):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self._query_cache: dict[tuple[str, ...], torch.Tensor] = {}
         self._composition: tuple[Any, Composition] | None = None
+        self._explainer: tuple[Any, Any] | None = None
         super().__init__(*args, **kwargs)
 
     def __call__(self, recordings: Any, candidate_labels: Any = None, **kwargs: Any) -> Any:
@@ -122,6 +123,8 @@ class ZeroShotEcgClassificationPipeline(Pipeline):
                 Lowest score to return.
             return_attention (`bool`, *optional*, defaults to `False`):
                 Whether to say where in the strip each label looked.
+            explain (`bool` or `"all"`, *optional*, defaults to `False`):
+                Whether to say what carries each answer; `"all"` shows what failed the deletion test, too.
             return_details (`bool`, *optional*, defaults to `False`):
                 Whether to say what of the recording was used.
             operating_point (`str`, *optional*, defaults to `"youden"`):
@@ -151,12 +154,14 @@ class ZeroShotEcgClassificationPipeline(Pipeline):
             (what answers: `"query"`, `"measured: "` or `"composed: "` and the expression). With `return_attention`
             also `attention`, the share of attention each token received (mean over layers and heads; `None` where an
             expression answers), and `attention_step_s`, the time from one token to the next, in seconds; with
-            `return_details` also `account`, see [`Account`]; of a folder also `record`. Where the checkpoint keeps
-            decisions also `present`, which is `None` with a `reason` where the question, its leads or the signal leave
-            it open (docs/decisions.md). A list of such lists for several recordings, an iterator for a generator.
+            `explain` also `evidence` (docs/evidence.md); with `return_details` also `account`, see [`Account`]; of a
+            folder also `record`. Where the checkpoint keeps decisions also `present`, which is `None` with a `reason`
+            where the question, its leads or the signal leave it open (docs/decisions.md). A list of such lists for
+            several recordings, an iterator for a generator.
 
         Raises:
             FileNotFoundError: If a path has no record.
+            ImportError: If an explanation is asked for where the package `modeling_supreme` is not installed.
             TypeError: If a recording is none of the kinds above, or an option is unknown.
             ValueError: If labels are missing, empty or repeated, a recording cannot be used, a definition is wrong, or
                 one is asked for that the checkpoint does not have or cannot evaluate.
@@ -320,6 +325,7 @@ class ZeroShotEcgClassificationPipeline(Pipeline):
         return_attention: bool = False,
         composed: Composed = "auto",
         definitions: Any = None,
+        explain: Any = False,
         is_measuring: bool = False,
     ) -> dict[str, Any]:
         notes = {key: model_inputs.pop(key) for key in ("account", "failure")}
@@ -351,7 +357,19 @@ class ZeroShotEcgClassificationPipeline(Pipeline):
         if return_attention:
             weights = torch.stack(outputs.cross_attentions)  # (num_layers, batch_size, num_heads, num_queries, tokens)
             model_outputs["attention"] = weights.float().mean(dim=(0, 2))
+        if explain:
+            explainer = self._explain_with(composition, hypothesis_template, definitions)
+            model_outputs["evidence"] = explainer.explain(model_inputs, show_all=explain == "all")
         return model_outputs
+
+    def _explain_with(self, composition: Composition, template: str, definitions: Any) -> Any:
+        """What explains these answers; the last one is remembered, with its embedded queries."""
+        if self._explainer is None or self._explainer[0] != (composition, template):
+            evidence = load_room("evidence", "`explain=True`")
+            options = {"template": template, "definitions": definitions}
+            explainer = evidence.Explainer(self.model, self.tokenizer, composition, **options)
+            self._explainer = ((composition, template), explainer)
+        return self._explainer[1]
 
     def postprocess(
         self,
@@ -381,6 +399,9 @@ class ZeroShotEcgClassificationPipeline(Pipeline):
             {"label": label, "score": score, "seen": seen, "source": source, **decision, **details}
             for label, score, seen, source, decision in answers
         ]
+        if "evidence" in model_outputs:
+            evidence = _only(model_outputs["evidence"])
+            results = [result | {"evidence": evidence[result["label"]]} for result in results]
         if "attention" in model_outputs:
             ecg_config = self.model.config.ecg_config
             weights = dict(zip(composition.queries, model_outputs["attention"][0].tolist(), strict=False))
@@ -486,6 +507,8 @@ def check_options(options: Mapping[str, Any]) -> None:
         raise ValueError(f"`threshold` is {threshold}. Scores are probabilities: choose a value from 0 to 1.")
     if options.get("composed", False) not in (True, False, "auto"):
         raise ValueError(f'`composed` is {options["composed"]!r}. Pass True, False or "auto".')
+    if options.get("explain", False) not in (True, False, "all"):
+        raise ValueError(f'`explain` is {options["explain"]!r}. Pass True, False or "all".')
     if options.get("on_error", "raise") not in ON_ERROR:
         raise ValueError(f'`on_error` is {options["on_error"]!r}. Pass "raise" or "skip".')
     if options.get("operating_point", "youden") not in OPERATING_POINTS:

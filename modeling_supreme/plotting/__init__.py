@@ -5,13 +5,14 @@ from typing import TYPE_CHECKING, Any
 
 
 if TYPE_CHECKING:
+    from .evidence_sheet import plot_evidence
     from .sheet import plot_strip
     from .timeline import plot_timeline
 
 
-__all__ = ["plot_strip", "plot_timeline"]
+__all__ = ["plot_evidence", "plot_strip", "plot_timeline"]
 
-_MODULES = {"plot_strip": "sheet", "plot_timeline": "timeline"}
+_MODULES = {"plot_evidence": "evidence_sheet", "plot_strip": "sheet", "plot_timeline": "timeline"}
 
 
 def __getattr__(name: str) -> Any:

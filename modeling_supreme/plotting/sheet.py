@@ -79,41 +79,94 @@ def plot_strip(
         ValueError: If the strip does not fit `leads` or `lead_mask`, if a lead is unknown or repeated, or if a score
             is no probability.
     """
+    sheet = draw_sheet(
+        strip, sampling_rate=sampling_rate, leads=leads, title=title, scores=scores, lead_mask=lead_mask
+    )
+    if path is not None:
+        sheet.figure.savefig(path)
+    return sheet.figure
+
+
+class Sheet(NamedTuple):
+    """A sheet that more may be drawn on, in mm.
+
+    Attributes:
+        figure (`Figure`), axes (`Axes`):
+            The page: one unit of its axes is a millimetre.
+        traces (`list[Trace]`):
+            What is drawn of each lead; the last one is the rhythm strip.
+        gain (`float`):
+            In mm/mV.
+        sampling_rate (`float`):
+            Of the traces, in Hz.
+        paper_bottom (`float`):
+            Where the paper ends.
+    """
+
+    figure: Figure
+    axes: Axes
+    traces: "list[Trace]"
+    gain: float
+    sampling_rate: float
+    paper_bottom: float
+
+
+def draw_sheet(
+    strip: np.ndarray,
+    *,
+    sampling_rate: float,
+    leads: Sequence[str],
+    title: str | None = None,
+    scores: Sequence[Mapping[str, Any]] | None = None,
+    lead_mask: Sequence[bool] | None = None,
+    below_paper_mm: float = 0.0,
+    below_scores_mm: float = 0.0,
+) -> Sheet:
+    """What [`plot_strip`] draws, with room left for more: below the paper, and at the bottom of the page."""
     sampling_rate = parse_rate(sampling_rate, place="The strip to plot")
     rows = _read_rows(strip, leads, lead_mask)
     duration_s = np.shape(strip)[1] / sampling_rate
-    scores_height = _scores_height(scores)
-    grid_bottom = scores_height + FOOTER_HEIGHT
-    page_height = grid_bottom + GRID_HEIGHT + (HEADER_HEIGHT if title else TOP_MARGIN)
+    scores_height = below_scores_mm + _scores_height(scores)
+    footer = scores_height + FOOTER_HEIGHT
+    paper_bottom = footer + below_paper_mm
+    page_height = paper_bottom + GRID_HEIGHT + (HEADER_HEIGHT if title else TOP_MARGIN)
     figure = Figure(figsize=(PAGE_WIDTH / MM_PER_INCH, page_height / MM_PER_INCH), dpi=150, facecolor=SURFACE)
     axes = figure.add_axes((0, 0, 1, 1), xlim=(0, PAGE_WIDTH), ylim=(0, page_height))
     axes.set_axis_off()
-    _draw_paper(axes, grid_bottom)
-    traces = _lay_out(rows, sampling_rate, duration_s, grid_bottom + GRID_HEIGHT - REACH)
+    _draw_paper(axes, paper_bottom)
+    traces = _lay_out(rows, sampling_rate, duration_s, paper_bottom + GRID_HEIGHT - REACH)
     gain = _choose_gain(traces)
     for trace in traces:
         _draw_trace(axes, trace, sampling_rate, gain)
     notes = [*_note_duration(duration_s), *_note_cut_leads(traces, gain)]
     scales = f"{MM_PER_S:g} mm/s    {gain:g} mm/mV    {sampling_rate:g} Hz"
-    axes.text(GRID_LEFT, grid_bottom - 4, scales, size=8, color=INK, va="center")
+    axes.text(GRID_LEFT, footer - 4, scales, size=8, color=INK, va="center")
     right = GRID_LEFT + GRID_WIDTH
-    axes.text(right, grid_bottom - 4, "; ".join(notes), size=8, color=MUTED, va="center", ha="right")
+    axes.text(right, footer - 4, "; ".join(notes), size=8, color=MUTED, va="center", ha="right")
     if title:
-        shown = _shorten(title, MAX_TITLE_LENGTH)
+        shown = shorten(title, MAX_TITLE_LENGTH)
         axes.text(GRID_LEFT, page_height - 9, shown, size=12, weight="bold", color=INK, va="center", parse_math=False)
     _draw_scores(axes, scores or (), scores_height - SCORE_MARGIN)
-    if path is not None:
-        figure.savefig(path)
-    return figure
+    return Sheet(figure, axes, traces, gain, sampling_rate, paper_bottom)
 
 
-class _Trace(NamedTuple):
-    """What is drawn of one lead, and where it starts on the page, in mm; `samples` is `None` if not recorded."""
+class Trace(NamedTuple):
+    """What is drawn of one lead from a time on, and where it starts on the page, in mm.
+
+    `samples` are in mV from their median, and `None` if the lead was not recorded.
+    """
 
     lead: str
     samples: np.ndarray | None
     left: float
     baseline: float
+    start_s: float = 0.0
+    duration_s: float = SHEET_S
+
+    def place_of(self, seconds: float) -> float | None:
+        """Where a time of the strip is on the page, in mm; `None` where this trace does not show it."""
+        shown_s = seconds - self.start_s
+        return self.left + shown_s * MM_PER_S if 0 <= shown_s <= self.duration_s else None
 
     @property
     def peak_mv(self) -> float:
@@ -144,17 +197,18 @@ def _column_starts(duration_s: float) -> list[float]:
 
 def _lay_out(
     rows: Mapping[str, np.ndarray], sampling_rate: float, duration_s: float, first_baseline: float
-) -> list[_Trace]:
+) -> list[Trace]:
     """The traces of the sheet: three rows of four leads, then the rhythm strip."""
     traces = []
     for row, row_leads in enumerate(LAYOUT):
         for column, (lead, start_s) in enumerate(zip(row_leads, _column_starts(duration_s), strict=True)):
             samples = _cut_out(rows.get(lead), sampling_rate, start_s, COLUMN_S)
             left = SIGNAL_LEFT + column * COLUMN_S * MM_PER_S
-            traces.append(_Trace(lead, samples, left, first_baseline - row * ROW_HEIGHT))
+            baseline = first_baseline - row * ROW_HEIGHT
+            traces.append(Trace(lead, samples, left, baseline, start_s, COLUMN_S))
     rhythm_lead = next((lead for lead in (*RHYTHM_LEADS, *rows) if lead in rows), RHYTHM_LEADS[0])
     samples = _cut_out(rows.get(rhythm_lead), sampling_rate, 0.0, SHEET_S)
-    return [*traces, _Trace(rhythm_lead, samples, SIGNAL_LEFT, first_baseline - len(LAYOUT) * ROW_HEIGHT)]
+    return [*traces, Trace(rhythm_lead, samples, SIGNAL_LEFT, first_baseline - len(LAYOUT) * ROW_HEIGHT)]
 
 
 def _cut_out(row: np.ndarray | None, sampling_rate: float, start_s: float, duration_s: float) -> np.ndarray | None:
@@ -167,7 +221,7 @@ def _cut_out(row: np.ndarray | None, sampling_rate: float, start_s: float, durat
     return None if np.isnan(samples).all() else samples - np.nanmedian(samples)
 
 
-def _choose_gain(traces: Sequence[_Trace]) -> float:
+def _choose_gain(traces: Sequence[Trace]) -> float:
     """Full gain in mm/mV, or half of it where a sound lead would leave its row."""
     largest_mv = max((trace.peak_mv for trace in traces if trace.peak_mv < DEFECTIVE_MV), default=0.0)
     return FULL_GAIN if largest_mv * FULL_GAIN <= REACH else HALF_GAIN
@@ -183,7 +237,7 @@ def _note_duration(duration_s: float) -> list[str]:
     return [f"{duration_s:.3g} s recorded, columns start at {starts} s"]
 
 
-def _note_cut_leads(traces: Sequence[_Trace], gain: float) -> list[str]:
+def _note_cut_leads(traces: Sequence[Trace], gain: float) -> list[str]:
     """Names the leads that reach beyond what is drawn of them."""
     cut = dict.fromkeys(trace.lead for trace in traces if trace.peak_mv * gain > REACH)
     return [f"{', '.join(cut)} cut off at ±{REACH / gain:g} mV"] if cut else []
@@ -199,7 +253,7 @@ def _draw_paper(axes: Axes, bottom: float) -> None:
         axes.add_collection(LineCollection(vertical + horizontal, colors=color, linewidths=width, zorder=step / 10))
 
 
-def _draw_trace(axes: Axes, trace: _Trace, sampling_rate: float, gain: float) -> None:
+def _draw_trace(axes: Axes, trace: Trace, sampling_rate: float, gain: float) -> None:
     """One lead with its name, and the calibration pulse or the separator before it."""
     if trace.left == SIGNAL_LEFT:
         _draw_pulse(axes, trace.baseline, gain)
@@ -247,7 +301,7 @@ def _draw_scores(axes: Axes, scores: Sequence[Mapping[str, Any]], top: float) ->
             )
         left = GRID_LEFT + index // per_column * (SCORE_WIDTH + 5)
         y = top - (index % per_column) * SCORE_HEIGHT
-        shown = _shorten(label, MAX_LABEL_LENGTH)
+        shown = shorten(label, MAX_LABEL_LENGTH)
         axes.text(left + BAR_LEFT - 2, y, shown, size=8, color=INK, va="center", ha="right", parse_math=False)
         axes.add_patch(_bar(left, y, BAR_LENGTH, GRID))
         axes.add_patch(_bar(left, y, BAR_LENGTH * score, BLUE))
@@ -259,7 +313,7 @@ def _bar(left: float, y: float, length: float, color: str) -> Rectangle:
     return Rectangle((left + BAR_LEFT, y - BAR_THICKNESS / 2), length, BAR_THICKNESS, facecolor=color, gid="bar")
 
 
-def _shorten(text: str, max_length: int) -> str:
+def shorten(text: str, max_length: int) -> str:
     """The text on one line, with an ellipsis where it is too long."""
     text = " ".join(text.split())
     return text if len(text) <= max_length else text[: max_length - 1].rstrip() + "…"

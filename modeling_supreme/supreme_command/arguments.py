@@ -85,6 +85,9 @@ class ClassifyArguments(OutputArguments):
         default=None, metadata={"help": "Your own definitions, a YAML or JSON file.", "metavar": "FILE"}
     )
     plot: str | None = field(default=None, metadata={"help": "Folder for sheets of them.", "metavar": "DIR"})
+    explain: bool = field(
+        default=False, metadata={"help": "Say what carries each answer, and draw it on the sheets of --plot."}
+    )
     threshold: float | None = field(default=None, metadata={"help": "Lowest score to give, from 0 to 1."})
     top_k: int | None = field(default=None, metadata={"help": "How many of the best labels to give."})
     operating_point: Literal["youden", "specificity_90"] = field(

@@ -53,6 +53,7 @@ def classify_recordings(arguments: ClassifyArguments, model: ModelArguments, rea
     source, classify = open_source(arguments.recordings), load_classifier(model.model, **model.loading)
     names = ("threshold", "top_k", "definitions", "operating_point")
     choice = {name: getattr(arguments, name) for name in names}
+    choice |= {"explain": True} if arguments.explain else {}
 
     def answer(place: int, record: SourceRecord) -> Any:
         found = classify(record.recording, candidate_labels=labels, **choice, **reading.options)
@@ -181,6 +182,8 @@ def _print_scores(entry: Entry) -> None:
         lines.append(f"  {answer['score']:.3f}  {verdict}{answer['label']}{source}")
         if answer.get("reason"):
             lines.append(f"         {answer['reason']}")
+        for each in answer.get("evidence", {}).get("statements", ()):
+            lines.append(f"           {each['probability']:.2f}  {each['statement']}")
     sys.stdout.write("\n".join(lines) + "\n")
 
 

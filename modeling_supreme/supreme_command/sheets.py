@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ..pipeline_zero_shot_ecg import load_recording
-from ..plotting import plot_strip
+from ..plotting import plot_evidence, plot_strip
 
 
 def draw(
@@ -22,20 +22,17 @@ def draw(
         title (`str`):
             Above the sheet.
         scores (`Sequence` of `{"label", "score"}`):
-            Below it.
+            Below it; where they hold `evidence`, it is drawn, too.
         options (`Mapping`):
             `sampling_rate`, `leads` and `unit` of files that do not say.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     loaded = load_recording(recording, max_seconds=10.0, **options)
-    plot_strip(
-        loaded.strip_mv,
-        sampling_rate=loaded.sampling_rate,
-        leads=loaded.leads,
-        title=title,
-        scores=scores,
-        path=path,
-    )
+    strip = {"sampling_rate": loaded.sampling_rate, "leads": loaded.leads, "title": title, "path": path}
+    if scores and "evidence" in scores[0]:
+        plot_evidence(loaded.strip_mv, results=scores, **strip)
+    else:
+        plot_strip(loaded.strip_mv, scores=scores, **strip)
 
 
 def file_name(place: int, record_id: str) -> str:

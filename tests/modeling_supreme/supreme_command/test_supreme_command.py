@@ -118,6 +118,18 @@ class TestClassify:
         assert sheet.name.startswith("00000_")
         assert sheet.name.endswith("_00001_hr.png")
 
+    def test_explained_answers_say_what_carries_them_and_are_drawn(self, files_dir, make_checkpoint, tmp_path, capsys):
+        checkpoint = make_checkpoint("hybrid", measurements=["qrs_ms", "pr_ms", "qt_ms"])
+        words = ["classify", str(files_dir / "00001_hr"), "--model", str(checkpoint), "--labels", "qrs > 120 ms"]
+
+        main([*words, "--explain", "--plot", str(tmp_path)])
+        main([*words, "--explain", "--json"])
+
+        *printed, last = capsys.readouterr().out.splitlines()
+        evidence = json.loads(last)["answers"][0]["evidence"]
+        assert any(line.endswith(evidence["statements"][0]["statement"]) for line in printed)
+        assert len(list(tmp_path.glob("*.png"))) == 1
+
     def test_labels_are_needed(self, capsys):
         assert "Name findings with `--labels" in refuse(["classify", "a.csv", "--model", "m"], capsys)
 
