@@ -3,6 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from difflib import get_close_matches
 from numbers import Integral
 from os import PathLike
@@ -383,6 +384,20 @@ class ZeroShotEcgClassificationPipeline(Pipeline):
         if queries not in self._query_cache:
             self._query_cache = {queries: encode_queries(self.model, self.tokenizer, queries)}
         return self._query_cache[queries]
+
+
+@contextmanager
+def naming_pipeline(config: Any) -> Iterator[None]:
+    """Let what is saved of a configuration meanwhile say where this pipeline is."""
+    known = getattr(config, "custom_pipelines", None)
+    config.custom_pipelines = PIPELINE_ENTRY
+    try:
+        yield
+    finally:
+        if known is None:
+            del config.custom_pipelines
+        else:
+            config.custom_pipelines = known
 
 
 def _warn_of_unseen(composition: Composition) -> None:

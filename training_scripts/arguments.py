@@ -7,7 +7,7 @@ from typing import Any, Literal, NamedTuple, Union, get_args, get_origin, get_ty
 
 
 # The keys of `ECG_PRESETS`, which a test compares: its file loads transformers
-EcgPreset = Literal["vit_tiny", "vit_small", "vit_base", "resnet18", "hybrid"]
+EcgPreset = Literal["vit_tiny", "vit_small", "vit_base", "resnet18", "hybrid", "wav2vec2"]
 # Schedules of transformers that need no options of their own
 Schedule = Literal[
     "linear", "cosine", "cosine_with_restarts", "polynomial", "constant", "constant_with_warmup", "inverse_sqrt"
