@@ -54,6 +54,7 @@ class MultilabelObjective(Objective):
 
     metrics = {"validation_auroc_macro": True, "validation_loss": False}
     loss_weights = {"labels": 1.0}
+    needs_findings = True
 
     def __init__(self, arguments: RunArguments, accelerator: Accelerator) -> None:
         self.arguments, self.accelerator = arguments, accelerator
@@ -62,6 +63,7 @@ class MultilabelObjective(Objective):
                 arguments.data,
                 seed=arguments.training.seed,
                 has_measurements=self.wants_measurements(arguments.model),
+                needs_findings=self.needs_findings,
             )
         self.model, self.feature_extractor = self.build_model(arguments.model)
         self.model.to(accelerator.device)
@@ -109,14 +111,19 @@ class MultilabelObjective(Objective):
 
     def compute_losses(self, model: Any, batch: TrainingBatch, drawn: MultilabelDraws) -> dict[str, torch.Tensor]:
         """Cross-entropy over the labels of strips that were changed a little."""
-        signal, lead_mask, sample_mask = self.augmentation.apply(
-            *(batch.inputs[name] for name in ("signal", "lead_mask", "sample_mask")),
+        outputs = model(**self.change_strips(batch, drawn), **drawn.model_inputs)
+        return self.read_losses(outputs, batch, drawn)
+
+    def change_strips(self, batch: TrainingBatch, drawn: MultilabelDraws) -> dict[str, torch.Tensor]:
+        """The strips of a batch as the model is given them in training."""
+        names = ("signal", "lead_mask", "sample_mask")
+        changed = self.augmentation.apply(
+            *(batch.inputs[name] for name in names),
             draws=drawn.strips,
             positions=batch.positions,
             noise_bank=self.noise_bank,
         )
-        outputs = model(signal=signal, lead_mask=lead_mask, sample_mask=sample_mask, **drawn.model_inputs)
-        return self.read_losses(outputs, batch, drawn)
+        return dict(zip(names, changed, strict=True))
 
     def read_losses(self, outputs: Any, batch: TrainingBatch, drawn: MultilabelDraws) -> dict[str, torch.Tensor]:
         """The parts of the loss, by what the model returned."""
