@@ -258,9 +258,8 @@ class MelpObjective(MultilabelObjective):
 
     def calibrate(self, folder: Path) -> tuple[MelpModel, dict[str, Any]] | None:
         """Scale and bias that make probabilities of cosines, by the labels of validation records."""
-        if not (
-            self.arguments.objective.calibrate_scores and self.data.findings and self.source.num_validation_records
-        ):
+        can_calibrate = bool(self.data.findings) and self.source.num_validation_records > 0
+        if not (self.arguments.objective.calibrate_scores and can_calibrate):
             return None
         model = MelpModel.from_pretrained(folder, use_safetensors=True).to(cast(Any, self.accelerator.device))
         model.config.score_scale, model.config.score_bias = 1.0, 0.0
@@ -402,8 +401,8 @@ def build_melp_model(
     last = tokenizer.sep_token_id if tokenizer.eos_token_id is None else tokenizer.eos_token_id
     if not tokenizer.is_fast or None in (first, last, tokenizer.pad_token_id):
         raise CommandLineError(
-            f"The tokenizer of {arguments.text_model_name_or_path} does not say where tokens are in a text, or marks no"
-            " beginning, end or padding. Choose a text encoder such as BERT with a tokenizer.json."
+            f"The tokenizer of {arguments.text_model_name_or_path} does not say where tokens are in a text, or"
+            " marks no beginning, end or padding. Choose a text encoder such as BERT with a tokenizer.json."
         )
     ecg_config = SupremeEcgConfig.from_preset(arguments.ecg_encoder)
     model = MelpModel.from_text_pretrained(
@@ -438,14 +437,15 @@ def load_melp_model(arguments: ModelArguments, *, levels: Mapping[str, float]) -
     model = AutoModel.from_pretrained(path, freeze_text_encoder=arguments.freeze_text_encoder, use_safetensors=True)
     if not isinstance(model, MelpModel):
         raise CommandLineError(
-            f"{path} holds a {type(model).__name__}, which knows no reports. Name a checkpoint of melp or merl, or begin"
-            " a new model without `--model_name_or_path`."
+            f"{path} holds a {type(model).__name__}, which knows no reports. Name a checkpoint of melp or merl, or"
+            " begin a new model without `--model_name_or_path`."
         )
     has_part = {"caption": model.decoder is not None, "view": model.alignment.views is not None}
     lacking = [level for level in levels if not has_part.get(level, True)]
     if lacking:
         raise CommandLineError(
-            f"{path} has no part for `--{lacking[0]}_weight`: it was trained without. Set it to 0, or begin a new model."
+            f"{path} has no part for `--{lacking[0]}_weight`: it was trained without. Set it to 0, or begin a"
+            " new model."
         )
     return model, AutoProcessor.from_pretrained(path)
 

@@ -63,7 +63,7 @@ class ReportTexts:
         return ["record_id", "text"]
 
     def __call__(self, rows: Sequence[dict[str, Any]]) -> dict[str, torch.Tensor]:
-        """`input_ids`, `attention_mask` and `special_tokens_mask` of texts, and `offset_mapping`, which tells words."""
+        """`input_ids`, `attention_mask`, `special_tokens_mask`, and `offset_mapping`, which tells words."""
         encoding = self.tokenizer(
             [row["text"] for row in rows],
             padding=True,
@@ -198,8 +198,8 @@ def build_language_model(arguments: RunArguments) -> tuple[Any, Any]:
     tokenizer = AutoTokenizer.from_pretrained(source, revision=revision)
     if tokenizer.mask_token is None or not tokenizer.is_fast:
         raise CommandLineError(
-            f"The tokenizer of {name} has no mask token, or does not say where words are. Choose a text encoder such as"
-            " BERT with a tokenizer.json."
+            f"The tokenizer of {name} has no mask token, or does not say where words are. Choose a text encoder such"
+            " as BERT with a tokenizer.json."
         )
     if arguments.model.text_weights == "random":
         return AutoModelForMaskedLM.from_config(AutoConfig.from_pretrained(source, revision=revision)), tokenizer
@@ -229,7 +229,8 @@ def load_texts(arguments: RunArguments) -> tuple[list[str], list[str]]:
     train = [text for text in train if text not in hidden]
     if not train:
         raise CommandLineError(
-            "There is no text to learn from: the corpora have no reports, or `--train_file` holds too few. Name others."
+            "There is no text to learn from: the corpora have no reports, or `--train_file` holds too few. Name"
+            " others."
         )
     return train, [text for text in dict.fromkeys(validation) if text]
 

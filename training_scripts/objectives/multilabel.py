@@ -11,6 +11,7 @@ from accelerate import Accelerator
 
 from evaluation_scripts.metrics import mean_or_none, score_conditions
 from modeling_supreme import SupremeEcgConfig, SupremeEcgFeatureExtractor
+from modeling_supreme.command_line import CommandLineError
 from modeling_supreme.modeling_supreme_ecg import multilabel_loss
 from training_scripts.arguments import ModelArguments, ObjectiveArguments, RunArguments
 from training_scripts.data.batches import LabelledStrips, LoaderSettings, make_steps
@@ -78,6 +79,15 @@ class MultilabelObjective(Objective):
         self.loss = build_loss(self.data, arguments.objective, accelerator.device)
         self.augmentation = make_augmentation(arguments.objective, self.feature_extractor)
         self.noise_bank = make_noise_bank(accelerator.device)
+
+    @classmethod
+    def check_arguments(cls, arguments: RunArguments) -> None:
+        """Refuse texts without strips."""
+        super().check_arguments(arguments)
+        if arguments.data.train_file:
+            raise CommandLineError(
+                "`--train_file` has texts, for `--objective mlm`. Name a corpus with `--dataset_name` instead."
+            )
 
     @abstractmethod
     def build_model(self, arguments: ModelArguments) -> tuple[Any, SupremeEcgFeatureExtractor]:
