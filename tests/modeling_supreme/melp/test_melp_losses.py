@@ -111,7 +111,7 @@ class TestCompareBeats:
             lambda beats, sentences: compare_plainly(beats[0], sentences[1], config),
         ):
             beats, sentences = make_unit(2, 4, 8).requires_grad_(), make_unit(2, 3, 8, seed=1).requires_grad_()
-            compare(beats, sentences).backward()
+            compare(*(torch.nn.functional.normalize(part, dim=-1) for part in (beats, sentences))).backward()
             found.append((beats.grad, sentences.grad))
 
         for ours, plain in zip(*found, strict=True):

@@ -1,4 +1,4 @@
-"""MELP and MERL train behind the interface of objectives: levels, pairs, processes, resumed runs, calibrated scores."""
+"""MELP and MERL behind the interface of objectives: levels, pairs, processes, resumed runs, calibrated scores."""
 
 import json
 import math
@@ -58,7 +58,8 @@ def measure(start, stop, num_sentences):
     mask = torch.arange(4) < torch.tensor([2, 2, 1, 4, 3])[:, None]
     sentences = sentences * mask[..., None]
     scale = torch.tensor(2.0, requires_grad=True)
-    parts = [part[start:stop].clone().requires_grad_() for part in (ecgs, reports, beats, sentences[:, :num_sentences])]
+    parts = (ecgs, reports, beats, sentences[:, :num_sentences])
+    parts = [part[start:stop].clone().requires_grad_() for part in parts]
     own = [normalize(part, dim=-1) for part in parts]
     gatherer = RowGatherer(torch.tensor([True, True, True, False, True])[start:stop])
     outputs = type("Outputs", (), {"beat_embeds": own[2], "sentence_embeds": own[3]})()
@@ -202,8 +203,18 @@ class TestLosses:
             np.testing.assert_allclose(grads, np.array(expected), rtol=1e-4, atol=1e-6)
         assert both[0]["scale"] + both[1]["scale"] == pytest.approx(one["scale"], rel=1e-4)
 
-    @pytest.mark.parametrize("level", ["global", "local", "view"])
-    def test_each_level_alone_learns_to_tell_eight_pairs(self, text_encoder_dir, level):
+    @pytest.mark.parametrize(
+        ("level", "measure"),
+        [
+            (
+                "global",
+                lambda found, all_, _: contrast(found.ecg_embeds, found.report_embeds, all_, found.logit_scale),
+            ),
+            ("local", contrast_beats),
+            ("view", lambda found, all_, config: contrast(*found.view_embeds, all_, config.view_temperature)),
+        ],
+    )
+    def test_each_level_alone_learns_to_tell_eight_pairs(self, text_encoder_dir, level, measure):
         model = make_melp(text_encoder_dir, num_decoder_layers=0, has_views=level == "view").train()
         freeze_unused(model, {level: 1.0})
         tokens = torch.randint(44, 90, (8, 6), generator=torch.Generator().manual_seed(0))
@@ -213,12 +224,7 @@ class TestLosses:
         gatherer, sentence_ids = RowGatherer(torch.ones(8).bool()), torch.arange(6).expand(8, -1) // 3
         for _ in range(40):
             outputs = model(strips, report_ids=tokens, sentence_ids=sentence_ids)
-            losses = {
-                "global": lambda: contrast(outputs.ecg_embeds, outputs.report_embeds, gatherer, outputs.logit_scale),
-                "local": lambda: contrast_beats(outputs, gatherer, model.config),
-                "view": lambda: contrast(*outputs.view_embeds, gatherer, model.config.view_temperature),
-            }
-            loss = losses[level]().mean()
+            loss = measure(outputs, gatherer, model.config).mean()
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
@@ -266,7 +272,7 @@ class TestRun:
         flags = [*melp_flags, "--max_train_steps", "1", "--model_name_or_path", str(run.folder)]
         train(tmp_path / "more", ["--objective", "melp", "--local_weight", "0", *flags])
 
-        with pytest.raises(SystemExit):
+        with pytest.raises(CommandLineError, match="has no part for `--view_weight`: it was trained without"):
             train(tmp_path / "merl", ["--objective", "merl", *flags])
 
 
