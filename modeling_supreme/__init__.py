@@ -44,6 +44,7 @@ __all__ = [
 __version__ = "0.1.0"
 
 TASK = "zero-shot-ecg-classification"
+REPORT_TASK = "ecg-report-generation"
 
 _MODULES = {
     "ECG_PRESETS": "configuration_supreme",
@@ -137,10 +138,13 @@ def _register_pipeline() -> None:
     from transformers.pipelines import PIPELINE_REGISTRY
 
     from .pipeline_zero_shot_ecg import ZeroShotEcgClassificationPipeline
+    from .report_drafts.pipeline import EcgReportGenerationPipeline
 
-    PIPELINE_REGISTRY.register_pipeline(
-        TASK, pipeline_class=ZeroShotEcgClassificationPipeline, pt_model=AutoModel, type="multimodal"
-    )
+    for task, pipeline_class in (
+        (TASK, ZeroShotEcgClassificationPipeline),
+        (REPORT_TASK, EcgReportGenerationPipeline),
+    ):
+        PIPELINE_REGISTRY.register_pipeline(task, pipeline_class=pipeline_class, pt_model=AutoModel, type="multimodal")
 
 
 _watcher = LoadWatcher()

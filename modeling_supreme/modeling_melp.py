@@ -10,6 +10,7 @@ Source: MELP (Wang et al. 2025, arXiv 2506.21803) and MERL (Liu et al. 2024, arX
 after GLoRIA (Huang et al. 2021). What differs from them is said in docs/melp.md.
 """
 
+import re
 from dataclasses import dataclass
 from typing import Any, NamedTuple, cast
 
@@ -23,6 +24,9 @@ from transformers.utils import ModelOutput
 from .configuration_melp import MelpConfig
 from .modeling_supreme import QUERIES_AT_ONCE, QueriedModel, SupremeMeasurements
 from .modeling_supreme_ecg import SupremeAttention, SupremeEcgModel, make_attention_mask, multilabel_loss
+
+
+SENTENCE_END = re.compile(r"(?<=[.!?;])\s+|\s*\n\s*")
 
 
 @dataclass
@@ -436,6 +440,16 @@ class MelpModel(QueriedModel):
         return nn.functional.cross_entropy(logits.float().transpose(1, 2), targets, reduction="none")
 
 
+def split_sentences(report: str) -> list[str]:
+    """Cut a report behind full stops, question and exclamation marks, and semicolons, and at the ends of lines.
+
+    Example:
+        >>> split_sentences("Sinus rhythm. PR 0.2 s; normal")
+        ['Sinus rhythm.', 'PR 0.2 s;', 'normal']
+    """
+    return [sentence for part in SENTENCE_END.split(report) if (sentence := part.strip())]
+
+
 def find_first_layers(text_model: Any, num_layers: int) -> list[nn.Module]:
     """The embeddings and the first layers of a text encoder of any kind; nothing for no layers.
 
@@ -544,4 +558,5 @@ __all__ = [
     "compare_beats",
     "contrastive_losses",
     "pool_sentences",
+    "split_sentences",
 ]

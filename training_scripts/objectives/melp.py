@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, cast
@@ -17,7 +16,7 @@ from transformers import AutoModel, AutoProcessor, AutoTokenizer
 from datasets_scripts.terminology.definition_table import definitions_for_checkpoint
 from modeling_supreme import TASK, MelpModel, SupremeEcgConfig, SupremeEcgFeatureExtractor, SupremeProcessor
 from modeling_supreme.command_line import CommandLineError
-from modeling_supreme.modeling_melp import MelpOutput, compare_beats, contrastive_losses
+from modeling_supreme.modeling_melp import MelpOutput, compare_beats, contrastive_losses, split_sentences
 from modeling_supreme.queries import encode_queries, find_text_encoder
 from training_scripts.arguments import ModelArguments, ObjectiveArguments, RunArguments
 from training_scripts.card import CardStyle, describe_source
@@ -34,7 +33,6 @@ from .supervised import query_inputs, save_zero_shot_model
 logger = logging.getLogger(__name__)
 
 LEVELS = ("global", "caption", "local", "view")
-SENTENCE_END = re.compile(r"(?<=[.!?;])\s+|\s*\n\s*")
 MOST_SENTENCES = 16  # of a report; the last takes what follows
 # Factors on cosines that calibration chooses from
 LEAST_SCALE, MOST_SCALE = 0.01, 1000.0
@@ -305,7 +303,7 @@ def list_sentences(row: Mapping[str, Any]) -> list[str]:
         >>> list_sentences({"report": "Sinus rhythm. Left axis deviation.", "statements": []})
         ['Sinus rhythm.', 'Left axis deviation.']
     """
-    statements = row["statements"] if len(row["statements"]) else SENTENCE_END.split(row["report"] or "")
+    statements = row["statements"] if len(row["statements"]) else split_sentences(row["report"] or "")
     return [sentence for each in statements if (sentence := str(each).strip())]
 
 

@@ -26,7 +26,7 @@ from .objective import Objective, ValidationFigures
 
 
 TEXT_COLUMNS = ("report", "text")
-# Without a corpus, which has validation records of its own, every so many-th text of the files is one to validate on
+# Where no validation record has a text of its own, every so many-th text is one to validate on
 VALIDATED_EVERY = 20
 LARGEST_SEED = 2**31
 
@@ -210,7 +210,7 @@ def build_language_model(arguments: RunArguments) -> tuple[Any, Any]:
 
 
 def load_texts(arguments: RunArguments) -> tuple[list[str], list[str]]:
-    """The distinct texts of files and of the reports of corpora, to learn from and to validate on.
+    """The distinct texts of files and of the reports of corpora, to learn from, and others to validate on.
 
     Raises:
         CommandLineError: If there is none to learn from.
@@ -223,16 +223,17 @@ def load_texts(arguments: RunArguments) -> tuple[list[str], list[str]]:
             train += list_reports(corpus.train)
             validation += list_reports(corpus.validation)
     train = [text for text in dict.fromkeys(train) if text]
+    learnt = {"", *train}
+    validation = [text for text in dict.fromkeys(validation) if text not in learnt]
     if not validation:
         validation = train[::VALIDATED_EVERY]
-    hidden = set(validation)
-    train = [text for text in train if text not in hidden]
+        train = [text for place, text in enumerate(train) if place % VALIDATED_EVERY]
     if not train:
         raise CommandLineError(
             "There is no text to learn from: the corpora have no reports, or `--train_file` holds too few. Name"
             " others."
         )
-    return train, [text for text in dict.fromkeys(validation) if text]
+    return train, validation
 
 
 def list_reports(records: Any) -> list[str]:

@@ -9,9 +9,18 @@ import numpy as np
 import pytest
 import torch
 from helpers.tiny_models import TINY_MELP, make_melp
-from transformers import AutoModel, AutoModelForSequenceClassification, pipeline
+from huggingface_hub.errors import StrictDataclassClassValidationError
+from transformers import AutoModel, pipeline
 
-from modeling_supreme import STANDARD_LEADS, TASK, MelpConfig, MelpModel, SupremeEcgConfig, SupremeForEcgClassification
+from modeling_supreme import (
+    REPORT_TASK,
+    STANDARD_LEADS,
+    TASK,
+    MelpConfig,
+    MelpModel,
+    SupremeEcgConfig,
+    SupremeForEcgClassification,
+)
 from modeling_supreme.checkpoints import CheckpointError
 from modeling_supreme.queries import encode_queries
 
@@ -100,7 +109,8 @@ class TestReports:
     def test_everything_has_the_length_one(self, melp, strips, reports):
         outputs = melp(strips, **reports)
 
-        for embeds in (outputs.ecg_embeds, outputs.beat_embeds, outputs.report_embeds, outputs.sentence_embeds):
+        sentences = outputs.sentence_embeds[outputs.sentence_mask]
+        for embeds in (outputs.ecg_embeds, outputs.beat_embeds, outputs.report_embeds, sentences):
             torch.testing.assert_close(embeds.norm(dim=-1), torch.ones(embeds.shape[:-1]))
         assert outputs.sentence_mask.sum(dim=1).tolist() == [1, 2, 1, 3]
 
@@ -179,12 +189,68 @@ class TestGenerate:
         written = model.eval().generate(strips)
         searched = model.generate(strips, num_beams=2)
 
-        assert tokenizer.batch_decode(written, skip_special_tokens=True) == texts
-        assert tokenizer.batch_decode(searched, skip_special_tokens=True) == texts
+        expected = tokenizer.batch_decode(encoding["input_ids"], skip_special_tokens=True)
+        assert tokenizer.batch_decode(written, skip_special_tokens=True) == expected
+        assert tokenizer.batch_decode(searched, skip_special_tokens=True) == expected
 
     def test_without_a_decoder_it_is_refused(self, text_encoder_dir, strips):
         with pytest.raises(ValueError, match="has no decoder and writes no reports"):
             make_melp(text_encoder_dir, num_decoder_layers=0).generate(strips)
+
+
+class TestDraft:
+    @pytest.fixture(scope="class")
+    def draft(self, checkpoint_dir):
+        return pipeline(REPORT_TASK, model=str(checkpoint_dir))
+
+    @pytest.fixture(scope="class")
+    def recordings(self):
+        """Two strips of noise, in millivolts."""
+        return list(np.random.default_rng(0).normal(0, 0.5, (2, 12, 1000)).astype(np.float32))
+
+    def test_every_sentence_has_the_score_of_its_query(self, draft, melp, tiny_processor, recordings):
+        options = {"sampling_rate": 100, "leads": STANDARD_LEADS}
+
+        found = draft(recordings[0], **options, max_new_tokens=20)
+
+        inputs = tiny_processor(recordings[0], **options, return_tensors="pt")
+        assert found["report"] == tiny_processor.tokenizer.decode(
+            melp.generate(**inputs, max_new_tokens=20)[0], skip_special_tokens=True
+        )
+        assert found["sentences"]
+        for each in found["sentences"]:
+            query = encode_queries(melp, tiny_processor.tokenizer, [each["sentence"]])
+            score = melp(**inputs, query_embeds=query).logits_per_ecg.sigmoid().item()
+            assert each["score"] == pytest.approx(score)
+            assert each["supported"] == (score >= 0.5)
+
+    def test_a_batch_has_the_drafts_of_its_recordings(self, draft, recordings):
+        options = {"sampling_rate": 100, "leads": STANDARD_LEADS, "max_new_tokens": 8}
+
+        together = draft(recordings, **options, batch_size=2)
+
+        alone = [draft(recording, **options) for recording in recordings]
+        assert [each["report"] for each in together] == [each["report"] for each in alone]
+        scores = [[entry["score"] for entry in each["sentences"]] for each in together]
+        assert scores == [pytest.approx([entry["score"] for entry in each["sentences"]]) for each in alone]
+
+    def test_a_higher_threshold_supports_less(self, draft, recordings):
+        found = draft(recordings[0], sampling_rate=100, leads=STANDARD_LEADS, max_new_tokens=8, threshold=1.0)
+
+        assert not any(each["supported"] for each in found["sentences"])
+
+    def test_what_it_has_not_is_refused(self, draft, recordings, text_encoder_dir, tiny_processor):
+        with pytest.raises(TypeError, match="The pipeline has no option `candidate_labels`"):
+            draft(recordings[0], candidate_labels=["af"])
+        with pytest.raises(ValueError, match=r"`threshold` is 2\. Scores are probabilities"):
+            draft(recordings[0], threshold=2)
+        with pytest.raises(ValueError, match="A MelpModel without a decoder writes no reports"):
+            pipeline(
+                REPORT_TASK,
+                model=make_melp(text_encoder_dir, num_decoder_layers=0),
+                feature_extractor=tiny_processor.feature_extractor,
+                tokenizer=tiny_processor.tokenizer,
+            )
 
 
 class TestCheckpoint:
@@ -192,10 +258,7 @@ class TestCheckpoint:
         model = AutoModel.from_pretrained(checkpoint_dir)
 
         assert isinstance(model, MelpModel)
-        assert model.config.to_dict() == {
-            **melp.config.to_dict(),
-            "transformers_version": model.config.transformers_version,
-        }
+        assert model.config.trained_queries == ["atrial fibrillation"]
         with torch.inference_mode():
             ours, theirs = (each(strips, **reports) for each in (melp, model))
         for name in ("ecg_embeds", "report_embeds", "sentence_embeds", "caption_losses", "logit_scale"):
@@ -218,11 +281,8 @@ class TestCheckpoint:
         )
 
     def test_a_classifier_takes_its_ecg_encoder(self, melp, checkpoint_dir):
-        model = AutoModelForSequenceClassification.from_pretrained(
-            checkpoint_dir, id2label={0: "a"}, label2id={"a": 0}, config=None
-        )
+        model = SupremeForEcgClassification.from_pretrained(checkpoint_dir, id2label={0: "a"}, label2id={"a": 0})
 
-        assert isinstance(model, SupremeForEcgClassification)
         weights = melp.ecg_model.state_dict()
         assert all(torch.equal(value, weights[name]) for name, value in model.ecg_model.state_dict().items())
 
@@ -239,7 +299,8 @@ class TestCheckpoint:
         script = (
             "import sys, json\n"
             "sys.modules['modeling_supreme'] = sys.modules['datasets_scripts'] = None\n"
-            "import torch\nfrom transformers import AutoModel\n"
+            "import torch\nfrom huggingface_hub.errors import StrictDataclassClassValidationError
+from transformers import AutoModel\n"
             f"model = AutoModel.from_pretrained({str(checkpoint_dir)!r}, trust_remote_code=True)\n"
             "torch.manual_seed(0)\nstrips, queries = torch.randn(2, 12, 1000), torch.randn(3, 32)\n"
             "with torch.inference_mode():\n"
@@ -283,7 +344,7 @@ class TestConfig:
         ],
     )
     def test_what_no_model_has_is_refused(self, fields, message):
-        with pytest.raises(ValueError, match=message):
+        with pytest.raises(StrictDataclassClassValidationError, match=message):
             MelpConfig(**fields)
 
     def test_it_measures_nothing(self):

@@ -208,10 +208,10 @@ class TestLosses:
         [
             (
                 "global",
-                lambda found, all_, _: contrast(found.ecg_embeds, found.report_embeds, all_, found.logit_scale),
+                lambda found, pairs, _: contrast(found.ecg_embeds, found.report_embeds, pairs, found.logit_scale),
             ),
             ("local", contrast_beats),
-            ("view", lambda found, all_, config: contrast(*found.view_embeds, all_, config.view_temperature)),
+            ("view", lambda found, pairs, config: contrast(*found.view_embeds, pairs, config.view_temperature)),
         ],
     )
     def test_each_level_alone_learns_to_tell_eight_pairs(self, text_encoder_dir, level, measure):

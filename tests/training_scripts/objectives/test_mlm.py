@@ -2,13 +2,17 @@
 
 import math
 
+import numpy as np
 import pandas as pd
 import pytest
 import torch
+from datasets import Dataset
+from helpers.corpus_rows import make_corpus_row
 from helpers.tiny_models import make_melp, make_tokenizer, save_text_encoder
 from helpers.training_runs import are_equal, read_weights, train, train_in_two_parts
 from transformers import AutoModel, AutoTokenizer
 
+from datasets_scripts.schema import corpus_features
 from modeling_supreme.checkpoints import load_text_encoder
 from modeling_supreme.command_line import CommandLineError
 from training_scripts.arguments import (
@@ -106,6 +110,7 @@ class TestHiddenWords:
         batch = make_batch(objective, REPORTS, range(5))
         drawn = objective.draw([batch], torch.Generator().manual_seed(3))
 
+        objective.model.eval()
         with torch.no_grad():
             loss = objective.compute_losses(objective.model, batch, drawn)["tokens"]
             logits = objective.model(drawn[batch.record_ids].input_ids, batch.inputs["attention_mask"]).logits
@@ -135,13 +140,18 @@ class TestTexts:
         with pytest.raises(CommandLineError, match=r"a\.csv has the columns id, none of which is report or text"):
             load_texts(make_arguments(masking_encoder_dir, train_file=[str(tmp_path / "a.csv")]))
 
-    def test_reports_of_a_corpus_are_texts(self, masking_encoder_dir, ptb_xl_dir):
-        arguments = make_arguments(masking_encoder_dir, dataset_name=["ptb_xl"], data_dir=[str(ptb_xl_dir)])
+    def test_reports_of_a_corpus_are_learnt_and_those_of_validation_alone_validated(
+        self, masking_encoder_dir, tmp_path
+    ):
+        for split, reports in {"train": ["a b", "c", ""], "validation": ["c", "d"]}.items():
+            signal = np.zeros((12, 5000), dtype=np.int16)
+            rows = [make_corpus_row(f"{split}{number}", signal, report=text) for number, text in enumerate(reports)]
+            corpus = Dataset.from_list(rows, features=corpus_features(["sinus rhythm"]))
+            corpus.to_parquet(tmp_path / f"{split}-00000-of-00001.parquet")
 
-        learnt, validated = load_texts(arguments)
+        found = load_texts(make_arguments(masking_encoder_dir, dataset_name=[str(tmp_path)]))
 
-        assert learnt
-        assert not set(learnt) & set(validated)
+        assert found == (["a b", "c"], ["d"])
 
 
 class TestRun:
