@@ -299,8 +299,7 @@ class TestCheckpoint:
         script = (
             "import sys, json\n"
             "sys.modules['modeling_supreme'] = sys.modules['datasets_scripts'] = None\n"
-            "import torch\nfrom huggingface_hub.errors import StrictDataclassClassValidationError
-from transformers import AutoModel\n"
+            "import torch\nfrom transformers import AutoModel\n"
             f"model = AutoModel.from_pretrained({str(checkpoint_dir)!r}, trust_remote_code=True)\n"
             "torch.manual_seed(0)\nstrips, queries = torch.randn(2, 12, 1000), torch.randn(3, 32)\n"
             "with torch.inference_mode():\n"
