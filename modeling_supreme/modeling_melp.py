@@ -105,7 +105,7 @@ class ReadStrips(NamedTuple):
     @property
     def ecg_embeds(self) -> torch.Tensor:
         """The strips as a whole, `(batch_size, projection_size)`, of length 1."""
-        return nn.functional.normalize(self.mean_beat, dim=-1)
+        return to_unit_length(self.mean_beat)
 
 
 class MelpPooler(nn.Module):
@@ -172,18 +172,17 @@ class MelpAlignment(nn.Module):
         """Tokens of strips, as the ECG encoder returns them, as [`ReadStrips`]."""
         found, weights = self.beat_pooler(tokens, token_mask, output_attentions)
         beats = self.ecg_projection(found)
-        return ReadStrips(tokens, token_mask, nn.functional.normalize(beats, dim=-1), beats.mean(dim=1), weights)
+        return ReadStrips(tokens, token_mask, to_unit_length(beats), beats.mean(dim=1), weights)
 
     def embed_texts(self, hidden_states: torch.Tensor) -> torch.Tensor:
         """Pooled states of the text encoder, `(..., text_hidden_size)`, as `(..., projection_size)` of length 1."""
-        return nn.functional.normalize(self.text_projection(hidden_states), dim=-1)
+        return to_unit_length(self.text_projection(hidden_states))
 
     def embed_views(self, mean_beat: torch.Tensor) -> torch.Tensor | None:
         """Two views of strips, `(2, batch_size, projection_size)`, of length 1; None of a model without them."""
         if self.views is None:
             return None
-        views = torch.stack([self.dropout(view(mean_beat)) for view in self.views])
-        return nn.functional.normalize(views, dim=-1)
+        return to_unit_length(torch.stack([self.dropout(view(mean_beat)) for view in self.views]))
 
     def score(self, ecg_embeds: torch.Tensor, query_embeds: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Score every query on every strip, so that no logit depends on what else is asked, not even by its last bit.
@@ -202,7 +201,7 @@ class MelpAlignment(nn.Module):
         padded = nn.functional.pad(query_embeds, (0, 0, 0, num_padded - num_queries))
         queries = self.embed_texts(padded)[:num_queries]
         # Summed product by product: a matrix product adds up in an order that depends on its size
-        cosines = (ecg_embeds.float()[:, None] * queries.float()).sum(dim=-1)
+        cosines = (ecg_embeds[:, None] * queries).sum(dim=-1)
         scale = self.config.score_scale
         return (self.scale if scale is None else scale) * cosines + self.config.score_bias, queries
 
@@ -404,7 +403,7 @@ class MelpModel(QueriedModel):
         if strips.beat_attentions is not None:
             cosines = torch.einsum("bmd,qd->bqm", strips.beat_embeds, queries)
             shares = torch.softmax(self.config.attention_temperature * cosines, dim=-1)
-            outputs.cross_attentions = (torch.einsum("bqm,bhmt->bhqt", shares, strips.beat_attentions),)
+            outputs.cross_attentions = (torch.einsum("bqm,bhmt->bhqt", shares, strips.beat_attentions.float()),)
 
     def _read_reports(
         self,
@@ -438,6 +437,11 @@ class MelpModel(QueriedModel):
         logits = decoder(**written, encoder_hidden_states=self._pool_captions(strips), use_cache=False).logits
         targets = report_ids[:, 1:].masked_fill(report_mask[:, 1:] == 0, -100)
         return nn.functional.cross_entropy(logits.float().transpose(1, 2), targets, reduction="none")
+
+
+def to_unit_length(embeds: torch.Tensor) -> torch.Tensor:
+    """Vectors of length 1, `(..., projection_size)`, in float32: cosines are multiplied by up to 100."""
+    return nn.functional.normalize(embeds.float(), dim=-1)
 
 
 def split_sentences(report: str) -> list[str]:

@@ -64,6 +64,17 @@ def checkpoint_dir(melp, tiny_processor, tmp_path_factory):
     return folder
 
 
+@pytest.fixture(scope="module")
+def draft(checkpoint_dir):
+    return pipeline(REPORT_TASK, model=str(checkpoint_dir))
+
+
+@pytest.fixture(scope="module")
+def recordings():
+    """Two strips of noise, in millivolts."""
+    return list(np.random.default_rng(0).normal(0, 0.5, (2, 12, 1000)).astype(np.float32))
+
+
 class TestScores:
     @pytest.mark.parametrize("num_queries", [0, 1, 2, 17])
     def test_a_logit_does_not_depend_on_the_other_queries(self, melp, strips, num_queries):
@@ -199,15 +210,6 @@ class TestGenerate:
 
 
 class TestDraft:
-    @pytest.fixture(scope="class")
-    def draft(self, checkpoint_dir):
-        return pipeline(REPORT_TASK, model=str(checkpoint_dir))
-
-    @pytest.fixture(scope="class")
-    def recordings(self):
-        """Two strips of noise, in millivolts."""
-        return list(np.random.default_rng(0).normal(0, 0.5, (2, 12, 1000)).astype(np.float32))
-
     def test_every_sentence_has_the_score_of_its_query(self, draft, melp, tiny_processor, recordings):
         options = {"sampling_rate": 100, "leads": STANDARD_LEADS}
 
