@@ -11,7 +11,7 @@ from datasets import Dataset, concatenate_datasets
 from transformers import AutoModel, AutoProcessor
 
 from datasets_scripts import load_corpus
-from modeling_supreme import SupremeModel
+from modeling_supreme.modeling_supreme import QueriedModel
 
 from .arguments import EvaluationArguments
 from .metrics import label_matrix
@@ -128,14 +128,14 @@ def load_checkpoint(
             Whether measurements are asked for.
 
     Returns:
-        `tuple`: A [`SupremeModel`] and a [`SupremeProcessor`].
+        `tuple`: A [`SupremeModel`] or [`MelpModel`], and a [`SupremeProcessor`].
 
     Raises:
         ValueError: If the checkpoint is a classifier, which answers no queries, or lacks a head that has to measure.
         CheckpointError: If its weights are no safetensors, do not fit its configuration, or are not finite.
     """
     model = AutoModel.from_pretrained(name_or_path, revision=revision, use_safetensors=True)
-    if not isinstance(model, SupremeModel):
+    if not isinstance(model, QueriedModel):
         raise ValueError(
             f"{name_or_path} holds a {type(model).__name__}, which answers no queries. Pass a"
             " zero-shot checkpoint; the figures of a classifier are in the eval_results.json beside it."

@@ -13,10 +13,12 @@ from .registration import DEFAULT_FOLDER, LoadWatcher, default_checkpoint
 
 
 if TYPE_CHECKING:
+    from .configuration_melp import MelpConfig
     from .configuration_supreme import ECG_PRESETS, SupremeConfig, SupremeEcgConfig
     from .ecg_index.index import EcgIndex
     from .feature_extraction_supreme import SupremeEcgFeatureExtractor
     from .leads import STANDARD_LEADS
+    from .modeling_melp import MelpModel
     from .modeling_supreme import SupremeModel
     from .modeling_supreme_ecg import SupremeEcgModel, SupremeForEcgClassification
     from .pipeline_zero_shot_ecg import ZeroShotEcgClassificationPipeline
@@ -27,6 +29,8 @@ __all__ = [
     "ECG_PRESETS",
     "STANDARD_LEADS",
     "EcgIndex",
+    "MelpConfig",
+    "MelpModel",
     "SupremeConfig",
     "SupremeEcgConfig",
     "SupremeEcgFeatureExtractor",
@@ -41,10 +45,13 @@ __all__ = [
 __version__ = "0.1.0"
 
 TASK = "zero-shot-ecg-classification"
+REPORT_TASK = "ecg-report-generation"
 
 _MODULES = {
     "ECG_PRESETS": "configuration_supreme",
     "EcgIndex": "ecg_index.index",
+    "MelpConfig": "configuration_melp",
+    "MelpModel": "modeling_melp",
     "STANDARD_LEADS": "leads",
     "SupremeConfig": "configuration_supreme",
     "SupremeEcgConfig": "configuration_supreme",
@@ -74,9 +81,10 @@ def __dir__() -> list[str]:
 def _register_configurations() -> None:
     from transformers import AutoConfig
 
+    from .configuration_melp import MelpConfig
     from .configuration_supreme import SupremeConfig, SupremeEcgConfig
 
-    for config_class in (SupremeEcgConfig, SupremeConfig):
+    for config_class in (SupremeEcgConfig, SupremeConfig, MelpConfig):
         AutoConfig.register(config_class.model_type, config_class)
         config_class.register_for_auto_class()
 
@@ -84,11 +92,17 @@ def _register_configurations() -> None:
 def _register_models() -> None:
     from transformers import AutoModel, AutoModelForSequenceClassification
 
+    from .configuration_melp import MelpConfig
     from .configuration_supreme import SupremeConfig, SupremeEcgConfig
+    from .modeling_melp import MelpModel
     from .modeling_supreme import SupremeModel
     from .modeling_supreme_ecg import SupremeEcgModel, SupremeForEcgClassification
 
-    for config_class, model_class in ((SupremeEcgConfig, SupremeEcgModel), (SupremeConfig, SupremeModel)):
+    for config_class, model_class in (
+        (SupremeEcgConfig, SupremeEcgModel),
+        (SupremeConfig, SupremeModel),
+        (MelpConfig, MelpModel),
+    ):
         AutoModel.register(config_class, model_class)
         model_class.register_for_auto_class("AutoModel")
     # A strip is a sequence of tokens; transformers has no class for the classification of time series
@@ -99,10 +113,11 @@ def _register_models() -> None:
 def _register_feature_extractor() -> None:
     from transformers import AutoFeatureExtractor
 
+    from .configuration_melp import MelpConfig
     from .configuration_supreme import SupremeConfig, SupremeEcgConfig
     from .feature_extraction_supreme import SupremeEcgFeatureExtractor
 
-    for config_class in (SupremeEcgConfig, SupremeConfig):
+    for config_class in (SupremeEcgConfig, SupremeConfig, MelpConfig):
         AutoFeatureExtractor.register(config_class, SupremeEcgFeatureExtractor)
     SupremeEcgFeatureExtractor.register_for_auto_class("AutoFeatureExtractor")
 
@@ -110,10 +125,12 @@ def _register_feature_extractor() -> None:
 def _register_processor() -> None:
     from transformers import AutoProcessor
 
+    from .configuration_melp import MelpConfig
     from .configuration_supreme import SupremeConfig
     from .processing_supreme import SupremeProcessor
 
-    AutoProcessor.register(SupremeConfig, SupremeProcessor)
+    for config_class in (SupremeConfig, MelpConfig):
+        AutoProcessor.register(config_class, SupremeProcessor)
     SupremeProcessor.register_for_auto_class("AutoProcessor")
 
 
@@ -122,21 +139,26 @@ def _register_pipeline() -> None:
     from transformers.pipelines import PIPELINE_REGISTRY
 
     from .pipeline_zero_shot_ecg import ZeroShotEcgClassificationPipeline
+    from .report_drafts.pipeline import EcgReportGenerationPipeline
 
-    PIPELINE_REGISTRY.register_pipeline(
-        TASK,
-        pipeline_class=ZeroShotEcgClassificationPipeline,
-        pt_model=AutoModel,
-        default={"model": (str(DEFAULT_FOLDER), "main")},
-        type="multimodal",
-    )
+    for task, pipeline_class, default in (
+        (TASK, ZeroShotEcgClassificationPipeline, {"model": (str(DEFAULT_FOLDER), "main")}),
+        (REPORT_TASK, EcgReportGenerationPipeline, None),
+    ):
+        PIPELINE_REGISTRY.register_pipeline(
+            task, pipeline_class=pipeline_class, pt_model=AutoModel, default=default, type="multimodal"
+        )
 
 
 _watcher = LoadWatcher()
 sys.meta_path.insert(0, _watcher)
 for _registry, _own, _register in (
-    ("models.auto.configuration_auto", ("configuration_supreme",), _register_configurations),
-    ("models.auto.modeling_auto", ("checkpoints", "modeling_supreme", "modeling_supreme_ecg"), _register_models),
+    ("models.auto.configuration_auto", ("configuration_supreme", "configuration_melp"), _register_configurations),
+    (
+        "models.auto.modeling_auto",
+        ("checkpoints", "modeling_supreme", "modeling_supreme_ecg", "modeling_melp"),
+        _register_models,
+    ),
     ("models.auto.feature_extraction_auto", ("feature_extraction_supreme",), _register_feature_extractor),
     ("models.auto.processing_auto", ("processing_supreme",), _register_processor),
     ("pipelines", ("pipeline_zero_shot_ecg",), _register_pipeline),

@@ -33,23 +33,25 @@ ECG_PRESETS: dict[str, dict[str, Any]] = {
         "intermediate_size": 192,
         "conv_channels": [32, 64, 96, 96],
         "conv_strides": [5, 4, 2, 2],
-        "conv_kernel_size": 7,
+        "dropout": 0.1,
+    },
+    # Widths, depth and stride of wav2vec 2.0 small as MELP takes it (Wang et al. 2025, arXiv 2506.21803).
+    "wav2vec2": {
+        "encoder_type": "hybrid",
+        "hidden_size": 768,
+        "num_hidden_layers": 8,
+        "num_attention_heads": 12,
+        "intermediate_size": 3072,
+        "conv_channels": [256, 256, 256, 768],
+        "conv_strides": [2, 2, 2, 2],
+        "conv_kernel_size": 3,
         "dropout": 0.1,
     },
 }
 
 
 class Bound(NamedTuple):
-    """The smallest and the largest value of a number, far from what anybody uses.
-
-    Attributes:
-        least (`float`):
-            Smallest value.
-        most (`float`):
-            Largest value.
-        reason (`str`):
-            What the largest is far from.
-    """
+    """The smallest and the largest value of a number, far from what anybody uses, and what the largest is far from."""
 
     least: float
     most: float
@@ -98,11 +100,31 @@ FLOAT_DTYPES = ("float64", "float32", "float16", "bfloat16")
 class CheckedConfig(PreTrainedConfig):
     """What the configurations of this family refuse: they come with a download."""
 
+    def __new__(cls, *args: Any, **fields: Any) -> Any:
+        """Refuse lists that take long to look through, before the type of every entry is looked at."""
+        with as_validation_error("validate_bounds"):
+            for name, most in MOST_ENTRIES.items():
+                check_count(name, fields.get(name, ()), most)
+        return super().__new__(cls)
+
     def __post_init__(self, **kwargs: Any) -> None:
         # Before transformers makes lists as long as these numbers say
-        with _as_validation_error("validate_stored_fields"):
+        with as_validation_error("validate_stored_fields"):
             check_stored_fields({**kwargs, "dtype": self.dtype, "id2label": self.id2label})
+        if __package__ == "modeling_supreme":
+            # The package registers its own pipeline; `pipeline` would ask for `trust_remote_code` to run the
+            # checkpoint's copy. In that copy this module has another name, and the entry stays.
+            kwargs.pop("custom_pipelines", None)
         super().__post_init__(**kwargs)
+
+    def to_dict(self) -> dict[str, Any]:
+        """What is saved. Of a text encoder that was loaded from a folder of this machine, only the name is told."""
+        content = super().to_dict()
+        for part in self.sub_configs_defaults:
+            source = content[part].get("_name_or_path")
+            if source and (Path(source).is_absolute() or Path(source).exists()):
+                content[part]["_name_or_path"] = Path(source).name
+        return content
 
     @classmethod
     def from_dict(cls, config_dict: dict[str, Any], **kwargs: Any) -> Any:
@@ -119,7 +141,7 @@ class CheckedConfig(PreTrainedConfig):
         """
         from .checkpoints import check_references  # needs torch, which a configuration does not
 
-        with _as_validation_error("validate_references"):
+        with as_validation_error("validate_references"):
             check_references(config_dict)
         return super().from_dict(config_dict, **kwargs)
 
@@ -133,6 +155,13 @@ class CheckedConfig(PreTrainedConfig):
                 f"`architectures` names {foreign[0]}, which is no model of an ECG. Take config.json from the same"
                 " checkpoint as the weights."
             )
+
+    def validate_definitions(self) -> None:
+        """Refuse definitions that cannot be read."""
+        if definitions := getattr(self, "definitions", ()):
+            from .definitions import parse_definitions  # needs torch, which a configuration does not
+
+            parse_definitions(definitions)
 
     def validate_hidden_act(self) -> None:
         """Refuse activations that there are not."""
@@ -223,7 +252,7 @@ class SupremeEcgConfig(CheckedConfig):
         self.leads = list(self.leads)
         self.conv_channels = list(self.conv_channels)
         self.conv_strides = list(self.conv_strides)
-        with _as_validation_error("validate_bounds"):
+        with as_validation_error("validate_bounds"):
             self.validate_bounds()
         super().__post_init__(**kwargs)
 
@@ -233,7 +262,7 @@ class SupremeEcgConfig(CheckedConfig):
 
         Args:
             name (`str`):
-                One of `vit_tiny`, `vit_small`, `vit_base`, `resnet18`, `hybrid`.
+                One of `vit_tiny`, `vit_small`, `vit_base`, `resnet18`, `hybrid`, `wav2vec2`.
             overrides:
                 Fields that differ from the preset.
 
@@ -323,7 +352,7 @@ class SupremeEcgConfig(CheckedConfig):
         if self.encoder_type == "resnet":
             # Two blocks of two convolutions of three samples, and the first of seven
             return head + 7 * num_leads * self.conv_channels[0] + sum(12 * each**2 for each in self.conv_channels)
-        layers = _estimate_layers(self.num_hidden_layers, width, self.intermediate_size) + self.num_tokens * width
+        layers = estimate_layers(self.num_hidden_layers, width, self.intermediate_size) + self.num_tokens * width
         if self.encoder_type == "vit":
             return head + layers + num_leads * self.patch_size * width
         inputs = (4 * self.conv_strides[0] + 1) * num_leads * self.conv_channels[0]
@@ -400,30 +429,19 @@ class SupremeConfig(CheckedConfig):
     measurement_head: Literal["pooled", "queries", "beats"] = "pooled"
     decisions: dict[str, Any] | None = None
 
-    def __new__(cls, *args: Any, **fields: Any) -> "SupremeConfig":
-        """Refuse lists that take long to look through, before the type of every entry is looked at."""
-        with _as_validation_error("validate_bounds"):
-            for name, most in MOST_ENTRIES.items():
-                check_count(name, fields.get(name, ()), most)
-        return super().__new__(cls)
-
     def __post_init__(self, **kwargs: Any) -> None:
-        with _as_validation_error("validate_bounds"):
+        with as_validation_error("validate_bounds"):
             check_bounds(self)
             check_text_fields(self.text_config)
         rules = kwargs.pop("composed_rules", ())
         if rules:
-            with _as_validation_error("validate_definitions"):
+            with as_validation_error("validate_definitions"):
                 from .queries import define_rules  # needs torch, which a configuration does not
 
                 self.definitions = [*define_rules(rules), *self.definitions]
         for name in ("trained_queries", "definitions", "measurements"):
             setattr(self, name, list(getattr(self, name)))
         self.decisions = dict(self.decisions or {})
-        if __package__ == "modeling_supreme":
-            # The package registers its own pipeline; `pipeline` would ask for `trust_remote_code` to run the
-            # checkpoint's copy. In that copy this module has another name, and the entry stays.
-            kwargs.pop("custom_pipelines", None)
         super().__post_init__(**kwargs)
 
     def validate_bounds(self) -> None:
@@ -433,22 +451,6 @@ class SupremeConfig(CheckedConfig):
             check_count(name, getattr(self, name, ()), most)
         check_text_config(self.text_config)
         check_parameters(self)
-
-    def validate_definitions(self) -> None:
-        """Refuse definitions that cannot be read."""
-        if self.definitions:
-            from .definitions import parse_definitions  # needs torch, which a configuration does not
-
-            parse_definitions(self.definitions)
-
-    def to_dict(self) -> dict[str, Any]:
-        """What is saved. Of a text encoder that was loaded from a folder of this machine, only the name is told."""
-        content = super().to_dict()
-        for part in self.sub_configs_defaults:
-            source = content[part].get("_name_or_path")
-            if source and (Path(source).is_absolute() or Path(source).exists()):
-                content[part]["_name_or_path"] = Path(source).name
-        return content
 
     def validate_fusion_heads(self) -> None:
         """Refuse widths that do not divide into heads."""
@@ -468,7 +470,7 @@ class SupremeConfig(CheckedConfig):
         ecg_config: Any = self.ecg_config
         text_config: Any = self.text_config
         width = self.fusion_hidden_size
-        layers = _estimate_layers(self.num_fusion_layers, width, self.fusion_intermediate_size)
+        layers = estimate_layers(self.num_fusion_layers, width, self.fusion_intermediate_size)
         inputs = width * (ecg_config.hidden_size + text_config.hidden_size)
         if self.measurements:
             is_asked, has_beats = (self.measurement_head == name for name in ("queries", "beats"))
@@ -477,11 +479,11 @@ class SupremeConfig(CheckedConfig):
             read += has_beats * (14 * min(ecg_config.sampling_rate, 375) + 200)
             inputs += NUM_MEASUREMENT_FEATURES * read + 4 * (NUM_MEASUREMENT_FEATURES + 50) * len(self.measurements)
             inputs += has_beats * 60_000
-        return ecg_config.estimated_parameters + _estimate_text(text_config) + layers + inputs
+        return ecg_config.estimated_parameters + estimate_text(text_config) + layers + inputs
 
 
 @contextmanager
-def _as_validation_error(validator: str) -> Iterator[None]:
+def as_validation_error(validator: str) -> Iterator[None]:
     """Raise what a validator raises, for checks that cannot wait until the configuration is made."""
     try:
         yield
@@ -491,13 +493,13 @@ def _as_validation_error(validator: str) -> Iterator[None]:
         raise StrictDataclassClassValidationError(validator=validator, cause=error) from error
 
 
-def check_bounds(config: PreTrainedConfig, *, prefix: str = "") -> None:
-    """Refuse numbers of any configuration outside of [`BOUNDS`]; messages say `prefix` before the name of a field.
+def check_bounds(config: PreTrainedConfig, *, prefix: str = "", bounds: Mapping[str, Bound] = BOUNDS) -> None:
+    """Refuse numbers of any configuration outside of their bounds; messages say `prefix` before the name of a field.
 
     Raises:
         ValueError: If a field of that name is out of bounds; the message names it, the value and the bound.
     """
-    for name, bound in BOUNDS.items():
+    for name, bound in bounds.items():
         value = getattr(config, name, None)
         for each in value if isinstance(value, list | tuple) else [value]:
             if isinstance(each, int | float) and not bound.least <= each <= bound.most:
@@ -576,12 +578,12 @@ def check_parameters(config: Any) -> None:
         )
 
 
-def _estimate_layers(num_layers: int, width: int, intermediate_size: int) -> int:
+def estimate_layers(num_layers: int, width: int, intermediate_size: int) -> int:
     """Parameters of transformer layers: four square maps and two of the feed-forward part, with biases and norms."""
     return num_layers * (4 * width**2 + 2 * width * intermediate_size + 13 * width + intermediate_size)
 
 
-def _estimate_text(config: PreTrainedConfig) -> int:
+def estimate_text(config: PreTrainedConfig) -> int:
     """Parameters of a text encoder of any kind, by the names that transformers gives them."""
     width: int = config.hidden_size
     intermediate_size = getattr(config, "intermediate_size", None) or 4 * width
@@ -589,7 +591,7 @@ def _estimate_text(config: PreTrainedConfig) -> int:
     num_layers = getattr(config, "num_hidden_layers", None) or 1
     # Rotary positions are computed
     positions = 0 if hasattr(config, "rope_parameters") else getattr(config, "max_position_embeddings", None) or 0
-    layers = _estimate_layers(num_layers, width, 3 * intermediate_size * num_experts)
+    layers = estimate_layers(num_layers, width, 3 * intermediate_size * num_experts)
     return (config.vocab_size + positions) * width + layers
 
 

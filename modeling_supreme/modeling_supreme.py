@@ -573,7 +573,87 @@ def masked_max(hidden_states: torch.Tensor, mask: torch.Tensor | None) -> torch.
     return largest.masked_fill(~mask.any(dim=1, keepdim=True), 0.0)
 
 
-class SupremeModel(SupremePreTrainedModel):
+class QueriedModel(SupremePreTrainedModel):
+    """What models share that are asked in words: a `text_model`, which may be frozen, and a pipeline that travels."""
+
+    text_model: Any
+
+    @classmethod
+    def from_text_pretrained(
+        cls,
+        text_model_name_or_path: str,
+        *,
+        ecg_config: SupremeEcgConfig,
+        revision: str | None = None,
+        **config_fields: Any,
+    ) -> Any:
+        """Start a model from a pretrained text encoder; everything else is freshly initialised.
+
+        Args:
+            text_model_name_or_path (`str`):
+                Folder or Hub id of an encoder that `AutoModel` loads.
+            ecg_config (`SupremeEcgConfig`):
+                The ECG encoder.
+            revision (`str`, *optional*):
+                Branch, tag or commit of the text encoder on the Hub.
+            config_fields:
+                Fields of the model's configuration.
+
+        Returns:
+            The model, in evaluation mode.
+
+        Raises:
+            OSError: If there is no text encoder of this name.
+            CheckpointError: If its weights are no safetensors, not all there, or not finite.
+        """
+        text_config = AutoConfig.from_pretrained(text_model_name_or_path, revision=revision)
+        config_class: Any = cls.config_class
+        model: Any = cls(config_class(ecg_config=ecg_config, text_config=text_config, **config_fields))
+        text_model = load_text_encoder(text_model_name_or_path, revision=revision, dtype=model.dtype)
+        model.text_model.load_state_dict(text_model.state_dict())
+        return model.eval()
+
+    def train(self, mode: bool = True) -> "QueriedModel":
+        """Switch to training mode; a frozen text encoder stays in evaluation mode and without gradients."""
+        super().train(mode)
+        if self.config.freeze_text_encoder:
+            # `from_pretrained` replaces the parameters, and with them `requires_grad`, then calls `eval`.
+            self.text_model.eval().requires_grad_(False)
+        return self
+
+    def save_pretrained(self, save_directory: str | os.PathLike, *args: Any, **kwargs: Any) -> None:
+        """Write weights, configuration and all code that answering takes, the pipeline's too.
+
+        transformers takes the files along that this one imports with a dot; where this package is absent, a checkpoint
+        that was loaded and saved again would otherwise have lost its pipeline.
+        """
+        from .pipeline_zero_shot_ecg import naming_pipeline
+
+        with naming_pipeline(self.config):
+            super().save_pretrained(save_directory, *args, **kwargs)
+
+    def get_query_embeds(self, input_ids: torch.Tensor, attention_mask: torch.Tensor | None = None) -> torch.Tensor:
+        """Embed queries with the text encoder.
+
+        Args:
+            input_ids (`torch.Tensor` of shape `(num_queries, num_text_tokens)`):
+                Queries as the tokenizer returns them.
+            attention_mask (`torch.Tensor` of shape `(num_queries, num_text_tokens)`, *optional*):
+                Zero for padding.
+
+        Returns:
+            `torch.Tensor` of shape `(num_queries, text_hidden_size)`: What `forward` takes as `query_embeds`.
+        """
+        with torch.set_grad_enabled(torch.is_grad_enabled() and not self.config.freeze_text_encoder):
+            hidden_states = self.text_model(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
+        return self.pool_text(hidden_states, attention_mask)
+
+    def pool_text(self, hidden_states: torch.Tensor, attention_mask: torch.Tensor | None) -> torch.Tensor:
+        """Of the states of texts, `(num_texts, num_tokens, hidden_size)`, the one that stands for each."""
+        return hidden_states[:, 0] if self.config.text_pooling == "cls" else masked_mean(hidden_states, attention_mask)
+
+
+class SupremeModel(QueriedModel):
     """Zero-shot ECG classifier: text queries attend to the tokens of a strip, each yields one logit."""
 
     config: SupremeConfig
@@ -603,48 +683,6 @@ class SupremeModel(SupremePreTrainedModel):
             if module.direct is not None:
                 init.zeros_(module.direct.weight)
 
-    @classmethod
-    def from_text_pretrained(
-        cls,
-        text_model_name_or_path: str,
-        *,
-        ecg_config: SupremeEcgConfig,
-        revision: str | None = None,
-        **config_fields: Any,
-    ) -> "SupremeModel":
-        """Start a model from a pretrained text encoder; everything else is freshly initialised.
-
-        Args:
-            text_model_name_or_path (`str`):
-                Folder or Hub id of an encoder that `AutoModel` loads.
-            ecg_config (`SupremeEcgConfig`):
-                The ECG encoder.
-            revision (`str`, *optional*):
-                Branch, tag or commit of the text encoder on the Hub.
-            config_fields:
-                Fields of `SupremeConfig`.
-
-        Returns:
-            `SupremeModel`: In evaluation mode.
-
-        Raises:
-            OSError: If there is no text encoder of this name.
-            CheckpointError: If its weights are no safetensors, not all there, or not finite.
-        """
-        text_config = AutoConfig.from_pretrained(text_model_name_or_path, revision=revision)
-        model = cls(SupremeConfig(ecg_config=ecg_config, text_config=text_config, **config_fields))
-        text_model = load_text_encoder(text_model_name_or_path, revision=revision, dtype=model.dtype)
-        model.text_model.load_state_dict(text_model.state_dict())
-        return model.eval()
-
-    def train(self, mode: bool = True) -> "SupremeModel":
-        """Switch to training mode; a frozen text encoder stays in evaluation mode and without gradients."""
-        super().train(mode)
-        if self.config.freeze_text_encoder:
-            # `from_pretrained` replaces the parameters, and with them `requires_grad`, then calls `eval`.
-            self.text_model.eval().requires_grad_(False)
-        return self
-
     def set_measurements(self, keys: Sequence[str], *, head: str = "pooled") -> None:
         """Replace the measurement head by a new one, which is still to be trained.
 
@@ -662,43 +700,6 @@ class SupremeModel(SupremePreTrainedModel):
         self.measurement_head = MeasurementHead(self.config).to(self.device, self.dtype) if keys else None
         if self.measurement_head is not None:
             self.measurement_head.apply(self._init_weights)
-
-    def save_pretrained(self, save_directory: str | os.PathLike, *args: Any, **kwargs: Any) -> None:
-        """Write weights, configuration and all code that answering takes, the pipeline's too.
-
-        transformers takes the files along that this one imports with a dot; where this package is absent, a checkpoint
-        that was loaded and saved again would otherwise have lost its pipeline.
-        """
-        from .pipeline_zero_shot_ecg import PIPELINE_ENTRY
-
-        config: Any = self.config
-        known = getattr(config, "custom_pipelines", None)
-        config.custom_pipelines = PIPELINE_ENTRY
-        try:
-            super().save_pretrained(save_directory, *args, **kwargs)
-        finally:
-            if known is None:
-                del config.custom_pipelines
-            else:
-                config.custom_pipelines = known
-
-    def get_query_embeds(self, input_ids: torch.Tensor, attention_mask: torch.Tensor | None = None) -> torch.Tensor:
-        """Embed queries with the text encoder.
-
-        Args:
-            input_ids (`torch.Tensor` of shape `(num_queries, num_text_tokens)`):
-                Queries as the tokenizer returns them.
-            attention_mask (`torch.Tensor` of shape `(num_queries, num_text_tokens)`, *optional*):
-                Zero for padding.
-
-        Returns:
-            `torch.Tensor` of shape `(num_queries, text_hidden_size)`: What `forward` takes as `query_embeds`.
-        """
-        with torch.set_grad_enabled(torch.is_grad_enabled() and not self.config.freeze_text_encoder):
-            hidden_states = self.text_model(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
-        if self.config.text_pooling == "cls":
-            return hidden_states[:, 0]
-        return masked_mean(hidden_states, attention_mask)
 
     def forward(
         self,
@@ -792,6 +793,7 @@ class SupremeModel(SupremePreTrainedModel):
 __all__ = [
     "CardiacFusionNetwork",
     "MeasurementHead",
+    "QueriedModel",
     "SupremeMeasurements",
     "SupremeModel",
     "SupremeOutput",

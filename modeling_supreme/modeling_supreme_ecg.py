@@ -548,7 +548,10 @@ class SupremeEcgModel(SupremePreTrainedModel):
 
     config: SupremeEcgConfig
     base_model_prefix = "ecg_model"
-    other_parts = ("text_model.", "fusion.", "measurement_head.", "layer_norm.", "classifier.")
+    other_parts = (
+        *("text_model.", "fusion.", "measurement_head.", "alignment.", "caption_pooler.", "decoder."),
+        *("layer_norm.", "classifier."),
+    )
 
     def __init__(self, config: SupremeEcgConfig) -> None:
         super().__init__(config)
@@ -608,7 +611,8 @@ class SupremeEcgModel(SupremePreTrainedModel):
 class SupremeForEcgClassification(SupremePreTrainedModel):
     """Classifier with fixed labels: LayerNorm and a linear layer on the mean token of the strip.
 
-    `from_pretrained` takes the ECG encoder of a [`SupremeModel`], of a [`SupremeEcgModel`] or of another classifier.
+    `from_pretrained` takes the ECG encoder of a [`SupremeModel`], a [`MelpModel`], a [`SupremeEcgModel`] or another
+    classifier.
     With [`~SupremeForEcgClassification.freeze_encoder`] only the head learns, a linear probe; without it, everything
     does.
 
@@ -636,8 +640,8 @@ class SupremeForEcgClassification(SupremePreTrainedModel):
 
     config: SupremeEcgConfig
     base_model_prefix = "ecg_model"
-    # What else a checkpoint of `SupremeModel` holds
-    _keys_to_ignore_on_load_unexpected = [r"^text_model\.", r"^fusion\.", r"^measurement_head\."]
+    # What else a checkpoint of a model holds that is asked in words
+    _keys_to_ignore_on_load_unexpected = [r"^(text_model|fusion|measurement_head|alignment|caption_pooler|decoder)\."]
 
     def __init__(self, config: SupremeEcgConfig) -> None:
         super().__init__(config)

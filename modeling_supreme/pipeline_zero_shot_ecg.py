@@ -3,6 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from difflib import get_close_matches
 from importlib import import_module
 from numbers import Integral
@@ -254,9 +255,7 @@ class ZeroShotEcgClassificationPipeline(Pipeline):
             forward["is_measuring"] = postprocess["is_measuring"] = True
         if "candidate_labels" in kwargs:
             forward["candidate_labels"] = postprocess["candidate_labels"] = check_labels(kwargs["candidate_labels"])
-        for key in ("composed", "definitions"):
-            if key in given:
-                postprocess[key] = given[key]
+        postprocess |= {key: given[key] for key in ("composed", "definitions") if key in given}
         fill_template(forward.get("hypothesis_template", "{}"), [])
         return preprocess, forward, postprocess
 
@@ -435,6 +434,20 @@ class ZeroShotEcgClassificationPipeline(Pipeline):
         if queries not in self._query_cache:
             self._query_cache = {queries: encode_queries(self.model, self.tokenizer, queries)}
         return self._query_cache[queries]
+
+
+@contextmanager
+def naming_pipeline(config: Any) -> Iterator[None]:
+    """Let what is saved of a configuration meanwhile say where this pipeline is."""
+    known = getattr(config, "custom_pipelines", None)
+    config.custom_pipelines = PIPELINE_ENTRY
+    try:
+        yield
+    finally:
+        if known is None:
+            del config.custom_pipelines
+        else:
+            config.custom_pipelines = known
 
 
 def _warn_of_unseen(composition: Composition) -> None:

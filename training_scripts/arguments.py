@@ -7,7 +7,7 @@ from typing import Any, Literal, NamedTuple, Union, get_args, get_origin, get_ty
 
 
 # The keys of `ECG_PRESETS`, which a test compares: its file loads transformers
-EcgPreset = Literal["vit_tiny", "vit_small", "vit_base", "resnet18", "hybrid"]
+EcgPreset = Literal["vit_tiny", "vit_small", "vit_base", "resnet18", "hybrid", "wav2vec2"]
 # Schedules of transformers that need no options of their own
 Schedule = Literal[
     "linear", "cosine", "cosine_with_restarts", "polynomial", "constant", "constant_with_warmup", "inverse_sqrt"
@@ -38,6 +38,11 @@ HIGHEST_CHANGES = {
     "sheet_probability": 1.0,
     "lead_set_probability": 1.0,
     "measurement_weight": 100.0,
+    "global_weight": 100.0,
+    "caption_weight": 100.0,
+    "local_weight": 100.0,
+    "view_weight": 100.0,
+    "mlm_probability": 1.0,
 }
 
 
@@ -78,9 +83,29 @@ class ModelArguments:
         default=False, metadata={"help": "Train the head of a classifier alone: a linear probe."}
     )
     do_bandpass: bool = field(default=False, metadata={"help": "Filter strips from 0.5 to 40 Hz."})
+    num_frozen_text_layers: int = field(
+        default=0,
+        metadata={"help": "First layers of a text encoder that learns (melp, merl) which keep their weights."},
+    )
+    text_weights: Literal["pretrained", "random"] = field(
+        default="pretrained", metadata={"help": "Weights that mlm begins with: those of the text encoder, or none."}
+    )
+    projection_size: int = field(
+        default=256, metadata={"help": "Width of the space in which melp and merl compare strips and texts."}
+    )
+    num_beat_queries: int | None = field(
+        default=None,
+        metadata={"help": "Queries that read a strip; 12 for melp, 1 for merl by default."},
+    )
+    num_caption_queries: int = field(
+        default=128, metadata={"help": "Queries whose findings the decoder of melp reads when it writes a report."}
+    )
+    num_decoder_layers: int = field(default=6, metadata={"help": "Layers of that decoder."})
+    decoder_hidden_size: int = field(default=768, metadata={"help": "Width of that decoder, a multiple of 8."})
 
     def __post_init__(self) -> None:
         check_choices(self)
+        _check_counts(self, ("projection_size", "num_beat_queries", "num_caption_queries", "num_decoder_layers"))
 
 
 @dataclass
@@ -98,6 +123,13 @@ class DataArguments:
     data_dir: list[str] = field(
         default_factory=list,
         metadata={"help": "Folder with the official files; of several corpora one each, or none, or one for all."},
+    )
+    train_file: list[str] = field(
+        default_factory=list,
+        metadata={
+            "help": "Texts that mlm learns from, beside the reports of corpora or alone: .txt with one a line, or"
+            " .csv or .parquet with a column report or text."
+        },
     )
     dataset_weights: list[float] = field(
         default_factory=list,
@@ -160,7 +192,7 @@ class DataArguments:
 
     def __post_init__(self) -> None:
         check_choices(self)
-        if not self.dataset_name:
+        if not self.dataset_name and not self.train_file:
             raise ValueError("`--dataset_name` is missing. Name a corpus: ptb_xl, simulated, a folder or a Hub id.")
         if not 0 <= self.uncertain_label <= 1:
             raise ValueError(f"`--uncertain_label` is {self.uncertain_label}. It is a probability: choose 0 to 1.")
@@ -228,7 +260,10 @@ class ObjectiveArguments:
 
     objective: str = field(
         default="zero_shot",
-        metadata={"help": "What is learnt: zero_shot, to be asked in words, or classification, of fixed labels."},
+        metadata={
+            "help": "What is learnt: zero_shot, to be asked in words; melp or merl, from pairs of strip and report;"
+            " classification, of fixed labels; or mlm, the language of reports."
+        },
     )
     loss_type: Literal["bce", "focal", "asymmetric"] = field(
         default="bce", metadata={"help": "Loss: focal is of Lin et al. 2017, asymmetric of Ridnik et al. 2021."}
@@ -250,6 +285,30 @@ class ObjectiveArguments:
         default=None,
         metadata={"help": "Ask for what is present in the step's strips and, up to this number, other findings."},
     )
+    global_weight: float | None = field(
+        default=None, metadata={"help": "Weight of strip against report in melp (1) and merl (1), from 0 to 100."}
+    )
+    caption_weight: float | None = field(
+        default=None, metadata={"help": "Weight of writing the report in melp (2) and merl (0), from 0 to 100."}
+    )
+    local_weight: float | None = field(
+        default=None, metadata={"help": "Weight of sentences against beats in melp (0.2) and merl (0), from 0 to 100."}
+    )
+    view_weight: float | None = field(
+        default=None, metadata={"help": "Weight of two views of a strip in melp (0) and merl (1), from 0 to 100."}
+    )
+    max_report_tokens: int = field(default=128, metadata={"help": "Longest report of melp, merl and mlm, in tokens."})
+    min_report_words: int = field(
+        default=1, metadata={"help": "Reports with fewer words are no pair for their strip in melp and merl."}
+    )
+    shuffle_reports: bool = field(
+        default=False, metadata={"help": "Give every strip the report of another one: a control that learns nothing."}
+    )
+    calibrate_scores: bool = field(
+        default=True,
+        metadata={"help": "Make cosines of melp and merl probabilities, by the labels of validation records."},
+    )
+    mlm_probability: float = field(default=0.15, metadata={"help": "Share of the words that mlm hides, from 0 to 1."})
     name_probability: float = field(
         default=0.5, metadata={"help": "How often a finding is asked for by its name rather than in other words."}
     )
@@ -288,13 +347,13 @@ class ObjectiveArguments:
 
     def __post_init__(self) -> None:
         check_choices(self)
-        _check_counts(self, ("num_queries_per_step",))
+        _check_counts(self, ("num_queries_per_step", "max_report_tokens", "min_report_words"))
         if self.num_calibration_records < 0:
             raise ValueError(
                 f"`--num_calibration_records` is {self.num_calibration_records}. Give a number of records; 0 for none."
             )
         for name, highest in HIGHEST_CHANGES.items():
-            if not 0 <= getattr(self, name) <= highest:
+            if not 0 <= (getattr(self, name) or 0) <= highest:
                 raise ValueError(f"`--{name}` is {getattr(self, name)}. Choose a number from 0 to {highest:g}.")
 
 

@@ -67,6 +67,11 @@ class RecordEncoder:
     def __init__(self, classify: Any, *, batch_size: int | None = None, **reading: Any) -> None:
         self.classify, self.reading = classify, reading
         self.model = classify.model.eval()
+        if not hasattr(self.model, "fusion"):
+            raise ValueError(
+                f"The index keeps tokens for the fusion network of SuPreME; a {type(self.model).__name__} has none."
+                " Build it with a checkpoint of SuPreME."
+            )
         default = BATCH_SIZE_CPU if self.model.device.type == "cpu" else BATCH_SIZE_GPU
         self.batch_size = batch_size or default
         trained = self.model.config.trained_queries

@@ -59,6 +59,36 @@ def save_text_encoder(folder, tokenizer, *, num_layers, hidden_size=32):
     return folder
 
 
+# MELP in a few ten thousand parameters, all of which learn
+TINY_MELP = {
+    "projection_size": 32,
+    "num_beat_queries": 4,
+    "num_pooling_heads": 2,
+    "num_decoder_layers": 1,
+    "decoder_hidden_size": 32,
+    "num_decoder_heads": 2,
+    "num_caption_queries": 8,
+    "max_report_tokens": 48,
+    "num_frozen_text_layers": 0,
+    "dropout": 0.0,
+    "bos_token_id": 2,
+    "eos_token_id": 3,
+}
+
+
+def make_melp(text_encoder_dir, **config_fields):
+    """A tiny MELP around a text encoder of `save_text_encoder`, in evaluation mode."""
+    from modeling_supreme import MelpModel, SupremeEcgConfig
+
+    torch.manual_seed(0)
+    ecg_config = SupremeEcgConfig(
+        encoder_type="hybrid", sampling_rate=100, num_samples=1000, **TINY_ENCODERS["hybrid"]
+    )
+    return MelpModel.from_text_pretrained(
+        str(text_encoder_dir), ecg_config=ecg_config, **{**TINY_MELP, **config_fields}
+    )
+
+
 def fit(model, *, num_steps, learning_rate=3e-3, **inputs):
     """The loss before each step of AdamW."""
     optimizer = torch.optim.AdamW([each for each in model.parameters() if each.requires_grad], lr=learning_rate)

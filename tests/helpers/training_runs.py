@@ -2,6 +2,7 @@
 
 import json
 import os
+import socket
 import subprocess
 import sys
 
@@ -51,6 +52,13 @@ def run_python(folder, *words, cwd=ROOT):
     )
     assert run.returncode == 0, run.stderr
     return run.stderr
+
+
+def find_port():
+    """A port that is free now."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
 
 
 def read_weights(checkpoint_dir):

@@ -75,7 +75,9 @@ class TrainingData(NamedTuple):
         return MeasurementTargets(keys, [corpus.measurements for corpus in self.corpora])
 
 
-def load_data(arguments: DataArguments, *, seed: int = 0, has_measurements: bool = False) -> TrainingData:
+def load_data(
+    arguments: DataArguments, *, seed: int = 0, has_measurements: bool = False, needs_findings: bool = True
+) -> TrainingData:
     """Choose the corpora, load and label them, and leave out what training must not see or has too little of.
 
     Args:
@@ -85,12 +87,14 @@ def load_data(arguments: DataArguments, *, seed: int = 0, has_measurements: bool
             Draws the records, if `train_fraction` asks for some of them only.
         has_measurements (`bool`):
             Whether simulated corpora are to have their numbers.
+        needs_findings (`bool`):
+            Whether there is nothing to learn without labels.
 
     Returns:
         `TrainingData`: `num_corpora` corpora over one list of `num_findings` findings.
 
     Raises:
-        ValueError: If a corpus has no training records, or no finding has enough of them.
+        ValueError: If a corpus has no training records, or no finding has enough of them where findings are needed.
     """
     held_out = hold_out_findings(arguments.held_out_findings)
     corpora: list[Corpus] = []
@@ -115,7 +119,8 @@ def load_data(arguments: DataArguments, *, seed: int = 0, has_measurements: bool
             totals[finding] = totals.get(finding, 0) + count
         measurements = measured_keys(splits.train)
         corpora.append(Corpus(choice.name, train.records, validation.records, splits.test, labels, measurements))
-    findings = trainable_findings(totals, min_positives=arguments.min_positives, held_out=held_out)
+    has_any = needs_findings or any(count >= arguments.min_positives for count in totals.values())
+    findings = trainable_findings(totals, min_positives=arguments.min_positives, held_out=held_out) if has_any else ()
     learnt = (
         corpus._replace(
             labels=corpus.labels.select(findings),

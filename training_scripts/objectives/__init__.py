@@ -13,6 +13,9 @@ __all__ = ["OBJECTIVES", "Objective", "find_objective"]
 OBJECTIVES = {
     "zero_shot": "supervised",
     "classification": "classification",
+    "melp": "melp",
+    "merl": "melp",
+    "mlm": "mlm",
 }
 
 

@@ -11,6 +11,7 @@ from accelerate import Accelerator
 
 from evaluation_scripts.metrics import mean_or_none, score_conditions
 from modeling_supreme import SupremeEcgConfig, SupremeEcgFeatureExtractor
+from modeling_supreme.command_line import CommandLineError
 from modeling_supreme.modeling_supreme_ecg import multilabel_loss
 from training_scripts.arguments import ModelArguments, ObjectiveArguments, RunArguments
 from training_scripts.data.batches import LabelledStrips, LoaderSettings, make_steps
@@ -54,6 +55,7 @@ class MultilabelObjective(Objective):
 
     metrics = {"validation_auroc_macro": True, "validation_loss": False}
     loss_weights = {"labels": 1.0}
+    needs_findings = True
 
     def __init__(self, arguments: RunArguments, accelerator: Accelerator) -> None:
         self.arguments, self.accelerator = arguments, accelerator
@@ -62,6 +64,7 @@ class MultilabelObjective(Objective):
                 arguments.data,
                 seed=arguments.training.seed,
                 has_measurements=self.wants_measurements(arguments.model),
+                needs_findings=self.needs_findings,
             )
         self.model, self.feature_extractor = self.build_model(arguments.model)
         self.model.to(accelerator.device)
@@ -76,6 +79,15 @@ class MultilabelObjective(Objective):
         self.loss = build_loss(self.data, arguments.objective, accelerator.device)
         self.augmentation = make_augmentation(arguments.objective, self.feature_extractor)
         self.noise_bank = make_noise_bank(accelerator.device)
+
+    @classmethod
+    def check_arguments(cls, arguments: RunArguments) -> None:
+        """Refuse texts without strips."""
+        super().check_arguments(arguments)
+        if arguments.data.train_file:
+            raise CommandLineError(
+                "`--train_file` has texts, for `--objective mlm`. Name a corpus with `--dataset_name` instead."
+            )
 
     @abstractmethod
     def build_model(self, arguments: ModelArguments) -> tuple[Any, SupremeEcgFeatureExtractor]:
@@ -109,14 +121,19 @@ class MultilabelObjective(Objective):
 
     def compute_losses(self, model: Any, batch: TrainingBatch, drawn: MultilabelDraws) -> dict[str, torch.Tensor]:
         """Cross-entropy over the labels of strips that were changed a little."""
-        signal, lead_mask, sample_mask = self.augmentation.apply(
-            *(batch.inputs[name] for name in ("signal", "lead_mask", "sample_mask")),
+        outputs = model(**self.change_strips(batch, drawn), **drawn.model_inputs)
+        return self.read_losses(outputs, batch, drawn)
+
+    def change_strips(self, batch: TrainingBatch, drawn: MultilabelDraws) -> dict[str, torch.Tensor]:
+        """The strips of a batch as the model is given them in training."""
+        names = ("signal", "lead_mask", "sample_mask")
+        changed = self.augmentation.apply(
+            *(batch.inputs[name] for name in names),
             draws=drawn.strips,
             positions=batch.positions,
             noise_bank=self.noise_bank,
         )
-        outputs = model(signal=signal, lead_mask=lead_mask, sample_mask=sample_mask, **drawn.model_inputs)
-        return self.read_losses(outputs, batch, drawn)
+        return dict(zip(names, changed, strict=True))
 
     def read_losses(self, outputs: Any, batch: TrainingBatch, drawn: MultilabelDraws) -> dict[str, torch.Tensor]:
         """The parts of the loss, by what the model returned."""

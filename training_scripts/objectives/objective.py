@@ -46,7 +46,7 @@ class Objective(ABC):
             All that was said of the run.
         accelerator (`Accelerator`):
             Device and processes. `accelerator.gather` collects what other processes have; with gradients,
-            `torch.distributed.nn.functional.all_gather` does.
+            `RowGatherer` does.
 
     Attributes:
         name (`str`):

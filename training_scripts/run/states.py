@@ -67,8 +67,13 @@ def flush_to_disk(path: Path) -> None:
 
 
 def write_tensors(path: Path, tensors: dict[str, torch.Tensor]) -> None:
-    """Write tensors for good."""
-    save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, path)
+    """Write tensors for good; those that share memory, as tied weights do, each for itself."""
+    written: dict[str, torch.Tensor] = {}
+    for name, tensor in tensors.items():
+        places = {other.untyped_storage().data_ptr() for other in written.values()}
+        is_shared = tensor.untyped_storage().data_ptr() in places
+        written[name] = tensor.clone() if is_shared else tensor.contiguous()
+    save_file(written, path)
     path.chmod(usual_mode())
     flush_to_disk(path)
 

@@ -1,13 +1,12 @@
 """Two processes learn what one learns from the same strips, and may take over from each other."""
 
 import json
-import socket
 from types import SimpleNamespace
 
 import pytest
 from helpers.corpus_rows import write_report_labels
 from helpers.repository import ROOT
-from helpers.training_runs import TINY_VIT, read_weights, run_python
+from helpers.training_runs import TINY_VIT, find_port, read_weights, run_python
 
 from training_scripts.run.log import read_lines
 from training_scripts.run.states import list_states
@@ -101,13 +100,6 @@ run_together(2, take_sharded_steps, True, "sharded_whole", 2, 4)
 run_together(2, take_sharded_steps, True, "sharded_resumed", None, 4)
 run_together(1, take_sharded_steps, False, "unsharded_resumed", None, 4)
 """
-
-
-def find_port():
-    """A port that is free now."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,1 @@
+"""Drafts of reports: `pipeline("ecg-report-generation")`, where this package is installed."""
