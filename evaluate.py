@@ -67,6 +67,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
     from evaluation_scripts.arguments import EvaluationArguments
+    from evaluation_scripts.suite_arguments import SuiteArguments
 
 
 def import_library_of_this_name() -> ModuleType:
@@ -99,12 +100,95 @@ if __name__ == "evaluate":
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Evaluate a checkpoint and write `eval_results.json` and `predictions.parquet`."""
+    """Evaluate a checkpoint or anybody's scores and write their figures, or compare evaluations."""
     from evaluation_scripts.arguments import EvaluationArguments
+    from evaluation_scripts.suite_arguments import SuiteArguments, check_mode
     from modeling_supreme.command_line import parse_arguments
 
-    (arguments,) = parse_arguments([EvaluationArguments], argv, description=__doc__)
-    evaluate_checkpoint(arguments)
+    arguments, suite = parse_arguments([EvaluationArguments, SuiteArguments], argv, description=__doc__)
+    check_mode(arguments, suite)
+    if suite.compare is not None:
+        compare_evaluations(arguments, suite)
+    elif suite.predictions is not None:
+        evaluate_predictions(arguments, suite)
+    elif suite.suite is not None:
+        evaluate_checkpoint_on_suite(arguments, suite)
+    else:
+        evaluate_checkpoint(arguments)
+
+
+def compare_evaluations(arguments: "EvaluationArguments", suite: "SuiteArguments") -> None:
+    """Print the paired differences of several evaluations, and write comparison.json where a folder is named."""
+    import json
+
+    from tqdm.auto import tqdm
+
+    from evaluation_scripts.suites.comparison import compare_all, format_comparison
+
+    report = compare_all(
+        suite.compare or [],
+        splits=arguments.split.split("+"),
+        min_positives=arguments.min_positives,
+        num_bootstrap_samples=arguments.num_bootstrap_samples,
+        seed=arguments.seed,
+    )
+    tqdm.write(format_comparison(report), end="")
+    if arguments.output_dir:
+        path = Path(arguments.output_dir) / "comparison.json"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(report, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        tqdm.write(f"Wrote {path}.")
+
+
+def evaluate_predictions(arguments: "EvaluationArguments", suite: "SuiteArguments") -> None:
+    """Score a file of predictions under a protocol, and write and print the figures; no model is loaded."""
+    from tqdm.auto import tqdm
+
+    from evaluation_scripts.suites.foreign import evaluate_scores
+    from evaluation_scripts.suites.published import read_published
+    from evaluation_scripts.suites.run import describe_suite_protocol
+
+    logging.basicConfig(format="%(levelname)s %(name)s: %(message)s", level=logging.WARNING)
+    sets, unknown = evaluate_scores(arguments, suite)
+    protocol = {**describe_suite_protocol(arguments, suite, sets), "unknown_columns": unknown}
+    paths, text = sets.write(
+        arguments.output_dir,
+        model=arguments.model_name_or_path or str(suite.predictions),
+        protocol=protocol,
+        published=read_published() if suite.suite else (),
+    )
+    tqdm.write(text, end="")
+    tqdm.write(f"Wrote {' and '.join(map(str, paths))}.")
+
+
+def evaluate_checkpoint_on_suite(arguments: "EvaluationArguments", suite: "SuiteArguments") -> None:
+    """Load the checkpoint, ask it all conditions of the suite under one protocol, and write and print the figures."""
+    from accelerate import Accelerator
+    from tqdm.auto import tqdm
+    from transformers import set_seed
+
+    from evaluation_scripts.arguments import describe_protocol
+    from evaluation_scripts.load import load_checkpoint
+    from evaluation_scripts.suites.published import read_published
+    from evaluation_scripts.suites.run import describe_suite_protocol, evaluate_suite
+
+    accelerator = Accelerator(mixed_precision=arguments.mixed_precision)
+    logging.basicConfig(format="%(levelname)s %(name)s: %(message)s", level=logging.WARNING)
+    set_seed(arguments.seed)
+    model, processor = load_checkpoint(arguments.model_name_or_path, revision=arguments.revision)
+    model = cast("Any", accelerator.prepare_model(model.eval(), evaluation_mode=True))
+    sets = evaluate_suite(model, processor, arguments=arguments, suite=suite, accelerator=accelerator)
+    if accelerator.is_main_process:
+        asked = describe_protocol(arguments, mixed_precision=accelerator.mixed_precision)
+        paths, text = sets.write(
+            arguments.output_dir,
+            model=arguments.model_name_or_path,
+            protocol={**asked, **describe_suite_protocol(arguments, suite, sets)},
+            published=read_published(),
+        )
+        tqdm.write(text, end="")
+        tqdm.write(f"Wrote {' and '.join(map(str, paths))}.")
+    accelerator.end_training()
 
 
 def evaluate_checkpoint(arguments: "EvaluationArguments") -> None:

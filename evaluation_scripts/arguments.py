@@ -36,11 +36,13 @@ SMALLEST_VALUES = {
 class EvaluationArguments:
     """What to evaluate, on what, and where to write the figures."""
 
-    model_name_or_path: str = field(metadata={"help": "Folder or Hub id of a checkpoint."})
+    model_name_or_path: str = field(default="", metadata={"help": "Folder or Hub id of a checkpoint."})
     dataset_name: str = field(
-        metadata={"help": "Name of a corpus of datasets_scripts, or folder or Hub id of a prepared one."}
+        default="", metadata={"help": "Name of a corpus of datasets_scripts, or folder or Hub id of a prepared one."}
     )
-    output_dir: str = field(metadata={"help": "Folder that receives eval_results.json and predictions.parquet."})
+    output_dir: str = field(
+        default="", metadata={"help": "Folder that receives eval_results.json and predictions.parquet."}
+    )
     revision: str | None = field(default=None, metadata={"help": "Revision of a checkpoint on the Hub."})
     dataset_config_name: list[str] | None = field(
         default=None, metadata={"help": "Label set, or several separated by commas or blanks."}

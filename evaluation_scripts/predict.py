@@ -58,7 +58,10 @@ def predict(
         ValueError: If the model answers NaN or infinity; the message names the record.
     """
     conditions = describe_conditions(
-        records.label_names, config_name=records.config_name, trained_queries=model.config.trained_queries
+        records.label_names,
+        config_name=records.config_name,
+        trained_queries=model.config.trained_queries,
+        corpus_labels=records.corpus_labels,
     )
     names = [condition.query for condition in conditions]
     composition = choose_answers(model.config, names, arguments.answer_by, definitions=arguments.definitions)

@@ -19,7 +19,7 @@ from .prediction_table import Predictions
 
 
 # What of a result is no figure of its own
-GROUPS = ("conditions", "seen", "unseen", "understood", "measurements")
+GROUPS = ("conditions", "seen", "unseen", "understood", "reliability", "measurements")
 # Of eval_results.json (docs/evaluation.md): raise it when a key changes its meaning or goes
 SCHEMA_VERSION = 2
 
@@ -163,6 +163,7 @@ def write_results(
     protocol: Mapping[str, Any],
     results: Mapping[str, dict[str, Any]],
     tables: Sequence[pd.DataFrame],
+    further: Mapping[str, Any] | None = None,
 ) -> tuple[Path, Path]:
     """Write eval_results.json and predictions.parquet, whatever kind of model was evaluated.
 
@@ -177,6 +178,8 @@ def write_results(
             What [`compile_result`] gives, by "corpus/configuration/split".
         tables (`Sequence[pd.DataFrame]`, one per result):
             What [`tabulate_predictions`] gives; they are written one below the other.
+        further (`dict`, *optional*):
+            What else eval_results.json says, such as the mean over the sets of a suite.
 
     Returns:
         `tuple[Path, Path]`: The files written.
@@ -184,7 +187,8 @@ def write_results(
     Raises:
         ValueError: If a figure is not a number: JSON knows no NaN, and a figure that is not defined is null.
     """
-    report = {"schema_version": SCHEMA_VERSION, "model": model, "protocol": protocol, "results": results}
+    report = {"schema_version": SCHEMA_VERSION, "model": model, "protocol": protocol, **(further or {})}
+    report["results"] = results
     if len(results) == 1:
         (result,) = results.values()
         report |= {key: value for key, value in result.items() if key not in GROUPS}
