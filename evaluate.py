@@ -68,6 +68,7 @@ from typing import TYPE_CHECKING, Any, cast
 if TYPE_CHECKING:
     from evaluation_scripts.arguments import EvaluationArguments
     from evaluation_scripts.suite_arguments import SuiteArguments
+    from evaluation_scripts.suites.evaluated import EvaluatedSets
 
 
 def import_library_of_this_name() -> ModuleType:
@@ -157,8 +158,26 @@ def evaluate_predictions(arguments: "EvaluationArguments", suite: "SuiteArgument
         protocol=protocol,
         published=read_published() if suite.suite else (),
     )
+    paths += write_html(suite, paths[0], sets)
     tqdm.write(text, end="")
     tqdm.write(f"Wrote {' and '.join(map(str, paths))}.")
+
+
+def write_html(suite: "SuiteArguments", results_path: Path, sets: "EvaluatedSets") -> list[Path]:
+    """Write the page that `--html` asks for, with the differences of the protocols where MERL's tables are at hand."""
+    if suite.html is None:
+        return []
+    import json
+
+    from evaluation_scripts.page.page import write_page
+    from evaluation_scripts.protocols.differences import compare_protocols
+
+    differences = None
+    if suite.suite is not None and suite.split_dir is not None:
+        differences = compare_protocols(suite.suite, suite.split_dir, data_root=suite.data_root)
+    report = json.loads(results_path.read_text(encoding="utf-8"))
+    write_page(suite.html, report, sets, recordings=sets.recordings, differences=differences)
+    return [Path(suite.html)]
 
 
 def evaluate_checkpoint_on_suite(arguments: "EvaluationArguments", suite: "SuiteArguments") -> None:
@@ -186,6 +205,7 @@ def evaluate_checkpoint_on_suite(arguments: "EvaluationArguments", suite: "Suite
             protocol={**asked, **describe_suite_protocol(arguments, suite, sets)},
             published=read_published(),
         )
+        paths += write_html(suite, paths[0], sets)
         tqdm.write(text, end="")
         tqdm.write(f"Wrote {' and '.join(map(str, paths))}.")
     accelerator.end_training()

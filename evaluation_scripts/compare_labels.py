@@ -16,15 +16,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from evaluation_scripts.protocols.differences import (
-    CHAPMAN,
-    compare_with_corpus,
-    count_signal_differences,
-    find_substring_errors,
-    to_rows,
-)
-from evaluation_scripts.protocols.label_sets import CORRECTED, MERL, SUITES
-from evaluation_scripts.protocols.read import read_suite
+from evaluation_scripts.protocols.differences import compare_protocols
 from modeling_supreme.command_line import parse_arguments, run_command
 
 
@@ -53,41 +45,8 @@ class CompareArguments:
 
 
 def compare_labels(arguments: CompareArguments) -> dict[str, Any]:
-    """All differences.
-
-    Args:
-        arguments ([`CompareArguments`]):
-            Where tables and corpora lie.
-
-    Returns:
-        `dict`: `labels` (a list of differences), `records` (counts by set) and `signals` (what the protocol changes).
-
-    Raises:
-        ValueError: If there is no such suite, or the tables are not those that were published.
-    """
-    if arguments.suite not in SUITES:
-        raise ValueError(f"There is no suite {arguments.suite!r}. Choose one of {', '.join(SUITES)} with `--suite`.")
-    sets = SUITES[arguments.suite]
-    published = read_suite(sets, MERL, split_dir=arguments.split_dir, needs_signals=False)
-    if not published.tables:
-        raise ValueError(next(iter(published.missing.values())))
-    present = [table.label_set for table in published.tables]
-    errors = [
-        error
-        for label_set in present
-        if label_set.corpus == CHAPMAN
-        for error in find_substring_errors(label_set, arguments.split_dir)
-    ]
-    counts: dict[str, Any] = {}
-    if arguments.data_root is not None:
-        corrected = read_suite(sets, CORRECTED, data_root=arguments.data_root).tables
-        at_hand = {table.label_set.name: table for table in corrected}
-        for table in published.tables:
-            name = table.label_set.name
-            if name in at_hand:
-                found, counts[name] = compare_with_corpus(table, at_hand[name])
-                errors += found
-    return {"labels": to_rows(errors), "records": counts, "signals": count_signal_differences(published.tables)}
+    """All differences, as [`compare_protocols`] gives them."""
+    return compare_protocols(arguments.suite, arguments.split_dir, data_root=arguments.data_root)
 
 
 def format_differences(report: dict[str, Any]) -> str:

@@ -6,7 +6,14 @@ import numpy as np
 from scipy.sparse import coo_array, csr_array
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from evaluation_scripts.metrics import RESAMPLES_PER_CHUNK, draw_resamples
+from evaluation_scripts.metrics import (
+    RESAMPLES_PER_CHUNK,
+    draw_resamples,
+    mean_or_none,
+    nanmean_of_rows,
+    number_or_none,
+    percentile_interval,
+)
 
 
 def weighted_average_precision(scores: np.ndarray, labels: np.ndarray, weights: np.ndarray) -> np.ndarray:
@@ -126,4 +133,62 @@ def pool_conditions(scores: np.ndarray, labels: np.ndarray) -> dict[str, float |
     return {
         "auroc_micro": float(roc_auc_score(truth, pooled)),
         "auprc_micro": float(average_precision_score(truth, pooled)),
+    }
+
+
+def multilabel_auprc(
+    scores: np.ndarray,
+    labels: np.ndarray,
+    *,
+    label_names: Sequence[str] | None = None,
+    patient_ids: Sequence[Hashable] | None = None,
+    num_bootstrap_samples: int = 1000,
+    seed: int = 0,
+) -> dict[str, object]:
+    """Flat table of the average precision of one label set, ready for a JSON file.
+
+    Args:
+        scores (`np.ndarray` of shape `(num_records, num_conditions)`):
+            Higher means more likely present.
+        labels (`np.ndarray` of shape `(num_records, num_conditions)`):
+            1 positive, 0 negative, NaN unknown.
+        label_names (`Sequence[str]`, *optional*):
+            Names of the conditions. Defaults to their positions.
+        patient_ids (`Sequence`, one per record, *optional*):
+            Patient of every record. Defaults to one patient per record.
+        num_bootstrap_samples (`int`, *optional*):
+            Resamples of the interval; 0 for none.
+        seed (`int`, *optional*):
+            Seed of the resamples.
+
+    Returns:
+        `dict`: `auprc_macro`, `auprc_macro_ci95`, `prevalence_macro` (the share of positives, which chance reaches),
+        `num_records`, `num_conditions` (those averaged) and one `auprc_<label name>` per condition.
+
+    Example:
+        >>> scores, labels = np.array([[0.2], [0.9], [0.6]]), np.array([[0.0], [1.0], [0.0]])
+        >>> multilabel_auprc(scores, labels, num_bootstrap_samples=0)["auprc_macro"]
+        1.0
+    """
+    labels = np.asarray(labels, dtype=np.float64)
+    everybody = np.ones((len(labels), 1))
+    columns = list(zip(scores.T, labels.T, strict=True))
+    figures = np.array([weighted_average_precision(*column, everybody)[0] for column in columns])
+    resamples = bootstrap_average_precision(
+        scores,
+        labels,
+        patient_ids=list(range(len(labels))) if patient_ids is None else patient_ids,
+        num_bootstrap_samples=num_bootstrap_samples,
+        seed=seed,
+    )
+    averaged = ~np.isnan(figures)
+    names = [str(index) for index in range(len(columns))] if label_names is None else list(label_names)
+    shares = np.array([np.mean(own[~np.isnan(own)]) for own in labels.T[averaged]])
+    return {
+        "auprc_macro": mean_or_none(figures),
+        "auprc_macro_ci95": percentile_interval(nanmean_of_rows(resamples[:, averaged])),
+        "prevalence_macro": mean_or_none(shares),
+        "num_records": len(labels),
+        "num_conditions": int(averaged.sum()),
+        **{f"auprc_{name}": number_or_none(figure) for name, figure in zip(names, figures, strict=True)},
     }

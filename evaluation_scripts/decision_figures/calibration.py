@@ -3,9 +3,12 @@
 Source: Guo et al., On Calibration of Modern Neural Networks (ICML 2017), section 2, with 15 bins of equal width.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+
+from evaluation_scripts.metrics import mean_or_none
 
 
 NUM_BINS = 15
@@ -77,3 +80,44 @@ def expected_calibration_error(scores: np.ndarray, labels: np.ndarray, *, num_bi
     if not total:
         return None
     return sum(own["num_records"] * abs(own["mean_score"] - own["share_positive"]) for own in bins) / total
+
+
+def multilabel_calibration(
+    scores: np.ndarray,
+    labels: np.ndarray,
+    *,
+    label_names: Sequence[str] | None = None,
+    num_bins: int = NUM_BINS,
+) -> dict[str, object]:
+    """Flat table of the calibration errors of one label set, ready for a JSON file.
+
+    Args:
+        scores (`np.ndarray` of shape `(num_records, num_conditions)`):
+            Probabilities of presence.
+        labels (`np.ndarray` of shape `(num_records, num_conditions)`):
+            1 positive, 0 negative, NaN unknown.
+        label_names (`Sequence[str]`, *optional*):
+            Names of the conditions. Defaults to their positions.
+        num_bins (`int`, *optional*):
+            Bins of equal width between 0 and 1.
+
+    Returns:
+        `dict`: `ece_macro`, `num_records`, `num_conditions` (those averaged) and one `ece_<label name>` per condition.
+
+    Raises:
+        ValueError: If a score is no probability.
+
+    Example:
+        >>> multilabel_calibration(np.array([[0.9], [0.1]]), np.array([[1.0], [0.0]]))["ece_macro"]
+        0.1
+    """
+    pairs = zip(scores.T, np.asarray(labels, dtype=np.float64).T, strict=True)
+    errors = [expected_calibration_error(*pair, num_bins=num_bins) for pair in pairs]
+    names = [str(index) for index in range(len(errors))] if label_names is None else list(label_names)
+    known = np.array([np.nan if error is None else error for error in errors])
+    return {
+        "ece_macro": mean_or_none(known),
+        "num_records": len(labels),
+        "num_conditions": int((~np.isnan(known)).sum()),
+        **{f"ece_{name}": error for name, error in zip(names, errors, strict=True)},
+    }

@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from .label_sets import LabelSet
+from .label_sets import CORRECTED, MERL, SUITES, LabelSet
 from .label_table import LabelTable
 from .merl import read_merl_diagnoses, read_merl_table
+from .read import read_suite
 
 
 CHAPMAN = "chapman_shaoxing_ningbo"
@@ -131,9 +132,46 @@ def count_signal_differences(tables: list[LabelTable]) -> list[dict[str, Any]]:
     return [*notes, swapped]
 
 
-def to_rows(differences: list[Difference]) -> list[dict[str, Any]]:
-    """The differences as JSON has them."""
-    return [asdict(difference) for difference in differences]
+def compare_protocols(suite: str, split_dir: str | Path, *, data_root: str | Path | None = None) -> dict[str, Any]:
+    """All differences of the two protocols.
+
+    Args:
+        suite (`str`):
+            Name of the suite.
+        split_dir (`str` or `Path`):
+            MERL's folder of tables.
+        data_root (`str` or `Path`, *optional*):
+            Folder of the corpora, whose codes are compared as well.
+
+    Returns:
+        `dict`: `labels` (a list of differences), `records` (counts by set) and `signals` (what the protocol changes).
+
+    Raises:
+        ValueError: If there is no such suite, or the tables are not those that were published.
+    """
+    if suite not in SUITES:
+        raise ValueError(f"There is no suite {suite!r}. Choose one of {', '.join(SUITES)} with `--suite`.")
+    published = read_suite(SUITES[suite], MERL, split_dir=split_dir, needs_signals=False)
+    if not published.tables:
+        raise ValueError(next(iter(published.missing.values())))
+    present = [table.label_set for table in published.tables]
+    errors = [
+        error
+        for label_set in present
+        if label_set.corpus == CHAPMAN
+        for error in find_substring_errors(label_set, split_dir)
+    ]
+    counts: dict[str, Any] = {}
+    if data_root is not None:
+        corrected = read_suite(SUITES[suite], CORRECTED, data_root=data_root).tables
+        at_hand = {table.label_set.name: table for table in corrected}
+        for table in published.tables:
+            name = table.label_set.name
+            if name in at_hand:
+                found, counts[name] = compare_with_corpus(table, at_hand[name])
+                errors += found
+    labels = [asdict(error) for error in errors]
+    return {"labels": labels, "records": counts, "signals": count_signal_differences(published.tables)}
 
 
 def _count_records(*tables: LabelTable) -> dict[str, int]:

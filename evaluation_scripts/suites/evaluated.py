@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from evaluation_scripts.conditions import Condition
+from evaluation_scripts.load import LabelledRecords
 from evaluation_scripts.prediction_table import Predictions, tabulate_predictions
 from evaluation_scripts.result_table import format_result
 from evaluation_scripts.results import write_results
@@ -38,6 +39,8 @@ class EvaluatedSets:
             Figures, and conditions with scores, by "corpus/configuration/split".
         missing (`dict[str, str]`):
             Why other sets are not tested.
+        recordings (`dict[str, LabelledRecords]`):
+            The recordings of the sets where they were read, by "corpus/configuration/split".
     """
 
     protocol: str
@@ -48,6 +51,7 @@ class EvaluatedSets:
     results: dict[str, dict[str, Any]] = field(default_factory=dict)
     predictions: dict[str, tuple[Sequence[Condition], Predictions]] = field(default_factory=dict)
     missing: dict[str, str] = field(default_factory=dict)
+    recordings: dict[str, LabelledRecords] = field(default_factory=dict)
 
     def add(self, name: str, conditions: Sequence[Condition], predictions: Predictions, **notes: Any) -> None:
         """Compile the figures of one set.

@@ -87,7 +87,7 @@ def load_suite_records(
         data_dir (`Path`):
             Folder of the corpus.
         max_records (`int`, *optional*):
-            Records to take of each split, the first ones.
+            Records to take of each split, the first that are there.
         num_proc (`int`, *optional*):
             Processes that read.
         on_error (`str`, defaults to `"raise"`):
@@ -97,8 +97,6 @@ def load_suite_records(
         `tuple`: [`SuiteRecords`], or `None` where no recording is there; and of the records listed, `num_missing` and
         `first_missing`, those without a recording.
     """
-    parts = [table.of_splits([split]) for split in splits]
-    wanted = pd.concat([part.records.head(max_records or len(part.records)) for part in parts])["record_id"]
     whole = _load_rows(
         table.label_set.corpus,
         table.label_set.rows_config,
@@ -110,9 +108,11 @@ def load_suite_records(
     rows_of: dict[str, list[int]] = {}
     for row, record_id in enumerate(whole["record_id"]):
         rows_of.setdefault(record_id, []).append(row)
-    place_of = {record_id: place for place, record_id in enumerate(table.records["record_id"])}
-    pairs = [(place_of[record_id], row) for record_id in wanted for row in rows_of.get(record_id, ())]
-    absent = [record_id for record_id in wanted if record_id not in rows_of]
+    listed = {split: np.flatnonzero(table.records["split"] == split).tolist() for split in splits}
+    names = table.records["record_id"].tolist()
+    present = {split: [place for place in own if names[place] in rows_of] for split, own in listed.items()}
+    pairs = [(place, row) for own in present.values() for place in own[:max_records] for row in rows_of[names[place]]]
+    absent = [names[place] for own in listed.values() for place in own if names[place] not in rows_of]
     missing = {"num_missing": len(absent), "first_missing": absent[0] if absent else None}
     if not pairs:
         return None, missing

@@ -130,6 +130,7 @@ def evaluate_suite(
         conditions, predictions = predict(model, processor, records, arguments=arguments, accelerator=accelerator)
         if accelerator.is_main_process:
             sets.add(label_set.name, conditions, merge_windows(predictions, conditions), missing_records=missing)
+            sets.recordings[f"{label_set.name}/{'+'.join(sets.splits)}"] = records
     for name, reason in sets.missing.items():
         logger.warning(f"{name} is not tested: {reason}.")
     if accelerator.is_main_process and not sets.results:

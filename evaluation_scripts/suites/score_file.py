@@ -168,7 +168,8 @@ def score_table(scores: ScoreFile, table: LabelTable) -> tuple[list[Condition], 
     if not matched or not len(own.records):
         return None
     aligned = rows.loc[own.records["record_id"]]
-    for column in (*matched.values(), *scores.controls):
+    given = [name for name in scores.controls if aligned[name].notna().any()]
+    for column in (*matched.values(), *given):
         _check_complete(aligned[column], path=scores.path)
     places = [table.label_names.index(label) for label in matched]
     config = table.label_set.config_name
@@ -179,7 +180,7 @@ def score_table(scores: ScoreFile, table: LabelTable) -> tuple[list[Condition], 
     matrix = aligned[list(matched.values())].to_numpy(dtype=np.float64)
     controls = {
         name.removeprefix(SCORE): np.broadcast_to(_read_control(aligned[name], config)[:, None], matrix.shape)
-        for name in scores.controls
+        for name in given
     }
     absent = names[~is_listed]
     notes: dict[str, object] = {
