@@ -1,4 +1,4 @@
-"""Evaluate a checkpoint zero-shot on a corpus: one query per label, no fine-tuning.
+"""Evaluate a checkpoint zero-shot on a corpus or on the published test sets, or score what another system said.
 
 One CPU:
 
@@ -10,11 +10,20 @@ One GPU, with half the memory; eight GPUs:
     accelerate launch evaluate.py --mixed_precision bf16 --model_name_or_path ...
     accelerate launch --num_processes 8 evaluate.py --model_name_or_path ...
 
+The six published test sets, 106 conditions, under a corrected protocol or the published one; the scores of any system
+under the same; and two evaluations side by side (docs/evaluation.md explains the protocols and all files):
+
+    python evaluate.py --model_name_or_path ... --suite supreme6 --data_root corpora --output_dir O --html O/page.html
+    python evaluate.py --predictions scores.parquet --suite supreme6 --protocol merl --split_dir S --output_dir O
+    python evaluate.py --compare O1 O2
+
 A YAML file may come first (`python evaluate.py recipe.yaml --split validation`); flags override what it says.
 
 **Queries.** Each label becomes the name of the finding it asks for in the terminology ("AFIB" becomes "atrial
 fibrillation"); a label that the terminology does not know is asked for by its own name. `--query_wording all` asks in
 all wordings of the terminology at once: the query is the mean of the embeddings of name, synonyms and description.
+`--prompts names`, `wordings`, `descriptions`, `definitions` or `FILE.json` (texts by label, such as MERL's CKEPE file)
+chooses a set of prompts for all conditions at once.
 
 **Seen and unseen.** A condition is seen if a query of training (`config.trained_queries`) and the label stand for the
 same finding, by name, synonym, or SNOMED CT or SCP code. A wider or narrower finding is another finding. Where the
@@ -35,12 +44,12 @@ and QT, medians over the beats.
 "normal ecg" (is the record abnormal at all?) and by random vectors with the mean and spread of the query embeddings
 (the mean figure of eight draws). All three are repeated among the records that are not labelled normal (null where no
 label is the normal ECG). A name or a definition has been understood only where the AUROC of an unseen condition beats
-both controls, above all among those records.
+both controls, above all among those records; `understood` says of how many it does so by more than chance.
 
 `--output_dir` receives
 
-- `eval_results.json`: `model`, `protocol` (what the figures depend on) and `results`, with one entry per
-  "corpus/configuration/split": `auroc_macro`, `auroc_macro_ci95`, `auprc_macro`, `num_records`, `num_patients`,
+- `eval_results.json`: `schema_version`, `model`, `protocol` (what the figures depend on) and `results`, with one entry
+  per "corpus/configuration/split": `auroc_macro`, `auroc_macro_ci95`, `auprc_macro`, `num_records`, `num_patients`,
   `num_conditions` (those averaged), `skipped_conditions` (name: reason), `auroc_<label>`, the groups `seen` and
   `unseen` (with `controls` and `among_non_normal`) and `conditions`, one entry per label. With a single result, its
   flat keys stand at the top level too. AUROC lies between 0 and 1; intervals are 95 % percentile bootstraps over
