@@ -1,4 +1,4 @@
-"""Evaluate a checkpoint zero-shot on a corpus: one query per label, no fine-tuning.
+"""Evaluate a checkpoint zero-shot on a corpus or on the published test sets, or score what another system said.
 
 One CPU:
 
@@ -10,11 +10,20 @@ One GPU, with half the memory; eight GPUs:
     accelerate launch evaluate.py --mixed_precision bf16 --model_name_or_path ...
     accelerate launch --num_processes 8 evaluate.py --model_name_or_path ...
 
+The six published test sets, 106 conditions, under a corrected protocol or the published one; the scores of any system
+under the same; and two evaluations side by side (docs/evaluation.md explains the protocols and all files):
+
+    python evaluate.py --model_name_or_path ... --suite supreme6 --data_root corpora --output_dir O --html O/page.html
+    python evaluate.py --predictions scores.parquet --suite supreme6 --protocol merl --split_dir S --output_dir O
+    python evaluate.py --compare O1 O2
+
 A YAML file may come first (`python evaluate.py recipe.yaml --split validation`); flags override what it says.
 
 **Queries.** Each label becomes the name of the finding it asks for in the terminology ("AFIB" becomes "atrial
 fibrillation"); a label that the terminology does not know is asked for by its own name. `--query_wording all` asks in
 all wordings of the terminology at once: the query is the mean of the embeddings of name, synonyms and description.
+`--prompts names`, `wordings`, `descriptions`, `definitions` or `FILE.json` (texts by label, such as MERL's CKEPE file)
+chooses a set of prompts for all conditions at once.
 
 **Seen and unseen.** A condition is seen if a query of training (`config.trained_queries`) and the label stand for the
 same finding, by name, synonym, or SNOMED CT or SCP code. A wider or narrower finding is another finding. Where the
@@ -35,7 +44,7 @@ and QT, medians over the beats.
 "normal ecg" (is the record abnormal at all?) and by random vectors with the mean and spread of the query embeddings
 (the mean figure of eight draws). All three are repeated among the records that are not labelled normal (null where no
 label is the normal ECG). A name or a definition has been understood only where the AUROC of an unseen condition beats
-both controls, above all among those records.
+both controls, above all among those records; `understood` says of how many it does so by more than chance.
 
 **Explanations.** With `--explanations 3`, the answers to the first three positive records of each condition are
 explained as the pipeline explains them (docs/evidence.md), and the maps are tested: does the answer fall further
@@ -44,8 +53,8 @@ map change when the weights of the model are random?
 
 `--output_dir` receives
 
-- `eval_results.json`: `model`, `protocol` (what the figures depend on) and `results`, with one entry per
-  "corpus/configuration/split": `auroc_macro`, `auroc_macro_ci95`, `auprc_macro`, `num_records`, `num_patients`,
+- `eval_results.json`: `schema_version`, `model`, `protocol` (what the figures depend on) and `results`, with one entry
+  per "corpus/configuration/split": `auroc_macro`, `auroc_macro_ci95`, `auprc_macro`, `num_records`, `num_patients`,
   `num_conditions` (those averaged), `skipped_conditions` (name: reason), `auroc_<label>`, the groups `seen` and
   `unseen` (with `controls` and `among_non_normal`) and `conditions`, one entry per label. With a single result, its
   flat keys stand at the top level too. AUROC lies between 0 and 1; intervals are 95 % percentile bootstraps over
@@ -76,6 +85,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
     from evaluation_scripts.arguments import EvaluationArguments
+    from evaluation_scripts.suite_arguments import SuiteArguments
+    from evaluation_scripts.suites.evaluated import EvaluatedSets
 
 
 def import_library_of_this_name() -> ModuleType:
@@ -108,12 +119,114 @@ if __name__ == "evaluate":
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Evaluate a checkpoint and write `eval_results.json` and `predictions.parquet`."""
+    """Evaluate a checkpoint or anybody's scores and write their figures, or compare evaluations."""
     from evaluation_scripts.arguments import EvaluationArguments
+    from evaluation_scripts.suite_arguments import SuiteArguments, check_mode
     from modeling_supreme.command_line import parse_arguments
 
-    (arguments,) = parse_arguments([EvaluationArguments], argv, description=__doc__)
-    evaluate_checkpoint(arguments)
+    arguments, suite = parse_arguments([EvaluationArguments, SuiteArguments], argv, description=__doc__)
+    check_mode(arguments, suite)
+    if suite.compare is not None:
+        compare_evaluations(arguments, suite)
+    elif suite.predictions is not None:
+        evaluate_predictions(arguments, suite)
+    elif suite.suite is not None:
+        evaluate_checkpoint_on_suite(arguments, suite)
+    else:
+        evaluate_checkpoint(arguments)
+
+
+def compare_evaluations(arguments: "EvaluationArguments", suite: "SuiteArguments") -> None:
+    """Print the paired differences of several evaluations, and write comparison.json where a folder is named."""
+    import json
+
+    from tqdm.auto import tqdm
+
+    from evaluation_scripts.suites.comparison import compare_all, format_comparison
+
+    report = compare_all(
+        suite.compare or [],
+        splits=arguments.split.split("+"),
+        min_positives=arguments.min_positives,
+        num_bootstrap_samples=arguments.num_bootstrap_samples,
+        seed=arguments.seed,
+    )
+    tqdm.write(format_comparison(report), end="")
+    if arguments.output_dir:
+        path = Path(arguments.output_dir) / "comparison.json"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(report, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        tqdm.write(f"Wrote {path}.")
+
+
+def evaluate_predictions(arguments: "EvaluationArguments", suite: "SuiteArguments") -> None:
+    """Score a file of predictions under a protocol, and write and print the figures; no model is loaded."""
+    from tqdm.auto import tqdm
+
+    from evaluation_scripts.suites.foreign import evaluate_scores
+    from evaluation_scripts.suites.published import read_published
+    from evaluation_scripts.suites.run import describe_suite_protocol
+
+    logging.basicConfig(format="%(levelname)s %(name)s: %(message)s", level=logging.WARNING)
+    sets, unknown = evaluate_scores(arguments, suite)
+    protocol = {**describe_suite_protocol(arguments, suite, sets), "unknown_columns": unknown}
+    paths, text = sets.write(
+        arguments.output_dir,
+        model=arguments.model_name_or_path or str(suite.predictions),
+        protocol=protocol,
+        published=read_published() if suite.suite else (),
+    )
+    paths += write_html(suite, paths[0], sets)
+    tqdm.write(text, end="")
+    tqdm.write(f"Wrote {' and '.join(map(str, paths))}.")
+
+
+def write_html(suite: "SuiteArguments", results_path: Path, sets: "EvaluatedSets") -> list[Path]:
+    """Write the page that `--html` asks for, with the differences of the protocols where MERL's tables are at hand."""
+    if suite.html is None:
+        return []
+    import json
+
+    from evaluation_scripts.page.page import write_page
+    from evaluation_scripts.protocols.differences import compare_protocols
+
+    differences = None
+    if suite.suite is not None and suite.split_dir is not None:
+        differences = compare_protocols(suite.suite, suite.split_dir, data_root=suite.data_root)
+    report = json.loads(results_path.read_text(encoding="utf-8"))
+    write_page(suite.html, report, sets, recordings=sets.recordings, differences=differences)
+    return [Path(suite.html)]
+
+
+def evaluate_checkpoint_on_suite(arguments: "EvaluationArguments", suite: "SuiteArguments") -> None:
+    """Load the checkpoint, ask it all conditions of the suite under one protocol, and write and print the figures."""
+    from accelerate import Accelerator
+    from tqdm.auto import tqdm
+    from transformers import set_seed
+
+    from evaluation_scripts.arguments import describe_protocol
+    from evaluation_scripts.load import load_checkpoint
+    from evaluation_scripts.suites.published import read_published
+    from evaluation_scripts.suites.run import describe_suite_protocol, evaluate_suite
+
+    accelerator = Accelerator(mixed_precision=arguments.mixed_precision)
+    logging.basicConfig(format="%(levelname)s %(name)s: %(message)s", level=logging.WARNING)
+    set_seed(arguments.seed)
+    model, processor = load_checkpoint(arguments.model_name_or_path, revision=arguments.revision)
+    model = cast("Any", accelerator.prepare_model(model.eval(), evaluation_mode=True))
+    sets = evaluate_suite(model, processor, arguments=arguments, suite=suite, accelerator=accelerator)
+    if accelerator.is_main_process:
+        asked = describe_protocol(arguments, mixed_precision=accelerator.mixed_precision)
+        paths, text = sets.write(
+            arguments.output_dir,
+            model=arguments.model_name_or_path,
+            protocol={**asked, **describe_suite_protocol(arguments, suite, sets)},
+            published=read_published(),
+        )
+        paths += write_html(suite, paths[0], sets)
+        tqdm.write(text, end="")
+        tqdm.write(f"Wrote {' and '.join(map(str, paths))}.")
+    accelerator.end_training()
 
 
 def evaluate_checkpoint(arguments: "EvaluationArguments") -> None:

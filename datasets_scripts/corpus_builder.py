@@ -119,6 +119,23 @@ class CorpusBuilder(GeneratorBasedBuilder):
         """The records of which not all was used: `split`, `record_id`, and what is not zero of their account."""
         return _read_list(Path(str(self._output_dir)) / ACCOUNTS_FILENAME)
 
+    def list_records(self) -> list[dict[str, Any]]:
+        """The columns of every record that tables and headers give, with its `split`; no signal is read.
+
+        A record whose row or header cannot be right stops the list, or is left out of it, as `on_error` says.
+        """
+        records = []
+        for split in self._split_generators(None):
+            for row in split.gen_kwargs["rows"]:
+                try:
+                    if is_refused(row):
+                        raise ValueError(row[REFUSED])
+                    records.append({**self._read_columns(row), "split": str(split.name)})
+                except (OSError, ValueError):
+                    if self.config.on_error == "raise":
+                        raise
+        return records
+
     def source_paths(self, row: Any) -> tuple[str, ...]:
         """Files that a row is read from, its tables aside: of a WFDB record, header and signals."""
         path = row["path"]
@@ -128,6 +145,10 @@ class CorpusBuilder(GeneratorBasedBuilder):
         if path != header:
             return (path, header)
         return (header, *(header.removesuffix(".hea") + suffix for suffix in WFDB_SUFFIXES[1:]))
+
+    def _split_generators(self, dl_manager: Any) -> list[SplitGenerator]:
+        """The splits, with the rows of each."""
+        raise NotImplementedError
 
     def _read_recording(self, row: dict) -> EcgRecording:
         """The signal of one record."""

@@ -7,9 +7,12 @@ from typing import Any, Literal
 QueryWording = Literal["name", "all"]
 AnswerBy = Literal["auto", "name", "definition", "both"]
 
+PROMPT_SETS = ("names", "wordings", "descriptions", "definitions")
+PROMPT_FILE_SUFFIX = ".json"
 PROTOCOL_ARGUMENTS = (
     "split",
     "hypothesis_template",
+    "prompts",
     "query_wording",
     "answer_by",
     "definitions",
@@ -38,11 +41,13 @@ SMALLEST_VALUES = {
 class EvaluationArguments:
     """What to evaluate, on what, and where to write the figures."""
 
-    model_name_or_path: str = field(metadata={"help": "Folder or Hub id of a checkpoint."})
+    model_name_or_path: str = field(default="", metadata={"help": "Folder or Hub id of a checkpoint."})
     dataset_name: str = field(
-        metadata={"help": "Name of a corpus of datasets_scripts, or folder or Hub id of a prepared one."}
+        default="", metadata={"help": "Name of a corpus of datasets_scripts, or folder or Hub id of a prepared one."}
     )
-    output_dir: str = field(metadata={"help": "Folder that receives eval_results.json and predictions.parquet."})
+    output_dir: str = field(
+        default="", metadata={"help": "Folder that receives eval_results.json and predictions.parquet."}
+    )
     revision: str | None = field(default=None, metadata={"help": "Revision of a checkpoint on the Hub."})
     dataset_config_name: list[str] | None = field(
         default=None, metadata={"help": "Label set, or several separated by commas or blanks."}
@@ -61,6 +66,13 @@ class EvaluationArguments:
         default=None, metadata={"help": "Precision of the forward pass; else Accelerate's own."}
     )
     hypothesis_template: str = field(default="{}", metadata={"help": "Sentence around each query; {} is the query."})
+    prompts: str | None = field(
+        default=None,
+        metadata={
+            "help": "Words in which conditions are asked for: names, wordings (the mean of name, synonyms and"
+            " description), descriptions, definitions, or a JSON file of texts by label."
+        },
+    )
     query_wording: QueryWording = field(
         default="name",
         metadata={"help": "Ask for a finding by its name, or by the mean of its name, synonyms and description."},
@@ -105,6 +117,7 @@ class EvaluationArguments:
         """
         self.dataset_config_name = _split_words(self.dataset_config_name)
         self.annotation_extensions = _split_words(self.annotation_extensions)
+        self._settle_prompts()
         if "{}" not in self.hypothesis_template:
             raise ValueError(
                 f"--hypothesis_template {self.hypothesis_template!r} has no place for the query."
@@ -129,6 +142,23 @@ class EvaluationArguments:
             value = getattr(self, name)
             if value is not None and value < low:
                 raise ValueError(f"--{name} is {value}. Give {low} or more.")
+
+    def _settle_prompts(self) -> None:
+        """Let a prompt set say what words and answers it needs, and refuse what contradicts it."""
+        if self.prompts is None:
+            return
+        if self.prompts not in PROMPT_SETS and not self.prompts.endswith(PROMPT_FILE_SUFFIX):
+            raise ValueError(
+                f"--prompts {self.prompts} is no set of prompts. Choose one of {', '.join(PROMPT_SETS)}, or a"
+                f" {PROMPT_FILE_SUFFIX} file of texts by label."
+            )
+        if self.query_wording != "name" or self.answer_by != "auto":
+            raise ValueError(
+                f"--prompts {self.prompts} says how conditions are asked for. Leave `--query_wording` and"
+                " `--answer_by` out."
+            )
+        self.query_wording = "all" if self.prompts == "wordings" else "name"
+        self.answer_by = "definition" if self.prompts == "definitions" else "name"
 
 
 def _split_words(texts: list[str] | None) -> list[str] | None:

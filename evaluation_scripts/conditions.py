@@ -36,7 +36,11 @@ class Condition:
 
 
 def describe_conditions(
-    label_names: Sequence[str], *, config_name: str | None, trained_queries: Sequence[str] | None
+    label_names: Sequence[str],
+    *,
+    config_name: str | None,
+    trained_queries: Sequence[str] | None,
+    corpus_labels: Sequence[str] | None = None,
 ) -> list[Condition]:
     """Say for each label how to ask for it, and whether training asked for the same.
 
@@ -47,17 +51,19 @@ def describe_conditions(
             Configuration of the corpus: the same label may mean different findings in two of them.
         trained_queries (`Sequence[str]`, *optional*):
             Queries of training, as the checkpoint lists them. If there are none, `seen` is `None`.
+        corpus_labels (`Sequence[str]`, one per label, *optional*):
+            What the corpus calls the labels, where a published table calls them otherwise.
 
     Returns:
         `list[Condition]`, in the order of `label_names`.
     """
     trained = {identity for query in trained_queries or () for identity in identities(query)}
     conditions, unknown = [], []
-    for label in label_names:
-        finding = find_finding(label, config_name)
+    for label, corpus_label in zip(label_names, corpus_labels or label_names, strict=True):
+        finding = find_finding(corpus_label, config_name)
         if finding is None:
             unknown.append(label)
-        seen = not trained.isdisjoint(identities(label, config_name)) if trained_queries else None
+        seen = not trained.isdisjoint(identities(corpus_label, config_name)) if trained_queries else None
         conditions.append(Condition(label, finding and finding.name, finding.name if finding else label, seen))
     if unknown:
         logger.warning(

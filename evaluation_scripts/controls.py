@@ -2,7 +2,9 @@
 
 A condition that training never named can be ranked well without understanding its name: whatever is abnormal differs
 from whatever is normal. Its figures therefore stand beside those of two controls that do not know the name, and all of
-them are repeated among the records that are not labelled normal.
+them are repeated among the records that are not labelled normal. The best control of a condition is its null line:
+what no language is needed for. A condition counts as understood where its query beats that line among the non-normal
+records by more than the resampling of patients explains.
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ from .prediction_table import Predictions
 
 
 CONTROLS = ("normal_ecg", "random_queries")
+IS_NORMAL = "is_normal"  # a column of records: whether the corpus calls the whole record normal
 NUM_RANDOM_DRAWS = 8  # one draw of a random query is a matter of luck; their mean is a control
 
 
@@ -44,20 +47,22 @@ def random_queries(query_embeds: torch.Tensor, num_queries: int, *, seed: int) -
     return query_embeds.mean(dim=0) + noise.to(query_embeds) * spread
 
 
-def find_non_normal(labels: np.ndarray, conditions: Sequence[Condition]) -> np.ndarray | None:
+def find_non_normal(predictions: Predictions, conditions: Sequence[Condition]) -> np.ndarray | None:
     """Records that are known not to be normal.
 
     Args:
-        labels (`np.ndarray` of shape `(num_records, num_conditions)`):
-            1 positive, 0 negative, NaN unknown.
+        predictions ([`Predictions`]):
+            Labels; a column `is_normal` of its records goes before them, for sets that do not ask for the normal ECG.
         conditions (`Sequence[Condition]`):
-            The columns of `labels`.
+            The columns of the labels.
 
     Returns:
-        `np.ndarray` of shape `(num_records,)`, boolean; `None` if no label asks for the normal ECG.
+        `np.ndarray` of shape `(num_records,)`, boolean; `None` if nothing says which records are normal.
     """
+    if IS_NORMAL in predictions.records:
+        return ~predictions.records[IS_NORMAL].to_numpy(dtype=bool)
     normal = [index for index, condition in enumerate(conditions) if condition.finding == NORMAL_FINDING]
-    return (labels[:, normal] == 0).all(axis=1) if normal else None
+    return (predictions.labels[:, normal] == 0).all(axis=1) if normal else None
 
 
 @dataclass(frozen=True)
@@ -107,8 +112,8 @@ class Comparison:
         patient_ids = predictions.records["patient_id"][records].tolist()
         named = measure(predictions.scores[records], labels, patient_ids=patient_ids)
         controls = {}
-        for name in CONTROLS:
-            draws = predictions.controls[name].reshape(-1, *predictions.scores.shape)
+        for name, control in predictions.controls.items():
+            draws = control.reshape(-1, *predictions.scores.shape)
             figures = [measure(scores[records], labels, patient_ids=patient_ids) for scores in draws]
             controls[name] = metrics.average_draws(figures)
         return cls(int(records.sum()), named, controls)
@@ -124,8 +129,52 @@ class Comparison:
             },
         }
 
+    def understand(self, index: int) -> dict[str, Any]:
+        """Whether the query of a condition beats its best control by more than chance.
+
+        Args:
+            index (`int`):
+                Position of the condition.
+
+        Returns:
+            `dict`: `best_control`, the control with the highest AUROC; `margin`, the AUROC of the query less that of
+            this control; `margin_ci95`, by the same patients for both; and `understood`, whether its lower bound is
+            above 0. All are `None` where they are not defined.
+        """
+        best = self._best_control(index)
+        if best is None:
+            return dict.fromkeys(("best_control", "margin", "margin_ci95", "understood"))
+        control = self.controls[best]
+        interval = metrics.percentile_interval(
+            self.named.auroc_resamples[:, index] - control.auroc_resamples[:, index]
+        )
+        return {
+            "best_control": best,
+            "margin": metrics.number_or_none(self.named.auroc[index] - control.auroc[index]),
+            "margin_ci95": interval,
+            "understood": None if interval is None else interval[0] > 0,
+        }
+
+    def _best_control(self, index: int) -> str | None:
+        """Name of the control that ranks a condition best; `None` where the condition has no AUROC, or no control."""
+        if np.isnan(self.named.auroc[index]) or not self.controls:
+            return None
+        return max(self.controls, key=lambda name: self.controls[name].auroc[index])
+
+    def null_line(self, included: np.ndarray) -> dict[str, Any]:
+        """Macro AUROC of the best control of each condition, with its interval: what no language is needed for."""
+        best = {index: self._best_control(index) for index in np.flatnonzero(included).tolist()}
+        rows = [(index, self.controls[name]) for index, name in best.items() if name is not None]
+        if not rows:
+            return {"auroc_macro": None, "auroc_macro_ci95": None}
+        resamples = np.stack([control.auroc_resamples[:, index] for index, control in rows], axis=1)
+        return {
+            "auroc_macro": metrics.mean_or_none(np.array([control.auroc[index] for index, control in rows])),
+            "auroc_macro_ci95": metrics.percentile_interval(metrics.nanmean_of_rows(resamples)),
+        }
+
     def macro(self, included: np.ndarray) -> dict[str, Any]:
-        """Macro AUROC of the conditions compared, and of their controls, with intervals.
+        """Macro AUROC of the conditions compared, of their controls and of the null line, with intervals.
 
         Args:
             included (`np.ndarray` of shape `(num_conditions,)`, boolean):
@@ -140,4 +189,5 @@ class Comparison:
             "num_conditions": int((included & ~np.isnan(self.named.auroc)).sum()),
             **macros.pop("named"),
             "controls": macros,
+            "null": self.null_line(included),
         }

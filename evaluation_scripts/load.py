@@ -54,6 +54,11 @@ class LabelledRecords:
         """Names of the labels, in the order of their indices."""
         return self.rows.features["labels"].feature.names
 
+    @property
+    def corpus_labels(self) -> list[str]:
+        """What the corpus calls the labels, which is what the terminology is asked."""
+        return self.label_names
+
     def locate(self) -> pd.DataFrame:
         """`record_id`, `patient_id`, `corpus`, `config` and `split` of every row."""
         keys = pd.DataFrame(self.rows.select_columns(["record_id", "patient_id"])[:])

@@ -26,6 +26,7 @@ from .conditions import Condition, describe_conditions, word_query
 from .controls import NUM_RANDOM_DRAWS, random_queries
 from .load import LabelledRecords
 from .prediction_table import MEASURED, Predictions
+from .prompts import word_conditions
 
 
 def predict(
@@ -58,7 +59,13 @@ def predict(
         ValueError: If the model answers NaN or infinity; the message names the record.
     """
     conditions = describe_conditions(
-        records.label_names, config_name=records.config_name, trained_queries=model.config.trained_queries
+        records.label_names,
+        config_name=records.config_name,
+        trained_queries=model.config.trained_queries,
+        corpus_labels=records.corpus_labels,
+    )
+    conditions = word_conditions(
+        conditions, arguments.prompts, corpus_labels=records.corpus_labels, config_name=records.config_name
     )
     names = [condition.query for condition in conditions]
     composition = choose_answers(model.config, names, arguments.answer_by, definitions=arguments.definitions)

@@ -19,7 +19,12 @@ from .prediction_table import Predictions
 
 
 # What of a result is no figure of its own
-GROUPS = ("conditions", "seen", "unseen", "measurements", "explanations")
+GROUPS = (
+    *("conditions", "seen", "unseen", "understood", "reliability", "measurements", "explanations"),
+    *("protocol", "columns", "missing_conditions", "missing_records"),
+)
+# Of eval_results.json (docs/evaluation.md): raise it when a key changes its meaning or goes
+SCHEMA_VERSION = 2
 
 
 def compile_result(
@@ -48,7 +53,8 @@ def compile_result(
         `dict`: `auroc_macro`, `auroc_macro_ci95`, `auprc_macro`, `num_records`, `num_patients`, `num_conditions`,
         `skipped_conditions`, `auroc_<label>`; the groups `seen` and `unseen`, `None` where the checkpoint does not say
         what it was trained on; and `conditions`, one entry per label. Conditions that are not known to be seen and
-        the group `unseen` carry `controls` and `among_non_normal`, the latter `None` where no label is the normal ECG.
+        the group `unseen` carry `controls` and `among_non_normal`, the latter `None` where no label is the normal ECG;
+        there stand `best_control`, `margin`, `margin_ci95` and `understood` too. `understood` counts these conditions.
 
     Raises:
         ValueError: If a score is not a number, or a label is none of 0, 1 and NaN.
@@ -62,18 +68,42 @@ def compile_result(
     figures = measure(predictions.scores, predictions.labels, patient_ids=patient_ids)
     everybody = np.ones(len(patient_ids), dtype=bool)
     unnamed = Comparison.of(predictions, everybody, not_seen, measure=measure)
-    specific = Comparison.of(predictions, find_non_normal(predictions.labels, conditions), not_seen, measure=measure)
+    specific = Comparison.of(predictions, find_non_normal(predictions, conditions), not_seen, measure=measure)
     entries = [_describe_figures(condition, figures, included, i) for i, condition in enumerate(conditions)]
     for index in np.flatnonzero(not_seen).tolist():
         entries[index]["controls"] = unnamed.condition(index)["controls"] if unnamed else None
-        entries[index]["among_non_normal"] = specific.condition(index) if specific else None
+        entries[index]["among_non_normal"] = specific and {**specific.condition(index), **specific.understand(index)}
     return {
         "num_records": len(patient_ids),
         "num_patients": len(set(patient_ids)),
         **metrics.summarize_conditions(figures, names, skipped),
         **group_conditions(conditions, included, figures, unnamed=unnamed, specific=specific),
+        "understood": count_understood(entries),
         "conditions": entries,
     }
+
+
+def count_understood(entries: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
+    """Of how many conditions that are not known to be seen the query beat every control.
+
+    Args:
+        entries (`Sequence[Mapping]`):
+            The `conditions` of a result.
+
+    Returns:
+        `dict`: `num_understood`, `num_conditions` (averaged ones for which it can be said) and `labels`, those
+        understood; `None` where it can be said of none.
+    """
+    verdicts = {
+        entry["label"]: entry["among_non_normal"]["understood"]
+        for entry in entries
+        if entry["is_averaged"] and entry.get("among_non_normal")
+    }
+    known = {label: verdict for label, verdict in verdicts.items() if verdict is not None}
+    if not known:
+        return None
+    labels = [label for label, verdict in known.items() if verdict]
+    return {"num_understood": len(labels), "num_conditions": len(known), "labels": labels}
 
 
 def _describe_figures(
@@ -124,6 +154,7 @@ def group_conditions(
         for name, members in {"seen": seen, "unseen": ~seen}.items()
     }
     groups["unseen"]["controls"] = unnamed.macro(included)["controls"] if unnamed else None
+    groups["unseen"]["null"] = unnamed.null_line(included) if unnamed else None
     groups["unseen"]["among_non_normal"] = specific.macro(included) if specific else None
     return groups
 
@@ -135,6 +166,7 @@ def write_results(
     protocol: Mapping[str, Any],
     results: Mapping[str, dict[str, Any]],
     tables: Sequence[pd.DataFrame],
+    further: Mapping[str, Any] | None = None,
 ) -> tuple[Path, Path]:
     """Write eval_results.json and predictions.parquet, whatever kind of model was evaluated.
 
@@ -149,6 +181,8 @@ def write_results(
             What [`compile_result`] gives, by "corpus/configuration/split".
         tables (`Sequence[pd.DataFrame]`, one per result):
             What [`tabulate_predictions`] gives; they are written one below the other.
+        further (`dict`, *optional*):
+            What else eval_results.json says, such as the mean over the sets of a suite.
 
     Returns:
         `tuple[Path, Path]`: The files written.
@@ -156,7 +190,8 @@ def write_results(
     Raises:
         ValueError: If a figure is not a number: JSON knows no NaN, and a figure that is not defined is null.
     """
-    report = {"model": model, "protocol": protocol, "results": results}
+    report = {"schema_version": SCHEMA_VERSION, "model": model, "protocol": protocol, **(further or {})}
+    report["results"] = results
     if len(results) == 1:
         (result,) = results.values()
         report |= {key: value for key, value in result.items() if key not in GROUPS}

@@ -139,3 +139,34 @@ def make_checkpoint(make_tiny_model, tiny_processor, tmp_path_factory):
 def tiny_checkpoint_dir(make_checkpoint):
     """What a training run leaves: weights, configuration, processor and code. Not to be written to."""
     return make_checkpoint("hybrid", trained_queries=["atrial fibrillation", "normal ecg"])
+
+
+@pytest.fixture(scope="session")
+def suite_root(ptb_xl_dir, tmp_path_factory):
+    """A folder with PTB-XL (20 records), CPSC2018 (3) and Chapman-Shaoxing-Ningbo (5). Not to be written to."""
+    from helpers.suite_records import write_suite_root
+
+    return write_suite_root(tmp_path_factory.mktemp("suite") / "corpora", ptb_xl_dir)
+
+
+@pytest.fixture(scope="session")
+def split_dir(tmp_path_factory):
+    """MERL's tables for these records. Not to be written to."""
+    from helpers.suite_records import write_all_merl_tables
+
+    return write_all_merl_tables(tmp_path_factory.mktemp("merl") / "data_split")
+
+
+@pytest.fixture(scope="session")
+def load_metric(tmp_path_factory):
+    """Loads a metric as the `evaluate` library does, with its caches in a temporary folder."""
+    import evaluate
+
+    folder = tmp_path_factory.mktemp("evaluate_caches")
+    modules = folder / "evaluate_modules_of_this_test"
+    modules.mkdir()
+    (modules / "__init__.py").touch()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("evaluate.loading.init_dynamic_modules", lambda: str(modules))
+        patch.syspath_prepend(folder)
+        yield lambda path: evaluate.load(str(path), cache_dir=str(folder / "metrics"))

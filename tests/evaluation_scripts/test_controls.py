@@ -9,6 +9,8 @@ from sklearn.metrics import roc_auc_score
 from evaluation_scripts.conditions import Condition
 from evaluation_scripts.controls import random_queries
 from evaluation_scripts.prediction_table import Predictions
+from evaluation_scripts.result_table import format_result
+from evaluation_scripts.results import compile_result
 
 
 def test_random_queries_have_the_mean_and_spread_of_the_real_ones():
@@ -125,3 +127,74 @@ def test_the_figure_of_several_random_draws_is_their_mean():
     assert entry["controls"]["random_queries"] == pytest.approx(
         np.mean([roc_auc_score(predictions.labels[:, 2], draw[:, 2]) for draw in draws])
     )
+
+
+def make_simulated(num_understood, *, num_conditions=12, num_records=600, seed=0):
+    """Scores that know abnormality and, of some conditions, the name; the first label is the normal ECG."""
+    generator = np.random.default_rng(seed)
+    predictions = make_predictions(num_records, num_conditions + 1, seed=seed)
+    labels = (generator.random(predictions.labels.shape) < 0.25).astype(float)
+    labels[::2] = np.eye(num_conditions + 1)[0]
+    labels[1::2, 0] = 0.0
+    abnormality = 1 - labels[:, :1] + generator.normal(size=(num_records, 1))
+    scores = np.tile(abnormality, num_conditions + 1)
+    known = slice(1, 1 + num_understood)
+    scores[:, known] = labels[:, known] + generator.normal(size=labels[:, known].shape)
+    draws = np.stack([abnormality * share for share in generator.normal(size=8)])
+    controls = {
+        "normal_ecg": np.tile(abnormality, num_conditions + 1),
+        "random_queries": np.tile(draws, num_conditions + 1),
+    }
+    conditions = [Condition("NORM", "normal ecg", "normal ecg", seen=True)]
+    conditions += [Condition(f"c{index}", None, f"c{index}", seen=False) for index in range(1, num_conditions + 1)]
+    return Predictions(predictions.records, labels, scores, controls), conditions
+
+
+@pytest.mark.parametrize("num_understood", [0, 3])
+def test_a_detector_of_abnormality_understands_nothing_and_one_that_knows_three_understands_three(num_understood):
+    predictions, conditions = make_simulated(num_understood)
+
+    result = compile_result(predictions, conditions, num_bootstrap_samples=200)
+
+    expected = [f"c{index}" for index in range(1, num_understood + 1)]
+    assert result["understood"] == {"num_understood": num_understood, "num_conditions": 12, "labels": expected}
+    assert f"Understood: {num_understood} of 12 conditions" in format_result("made/up/test", result)
+
+
+def test_the_margin_is_the_query_less_its_best_control():
+    predictions, conditions = make_simulated(1)
+
+    entry = compile_result(predictions, conditions, num_bootstrap_samples=50)["conditions"][1]["among_non_normal"]
+
+    best = max(entry["controls"], key=lambda name: entry["controls"][name])
+    assert entry["best_control"] == best
+    assert entry["margin"] == pytest.approx(entry["auroc"] - entry["controls"][best])
+    assert 0 < entry["margin_ci95"][0] < entry["margin"] < entry["margin_ci95"][1]
+
+
+def test_the_null_line_is_the_mean_of_the_best_controls():
+    predictions, conditions = make_simulated(2)
+
+    result = compile_result(predictions, conditions, num_bootstrap_samples=20)
+
+    best = [max(entry["controls"].values()) for entry in result["conditions"][1:]]
+    assert result["unseen"]["null"]["auroc_macro"] == pytest.approx(np.mean(best))
+    specific = [max(entry["among_non_normal"]["controls"].values()) for entry in result["conditions"][1:]]
+    assert result["unseen"]["among_non_normal"]["null"]["auroc_macro"] == pytest.approx(np.mean(specific))
+
+
+def test_without_resamples_nobody_says_what_was_understood():
+    predictions, conditions = make_simulated(2)
+
+    assert compile_result(predictions, conditions, num_bootstrap_samples=0)["understood"] is None
+
+
+def test_records_that_the_corpus_calls_normal_are_left_out_where_no_label_asks_for_it():
+    predictions = make_predictions()
+    records = predictions.records.assign(is_normal=[True] * 60 + [False] * 20)
+    conditions = (Condition("SR", "sinus rhythm", "sinus rhythm", seen=True), SEEN, UNSEEN, RARE)
+
+    predictions = Predictions(records, predictions.labels, predictions.scores, predictions.controls)
+
+    entry = compile_quickly(predictions, conditions)["conditions"][2]["among_non_normal"]
+    assert entry["num_records"] == 20

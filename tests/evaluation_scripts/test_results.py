@@ -118,7 +118,7 @@ def test_the_flat_figures_of_a_single_result_stand_at_the_top_level(tmp_path):
 def test_several_results_have_no_figures_at_the_top_level_and_one_table(tmp_path):
     report, table = write(tmp_path, "ptb_xl/rhythm/test", "ptb_xl/form/test")
 
-    assert list(report) == ["model", "protocol", "results"]
+    assert list(report) == ["schema_version", "model", "protocol", "results"]
     assert len(table) == 160
     assert table.index.tolist() == list(range(160))
 

@@ -13,24 +13,9 @@ FOLDER = ROOT / "metrics" / "multilabel_auroc"
 NAN = float("nan")
 
 
-@pytest.fixture(scope="module")
-def load(tmp_path_factory):
-    """Loads a metric as the `evaluate` library does, with its caches in a temporary folder."""
-    import evaluate
-
-    folder = tmp_path_factory.mktemp("evaluate_caches")
-    modules = folder / "evaluate_modules_of_this_test"
-    modules.mkdir()
-    (modules / "__init__.py").touch()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("evaluate.loading.init_dynamic_modules", lambda: str(modules))
-        patch.syspath_prepend(folder)
-        yield lambda path: evaluate.load(str(path), cache_dir=str(folder / "metrics"))
-
-
 @pytest.fixture
-def metric(load):
-    return load(FOLDER)
+def metric(load_metric):
+    return load_metric(FOLDER)
 
 
 def make_ranking(num_records=60, num_conditions=3, *, decimals=8, seed=0):
@@ -65,16 +50,16 @@ def test_the_metric_describes_itself(metric):
     assert "patient_ids" in metric.inputs_description
 
 
-def test_the_path_may_name_the_file(load):
-    result = load(FOLDER / "multilabel_auroc.py").compute(predictions=[[0.1], [0.8]], references=[[0], [1]])
+def test_the_path_may_name_the_file(load_metric):
+    result = load_metric(FOLDER / "multilabel_auroc.py").compute(predictions=[[0.1], [0.8]], references=[[0], [1]])
 
     assert result["auroc_macro"] == 1.0
 
 
-def test_a_copy_of_the_file_elsewhere_is_loaded_too(load, tmp_path):
+def test_a_copy_of_the_file_elsewhere_is_loaded_too(load_metric, tmp_path):
     path = shutil.copy(FOLDER / "multilabel_auroc.py", tmp_path / "copied_auroc.py")
 
-    result = load(path).compute(predictions=[[0.1], [0.8]], references=[[0], [1]])
+    result = load_metric(path).compute(predictions=[[0.1], [0.8]], references=[[0], [1]])
 
     assert result["auroc_macro"] == 1.0
 

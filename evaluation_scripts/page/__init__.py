@@ -1,0 +1,1 @@
+"""An evaluation as one HTML page that needs no other file and no network."""

@@ -1,0 +1,141 @@
+"""A checkpoint on a suite: every set that is there, one after the other, under one protocol."""
+
+from typing import Any
+
+from accelerate import Accelerator
+from accelerate.logging import get_logger
+from transformers import PreTrainedModel, ProcessorMixin
+
+from evaluation_scripts.arguments import EvaluationArguments
+from evaluation_scripts.predict import predict
+from evaluation_scripts.protocols.label_sets import FEWEST_POSITIVES, SUITES
+from evaluation_scripts.protocols.label_table import SPLITS
+from evaluation_scripts.protocols.read import read_suite
+from evaluation_scripts.suite_arguments import SuiteArguments
+
+from .evaluated import EvaluatedSets
+from .records import load_suite_records, merge_windows
+
+
+logger = get_logger(__name__)
+
+DESCRIPTIONS = {
+    "merl": "Labels, splits, classes and crops of MERL's own tables (Liu et al. 2024, ICML), with their errors; macro"
+    " averages over all conditions with a positive and a negative record, whatever their number.",
+    "corrected": "Labels by the corpus' own codes, whole recordings, splits by patient where patients are known; macro"
+    " averages over conditions with at least ten positive records, the others listed.",
+    "corpus": "Labels and splits as the corpus publishes them.",
+}
+
+
+def split_names(text: str) -> list[str]:
+    """The splits that `--split` names.
+
+    Raises:
+        ValueError: If one is none.
+    """
+    names = [name.strip() for name in text.split("+")]
+    unknown = [name for name in names if name not in SPLITS]
+    if unknown:
+        raise ValueError(f"--split {text} names {unknown[0]}. Choose among {', '.join(SPLITS)}, joined by +.")
+    return names
+
+
+def make_sets(arguments: EvaluationArguments, protocol: str) -> EvaluatedSets:
+    """Room for the figures of several sets, as the arguments ask for them."""
+    return EvaluatedSets(
+        protocol=protocol,
+        splits=split_names(arguments.split),
+        min_positives=max(FEWEST_POSITIVES.get(protocol, 1), arguments.min_positives),
+        num_bootstrap_samples=arguments.num_bootstrap_samples,
+        seed=arguments.seed,
+    )
+
+
+def describe_suite_protocol(
+    arguments: EvaluationArguments, suite: SuiteArguments, sets: EvaluatedSets
+) -> dict[str, Any]:
+    """What the figures of a suite depend on: the `protocol` of eval_results.json."""
+    return {
+        "name": sets.protocol,
+        "description": DESCRIPTIONS[sets.protocol],
+        "suite": suite.suite,
+        "split": arguments.split,
+        "fold_table": suite.fold_table,
+        "min_positives": sets.min_positives,
+        "num_bootstrap_samples": sets.num_bootstrap_samples,
+        "seed": sets.seed,
+        "max_eval_samples": arguments.max_eval_samples,
+        "on_error": arguments.on_error,
+    }
+
+
+def evaluate_suite(
+    model: PreTrainedModel,
+    processor: ProcessorMixin,
+    *,
+    arguments: EvaluationArguments,
+    suite: SuiteArguments,
+    accelerator: Accelerator,
+) -> EvaluatedSets:
+    """Evaluate a checkpoint on every set of a suite that is there; of several processes, the main one compiles.
+
+    Args:
+        model ([`SupremeModel`]):
+            Prepared for evaluation by the accelerator.
+        processor ([`SupremeProcessor`]):
+            The checkpoint's own.
+        arguments ([`EvaluationArguments`]):
+            How the model is asked.
+        suite ([`SuiteArguments`]):
+            Which suite, under which protocol, from where.
+        accelerator (`Accelerator`):
+            Shares the records among processes.
+
+    Returns:
+        [`EvaluatedSets`]: Without results in all processes but the main one.
+
+    Raises:
+        ValueError: If no set of the suite is there, or the splits leak.
+    """
+    sets = make_sets(arguments, suite.protocol)
+    read = read_suite(
+        SUITES[suite.suite or ""],
+        suite.protocol,
+        data_root=suite.data_root,
+        split_dir=suite.split_dir,
+        fold_table=suite.fold_table,
+    )
+    sets.missing |= read.missing
+    splits = [*(() if "validation" in sets.splits else ("validation",)), *sets.splits]
+    for table in read.tables:
+        label_set = table.label_set
+        with accelerator.main_process_first():
+            records, missing = load_suite_records(
+                table,
+                splits,
+                data_dir=read.folders[label_set.corpus],
+                max_records=arguments.max_eval_samples,
+                num_proc=arguments.preprocessing_num_workers,
+                on_error=arguments.on_error,
+            )
+        if missing["num_missing"]:
+            logger.warning(
+                f"{label_set.name}: {missing['num_missing']} records of the splits are not under {suite.data_root},"
+                f" first {missing['first_missing']}."
+            )
+        if records is None or not set(sets.splits) & set(records.row_splits):
+            sets.missing[label_set.name] = f"no record of {arguments.split} is under {suite.data_root}"
+            continue
+        conditions, predictions = predict(model, processor, records, arguments=arguments, accelerator=accelerator)
+        if accelerator.is_main_process:
+            sets.add(label_set.name, conditions, merge_windows(predictions, conditions), missing_records=missing)
+            sets.recordings[f"{label_set.name}/{'+'.join(sets.splits)}"] = records
+    for name, reason in sets.missing.items():
+        logger.warning(f"{name} is not tested: {reason}.")
+    if accelerator.is_main_process and not sets.results:
+        raise ValueError(
+            f"--suite {suite.suite}: no set can be tested. Let `--data_root` be the folder above those of the corpora."
+            f" First: {next(iter(sets.missing.items()), '')}"
+        )
+    return sets
