@@ -1,5 +1,7 @@
 """The account of a long recording adds up those of its windows; what windows share counts once."""
 
+from dataclasses import dataclass, field
+
 from modeling_supreme.long_recordings.accounts import Tally
 from modeling_supreme.recordings import Account
 
@@ -86,3 +88,31 @@ def test_the_largest_offset_and_the_mean_of_what_was_cut_off_count():
 
     assert account.offsets_removed_mv == {"I": -4.0}
     assert account.share_clipped == 0.03
+
+
+@dataclass(frozen=True)
+class JudgedAccount(Account):
+    """Of a checkpoint that judges signals: leads that show no heart, and what is wrong with them."""
+
+    unusable: dict = field(default_factory=dict)
+
+
+def judge(**unusable):
+    return JudgedAccount(leads_used=("I", "II"), seconds_used=10.0, unusable=unusable)
+
+
+def test_a_window_without_a_lead_that_shows_a_heart_is_not_scored():
+    tally = Tally("a.hea", seconds=20.0, window_s=10.0, stride_s=10.0)
+
+    is_scored = [tally.add(judge(I="flat", II="flat"), 0), tally.add(judge(I="flat"), 10)]
+
+    assert is_scored == [False, True]
+    assert tally.account().remarks == ("1 of 2 windows without a score (I is flat)",)
+
+
+def test_a_lead_is_unusable_where_it_is_so_in_every_window():
+    tally = Tally("a.hea", seconds=20.0, window_s=10.0, stride_s=10.0)
+    for start_s, account in enumerate([judge(I="flat"), judge(I="covered by noise"), judge(I="flat")]):
+        tally.add(account, 10.0 * start_s)
+
+    assert tally.account().unusable == {"I": "flat"}

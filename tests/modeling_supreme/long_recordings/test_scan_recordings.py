@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Iterator
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -105,6 +106,26 @@ class TestTimeline:
 
         expected = score_alone(classify, STRIP[:, 800:1200])
         assert answers["normal ecg"]["timeline"][2] == approx(expected["normal ecg"])
+
+
+class TestThresholds:
+    """Of an episode: the caller's, else the checkpoint's, else 0.5."""
+
+    decision = SimpleNamespace(
+        thresholds={"youden": SimpleNamespace(threshold=0.2), "specificity_90": SimpleNamespace(threshold=0.9)}
+    )
+
+    def threshold(self, classify, decisions, monkeypatch, **options):
+        composition = classify._compose(LABELS, "auto", None)
+        monkeypatch.setattr(composition, "decisions", decisions, raising=False)
+        answers = by_label(classify(STRIP, **OPTIONS, aggregate="timeline", **options))
+        return [answers[label]["threshold"] for label in LABELS]
+
+    def test_a_checkpoint_has_one_for_each_condition_that_was_fitted(self, classify, monkeypatch):
+        assert self.threshold(classify, [None, self.decision], monkeypatch) == [0.5, 0.2]
+
+    def test_the_caller_goes_first(self, classify, monkeypatch):
+        assert self.threshold(classify, [None, self.decision], monkeypatch, threshold=0.7) == [0.7, 0.7]
 
 
 class TestOneScore:
