@@ -1,4 +1,4 @@
-"""`supreme export`: a folder that answers as the checkpoint does, to 1e-4, without this package, whole or not at all."""
+"""`supreme export`: a folder that answers as the checkpoint does, to 1e-4, whole or not at all."""
 
 import hashlib
 import json
