@@ -47,8 +47,8 @@ Made from a checkpoint of `modeling_supreme`, and compared with it on strips of 
 
 What a strip needs before: {preparation}. Strips of 1 s to {seconds:g} s are taken as they are; of longer ones, give
 windows. Leads that were not recorded are zero in `signal` and false in `lead_mask`; padding after the end is false in
-`sample_mask`; what a lead lacks in between is false in `recorded_mask`. Another finding is another query: its tokens go
-through `{text}`, padded with `attention_mask` 0, and the row that comes out is a query like the others.
+`sample_mask`; what a lead lacks in between is false in `recorded_mask`. Another finding is another query: its tokens
+go through `{text}`, padded with `attention_mask` 0, and the row that comes out is a query like the others.
 {int8}"""
 CODE = """```python
 import json
