@@ -52,10 +52,10 @@ go through `{text}`, padded with `attention_mask` 0, and the row that comes out 
 {int8}"""
 CODE = """```python
 import json
+from pathlib import Path
 import numpy as np
 import onnxruntime
-
-manifest = json.load(open("manifest.json"))
+manifest = json.loads(Path("manifest.json").read_text())
 session = onnxruntime.InferenceSession("ecg.onnx")
 queries, query_embeds = manifest["trained_queries"], np.load("query_embeds.npy")
 strip_mv = np.load("strip.npy")  # millivolts, (num_leads, num_samples), leads and rate as in manifest["preparation"]
