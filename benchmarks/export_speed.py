@@ -4,8 +4,8 @@
 
 Exports the checkpoint as ONNX, in float and in eight bits, and prints ECG per second of torch and of both, with 100
 queries that were embedded before, for one strip and for 32 at once; beside them the ratio to torch (aim: eight bits at
-least 2). The ways take turns; a ratio is the median over the turns of the ratio within a turn. Of a machine that is busy
-otherwise, `--clock processor` gives steadier ratios.
+least 2). The ways take turns; a ratio is the median over the turns of the ratio within a turn. On a machine that is
+busy otherwise, `--clock processor` gives steadier ratios.
 """
 
 import argparse
