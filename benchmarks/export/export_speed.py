@@ -1,6 +1,6 @@
 """How fast an exported checkpoint scores on one core, against torch, within one run.
 
-    python benchmarks/export_speed.py --model runs/demo/checkpoint
+    python benchmarks/export/export_speed.py --model runs/demo/checkpoint
 
 Exports the checkpoint as ONNX, in float and in eight bits, and prints ECG per second of torch and of both, with 100
 queries that were embedded before, for one strip and for 32 at once; beside them the ratio to torch (aim: eight bits at
@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
+sys.path[:0] = [str(Path(__file__).parents[2]), str(Path(__file__).parents[1])]
 
 import torch
 from command_line import add_timing_flags, make_parser, start_logging, write_report
