@@ -23,6 +23,7 @@ from transformers import pipeline
 from datasets_scripts import load_corpus
 from evaluation_scripts.metrics import format_figure
 from modeling_supreme.command_line import parse_arguments, run_command
+from modeling_supreme.command_line.threads import count_free_cores, find_chosen
 from modeling_supreme.ecg_files import read_ecg
 from modeling_supreme.plotting import plot_strip
 from modeling_supreme.recordings import recording_from_row
@@ -35,7 +36,6 @@ LAUNCH = ("-m", "accelerate.commands.launch")
 # What `accelerate launch` would warn of if it were left out
 LAUNCH_OPTIONS = (
     *("--num_processes", "1", "--num_machines", "1", "--mixed_precision", "no", "--dynamo_backend", "no"),
-    *("--num_cpu_threads_per_process", str(os.cpu_count() or 1)),
 )
 NUM_PLOTTED_SCORES = 9
 MIN_POSITIVES = 5  # positive test records without which an AUROC says little
@@ -61,8 +61,18 @@ def run_step(title: str, *words: str) -> None:
     launch = shlex.join(["python", *LAUNCH, *LAUNCH_OPTIONS])
     shown = shown.replace(launch, "accelerate launch")
     logger.info("\n%s\n  $ %s\n", title, shown)
+    if words[: len(LAUNCH)] == LAUNCH:
+        words = (*LAUNCH, *choose_launch_threads(), *words[len(LAUNCH) :])
     if subprocess.run([sys.executable, *words], check=False).returncode:
         raise SystemExit(f"This step failed: {shown}")
+
+
+def choose_launch_threads() -> tuple[str, str]:
+    """As many threads for `accelerate launch` as there are free cores now, unless the user has chosen."""
+    threads = count_free_cores()
+    number = os.environ.get("OMP_NUM_THREADS") or str(threads.number)
+    logger.info("Computing with %s threads: %s.\n", number, find_chosen() or threads.reason)
+    return "--num_cpu_threads_per_process", number
 
 
 def make_labels(corpus_dir: Path, labels_dir: Path, *, num_records: int) -> None:

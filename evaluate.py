@@ -241,9 +241,13 @@ def evaluate_checkpoint(arguments: "EvaluationArguments") -> None:
     from evaluation_scripts.load import load_checkpoint
     from evaluation_scripts.result_table import format_result
     from evaluation_scripts.results import write_results
+    from modeling_supreme.command_line.threads import choose_threads
 
     accelerator = Accelerator(mixed_precision=arguments.mixed_precision)
     logging.basicConfig(format="%(levelname)s %(name)s: %(message)s", level=logging.WARNING)
+    threads = choose_threads()
+    if accelerator.is_main_process and accelerator.device.type == "cpu":
+        tqdm.write(threads.line())
     set_seed(arguments.seed)
     model, processor = load_checkpoint(
         arguments.model_name_or_path, revision=arguments.revision, has_to_measure=arguments.measurements

@@ -487,7 +487,7 @@ def find_usual_beat(
     chosen = (rows[:, None, None], leads[:, None], places[:, None])
     samples = places[:, :, None] + torch.arange(length, device=strips.device)  # (batch_size, num_beats, length)
     samples = samples.flatten(1)[:, None].expand(-1, strips.shape[1], -1)
-    # (batch_size, num_leads, num_beats, length)
+    # Voltages of every beat, (batch_size, num_leads, num_beats, length)
     beats = nn.functional.pad(strips, edges).gather(-1, samples).unflatten(-1, (-1, length))
     # A printed sheet shows a lead for a part of the time only
     num_there = nn.functional.pad((strips != 0).float(), (1 + edges[0], edges[1])).cumsum(dim=-1)

@@ -45,17 +45,17 @@ Made from a checkpoint of `modeling_supreme`, and compared with it on strips of 
 
 {code}
 
-What a strip needs before: {preparation}. Shorter strips than {seconds:g} s are taken as they are, from 1 s on; of longer
-ones, give windows. Leads that were not recorded are zero in `signal` and false in `lead_mask`; padding after the end is
-false in `sample_mask`; what a lead lacks in between is false in `recorded_mask`. Another finding is another query: its
-tokens go through `{text}`, padded with `attention_mask` 0, and the row that comes out is a query like the others.
+What a strip needs before: {preparation}. Strips of 1 s to {seconds:g} s are taken as they are; of longer ones, give
+windows. Leads that were not recorded are zero in `signal` and false in `lead_mask`; padding after the end is false in
+`sample_mask`; what a lead lacks in between is false in `recorded_mask`. Another finding is another query: its tokens
+go through `{text}`, padded with `attention_mask` 0, and the row that comes out is a query like the others.
 {int8}"""
 CODE = """```python
 import json
+from pathlib import Path
 import numpy as np
 import onnxruntime
-
-manifest = json.load(open("manifest.json"))
+manifest = json.loads(Path("manifest.json").read_text())
 session = onnxruntime.InferenceSession("ecg.onnx")
 queries, query_embeds = manifest["trained_queries"], np.load("query_embeds.npy")
 strip_mv = np.load("strip.npy")  # millivolts, (num_leads, num_samples), leads and rate as in manifest["preparation"]
@@ -68,9 +68,10 @@ for query, logit in zip(queries, logits[0]):
     print(f"{1 / (1 + np.exp(-logit)):.3f}  {query}")
 ```"""
 OTHER_CODE = {
-    "openvino": 'With OpenVINO: `openvino.compile_model("ecg.xml", "CPU")`, called with a dictionary of the inputs by name.',
-    "torchscript": 'With torch: `torch.jit.load("ecg.pt")`, called with the inputs in the order of the manifest. PyTorch'
-    " calls TorchScript deprecated; it still loads in C++. For anything new take `--format onnx`.",
+    "openvino": 'With OpenVINO: `openvino.compile_model("ecg.xml", "CPU")`, called with a dictionary of the inputs by'
+    " name.",
+    "torchscript": 'With torch: `torch.jit.load("ecg.pt")`, called with the inputs in the order of the manifest.'
+    " PyTorch calls TorchScript deprecated; it still loads in C++. For anything new take `--format onnx`.",
 }
 
 
@@ -109,8 +110,10 @@ def describe_part(
     Args:
         part (`Part`):
             What it was made from.
-        folder (`Path`), files (`Sequence[str]`):
+        folder (`Path`):
             Where it lies.
+        files (`Sequence[str]`):
+            Its names.
         differences (`Mapping`):
             From torch, by case and output.
     """
@@ -144,10 +147,7 @@ def write_page(folder: Path, manifest: Mapping[str, Any]) -> None:
     queries = f"| `{EMBEDS_FILENAME}` | the trained queries, embedded: the text tower need not run |\n"
     code = OTHER_CODE.get(manifest["format"], CODE)
     if not manifest["trained_queries"] and manifest["format"] == "onnx":
-        code = (
-            "The checkpoint names no trained query: embed your own with the text tower, then run the ECG side.\n\n"
-            + CODE
-        )
+        code = f"The checkpoint names no trained query: embed your own with the text tower first.\n\n{CODE}"
     page = PAGE.format(
         name=manifest["checkpoint"],
         format=manifest["format"] + ("" if is_float else ", weights in eight bits"),
@@ -172,7 +172,7 @@ def _describe_int8(report: Mapping[str, Any]) -> str:
     lines = [
         f"In float: {sizes}.",
         "",
-        "| queries | mean difference of probabilities | mean AUROC in float | change |",
+        "| queries | probabilities, mean difference | AUROC in float | change |",
     ]
     lines.append("|---|---|---|---|")
     for name, answers in report["answers"].items():

@@ -1,7 +1,7 @@
 """The two parts of a model that are exported, and what each of them is tried on.
 
-The text tower turns queries into embeddings; the ECG side reads strips and scores such embeddings on them. They meet in
-`query_embeds` alone, so that queries are embedded once, and where the same ones are always asked, not even on the
+The text tower turns queries into embeddings; the ECG side reads strips and scores such embeddings on them. They meet
+in `query_embeds` alone, so that queries are embedded once, and where the same ones are always asked, not even on the
 machine that scores.
 """
 

@@ -14,8 +14,12 @@ def draw_strips(num_strips: int, num_leads: int, num_samples: int, *, rate_hz: f
     """Strips of beats in a somewhat uneven rhythm, with noise.
 
     Args:
-        num_strips (`int`), num_leads (`int`), num_samples (`int`):
-            Their shape.
+        num_strips (`int`):
+            How many.
+        num_leads (`int`):
+            Of each.
+        num_samples (`int`):
+            Of each lead.
         rate_hz (`float`):
             Samples per second.
         seed (`int`):

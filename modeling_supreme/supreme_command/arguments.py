@@ -202,7 +202,7 @@ class ExportArguments:
     int8: bool = field(default=False, metadata={"help": "Store weights in eight bits (ONNX), and say what it costs."})
     records: str | None = field(
         default=None,
-        metadata={"help": "Prepared corpus to compare answers on; else 400 are simulated.", "metavar": "DIR"},
+        metadata={"help": "Prepared corpus to compare on; else 400 are simulated.", "metavar": "DIR"},
     )
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import pyarrow as pa
 from transformers.utils import logging
 
+from ..command_line.threads import say_threads
 from ..ecg_index.encoder import load_classifier
 from ..ecg_index.sources import RecordSource, SourceRecord, open_source
 from ..pipeline_zero_shot_ecg import RECORD_ERRORS, check_labels
@@ -51,6 +52,7 @@ def classify_recordings(arguments: ClassifyArguments, model: ModelArguments, rea
     given = read_list(arguments.list) if arguments.list else arguments.labels or []
     labels = check_labels(given[0] if len(given) == 1 else given)
     source, classify = open_source(arguments.recordings), load_classifier(model.model, **model.loading)
+    say_threads()
     names = ("threshold", "top_k", "definitions", "operating_point")
     choice = {name: getattr(arguments, name) for name in names}
     choice |= {"explain": True} if arguments.explain else {}
@@ -69,6 +71,7 @@ def classify_recordings(arguments: ClassifyArguments, model: ModelArguments, rea
 def measure_recordings(arguments: MeasureArguments, model: ModelArguments, reading: ReadingArguments) -> None:
     """Measure recordings."""
     source, classify = open_source(arguments.recordings), load_classifier(model.model, **model.loading)
+    say_threads()
 
     def answer(_place: int, record: SourceRecord) -> Any:
         return classify.measure(record.recording, **reading.options)

@@ -9,6 +9,7 @@ from typing import Any, cast
 from accelerate import Accelerator
 from accelerate.utils import DistributedType, ProjectConfiguration, set_seed
 
+from modeling_supreme.command_line.threads import choose_threads
 from training_scripts.arguments import TrainArguments
 
 
@@ -41,6 +42,8 @@ def start_accelerator(arguments: TrainArguments) -> Accelerator:
     logging.basicConfig(format="%(message)s")
     for name in LOGGED_PACKAGES:
         logging.getLogger(name).setLevel(logging.INFO if accelerator.is_main_process else logging.ERROR)
+    if accelerator.device.type == "cpu":
+        logging.getLogger("train").info(choose_threads().line())
     set_seed(arguments.seed)
     return accelerator
 

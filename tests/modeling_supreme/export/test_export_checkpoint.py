@@ -1,8 +1,9 @@
-"""`supreme export`: a folder that answers as the checkpoint does, to 1e-4, without this package, whole or not at all."""
+"""`supreme export`: a folder that answers as the checkpoint does, to 1e-4, whole or not at all."""
 
 import hashlib
 import json
 import re
+import shutil
 import sys
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from modeling_supreme.export import export_checkpoint
 from modeling_supreme.export import formats as export_formats
 from modeling_supreme.export.agreement import DisagreementError, compare
 from modeling_supreme.export.formats import PACKAGES, check_packages, nan_median
+from modeling_supreme.export.int8 import quantize
 from modeling_supreme.export.strips import draw_strips
 from modeling_supreme.supreme_command.main import main
 
@@ -71,6 +73,7 @@ def make_inputs(num_strips, num_samples, num_queries):
 
 
 class TestAnswers:
+    @pytest.mark.slow
     @pytest.mark.parametrize(("num_strips", "num_samples", "num_queries"), [(1, 1000, 1), (3, 617, 20), (2, 1000, 4)])
     def test_onnx_scores_and_measures_as_the_model(
         self, checkpoint_dir, onnx_dir, num_strips, num_samples, num_queries
@@ -89,6 +92,7 @@ class TestAnswers:
         np.testing.assert_allclose(sd, wanted.measurements.sd, rtol=1e-4)
         np.testing.assert_allclose(measurable, wanted.measurements.measurable, atol=1e-4)
 
+    @pytest.mark.slow
     def test_the_text_tower_embeds_any_number_of_queries_of_any_length(self, checkpoint_dir, onnx_dir):
         model, tokenizer = (kind.from_pretrained(checkpoint_dir) for kind in (AutoModel, AutoTokenizer))
         words = tokenizer([*QUERIES, "a left bundle branch block"], padding=True, return_tensors="pt")
@@ -99,6 +103,7 @@ class TestAnswers:
         with torch.inference_mode():
             np.testing.assert_allclose(embeds, model.get_query_embeds(**inputs), atol=1e-4)
 
+    @pytest.mark.slow
     def test_the_code_of_the_page_runs_where_the_folder_is(self, onnx_dir, monkeypatch, capsys):
         (code,) = re.findall("```python\n(.*?)```", (onnx_dir / "README.md").read_text(encoding="utf-8"), re.DOTALL)
         np.save(onnx_dir / "strip.npy", 0.2 * draw_strips(1, 12, 800, rate_hz=100, seed=3)[0].numpy())
@@ -113,7 +118,9 @@ class TestAnswers:
     def test_torchscript_answers_without_this_package(self, torchscript):
         inputs = make_inputs(2, 700, 3)
 
-        logits = torch.jit.load(torchscript.folder / "ecg.pt")(*inputs.values())[0]
+        with pytest.warns(DeprecationWarning, match="deprecated"):
+            module = torch.jit.load(torchscript.folder / "ecg.pt")
+        logits = module(*inputs.values())[0]
 
         assert logits.shape == (2, 3)
         assert max(torchscript.manifest["parts"]["ecg"]["largest_difference_from_torch"].values()) <= 1e-4
@@ -136,6 +143,18 @@ class TestAnswers:
 
         assert max(done.manifest["parts"]["ecg"]["largest_difference_from_torch"].values()) <= 1e-4
         assert not (done.folder / "query_embeds.npy").exists()
+
+    @pytest.mark.slow
+    def test_weights_in_eight_bits_are_smaller_and_answer_nearly_the_same(self, onnx_dir, tmp_path):
+        shutil.copy(onnx_dir / "ecg.onnx", tmp_path / "ecg.onnx")
+        inputs = {name: each.numpy() for name, each in make_inputs(2, 1000, 5).items()}
+
+        quantize(tmp_path / "ecg.onnx")
+
+        exact, rough = (open_onnx(folder / "ecg.onnx").run(None, inputs)[0] for folder in (onnx_dir, tmp_path))
+        assert (tmp_path / "ecg.onnx").stat().st_size < (onnx_dir / "ecg.onnx").stat().st_size
+        assert 0 < np.abs(exact - rough).max() < 0.5
+        assert [path.name for path in tmp_path.iterdir()] == ["ecg.onnx"]
 
 
 class TestManifest:
@@ -241,4 +260,5 @@ def test_the_example_of_the_documentation_is_that_of_the_page():
     from modeling_supreme.export.page import CODE
 
     text = (Path(__file__).parents[3] / "docs" / "export.md").read_text(encoding="utf-8")
-    assert CODE in text
+    (block,) = re.findall("```python\n.*?```", text, re.DOTALL)
+    assert [line for line in block.splitlines() if line] == [line for line in CODE.splitlines() if line]
