@@ -23,8 +23,9 @@ OF_CODE = ("auto_map", "custom_pipelines")
 def make_checkpoint(checkpoint: str | Path, text_tower: str | Path, output_dir: str | Path) -> None:
     """Write the checkpoint.
 
-    Weights of the text tower have 16 bits in the file, as its own folder has them; all others keep their 32. The
-    folder says nothing of this machine and holds no code.
+    Weights of the text tower have 16 bits in the file, as its own folder has them, and so have the matrices and kernels
+    of the ECG side; its vectors, among them the middles and spreads of the measurements, keep their 32. The folder says
+    nothing of this machine and holds no code.
 
     Args:
         checkpoint (`str` or `Path`):
@@ -44,7 +45,9 @@ def make_checkpoint(checkpoint: str | Path, text_tower: str | Path, output_dir: 
     model = SupremeModel.from_pretrained(checkpoint)
     exchange_text_encoder(model, text_tower)
     weights = model.state_dict()
-    halved = half_floats({name: weight for name, weight in weights.items() if name.startswith(TEXT_PREFIX)})
+    halved = half_floats(
+        {name: weight for name, weight in weights.items() if name.startswith(TEXT_PREFIX) or weight.dim() > 1}
+    )
     model.save_pretrained(output_dir, state_dict={**weights, **halved})
     processor: Any = AutoProcessor.from_pretrained(checkpoint)
     SupremeProcessor(processor.feature_extractor, AutoTokenizer.from_pretrained(text_tower)).save_pretrained(

@@ -48,24 +48,24 @@ def shipped_dir(run_dir, tower_dir, tmp_path_factory):
 
 
 class TestMake:
-    def test_its_queries_are_embedded_by_the_tower_and_its_ecg_side_is_unchanged(self, run_dir, shipped_dir):
+    def test_its_queries_are_embedded_by_the_tower_and_its_ecg_side_is_that_of_the_run(self, run_dir, shipped_dir):
         trained, shipped = (SupremeModel.from_pretrained(folder) for folder in (run_dir, shipped_dir))
 
         assert shipped.config.text_config.num_hidden_layers == 1
-        assert all(
-            torch.equal(weight, trained.state_dict()[name])
-            for name, weight in shipped.state_dict().items()
-            if not name.startswith("text_model.")
-        )
+        for name, weight in trained.state_dict().items():
+            if not name.startswith("text_model."):
+                # 11 bits of a number are kept: it is off by half of the last one at most
+                torch.testing.assert_close(shipped.state_dict()[name], weight, rtol=2**-11, atol=1e-7)
 
-    def test_weights_of_the_tower_have_16_bits_in_the_file_and_32_in_memory(self, shipped_dir):
+    def test_matrices_have_16_bits_in_the_file_and_32_in_memory(self, shipped_dir):
         stored = load_file(shipped_dir / "model.safetensors")
 
-        assert {
-            (name.startswith("text_model."), weight.dtype)
+        of_ecg = {
+            (weight.dim() > 1, weight.dtype)
             for name, weight in stored.items()
-            if weight.is_floating_point()
-        } == {(True, torch.float16), (False, torch.float32)}
+            if weight.is_floating_point() and not name.startswith("text_model.")
+        }
+        assert of_ecg == {(True, torch.float16), (False, torch.float32)}
         assert {weight.dtype for weight in SupremeModel.from_pretrained(shipped_dir).parameters()} == {torch.float32}
 
     def test_it_holds_no_code_and_says_nothing_of_this_machine(self, shipped_dir):
