@@ -23,9 +23,9 @@ OF_CODE = ("auto_map", "custom_pipelines")
 def make_checkpoint(checkpoint: str | Path, text_tower: str | Path, output_dir: str | Path) -> None:
     """Write the checkpoint.
 
-    Weights of the text tower have 16 bits in the file, as its own folder has them, and so have the matrices and kernels
-    of the ECG side; its vectors, among them the middles and spreads of the measurements, keep their 32. The folder says
-    nothing of this machine and holds no code.
+    Weights of the text tower have 16 bits in the file, as its own folder has them, and so have the matrices and
+    kernels of the ECG side; its vectors, among them the middles and spreads of the measurements, keep their 32. The
+    folder says nothing of this machine and holds no code.
 
     Args:
         checkpoint (`str` or `Path`):
