@@ -49,7 +49,7 @@ default-checkpoint: $(INSTALLED)
 	$(BIN)/python -m training_scripts.shipping make --checkpoint runs/default --text_tower runs/text_tower \
 		--output_dir $(SHIPPED)
 	$(BIN)/python -m training_scripts.decisions --model_name_or_path $(SHIPPED) --dataset_name ptb_xl \
-		--dataset_config_name hierarchy --data_dir "$(PTB_XL)" --on_error skip
+		--dataset_config_name hierarchy --data_dir "$(PTB_XL)" --on_error skip --num_records 16000
 	$(BIN)/python evaluate.py --model_name_or_path $(SHIPPED) --dataset_name ptb_xl --data_dir "$(PTB_XL)" \
 		--dataset_config_name superclass,subclass,form,rhythm --split test --on_error skip --output_dir runs/shipped_ptb_xl
 	$(BIN)/python evaluate.py --model_name_or_path $(SHIPPED) --dataset_name simulated --num_records 5000 \

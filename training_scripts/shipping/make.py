@@ -82,6 +82,17 @@ def leave_data_alone(folder: Path) -> None:
     for path in folder.glob("*.py"):
         path.unlink()
     for path in folder.glob("*config.json"):
-        fields = json.loads(path.read_text(encoding="utf-8"))
-        kept = {name: value for name, value in fields.items() if name not in OF_CODE}
-        write_text(path, json.dumps(strip_paths(kept), indent=2, ensure_ascii=False) + "\n")
+        kept = without_code(strip_paths(json.loads(path.read_text(encoding="utf-8"))))
+        write_text(path, json.dumps(kept, indent=2, ensure_ascii=False) + "\n")
+
+
+def without_code(fields: Any) -> Any:
+    """A configuration, and those within it, without the fields [`OF_CODE`].
+
+    Example:
+        >>> without_code({"feature_extractor": {"auto_map": {}, "clip_mv": 5.0}})
+        {'feature_extractor': {'clip_mv': 5.0}}
+    """
+    if not isinstance(fields, dict):
+        return fields
+    return {name: without_code(value) for name, value in fields.items() if name not in OF_CODE}

@@ -77,7 +77,7 @@ class TestMake:
         classify = pipeline("zero-shot-ecg-classification", model=str(shipped_dir))
 
         (result,) = classify(
-            torch.zeros(12, 5000).numpy() + 0.01 * torch.arange(5000).remainder(500).numpy() / 500,
+            torch.arange(5000).remainder(500).div(500).expand(12, -1).numpy(),
             sampling_rate=500,
             leads=["I", "II", "III", "aVR", "aVL", "aVF", "V1", "V2", "V3", "V4", "V5", "V6"],
             candidate_labels="atrial fibrillation",
