@@ -1,7 +1,6 @@
 """What a checkpoint still knows with fewer leads: AUROC of every condition by the leads that are left.
 
-python benchmarks/questions/fewer_leads.py --data_dir ptb-xl/1.0.3 --dataset_config_name superclass,subclass,form,rhythm \
-    --output_dir runs/fewer_leads
+python benchmarks/questions/fewer_leads.py --data_dir ptb-xl/1.0.3 --output_dir runs/fewer_leads
 
 The other leads are taken out of the rows, as if nobody had recorded them; limb leads are computed again where two of
 I, II and III are left. `--output_dir` receives fewer_leads.json, fewer_leads.md (macro averages, and a row for each
