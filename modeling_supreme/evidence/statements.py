@@ -24,7 +24,7 @@ from ..query_grammar import (
     parse_query,
 )
 from .heartbeats import LEAST_MEASURABLE, Heartbeats
-from .wordings import lead_of, measurement_of, name_key, name_terms, print_amount, print_comparison
+from .wordings import deny, lead_of, measurement_of, name_key, name_terms, print_amount, print_comparison
 
 
 MOST_STATEMENTS = 12
@@ -210,8 +210,10 @@ class StatementReader:
             note = f" ({nearest} comes nearest of {len(support.leads)} leads)" if support.leads else ""
             return print_comparison(atom, {term.key: self._values[term.key][0] for term in atom.terms}) + note
         is_seen = support.is_true == is_likely
-        name = name_key(atom.key) if isinstance(atom, Present) else atom.name
-        text = name if is_seen and isinstance(atom, Finding) else f"{name} {'present' if is_seen else 'absent'}"
+        if isinstance(atom, Present):
+            text = f"{name_key(atom.key)} {'present' if is_seen else 'absent'}"
+        else:
+            text = atom.name if is_seen else deny(atom.name)
         if isinstance(atom, Finding) and numbers:
             text += f" ({print_amount(numbers['value'], numbers['unit'])} measured)"
         return text

@@ -46,6 +46,16 @@ def name_key(key: str) -> str:
     return measurement_of(key).phrases[0] + (f" in {lead}" if lead else "")
 
 
+def deny(finding: str) -> str:
+    """A finding that is not there.
+
+    Example:
+        >>> deny("early wide beats"), deny("p waves absent")
+        ('early wide beats absent', 'p waves present')
+    """
+    return f"{finding.removesuffix(' absent')} present" if finding.endswith(" absent") else f"{finding} absent"
+
+
 def print_amount(value: float, unit: str, *, is_limit: bool = False) -> str:
     """A number with its unit; limits as they were asked for.
 

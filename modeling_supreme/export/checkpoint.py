@@ -174,7 +174,8 @@ class _Writer:
         """Queries of training, or vectors of their size for a checkpoint without any."""
         if not self.queries:
             generator = torch.Generator().manual_seed(0)
-            return torch.randn(NUM_DRAWN_QUERIES, self.model.config.text_config.hidden_size, generator=generator)
+            config: Any = self.model.config.text_config
+            return torch.randn(NUM_DRAWN_QUERIES, config.hidden_size, generator=generator)
         with torch.no_grad():
             return encode_queries(self.model, self.classify.tokenizer, self.queries).detach().clone()
 
@@ -236,7 +237,8 @@ def _as_float32(model: SupremeModel) -> SupremeModel:
     """The model on the CPU, in full precision and evaluation mode; a copy where it is not so already."""
     if model.device.type == "cpu" and model.dtype == torch.float32 and not model.training:
         return model
-    return copy.deepcopy(model).to("cpu", torch.float32).eval()
+    own: Any = copy.deepcopy(model)
+    return own.to("cpu", torch.float32).eval()
 
 
 def _open_to_others(folder: Path) -> None:

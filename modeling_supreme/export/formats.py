@@ -190,7 +190,7 @@ def _open_onnx(path: Path, num_threads: int | None) -> Runner:
     options.log_severity_level = 3
     if num_threads:
         options.intra_op_num_threads = num_threads
-    session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    session: Any = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
     # A graph may have lost an input that it does not need
     names = [each.name for each in session.get_inputs()]
     return lambda inputs: session.run(None, {name: inputs[name].numpy() for name in names})

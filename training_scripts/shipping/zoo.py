@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import cast
 
-from huggingface_hub import ModelCard
+from huggingface_hub import ModelCard, ModelCardData
 
 from evaluation_scripts.metrics import format_figure
 
@@ -20,14 +21,16 @@ def tabulate_cards(sources: Sequence[str]) -> str:
     """
     rows: dict[str, dict[str, float]] = {}
     for source in sources:
-        card = ModelCard.load(Path(source) / "README.md" if Path(source).is_dir() else source)
+        data = cast(
+            ModelCardData, ModelCard.load(Path(source) / "README.md" if Path(source).is_dir() else source).data
+        )
         figures = {
             f"{result.dataset_name}, {result.dataset_split}": float(result.metric_value)
-            for result in card.data.eval_results or ()
+            for result in data.eval_results or ()
         }
         if not figures:
             raise ValueError(f"The card of {source} has no figures. Evaluate it, and write its card anew.")
-        rows[card.data.model_name or Path(source).name] = figures
+        rows[data.model_name or Path(source).name] = figures
     columns = list(dict.fromkeys(column for figures in rows.values() for column in figures))
     lines = [f"| checkpoint | {' | '.join(columns)} |", "|---" * (len(columns) + 1) + "|"]
     lines += [
