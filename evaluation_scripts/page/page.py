@@ -12,7 +12,7 @@ from evaluation_scripts.load import LabelledRecords
 from evaluation_scripts.metrics import format_figure
 from evaluation_scripts.suites.evaluated import EvaluatedSets
 
-from .plots import count_errors, plot_curves, plot_errors, plot_forest, plot_reliability
+from .plots import count_errors, plot_curves, plot_errors, plot_forest, plot_reliability, plot_robustness
 from .worst import draw_mistake, find_worst
 
 
@@ -162,7 +162,24 @@ def _describe_set(name: str, result: Mapping[str, Any], sets: EvaluatedSets, pro
     forest = _figure(plot_forest(entries), "AUROC of each condition")
     title = f"{name} · protocol {protocol}"
     listed = f"<details><summary>All conditions in figures</summary>{_scroll(_list_conditions(entries))}</details>"
-    return section(title, columns(forest, f"<div>{''.join(plots)}</div>") + listed, note=FOREST_NOTE)
+    body = columns(forest, f"<div>{''.join(plots)}</div>") + listed + _tell_robustness(result)
+    return section(title, body, note=FOREST_NOTE)
+
+
+def _tell_robustness(result: Mapping[str, Any]) -> str:
+    """What other wordings and disturbances make of a set, where they were tried."""
+    told = ""
+    if "wording_spread_macro" in result:
+        worst, spread = result["auroc_macro_worst_wording"], result["wording_spread_macro"]
+        told = (
+            f"<p class=note>In three wordings: the worst of each condition has a mean AUROC of {format_figure(worst)};"
+            f" best and worst lie {format_figure(spread)} apart on average.</p>"
+        )
+    curves = [
+        _figure(plot_robustness(levels), f"{name}: AUROC of each condition, and the mean")
+        for name, levels in (result.get("robustness") or {}).items()
+    ]
+    return told + (columns(*curves) if curves else "")
 
 
 def _list_conditions(entries: Sequence[Mapping[str, Any]]) -> str:

@@ -163,6 +163,25 @@ def plot_errors(names: Sequence[str], shares: np.ndarray) -> str:
     return _to_svg(draw, height=1.4 + 0.26 * len(names))
 
 
+def plot_robustness(levels: Sequence[Mapping[str, Any]]) -> str:
+    """AUROC of every condition at every level of a disturbance, thin, and the macro average."""
+    places = np.arange(len(levels))
+
+    def draw(axes: Axes) -> None:
+        for label in levels[0]["auroc"]:
+            figures = np.array([level["auroc"][label] for level in levels], dtype=np.float64)
+            axes.plot(places, figures, color=PALE_BLUE, linewidth=0.8, marker="." if len(levels) == 1 else "")
+        macro = np.array([level["auroc_macro"] for level in levels], dtype=np.float64)
+        axes.plot(places, macro, "o-", color=BLUE, linewidth=2, markersize=5)
+        axes.axhline(0.5, color=MUTED, linewidth=0.8, linestyle=":")
+        axes.set_xticks(places, [level["level"] for level in levels])
+        axes.set_ylabel("AUROC")
+        axes.set_ylim(top=1.02)
+        axes.grid(axis="y")
+
+    return _to_svg(draw, height=2.6)
+
+
 def _name_rows(axes: Axes, names: Sequence[str]) -> None:
     """One row per name, from top to bottom."""
     axes.set_yticks(range(len(names)), names)
