@@ -1,8 +1,9 @@
 """Anybody's scores under the protocols: the labels of a suite, of a corpus, or those that the file has itself."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -49,12 +50,13 @@ def evaluate_scores(arguments: EvaluationArguments, suite: SuiteArguments) -> tu
         wanted = [*(() if "validation" in sets.splits else ("validation",)), *sets.splits]
         found = score_table(scores, table.of_splits(wanted))
         if found is None or not found[1].records["split"].isin(sets.splits).any():
-            sets.missing[table.label_set.name] = f"{scores.path} has no record or no condition of it"
+            sets.missing[table.label_set.name] = f"no record or no condition of it is in {scores.path}"
             continue
         conditions, predictions, notes = found
-        sets.add(table.label_set.name, conditions, predictions, **notes)
-        used |= {condition.query for condition in conditions}
         _warn(table.label_set.name, notes)
+        absent = notes.pop("missing_records")["num_missing"]
+        sets.add(table.label_set.name, conditions, predictions, **notes, num_missing_records=absent)
+        used |= {condition.query for condition in conditions}
     if not sets.results:
         raise ValueError(
             f"{scores.path}: no column and record belongs to what is tested ({'; '.join(sets.missing.values())}). Its"
@@ -133,7 +135,7 @@ def _own_table(
     return LabelTable(label_set, CORPUS, names, names, records, labels)
 
 
-def _warn(name: str, notes: dict) -> None:
+def _warn(name: str, notes: Mapping[str, Any]) -> None:
     """Name what of a set the file lacks."""
     if notes["missing_conditions"]:
         logger.warning(f"{name}: no column stands for {', '.join(notes['missing_conditions'])}, which are not scored.")

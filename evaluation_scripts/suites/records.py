@@ -179,8 +179,8 @@ def merge_windows(predictions: Predictions, conditions: Sequence[Condition]) -> 
     record_ids = predictions.records["record_id"]
     if record_ids.is_unique:
         return predictions
-    place, names = pd.factorize(record_ids)
-    first = np.array([int(np.argmax(place == number)) for number in range(len(names))])
+    place = pd.factorize(record_ids)[0]
+    first = np.unique(place, return_index=True)[1]
     is_normal = np.array([condition.finding == NORMAL_FINDING for condition in conditions], dtype=bool)
     highest, lowest = _reduce(predictions.scores, place, np.maximum), _reduce(predictions.scores, place, np.minimum)
     controls = {

@@ -139,7 +139,8 @@ def evaluate_suite(
             continue
         conditions, predictions = predict(model, processor, records, arguments=arguments, accelerator=accelerator)
         if accelerator.is_main_process:
-            sets.add(label_set.name, conditions, merge_windows(predictions, conditions), missing_records=missing)
+            answers = merge_windows(predictions, conditions)
+            sets.add(label_set.name, conditions, answers, num_missing_records=missing["num_missing"])
             sets.recordings[f"{label_set.name}/{'+'.join(sets.splits)}"] = records
         ask = partial(_ask_again, model, processor, records, sets=sets, accelerator=accelerator)
         _try_further(sets, label_set.name, conditions, ask, arguments=arguments, suite=suite)

@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -141,7 +142,7 @@ def match_columns(table: LabelTable, columns: Sequence[str], *, source: str) -> 
     return matched
 
 
-def score_table(scores: ScoreFile, table: LabelTable) -> tuple[list[Condition], Predictions, dict[str, object]] | None:
+def score_table(scores: ScoreFile, table: LabelTable) -> tuple[list[Condition], Predictions, dict[str, Any]] | None:
     """The scores of the records and conditions of one set.
 
     Args:
@@ -183,7 +184,7 @@ def score_table(scores: ScoreFile, table: LabelTable) -> tuple[list[Condition], 
         for name in given
     }
     absent = names[~is_listed]
-    notes: dict[str, object] = {
+    notes: dict[str, Any] = {
         "columns": matched,
         "missing_conditions": [label for label in table.label_names if label not in matched],
         "missing_records": {"num_missing": len(absent), "first_missing": None if absent.empty else absent.iloc[0]},
