@@ -1,18 +1,35 @@
-"""Several evaluations side by side: a table for people and machines, ready to be hosted."""
+"""Put several evaluations side by side: a table for people and machines, ready to be hosted.
+
+    python -m evaluation_scripts.suites.leaderboard --evaluations O1 O2 O3 --output_dir board
+
+`--evaluations` are folders that `evaluate.py --suite` or `evaluate.py --predictions` wrote. `--output_dir` receives
+`leaderboard.json` and `leaderboard.html`, a page that needs no other file and can be hosted as it is.
+"""
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tqdm import tqdm
+
 from datasets_scripts.page import section, table, write_document
 from evaluation_scripts.metrics import format_figure
-
-from .published import read_published
+from evaluation_scripts.suites.published import read_published
+from modeling_supreme.command_line import parse_arguments, run_command
 
 
 RESULTS_FILENAME = "eval_results.json"
 LEADERBOARD_FILENAME, PAGE_FILENAME = "leaderboard.json", "leaderboard.html"
+
+
+@dataclass
+class LeaderboardArguments:
+    """What to put side by side."""
+
+    evaluations: list[str] = field(metadata={"help": "Folders that evaluate.py wrote."})
+    output_dir: str = field(metadata={"help": "Folder that receives leaderboard.json and leaderboard.html."})
 
 
 def read_entry(path: str | Path) -> dict[str, Any]:
@@ -131,3 +148,14 @@ def _tell_missing(entries: Sequence[Mapping[str, Any]]) -> str:
 def _scroll(content: str) -> str:
     """What may be wider than a phone."""
     return f'<div style="overflow-x: auto">{content}</div>'
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Read, sort, write."""
+    (arguments,) = parse_arguments([LeaderboardArguments], argv, description=__doc__)
+    paths = write_leaderboard(arguments.output_dir, make_leaderboard(arguments.evaluations))
+    tqdm.write(f"Wrote {' and '.join(map(str, paths))}.")
+
+
+if __name__ == "__main__":
+    run_command(main, refusals=[ValueError, OSError])

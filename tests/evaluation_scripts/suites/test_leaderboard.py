@@ -5,8 +5,8 @@ import json
 import pytest
 from helpers.made_predictions import CONDITIONS, make_predictions
 
-from evaluation_scripts.leaderboard import main
 from evaluation_scripts.suites.evaluated import EvaluatedSets
+from evaluation_scripts.suites.leaderboard import main
 
 
 def write_evaluation(folder, *, protocol, model, seed):
