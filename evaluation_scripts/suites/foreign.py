@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -49,7 +49,7 @@ def evaluate_scores(arguments: EvaluationArguments, suite: SuiteArguments) -> tu
     for table in _find_tables(arguments, suite, scores, sets):
         wanted = [*(() if "validation" in sets.splits else ("validation",)), *sets.splits]
         found = score_table(scores, table.of_splits(wanted))
-        if found is None or not found[1].records["split"].isin(sets.splits).any():
+        if found is None or not set(sets.splits) & set(found[1].records["split"]):
             sets.missing[table.label_set.name] = f"no record or no condition of it is in {scores.path}"
             continue
         conditions, predictions, notes = found
@@ -107,7 +107,8 @@ def read_own_labels(scores: ScoreFile) -> Iterator[LabelTable]:
     """
     defaults = {"corpus": "file", "config": "default", "split": "test", "patient_id": None}
     whole = scores.table.assign(**{name: value for name, value in defaults.items() if name not in scores.table})
-    for (corpus, config_name), rows in whole.groupby(["corpus", "config"], sort=False):
+    for key, group in whole.groupby(["corpus", "config"], sort=False):
+        (corpus, config_name), rows = cast("tuple[str, str]", key), cast("Any", group)
         columns = [column for column in rows if str(column).startswith(LABEL) and rows[column].notna().any()]
         names = tuple(str(column).removeprefix(LABEL) for column in columns)
         records = rows[["record_id", "patient_id", "split"]].astype({"record_id": str}).reset_index(drop=True)
@@ -121,7 +122,7 @@ def _read_corpus(arguments: EvaluationArguments, config_name: str | None) -> Lab
     """The labels of one configuration of a corpus, with the records of validation."""
     splits = arguments.split if "validation" in arguments.split else f"validation+{arguments.split}"
     records = load_records(replace(arguments, split=splits), config_name)
-    located = records.locate()[["record_id", "patient_id", "split"]]
+    located: Any = records.locate()[["record_id", "patient_id", "split"]]
     names = tuple(records.label_names)
     table = _own_table(records.corpus, records.config_name, names, located, records.read_labels())
     return table.select(np.flatnonzero(~located["record_id"].duplicated()))
