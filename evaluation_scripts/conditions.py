@@ -27,12 +27,15 @@ class Condition:
             Text of the query, before the template.
         seen (`bool`, *optional*):
             Whether training asked for the same finding; `None` if the checkpoint does not say.
+        seen_ancestor (`str`, *optional*):
+            The nearest wider finding that training asked for, of which this one is a kind; `None` if there is none.
     """
 
     label: str
     finding: str | None
     query: str
     seen: bool | None
+    seen_ancestor: str | None = None
 
 
 def describe_conditions(
@@ -64,12 +67,20 @@ def describe_conditions(
         if finding is None:
             unknown.append(label)
         seen = not trained.isdisjoint(identities(corpus_label, config_name)) if trained_queries else None
-        conditions.append(Condition(label, finding and finding.name, finding.name if finding else label, seen))
+        query = finding.name if finding else label
+        ancestor = _find_ancestor(finding, trained)
+        conditions.append(Condition(label, finding and finding.name, query, seen, ancestor))
     if unknown:
         logger.warning(
             f"The terminology does not know {', '.join(unknown)}: these labels are asked for by their own names."
         )
     return conditions
+
+
+def _find_ancestor(finding: Finding | None, trained: set[str]) -> str | None:
+    """The nearest ancestor of a finding that training asked for."""
+    ancestors = load_terminology().ancestors(finding.name) if finding is not None else ()
+    return next((name for name in ancestors if normalize_name(name) in trained), None)
 
 
 def find_finding(label: str, config_name: str | None = None) -> Finding | None:

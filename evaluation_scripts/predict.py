@@ -36,6 +36,7 @@ def predict(
     *,
     arguments: EvaluationArguments,
     accelerator: Accelerator,
+    collator: StripCollator | None = None,
 ) -> tuple[list[Condition], Predictions]:
     """Score every label of a corpus as a condition, and each once more by the controls.
 
@@ -50,6 +51,8 @@ def predict(
             How queries are worded, what answers for them, batch size and seed.
         accelerator (`Accelerator`):
             Shares the records among processes.
+        collator ([`StripCollator`], *optional*):
+            What makes batches of the rows, in place of the feature extractor alone.
 
     Returns:
         `tuple`: One [`Condition`] per label of the corpus, whose `query` is the definition where one answered, and the
@@ -78,7 +81,7 @@ def predict(
         dataloader={
             "batch_size": arguments.per_device_eval_batch_size,
             "num_workers": arguments.dataloader_num_workers,
-            "collate_fn": StripCollator(processor.feature_extractor),
+            "collate_fn": collator or StripCollator(processor.feature_extractor),
         },
         description=records.name,
     )

@@ -20,8 +20,8 @@ from .prediction_table import Predictions
 
 # What of a result is no figure of its own
 GROUPS = (
-    *("conditions", "seen", "unseen", "understood", "reliability", "measurements", "explanations"),
-    *("protocol", "columns", "missing_conditions", "missing_records"),
+    *("conditions", "seen", "unseen", "understood", "reliability", "robustness", "measurements", "explanations"),
+    *("protocol", "columns", "missing_conditions"),
 )
 # Of eval_results.json (docs/evaluation.md): raise it when a key changes its meaning or goes
 SCHEMA_VERSION = 2

@@ -44,6 +44,19 @@ class SuiteArguments:
             "help": "Folders or predictions.parquet files of two evaluations or more: the others less the first."
         },
     )
+    compare_wordings: bool = field(
+        default=False,
+        metadata={
+            "help": "Ask a checkpoint for every condition of a suite by name, in all wordings, and by description."
+        },
+    )
+    robustness: list[str] | None = field(
+        default=None,
+        metadata={
+            "help": "Disturb the recordings of a suite: all, or some of leads, rate, length, wander, muscle, mains,"
+            " clipping and arms. Each level is one more pass over the records."
+        },
+    )
     html: str | None = field(default=None, metadata={"help": "HTML file that receives the figures as a page."})
 
     def __post_init__(self) -> None:
@@ -61,6 +74,15 @@ class SuiteArguments:
             )
         if self.compare is not None and len(self.compare) < 2:
             raise ValueError(f"--compare {self.compare[0]} has nothing to be compared with. Name two or more.")
+        if (self.robustness or self.compare_wordings) and (self.suite is None or self.predictions is not None):
+            flag = "robustness" if self.robustness else "compare_wordings"
+            raise ValueError(
+                f"--{flag} asks a checkpoint about a suite. Add `--suite` and a checkpoint, or leave it out."
+            )
+        if self.html is not None and self.suite is None and self.predictions is None:
+            raise ValueError(
+                f"--html {self.html} shows a suite or anybody's scores. Add `--suite` or `--predictions`."
+            )
         if self.fold_table is not None and self.suite is None:
             raise ValueError(
                 f"--fold_table {self.fold_table} splits the sets of a suite. Add `--suite`, or leave it out."

@@ -25,6 +25,8 @@ COMMANDS = {
     "datasets_scripts.simulator.__main__": [],
     "datasets_scripts.simulator.__main__ export": ["export"],
     "datasets_scripts.simulator.__main__ realism": ["realism"],
+    "evaluation_scripts.compare_labels": [],
+    "evaluation_scripts.suites.leaderboard": [],
     "modeling_supreme.supreme_command.main classify": ["classify"],
     "modeling_supreme.supreme_command.main measure": ["measure"],
     "modeling_supreme.supreme_command.main info": ["info"],

@@ -108,8 +108,8 @@ def multilabel_calibration(
         ValueError: If a score is no probability.
 
     Example:
-        >>> multilabel_calibration(np.array([[0.9], [0.1]]), np.array([[1.0], [0.0]]))["ece_macro"]
-        0.1
+        >>> multilabel_calibration(np.array([[0.75], [0.25]]), np.array([[1.0], [0.0]]))["ece_macro"]
+        0.25
     """
     pairs = zip(scores.T, np.asarray(labels, dtype=np.float64).T, strict=True)
     errors = [expected_calibration_error(*pair, num_bins=num_bins) for pair in pairs]

@@ -7,22 +7,26 @@ from typing import Any
 
 import numpy as np
 
-from datasets_scripts.page import columns, key_figures, section, table, write_document
+from datasets_scripts.page import key_figures, section, table, write_document
 from evaluation_scripts.load import LabelledRecords
 from evaluation_scripts.metrics import format_figure
 from evaluation_scripts.suites.evaluated import EvaluatedSets
 
-from .plots import count_errors, plot_curves, plot_errors, plot_forest, plot_reliability
+from .plots import count_errors, plot_curves, plot_errors, plot_forest, plot_reliability, plot_robustness
 from .worst import draw_mistake, find_worst
 
 
 STYLE = """<style>
-.scroll { overflow-x: auto; } .scroll table { width: auto; min-width: 100%; } figure { margin: 0 0 14px; }
-figcaption { font-size: 14px; color: var(--muted); } .columns > * { min-width: 0; }
+.scroll { overflow-x: auto; } .scroll table { width: max-content; min-width: 100%; }
+.scroll th, .scroll td { overflow-wrap: normal; white-space: nowrap; }
+.scroll td:last-child { white-space: normal; min-width: 12em; }
+.plots { columns: 2 400px; column-gap: 20px; } figure { margin: 0 0 14px; break-inside: avoid; }
+figcaption { font-size: 14px; color: var(--muted); }
 @media (max-width: 480px) { main { padding: 14px 8px 40px; } section { padding: 14px 12px; } }
 @media print { body { background: none; } main { max-width: none; padding: 0; } details { display: block; }
   section, .figure { break-inside: auto; border-color: var(--axis); } svg, img, tr, figure { break-inside: avoid; }
-  h2 { break-after: avoid; } .columns { display: block; } .scroll { overflow: visible; } table { font-size: 11px; } }
+  h2 { break-after: avoid; } .scroll { overflow: visible; } table { font-size: 10px; }
+  .scroll table { width: 100%; } .scroll th, .scroll td { white-space: normal; padding-right: 6px; min-width: 0; } }
 </style>"""
 FOREST_NOTE = (
     "Point and bar: AUROC and its 95 % interval over patients. Upright lines: what is reached without the name of the"
@@ -149,8 +153,11 @@ def _describe_set(name: str, result: Mapping[str, Any], sets: EvaluatedSets, pro
     """Forest plot, curves, reliability and errors of one set."""
     tested, entries = sets.tested(name), result["conditions"]
     included = np.array([entry["is_averaged"] for entry in entries], dtype=bool)
-    roc, precision = plot_curves(tested.scores[:, included], tested.labels[:, included])
-    plots = [_figure(roc, "ROC curves, and their mean"), _figure(precision, "Precision and recall, and their mean")]
+    plots = [_figure(plot_forest(entries), "AUROC of each condition")]
+    if included.any():
+        roc, precision = plot_curves(tested.scores[:, included], tested.labels[:, included])
+        plots.append(_figure(roc, "ROC curves, and their mean"))
+        plots.append(_figure(precision, "Precision and recall, and their mean"))
     if result["reliability"]:
         plots.append(
             _figure(plot_reliability(result["reliability"]), "Reliability of all averaged conditions together")
@@ -159,10 +166,26 @@ def _describe_set(name: str, result: Mapping[str, Any], sets: EvaluatedSets, pro
     errors = count_errors(tested.scores, tested.labels, thresholds, [entry["label"] for entry in entries])
     if errors is not None:
         plots.append(_figure(plot_errors(*errors), f"{ERROR_NOTE} called though absent"))
-    forest = _figure(plot_forest(entries), "AUROC of each condition")
     title = f"{name} · protocol {protocol}"
     listed = f"<details><summary>All conditions in figures</summary>{_scroll(_list_conditions(entries))}</details>"
-    return section(title, columns(forest, f"<div>{''.join(plots)}</div>") + listed, note=FOREST_NOTE)
+    body = f'<div class="plots">{"".join(plots)}</div>' + listed + _tell_robustness(result)
+    return section(title, body, note=FOREST_NOTE)
+
+
+def _tell_robustness(result: Mapping[str, Any]) -> str:
+    """What other wordings and disturbances make of a set, where they were tried."""
+    told = ""
+    if "wording_spread_macro" in result:
+        worst, spread = result["auroc_macro_worst_wording"], result["wording_spread_macro"]
+        told = (
+            f"<p class=note>In three wordings: the worst of each condition has a mean AUROC of {format_figure(worst)};"
+            f" best and worst lie {format_figure(spread)} apart on average.</p>"
+        )
+    curves = [
+        _figure(plot_robustness(levels), f"{name}: AUROC of each condition, and the mean")
+        for name, levels in (result.get("robustness") or {}).items()
+    ]
+    return told + (f'<div class="plots">{"".join(curves)}</div>' if curves else "")
 
 
 def _list_conditions(entries: Sequence[Mapping[str, Any]]) -> str:

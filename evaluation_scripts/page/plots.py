@@ -6,6 +6,7 @@ from typing import Any
 import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from sklearn.metrics import precision_recall_curve, roc_curve
 
@@ -62,8 +63,8 @@ def _lows(entries: Sequence[Mapping[str, Any]]) -> list[float]:
 
 def plot_curves(scores: np.ndarray, labels: np.ndarray) -> tuple[str, str]:
     """ROC and precision-recall curves of every condition, thin, with their mean; columns are conditions."""
-    curves = [_curves_of(*column) for column in zip(scores.T, labels.T, strict=True)]
-    curves = [curve for curve in curves if curve is not None]
+    found = [_curves_of(*column) for column in zip(scores.T, labels.T, strict=True)]
+    curves = [curve for curve in found if curve is not None]
 
     def draw(place: int, names: tuple[str, str]) -> Callable[[Axes], None]:
         def draw_curves(axes: Axes) -> None:
@@ -142,16 +143,14 @@ def count_errors(
     order = np.argsort(-(together.sum(axis=0) + together.sum(axis=1)), kind="stable")[:MAX_ERRORS]
     kept = np.sort(order)
     shares = together / present[:, usable].sum(axis=0)[:, None]
-    return [names[usable[index]] for index in kept], shares[np.ix_(kept, kept)]
+    return [names[int(usable[index])] for index in kept], shares[np.ix_(kept, kept)]
 
 
 def plot_errors(names: Sequence[str], shares: np.ndarray) -> str:
     """The table of [`count_errors`] in shades, with its percentages."""
 
     def draw(axes: Axes) -> None:
-        axes.imshow(
-            shares, cmap=mpl.colors.LinearSegmentedColormap.from_list("errors", ["white", RED]), vmin=0, vmax=1
-        )
+        axes.imshow(shares, cmap=LinearSegmentedColormap.from_list("errors", ["white", RED]), vmin=0, vmax=1)
         axes.set_xticks(range(len(names)), names, rotation=60, ha="right", rotation_mode="anchor")
         axes.set_yticks(range(len(names)), names)
         axes.tick_params(length=0, labelsize=8)
@@ -161,6 +160,25 @@ def plot_errors(names: Sequence[str], shares: np.ndarray) -> str:
             axes.text(column, row, f"{100 * shares[row, column]:.0f}", ha="center", va="center", fontsize=7)
 
     return _to_svg(draw, height=1.4 + 0.26 * len(names))
+
+
+def plot_robustness(levels: Sequence[Mapping[str, Any]]) -> str:
+    """AUROC of every condition at every level of a disturbance, thin, and the macro average."""
+    places: Any = np.arange(len(levels))
+
+    def draw(axes: Axes) -> None:
+        for label in levels[0]["auroc"]:
+            figures = np.array([level["auroc"][label] for level in levels], dtype=np.float64)
+            axes.plot(places, figures, color=PALE_BLUE, linewidth=0.8, marker="." if len(levels) == 1 else "")
+        macro = np.array([level["auroc_macro"] for level in levels], dtype=np.float64)
+        axes.plot(places, macro, "o-", color=BLUE, linewidth=2, markersize=5)
+        axes.axhline(0.5, color=MUTED, linewidth=0.8, linestyle=":")
+        axes.set_xticks(places, [level["level"] for level in levels])
+        axes.set_ylabel("AUROC")
+        axes.set_ylim(top=1.02)
+        axes.grid(axis="y")
+
+    return _to_svg(draw, height=2.6)
 
 
 def _name_rows(axes: Axes, names: Sequence[str]) -> None:

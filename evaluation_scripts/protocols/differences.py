@@ -90,9 +90,9 @@ def compare_with_corpus(published: LabelTable, corrected: LabelTable) -> tuple[l
         not at hand or have no label), `only_corrected` (at hand, not listed), and `other_split`.
     """
     places = pd.Series(np.arange(len(corrected.records)), index=corrected.records["record_id"])
-    is_shared = published.records["record_id"].isin(places.index).to_numpy()
+    is_shared = published.records["record_id"].isin(places.index.tolist()).to_numpy()
     own = published.select(np.flatnonzero(is_shared))
-    other = corrected.select(places[own.records["record_id"]].to_numpy())
+    other = corrected.select(places.loc[own.records["record_id"].tolist()].to_numpy())
     differences = []
     for column, (label, corpus_label) in enumerate(zip(published.label_names, published.corpus_labels, strict=True)):
         truth = other.labels[:, other.label_names.index(corpus_label)] == 1
@@ -176,9 +176,9 @@ def compare_protocols(suite: str, split_dir: str | Path, *, data_root: str | Pat
 
 def _count_records(*tables: LabelTable) -> dict[str, int]:
     """Different records of some tables, and of their test splits."""
-    records = pd.concat([table.records for table in tables])
-    tested = records[records["split"] == "test"]
-    return {"num_records": records["record_id"].nunique(), "num_test_records": tested["record_id"].nunique()}
+    names = {record_id for table in tables for record_id in table.records["record_id"]}
+    tested = {record_id for table in tables for record_id in table.of_splits(["test"]).records["record_id"]}
+    return {"num_records": len(names), "num_test_records": len(tested)}
 
 
 def _compare(

@@ -76,8 +76,8 @@ def apply_folds(table: LabelTable, folds: dict[str, str], *, source: str) -> Lab
         ValueError: If a patient is in two splits.
     """
     record_ids = table.records["record_id"]
-    kept = table.select(np.flatnonzero(record_ids.isin(folds.keys())))
-    records = kept.records.assign(split=kept.records["record_id"].map(folds))
+    kept = table.select(np.flatnonzero(record_ids.isin(list(folds))))
+    records = kept.records.assign(split=[folds[record_id] for record_id in kept.records["record_id"]])
     check_leaks(records, source=source)
     order = pd.Categorical(records["split"], SPLITS, ordered=True).argsort(kind="stable")
     return replace(kept, records=records).select(np.asarray(order))

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import cast
 
 import numpy as np
 import pandas as pd
@@ -67,20 +68,20 @@ def check_leaks(records: pd.DataFrame, *, source: str) -> None:
         ValueError: If a patient or a record stands in two splits; the message names the first one and its records.
     """
     for column, what in (("record_id", "record"), ("patient_id", "patient")):
-        known = records[records[column].notna()]
-        num_splits = known.groupby(column, sort=False)["split"].nunique()
-        leaking = num_splits[num_splits > 1].index
-        if len(leaking):
-            own = known[known[column] == leaking[0]]
+        known = cast("pd.DataFrame", records[records[column].notna()])
+        num_splits = cast("pd.Series", known.groupby(column, sort=False)["split"].nunique())
+        leaking = [name for name, count in num_splits.items() if count > 1]
+        if leaking:
+            own = cast("pd.DataFrame", known[known[column] == leaking[0]])
+            where, which = " and ".join(dict.fromkeys(own["split"])), _name_some(own["record_id"].tolist())
             raise ValueError(
-                f"{source}: {what} {leaking[0]} is in {' and '.join(dict.fromkeys(own['split']))} (records"
-                f" {_name_some(own['record_id'])}), and {len(leaking) - 1} other {what}s are in two splits too, so the"
-                " test set is not unseen. Give every patient one split."
+                f"{source}: {what} {leaking[0]} is in {where} (records {which}), and {len(leaking) - 1} other"
+                f" {what}s are in two splits too, so the test set is not unseen. Give every patient one split."
             )
 
 
-def _name_some(record_ids: pd.Series) -> str:
+def _name_some(record_ids: Sequence[str]) -> str:
     """The first few records."""
-    names = record_ids.astype(str).unique()
+    names = list(dict.fromkeys(record_ids))
     more = "" if len(names) <= MAX_RECORDS_IN_MESSAGE else f" and {len(names) - MAX_RECORDS_IN_MESSAGE} more"
     return ", ".join(names[:MAX_RECORDS_IN_MESSAGE]) + more

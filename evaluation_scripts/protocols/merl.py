@@ -44,19 +44,19 @@ def read_merl_table(label_set: LabelSet, split_dir: str | Path) -> LabelTable:
     """
     folder = Path(split_dir)
     tables = {split: _read(folder, label_set.merl_tables, ending) for split, ending in SPLIT_TABLE_ENDINGS.items()}
-    names = [column for column in tables["test"].columns if column not in DESCRIPTIVE_COLUMNS]
+    names = [str(column) for column in tables["test"].columns if column not in DESCRIPTIVE_COLUMNS]
     for split, table in tables.items():
         _check_classes(label_set, split, set(table.columns) - DESCRIPTIVE_COLUMNS, set(names))
     parts = [table.assign(split=split) for split, table in tables.items() if len(table)]
     whole = pd.concat(parts or [tables["test"].assign(split="")], ignore_index=True)
     records = _locate(whole, label_set).assign(split=whole["split"])
-    records["is_normal"] = _find_normal(whole, records, label_set, folder)
+    records["is_normal"] = _find_normal(whole, records, folder)
     check_leaks(records, source=f"{folder / label_set.merl_tables}_*.csv")
     return LabelTable(
         label_set=label_set,
         protocol=MERL,
         label_names=tuple(names),
-        corpus_labels=tuple(label_set.merl_names.get(name, name) for name in names),
+        corpus_labels=tuple(label_set.merl_names.get(str(name), str(name)) for name in names),
         records=records,
         labels=whole[names].to_numpy(dtype=np.float64),
     )
@@ -114,7 +114,7 @@ def _locate(table: pd.DataFrame, label_set: LabelSet) -> pd.DataFrame:
     return pd.DataFrame({"record_id": names, "patient_id": names})
 
 
-def _find_normal(whole: pd.DataFrame, records: pd.DataFrame, label_set: LabelSet, folder: Path) -> pd.Series:
+def _find_normal(whole: pd.DataFrame, records: pd.DataFrame, folder: Path) -> Any:
     """Whether each record is called normal: by the class NORM, or where sinus rhythm is all that is said."""
     if "diagnose" in whole:
         return whole["diagnose"].map(split_diagnoses) == {SINUS_RHYTHM}
@@ -124,4 +124,4 @@ def _find_normal(whole: pd.DataFrame, records: pd.DataFrame, label_set: LabelSet
     for ending in SPLIT_TABLE_ENDINGS.values():
         table = _read(folder, NORMAL_TABLES, ending)
         normal |= set(table.loc[table["NORM"] == 1, "ecg_id"])
-    return records["record_id"].isin(normal)
+    return records["record_id"].isin(list(normal))

@@ -89,7 +89,7 @@ def read_suite(
             suite.folders[label_set.corpus] = folder
         elif needs_signals or protocol == CORRECTED:
             names = " or ".join(FOLDER_NAMES[label_set.corpus][:2])
-            suite.missing[label_set.name] = f"{data_root} holds no folder of {label_set.corpus} (such as {names})"
+            suite.missing[label_set.name] = f"no folder of {label_set.corpus} (such as {names}) is below {data_root}"
             continue
         try:
             table = _read(label_set, protocol, folder=folder, split_dir=split_dir)

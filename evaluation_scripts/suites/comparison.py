@@ -130,7 +130,7 @@ def _compare_two(
         included = np.array(
             [name not in skipped_conditions(labels, label_names, min_positives=fewest) for name in label_names]
         )
-        own = compare_systems(*scores, labels, patient_ids=patients, included=included, **options)
+        own = compare_systems(scores[0], scores[1], labels, patient_ids=patients, included=included, **options)
         sets["/".join(key)] = {"num_records": len(labels), "label_names": label_names, **own}
         pairs.append([SetScores(key[0], patients, one[:, included], labels[:, included]) for one in scores])
     if not sets:

@@ -140,6 +140,8 @@ def flatten_conditions(results: Mapping[str, Mapping[str, Any]]) -> list[dict[st
             for key, value in entry.items():
                 if key == "controls":
                     row |= {f"control_{control}": figure for control, figure in (value or {}).items()}
+                elif key == "wordings":
+                    row |= {f"auroc_by_{wording}": figure for wording, figure in value.items()}
                 elif key == "among_non_normal":
                     row |= _flatten_non_normal(value or {})
                 elif isinstance(value, list):

@@ -1,8 +1,9 @@
 """Anybody's scores under the protocols: the labels of a suite, of a corpus, or those that the file has itself."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -48,13 +49,14 @@ def evaluate_scores(arguments: EvaluationArguments, suite: SuiteArguments) -> tu
     for table in _find_tables(arguments, suite, scores, sets):
         wanted = [*(() if "validation" in sets.splits else ("validation",)), *sets.splits]
         found = score_table(scores, table.of_splits(wanted))
-        if found is None or not found[1].records["split"].isin(sets.splits).any():
-            sets.missing[table.label_set.name] = f"{scores.path} has no record or no condition of it"
+        if found is None or not set(sets.splits) & set(found[1].records["split"]):
+            sets.missing[table.label_set.name] = f"no record or no condition of it is in {scores.path}"
             continue
         conditions, predictions, notes = found
-        sets.add(table.label_set.name, conditions, predictions, **notes)
-        used |= {condition.query for condition in conditions}
         _warn(table.label_set.name, notes)
+        absent = notes.pop("missing_records")["num_missing"]
+        sets.add(table.label_set.name, conditions, predictions, **notes, num_missing_records=absent)
+        used |= {condition.query for condition in conditions}
     if not sets.results:
         raise ValueError(
             f"{scores.path}: no column and record belongs to what is tested ({'; '.join(sets.missing.values())}). Its"
@@ -105,7 +107,8 @@ def read_own_labels(scores: ScoreFile) -> Iterator[LabelTable]:
     """
     defaults = {"corpus": "file", "config": "default", "split": "test", "patient_id": None}
     whole = scores.table.assign(**{name: value for name, value in defaults.items() if name not in scores.table})
-    for (corpus, config_name), rows in whole.groupby(["corpus", "config"], sort=False):
+    for key, group in whole.groupby(["corpus", "config"], sort=False):
+        (corpus, config_name), rows = cast("tuple[str, str]", key), cast("Any", group)
         columns = [column for column in rows if str(column).startswith(LABEL) and rows[column].notna().any()]
         names = tuple(str(column).removeprefix(LABEL) for column in columns)
         records = rows[["record_id", "patient_id", "split"]].astype({"record_id": str}).reset_index(drop=True)
@@ -119,7 +122,7 @@ def _read_corpus(arguments: EvaluationArguments, config_name: str | None) -> Lab
     """The labels of one configuration of a corpus, with the records of validation."""
     splits = arguments.split if "validation" in arguments.split else f"validation+{arguments.split}"
     records = load_records(replace(arguments, split=splits), config_name)
-    located = records.locate()[["record_id", "patient_id", "split"]]
+    located: Any = records.locate()[["record_id", "patient_id", "split"]]
     names = tuple(records.label_names)
     table = _own_table(records.corpus, records.config_name, names, located, records.read_labels())
     return table.select(np.flatnonzero(~located["record_id"].duplicated()))
@@ -133,7 +136,7 @@ def _own_table(
     return LabelTable(label_set, CORPUS, names, names, records, labels)
 
 
-def _warn(name: str, notes: dict) -> None:
+def _warn(name: str, notes: Mapping[str, Any]) -> None:
     """Name what of a set the file lacks."""
     if notes["missing_conditions"]:
         logger.warning(f"{name}: no column stands for {', '.join(notes['missing_conditions'])}, which are not scored.")

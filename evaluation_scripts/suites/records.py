@@ -58,7 +58,7 @@ class SuiteRecords(LabelledRecords):
 def locate_table(table: LabelTable) -> pd.DataFrame:
     """`record_id`, `patient_id`, `corpus`, `config`, `split` and, if known, `is_normal` of every record of a table."""
     located = locate_records(
-        table.records[["record_id", "patient_id"]],
+        cast("pd.DataFrame", table.records[["record_id", "patient_id"]]),
         corpus=table.label_set.corpus,
         config_name=table.label_set.config_name,
         split=table.records["split"].tolist(),
@@ -136,7 +136,9 @@ def _load_rows(
     corpus: str, config_name: str, data_dir: str, num_proc: int | None, on_error: str, window: str
 ) -> Dataset:
     """All rows of a corpus, whatever its builder's splits."""
-    loaded = load_corpus(corpus, config_name, data_dir=data_dir, num_proc=num_proc, on_error=on_error, window=window)
+    loaded: Any = load_corpus(
+        corpus, config_name, data_dir=data_dir, num_proc=num_proc, on_error=on_error, window=window
+    )
     return concatenate_datasets([cast("Dataset", split) for split in loaded.values() if len(split)])
 
 
@@ -179,8 +181,8 @@ def merge_windows(predictions: Predictions, conditions: Sequence[Condition]) -> 
     record_ids = predictions.records["record_id"]
     if record_ids.is_unique:
         return predictions
-    place, names = pd.factorize(record_ids)
-    first = np.array([int(np.argmax(place == number)) for number in range(len(names))])
+    place = pd.factorize(record_ids)[0]
+    first = np.unique(place, return_index=True)[1]
     is_normal = np.array([condition.finding == NORMAL_FINDING for condition in conditions], dtype=bool)
     highest, lowest = _reduce(predictions.scores, place, np.maximum), _reduce(predictions.scores, place, np.minimum)
     controls = {

@@ -1,20 +1,29 @@
 """A checkpoint on a suite: every set that is there, one after the other, under one protocol."""
 
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
+import numpy as np
 from accelerate import Accelerator
 from accelerate.logging import get_logger
 from transformers import PreTrainedModel, ProcessorMixin
 
 from evaluation_scripts.arguments import EvaluationArguments
+from evaluation_scripts.conditions import Condition
 from evaluation_scripts.predict import predict
+from evaluation_scripts.prediction_table import Predictions
 from evaluation_scripts.protocols.label_sets import FEWEST_POSITIVES, SUITES
 from evaluation_scripts.protocols.label_table import SPLITS
 from evaluation_scripts.protocols.read import read_suite
+from evaluation_scripts.robustness.curves import DisturbedCollator, choose_families, trace_curves
+from evaluation_scripts.robustness.disturbances import Disturbance
 from evaluation_scripts.suite_arguments import SuiteArguments
 
 from .evaluated import EvaluatedSets
-from .records import load_suite_records, merge_windows
+from .records import SuiteRecords, load_suite_records, merge_windows
+from .wordings import WORDINGS, add_wordings, ask_in
 
 
 logger = get_logger(__name__)
@@ -98,6 +107,7 @@ def evaluate_suite(
     Raises:
         ValueError: If no set of the suite is there, or the splits leak.
     """
+    choose_families(suite.robustness or ())  # refused before hours are spent
     sets = make_sets(arguments, suite.protocol)
     read = read_suite(
         SUITES[suite.suite or ""],
@@ -129,8 +139,11 @@ def evaluate_suite(
             continue
         conditions, predictions = predict(model, processor, records, arguments=arguments, accelerator=accelerator)
         if accelerator.is_main_process:
-            sets.add(label_set.name, conditions, merge_windows(predictions, conditions), missing_records=missing)
+            answers = merge_windows(predictions, conditions)
+            sets.add(label_set.name, conditions, answers, num_missing_records=missing["num_missing"])
             sets.recordings[f"{label_set.name}/{'+'.join(sets.splits)}"] = records
+        ask = partial(_ask_again, model, processor, records, sets=sets, accelerator=accelerator)
+        _try_further(sets, label_set.name, conditions, ask, arguments=arguments, suite=suite)
     for name, reason in sets.missing.items():
         logger.warning(f"{name} is not tested: {reason}.")
     if accelerator.is_main_process and not sets.results:
@@ -139,3 +152,54 @@ def evaluate_suite(
             f" First: {next(iter(sets.missing.items()), '')}"
         )
     return sets
+
+
+def _ask_again(
+    model: PreTrainedModel,
+    processor: ProcessorMixin,
+    records: SuiteRecords,
+    arguments: EvaluationArguments,
+    *,
+    sets: EvaluatedSets,
+    accelerator: Accelerator,
+    disturb: Disturbance | None = None,
+) -> Predictions | None:
+    """Scores of the records tested in other words or under a disturbance; `None` in all processes but the main one."""
+    is_tested = np.isin(records.row_splits, list(sets.splits))
+    own = replace(
+        records,
+        rows=records.rows.select(np.flatnonzero(is_tested)),
+        row_splits=[split for split, tested in zip(records.row_splits, is_tested, strict=True) if tested],
+        table=records.table.select(is_tested),
+    )
+    collator = None if disturb is None else DisturbedCollator(processor.feature_extractor, disturb)
+    conditions, predictions = predict(
+        model, processor, own, arguments=arguments, accelerator=accelerator, collator=collator
+    )
+    return merge_windows(predictions, conditions) if accelerator.is_main_process else None
+
+
+def _try_further(
+    sets: EvaluatedSets,
+    name: str,
+    conditions: Sequence[Condition],
+    ask: Callable[..., Predictions | None],
+    *,
+    arguments: EvaluationArguments,
+    suite: SuiteArguments,
+) -> None:
+    """Add to the result of a set what other wordings and disturbances make of it, where they are asked for."""
+    result = sets.results.get(f"{name}/{'+'.join(sets.splits)}")
+    if suite.compare_wordings:
+        asked = {wording: ask(ask_in(arguments, wording)) for wording in WORDINGS}
+        if result is not None:
+            add_wordings(result, {wording: own for wording, own in asked.items() if own is not None})
+    if suite.robustness:
+        curves = trace_curves(
+            choose_families(suite.robustness),
+            lambda disturb: ask(arguments, disturb=disturb),
+            labels=[condition.label for condition in conditions],
+            included=np.array([entry["is_averaged"] for entry in (result or {}).get("conditions", ())], dtype=bool),
+        )
+        if result is not None:
+            result["robustness"] = curves

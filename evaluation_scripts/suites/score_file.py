@@ -1,9 +1,11 @@
 """Scores of any system from a file: which column stands for which condition, and which row for which record."""
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -141,7 +143,7 @@ def match_columns(table: LabelTable, columns: Sequence[str], *, source: str) -> 
     return matched
 
 
-def score_table(scores: ScoreFile, table: LabelTable) -> tuple[list[Condition], Predictions, dict[str, object]] | None:
+def score_table(scores: ScoreFile, table: LabelTable) -> tuple[list[Condition], Predictions, dict[str, Any]] | None:
     """The scores of the records and conditions of one set.
 
     Args:
@@ -160,14 +162,15 @@ def score_table(scores: ScoreFile, table: LabelTable) -> tuple[list[Condition], 
     """
     rows = _rows_of(scores, table)
     matched = match_columns(table, scores.columns, source=str(scores.path))
-    names = table.records["record_id"]
-    is_listed = names.isin(rows.index).to_numpy()
+    names = table.records["record_id"].tolist()
+    listed = set(rows.index)
+    is_listed = np.array([name in listed for name in names], dtype=bool)
     own = table.select(np.flatnonzero(is_listed))
-    columns = [column for column in matched.values() if rows[column].notna().any()]
+    columns = [column for column in matched.values() if bool(rows[column].notna().to_numpy().any())]
     matched = {label: column for label, column in matched.items() if column in columns}
     if not matched or not len(own.records):
         return None
-    aligned = rows.loc[own.records["record_id"]]
+    aligned: Any = rows.loc[own.records["record_id"].tolist()]
     given = [name for name in scores.controls if aligned[name].notna().any()]
     for column in (*matched.values(), *given):
         _check_complete(aligned[column], path=scores.path)
@@ -182,25 +185,25 @@ def score_table(scores: ScoreFile, table: LabelTable) -> tuple[list[Condition], 
         name.removeprefix(SCORE): np.broadcast_to(_read_control(aligned[name], config)[:, None], matrix.shape)
         for name in given
     }
-    absent = names[~is_listed]
-    notes: dict[str, object] = {
+    absent = [name for name in names if name not in listed]
+    notes: dict[str, Any] = {
         "columns": matched,
         "missing_conditions": [label for label in table.label_names if label not in matched],
-        "missing_records": {"num_missing": len(absent), "first_missing": None if absent.empty else absent.iloc[0]},
+        "missing_records": {"num_missing": len(absent), "first_missing": absent[0] if absent else None},
     }
     return conditions, Predictions(locate_table(own), own.labels[:, places], matrix, controls), notes
 
 
 def _rows_of(scores: ScoreFile, table: LabelTable) -> pd.DataFrame:
     """The rows that concern a set, by record; a file may say of every row to which set it belongs."""
-    rows = scores.table
+    rows: Any = scores.table
     for column, value in (("corpus", table.label_set.corpus), ("config", table.label_set.config_name)):
         if column in rows:
             rows = rows[rows[column] == value]
     names = [_plain_name(str(name), table.label_set.corpus) for name in rows[KEY]]
     rows = rows.set_axis(pd.Index(names, name=KEY), axis=0)
-    twice = rows.index[rows.index.duplicated()]
-    if len(twice):
+    twice = [name for name, count in Counter(names).items() if count > 1]
+    if twice:
         raise ValueError(f"{scores.path} lists record {twice[0]} twice. Write one row per record.")
     return rows
 
@@ -221,8 +224,8 @@ def _plain_name(name: str, corpus: str) -> str:
 
 def _check_complete(column: pd.Series, *, path: Path) -> None:
     """Refuse a record without a score."""
-    absent = column.index[column.isna()]
-    if len(absent):
+    absent = [name for name, is_absent in column.isna().items() if is_absent]
+    if absent:
         raise ValueError(
             f"{path}: record {absent[0]} has no score in column {column.name}, and {len(absent) - 1} others neither."
             " Fill it, or leave the record or the column out."

@@ -55,3 +55,15 @@ def test_a_label_the_terminology_does_not_know_is_asked_for_by_its_own_name(capl
 )
 def test_wordings_are_those_of_the_terminology_where_it_knows_the_finding(text, query_wording, wordings):
     assert word_query(text, query_wording) == wordings
+
+
+def test_a_kind_of_a_finding_that_training_named_is_unseen_and_says_so():
+    (condition,) = describe_conditions(["IMI"], config_name="subclass", trained_queries=["Myocardial infarction"])
+
+    assert (condition.seen, condition.seen_ancestor) == (False, "myocardial infarction")
+
+
+def test_a_published_class_asks_for_what_the_corpus_calls_it():
+    (condition,) = describe_conditions(["AF"], config_name="merl", trained_queries=None, corpus_labels=["AFL"])
+
+    assert (condition.label, condition.query) == ("AF", "atrial flutter")

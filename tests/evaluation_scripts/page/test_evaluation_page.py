@@ -6,13 +6,16 @@ import re
 import numpy as np
 import pytest
 from helpers.made_predictions import CONDITIONS, make_predictions
+from helpers.suite_records import CPSC2018
 
 from evaluation_scripts.conditions import Condition
 from evaluation_scripts.page.page import write_page
 from evaluation_scripts.page.plots import count_errors
-from evaluation_scripts.page.worst import find_worst
+from evaluation_scripts.page.worst import Mistake, draw_mistake, find_worst
+from evaluation_scripts.protocols.corrected import read_corrected_table
 from evaluation_scripts.suites.evaluated import EvaluatedSets
 from evaluation_scripts.suites.published import read_published
+from evaluation_scripts.suites.records import load_suite_records
 
 
 def make_sets(conditions=CONDITIONS):
@@ -94,3 +97,14 @@ def test_the_worst_error_is_the_record_ranked_furthest_from_where_it_belongs():
     found = {(mistake.record_id, mistake.label, mistake.is_present) for mistake in worst}
     assert (f"r{row}", "CLBBB", True) in found
     assert len({mistake.record_id for mistake in worst}) == len(worst)
+
+
+def test_the_strip_of_an_error_is_drawn_where_its_recording_is_at_hand(suite_root):
+    table = read_corrected_table(CPSC2018, suite_root / "CPSC_2018")
+    records, _ = load_suite_records(table, ["train", "validation", "test"], data_dir=suite_root / "CPSC_2018")
+    mistake = Mistake("cpsc2018/default/test", "A0003", "PVC", 0.1, True, 0.9)
+
+    image = draw_mistake(mistake, {"cpsc2018/default/test": records})
+
+    assert image.startswith("iVBORw0KGgo")  # the signature of a PNG
+    assert draw_mistake(mistake, {}) is None

@@ -47,7 +47,7 @@ def test_what_is_missing_is_named_and_the_rest_is_read(tmp_path, ptb_xl_dir):
 
     assert [table.label_set.name for table in suite.tables] == [f"ptb_xl/{name}" for name in PTB_XL_SETS]
     assert list(suite.missing) == ["cpsc2018/default", "chapman_shaoxing_ningbo/merl"]
-    assert suite.missing["cpsc2018/default"] == f"{tmp_path} holds no folder of cpsc2018 (such as cpsc2018 or cpsc)"
+    assert suite.missing["cpsc2018/default"] == f"no folder of cpsc2018 (such as cpsc2018 or cpsc) is below {tmp_path}"
 
 
 PTB_XL_SETS = ("superclass", "subclass", "form", "rhythm")

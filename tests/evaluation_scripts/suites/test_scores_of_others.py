@@ -147,15 +147,14 @@ def test_what_is_missing_and_what_is_unknown_is_named(split_dir, tmp_path, caplo
     assert "no column stands for NORM, 1AVB" in caplog.text
 
 
-def test_records_without_a_row_are_counted_and_the_first_is_named(split_dir, tmp_path):
+def test_records_without_a_row_are_counted_and_the_first_is_named(split_dir, tmp_path, caplog):
     scores = pd.DataFrame({"record_id": ["A0003"], "PVC": [0.9]})
 
-    results, table = score_suite(scores, split_dir, tmp_path)
+    with caplog.at_level(logging.WARNING):
+        results, table = score_suite(scores, split_dir, tmp_path)
 
-    assert results["results"]["cpsc2018/default/test"]["missing_records"] == {
-        "num_missing": 1,
-        "first_missing": "A0002",
-    }
+    assert results["results"]["cpsc2018/default/test"]["num_missing_records"] == 1
+    assert "1 records have no row, first A0002" in caplog.text
     assert table["record_id"].tolist() == ["A0003"]
 
 

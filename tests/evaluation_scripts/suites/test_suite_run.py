@@ -105,9 +105,36 @@ def test_sets_that_are_not_there_are_named_and_the_others_are_run(make_checkpoin
         (["--compare", "a"], r"--compare a has nothing to be compared with\. Name two or more"),
         (["--control_columns", "noise"], r"--control_columns noise are columns of a file.*Add `--predictions`"),
         (["--fold_table", "folds.csv"], r"--fold_table folds\.csv splits the sets of a suite\. Add `--suite`"),
+        (["--html", "page.html"], r"--html page\.html shows a suite or anybody's scores\. Add `--suite` or"),
+        (["--robustness", "all"], r"--robustness asks a checkpoint about a suite\. Add `--suite` and a checkpoint"),
         (["--predictions", "a.csv"], r"`--output_dir` is missing"),
     ],
 )
 def test_a_command_line_that_says_too_little_is_refused(flags, message):
     with pytest.raises(CommandLineError, match=message):
         script.main(flags)
+
+
+def test_other_wordings_and_disturbances_are_tried_where_they_are_asked_for(make_checkpoint, suite_root, tmp_path):
+    results = run_suite(
+        make_checkpoint("hybrid"),
+        tmp_path,
+        *("--data_root", str(suite_root / "CPSC_2018"), "--split", "train+validation+test"),
+        *("--compare_wordings", "--robustness", "arms", "leads", "--html", str(tmp_path / "page.html")),
+    )
+
+    result = results["results"]["cpsc2018/default/train+validation+test"]
+    entry = next(entry for entry in result["conditions"] if entry["label"] == "PVC")
+    assert entry["wordings"]["names"] == pytest.approx(entry["auroc"])
+    assert entry["auroc_worst_wording"] == min(entry["wordings"].values())
+    assert entry["wording_spread"] == pytest.approx(max(entry["wordings"].values()) - entry["auroc_worst_wording"])
+    curves = result["robustness"]
+    assert curves["leads"][0]["level"] == "12 leads"
+    assert curves["leads"][0]["auroc"]["PVC"] == pytest.approx(entry["auroc"])
+    page = (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert "leads: AUROC of each condition, and the mean" in page
+
+
+def test_a_disturbance_that_does_not_exist_is_refused_before_anything_is_read(make_checkpoint, suite_root, tmp_path):
+    with pytest.raises(ValueError, match=r"--robustness knows no gravity\. Choose among all, leads"):
+        run_suite(make_checkpoint("hybrid"), tmp_path, "--data_root", str(suite_root), "--robustness", "gravity")

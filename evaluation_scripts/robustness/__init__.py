@@ -1,0 +1,1 @@
+"""The same records made worse: fewer leads, other rates and lengths, noise, clipping, swapped electrodes."""
