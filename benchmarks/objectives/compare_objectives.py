@@ -150,7 +150,7 @@ def read_answers(folder: Path, name: str) -> Answers:
         each for each in read_json(suite / "eval_results.json")["results"][name]["conditions"] if each["is_averaged"]
     ]
     table = pd.read_parquet(suite / "predictions.parquet")
-    rows = table[table["config"] == name.split("/")[1]]
+    rows: Any = table[table["config"] == name.split("/")[1]]
     labels = [condition["label"] for condition in conditions]
     return Answers(
         labels,
