@@ -207,13 +207,15 @@ def describe_label_set(name: str, folders: dict[str, list[Path]], num_samples: i
     for objective, found in folders.items():
         results = [read_json(folder / name.split("/")[0] / "eval_results.json")["results"][name] for folder in found]
         for group in ("seen", "unseen"):
-            groups = [result[group] for result in results if result[group] and result[group]["num_conditions"]]
+            groups = [result[group] for result in results if result[group]]
+            groups = [each for each in groups if each["auroc_macro"] is not None]
             if not groups:
                 continue
             auroc = np.mean([each["auroc_macro"] for each in groups])
             controls = "; ".join(
                 f"{control} {np.mean([each['controls'][control]['auroc_macro'] for each in groups]):.3f}"
-                for control in (groups[0].get("controls") or {})
+                for control, figures in (groups[0].get("controls") or {}).items()
+                if figures["auroc_macro"] is not None
             )
             members = answers[objective][0].is_seen == (group == "seen")
             cell = ""
