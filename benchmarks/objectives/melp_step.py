@@ -12,6 +12,7 @@ import argparse
 import logging
 import sys
 from pathlib import Path
+from typing import Any
 
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
@@ -61,7 +62,7 @@ def make_inputs(arguments: argparse.Namespace) -> dict[str, torch.Tensor]:
     return {name: value.to(arguments.device) for name, value in inputs.items()}
 
 
-def make_level_step(arguments: argparse.Namespace, inputs: dict[str, torch.Tensor], levels: tuple[str, ...]) -> object:
+def make_level_step(arguments: argparse.Namespace, inputs: dict[str, torch.Tensor], levels: tuple[str, ...]) -> Any:
     """A training step with some levels besides the rhythm."""
     model = make_model(arguments, has_decoder="caption" in levels)
     gatherer = RowGatherer(torch.ones(arguments.batch_size, dtype=torch.bool, device=arguments.device))

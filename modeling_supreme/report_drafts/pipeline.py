@@ -4,7 +4,7 @@ A decoder writes something of any strip. Each sentence of a draft is therefore a
 marked where its own zero-shot head does not support it.
 """
 
-from typing import Any
+from typing import Any, cast
 
 from modeling_supreme.checkpoints import check_logits
 from modeling_supreme.feature_extraction_supreme import is_number
@@ -89,13 +89,14 @@ class EcgReportGenerationPipeline(ZeroShotEcgClassificationPipeline):
         notes = {key: model_inputs.pop(key) for key in ("account", "failure")}
         accounts = notes["account"] if isinstance(notes["account"], list) else [notes["account"]]
         strips = {**model_inputs, "signal": model_inputs["signal"].to(self.model.dtype)}
-        written = self.model.generate(**strips, **options)
-        reports = self.tokenizer.batch_decode(written, skip_special_tokens=True)
+        model, tokenizer = cast(Any, self.model), cast(Any, self.tokenizer)
+        written = model.generate(**strips, **options)
+        reports = tokenizer.batch_decode(written, skip_special_tokens=True)
         sentences = [split_sentences(report) for report in reports]
         asked = list(dict.fromkeys(sentence for each in sentences for sentence in each))
         scores: list[dict[str, float]] = [{} for _ in reports]
         if asked:
-            outputs = self.model(**strips, query_embeds=encode_queries(self.model, self.tokenizer, asked))
+            outputs = model(**strips, query_embeds=encode_queries(model, tokenizer, asked))
             check_logits(outputs.logits_per_ecg, [account.source or "without a name" for account in accounts])
             rows = to_probabilities(outputs.logits_per_ecg).tolist()
             scores = [dict(zip(asked, row, strict=True)) for row in rows]

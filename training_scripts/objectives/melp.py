@@ -205,7 +205,8 @@ class MelpObjective(MultilabelObjective):
         if "local" in self.loss_weights:
             losses["local"] = contrast_beats(found, gatherer, self.model.config)
         if "view" in self.loss_weights:
-            losses["view"] = contrast(*found.view_embeds, gatherer, self.model.config.view_temperature)
+            one, other = found.view_embeds
+            losses["view"] = contrast(one, other, gatherer, self.model.config.view_temperature)
         return losses
 
     def _find_pairs(self, batch: TrainingBatch) -> torch.Tensor:

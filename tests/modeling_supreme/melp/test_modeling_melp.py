@@ -288,6 +288,12 @@ class TestCheckpoint:
         weights = melp.ecg_model.state_dict()
         assert all(torch.equal(value, weights[name]) for name, value in model.ecg_model.state_dict().items())
 
+    def test_an_index_refuses_it(self, checkpoint_dir):
+        from modeling_supreme.ecg_index.encoder import RecordEncoder
+
+        with pytest.raises(ValueError, match="The index keeps tokens for the fusion network of SuPreME; a MelpModel"):
+            RecordEncoder(pipeline(TASK, model=str(checkpoint_dir)))
+
     def test_missing_weights_are_refused(self, text_encoder_dir, tmp_path):
         make_melp(text_encoder_dir, num_decoder_layers=0).save_pretrained(tmp_path)
         config = json.loads((tmp_path / "config.json").read_text(encoding="utf-8"))

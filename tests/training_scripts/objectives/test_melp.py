@@ -233,6 +233,28 @@ class TestLosses:
         unmoved = [name for name, each in model.named_parameters() if each.requires_grad and each.grad is None]
         assert unmoved == []
 
+    @pytest.mark.parametrize(
+        "levels", [["caption"], ["global", "caption", "local"], ["global", "view"], ["local"], ["view"]], ids="+".join
+    )
+    def test_whatever_learns_has_a_gradient_for_which_no_process_waits(self, text_encoder_dir, levels):
+        model = make_melp(
+            text_encoder_dir, has_views="view" in levels, num_decoder_layers=int("caption" in levels)
+        ).train()
+        freeze_unused(model, dict.fromkeys(levels, 1.0))
+        gatherer, tokens = RowGatherer(torch.ones(3).bool()), torch.randint(44, 90, (3, 6))
+
+        outputs = model(torch.randn(3, 12, 1000), report_ids=tokens, sentence_ids=torch.arange(6).expand(3, -1) // 3)
+        losses = {
+            "global": lambda: contrast(outputs.ecg_embeds, outputs.report_embeds, gatherer, outputs.logit_scale),
+            "caption": lambda: outputs.caption_losses,
+            "local": lambda: contrast_beats(outputs, gatherer, model.config),
+            "view": lambda: contrast(*outputs.view_embeds, gatherer, model.config.view_temperature),
+        }
+        sum(losses[level]().sum() for level in levels).backward()
+
+        waiting = [name for name, each in model.named_parameters() if each.requires_grad and each.grad is None]
+        assert waiting == []
+
 
 class TestRun:
     def test_every_level_is_logged_and_validated(self, run):
@@ -274,6 +296,16 @@ class TestRun:
 
         with pytest.raises(CommandLineError, match="has no part for `--view_weight`: it was trained without"):
             train(tmp_path / "merl", ["--objective", "merl", *flags])
+
+    def test_without_labels_it_learns_from_reports_and_validates_by_losses(self, melp_flags, tmp_path):
+        flags = [*melp_flags, "--max_train_steps", "1", "--min_positives", "100"]
+        flags += ["--metric_for_best_model", "validation_loss"]
+
+        results = train(tmp_path / "unlabelled", ["--objective", "melp", *flags])
+
+        assert results["validation_auroc_macro"] is None
+        assert results["validation_loss"] > 0
+        assert AutoModel.from_pretrained(tmp_path / "unlabelled").config.trained_queries == []
 
 
 class TestCalibration:
