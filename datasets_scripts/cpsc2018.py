@@ -3,7 +3,8 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 from datasets import DatasetInfo, Features, List, Value, Version
@@ -75,7 +76,7 @@ class Cpsc2018(HeaderCorpus):
     BUILDER_CONFIG_CLASS = Cpsc2018Config
     BUILDER_CONFIGS = [Cpsc2018Config(name="default", version=ROWS_VERSION, description="nine labels")]
     DEFAULT_CONFIG_NAME = "default"
-    _person: ClassVar[dict[str, Any]] = {"age": None, "sex": None}  # not known before the file of a record is read
+    _person: Mapping[str, Any] = MappingProxyType({"age": None, "sex": None})  # not known before the file of a record is read
 
     def _info(self) -> DatasetInfo:
         return DatasetInfo(

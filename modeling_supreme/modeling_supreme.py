@@ -10,7 +10,7 @@ import math
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, Self, cast
 
 import torch
 from torch import nn
@@ -613,7 +613,7 @@ class QueriedModel(SupremePreTrainedModel):
         model.text_model.load_state_dict(text_model.state_dict())
         return model.eval()
 
-    def train(self, mode: bool = True) -> "QueriedModel":
+    def train(self, mode: bool = True) -> Self:
         """Switch to training mode; a frozen text encoder stays in evaluation mode and without gradients."""
         super().train(mode)
         if self.config.freeze_text_encoder:
