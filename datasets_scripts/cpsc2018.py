@@ -76,7 +76,7 @@ class Cpsc2018(HeaderCorpus):
     BUILDER_CONFIG_CLASS = Cpsc2018Config
     BUILDER_CONFIGS = [Cpsc2018Config(name="default", version=ROWS_VERSION, description="nine labels")]
     DEFAULT_CONFIG_NAME = "default"
-    _person: Mapping[str, Any] = MappingProxyType({"age": None, "sex": None})  # not known before the file of a record is read
+    _person: Mapping[str, Any] = MappingProxyType({"age": None, "sex": None})  # until a file says
 
     def _info(self) -> DatasetInfo:
         return DatasetInfo(
