@@ -15,6 +15,7 @@ from transformers import AutoModel, AutoProcessor, pipeline
 
 from modeling_supreme import SupremeModel, SupremeProcessor, default_checkpoint
 from modeling_supreme.definitions import parse_definitions
+from training_scripts.shipping.zoo import tabulate_cards
 
 
 FOLDER = Path(default_checkpoint())
@@ -56,6 +57,11 @@ class TestFolder:
         settings = yaml.safe_load((FOLDER / "train_arguments.yaml").read_text())
 
         assert {name: settings[name] for name in recipe} == recipe
+
+    def test_the_figures_of_the_readme_are_those_of_the_card(self):
+        table = tabulate_cards([str(FOLDER)])
+
+        assert table in (ROOT / "README.md").read_text("utf-8")
 
     def test_the_card_has_figures_of_records_that_training_has_not_seen(self):
         card = ModelCard.load(FOLDER / "README.md")
