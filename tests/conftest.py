@@ -17,7 +17,7 @@ from pathlib import Path  # noqa: E402
 
 import pandas as pd  # noqa: E402
 import pytest  # noqa: E402
-from helpers.ptb_xl_records import make_microvolts, make_ptb_xl_row, write_ptb_xl_record, write_scp_statements  # noqa: E402
+from helpers.records.ptb_xl_records import make_microvolts, make_ptb_xl_row, write_ptb_xl_record, write_scp_statements  # noqa: E402
 from helpers.tiny_models import TINY_ENCODERS, make_tokenizer, save_text_encoder  # noqa: E402
 from hypothesis import settings  # noqa: E402
 
@@ -144,7 +144,7 @@ def tiny_checkpoint_dir(make_checkpoint):
 @pytest.fixture(scope="session")
 def suite_root(ptb_xl_dir, tmp_path_factory):
     """A folder with PTB-XL (20 records), CPSC2018 (3) and Chapman-Shaoxing-Ningbo (5). Not to be written to."""
-    from helpers.suite_records import write_suite_root
+    from helpers.records.suite_records import write_suite_root
 
     return write_suite_root(tmp_path_factory.mktemp("suite") / "corpora", ptb_xl_dir)
 
@@ -152,7 +152,7 @@ def suite_root(ptb_xl_dir, tmp_path_factory):
 @pytest.fixture(scope="session")
 def split_dir(tmp_path_factory):
     """MERL's tables for these records. Not to be written to."""
-    from helpers.suite_records import write_all_merl_tables
+    from helpers.records.suite_records import write_all_merl_tables
 
     return write_all_merl_tables(tmp_path_factory.mktemp("merl") / "data_split")
 

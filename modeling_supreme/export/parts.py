@@ -74,7 +74,8 @@ class TextTower(nn.Module):
 
     def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> tuple[torch.Tensor]:
         """Embed queries: `(num_queries, num_text_tokens)` in, `(num_queries, text_hidden_size)` out."""
-        return (SupremeModel.get_query_embeds(cast(Any, self), input_ids, attention_mask),)
+        hidden_states = self.text_model(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
+        return (SupremeModel.pool_text(cast(Any, self), hidden_states, attention_mask),)
 
 
 @dataclass(frozen=True)

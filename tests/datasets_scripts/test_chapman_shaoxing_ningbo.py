@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 import scipy.io
-from helpers.challenge_records import edit_header, write_challenge_record
-from helpers.ptb_xl_records import make_microvolts
+from helpers.records.challenge_records import edit_header, write_challenge_record
+from helpers.records.ptb_xl_records import make_microvolts
 
 from datasets_scripts import load_corpus
 from datasets_scripts.chapman_shaoxing_ningbo import (

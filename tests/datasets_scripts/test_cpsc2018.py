@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 import scipy.io
-from helpers.challenge_records import write_challenge_record
-from helpers.ptb_xl_records import make_microvolts
+from helpers.records.challenge_records import write_challenge_record
+from helpers.records.ptb_xl_records import make_microvolts
 
 from datasets_scripts import cpsc2018, load_corpus
 from datasets_scripts.cpsc2018 import LABEL_NAMES, LABEL_OF_CODE, read_ecg_struct

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from helpers.corpus_rows import rows_by_id
 from helpers.ecg_file_writers import WRITERS, make_microvolts, write_edf, write_muse_xml, write_scp
-from helpers.ptb_xl_records import write_ptb_xl_record
+from helpers.records.ptb_xl_records import write_ptb_xl_record
 
 from datasets_scripts import load_corpus
 from datasets_scripts.ecg_folder import EcgFolder

@@ -5,7 +5,7 @@ from functools import partial
 
 import pytest
 from helpers.hub_server import run_hub, run_on_hub
-from helpers.ptb_xl_records import make_microvolts
+from helpers.records.ptb_xl_records import make_microvolts
 
 
 CORPUS, MODEL = "group/simulated-ecg", "group/supreme-tiny"

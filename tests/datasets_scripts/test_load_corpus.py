@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from datasets import Dataset, DatasetDict
-from helpers.ptb_xl_records import make_microvolts, write_ptb_xl_record
+from helpers.records.ptb_xl_records import make_microvolts, write_ptb_xl_record
 from helpers.repository import ROOT
 
 from datasets_scripts import BUILDERS, load_corpus

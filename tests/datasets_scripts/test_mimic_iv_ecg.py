@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 import wfdb
 from helpers.corpus_rows import write_report_labels
-from helpers.mimic_iv_ecg_records import (
+from helpers.records.mimic_iv_ecg_records import (
     FIGURES,
     MIMIC_LEADS,
     STANDARD_ROWS,

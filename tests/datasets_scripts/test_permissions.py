@@ -4,7 +4,7 @@ import h5py
 import numpy as np
 import pytest
 import scipy.io
-from helpers.ptb_xl_records import write_ptb_xl_record
+from helpers.records.ptb_xl_records import write_ptb_xl_record
 
 from datasets_scripts.cpsc2018 import read_ecg_struct
 from datasets_scripts.readers.hdf5_reader import open_hdf5

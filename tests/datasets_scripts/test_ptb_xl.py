@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 import wfdb
 from helpers.corpus_rows import signals
-from helpers.ptb_xl_records import PTB_XL_LEADS, make_microvolts, write_ptb_xl_record
+from helpers.records.ptb_xl_records import PTB_XL_LEADS, make_microvolts, write_ptb_xl_record
 
 from datasets_scripts import load_corpus
 from datasets_scripts.ptb_xl import LABEL_NAMES, PtbXl, check_statements, labels_of

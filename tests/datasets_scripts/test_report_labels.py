@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 from helpers.corpus_rows import write_report_labels
-from helpers.mimic_iv_ecg_records import write_mimic_corpus
+from helpers.records.mimic_iv_ecg_records import write_mimic_corpus
 from helpers.training_runs import TINY_VIT, train
 from transformers import AutoModel
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from helpers.ptb_xl_records import make_microvolts, write_ptb_xl_record
+from helpers.records.ptb_xl_records import make_microvolts, write_ptb_xl_record
 from helpers.repository import ROOT, load_script
 from sklearn.metrics import roc_auc_score
 from transformers import AutoModel, AutoProcessor

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import wfdb
 from datasets import Dataset
-from helpers.ptb_xl_records import make_microvolts, write_ptb_xl_record
+from helpers.records.ptb_xl_records import make_microvolts, write_ptb_xl_record
 
 from evaluation_scripts.arguments import EvaluationArguments
 from evaluation_scripts.load import LabelledRecords, load_records

@@ -115,9 +115,10 @@ class TestSaving:
         assert config["auto_map"]["AutoModelForSequenceClassification"] == reference
         modules = {path.name for path in saved_dir.glob("*.py")}
         own = {"configuration_supreme.py", "leads.py", "modeling_supreme_ecg.py"}
-        # What a checkpoint is held to: its files, and the definitions that a configuration may hold
+        # What a checkpoint is held to: its files, and the definitions and decisions that a configuration may hold
         assert modules == own | {
             "checkpoints.py",
+            "decisions.py",
             "definitions.py",
             "queries.py",
             "query_grammar.py",

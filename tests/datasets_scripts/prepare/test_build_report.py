@@ -7,8 +7,8 @@ import shutil
 import numpy as np
 import pandas as pd
 import pytest
-from helpers.mimic_iv_ecg_records import write_mimic_corpus
-from helpers.ptb_xl_records import PTB_XL_LEADS, make_microvolts, write_ptb_xl_record
+from helpers.records.mimic_iv_ecg_records import write_mimic_corpus
+from helpers.records.ptb_xl_records import PTB_XL_LEADS, make_microvolts, write_ptb_xl_record
 
 from datasets_scripts import load_corpus
 from datasets_scripts.prepare.corpus import prepare_corpus

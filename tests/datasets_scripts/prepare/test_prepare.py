@@ -16,7 +16,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from helpers.made_hub import MadeHub
-from helpers.ptb_xl_records import make_microvolts, write_ptb_xl_record
+from helpers.records.ptb_xl_records import make_microvolts, write_ptb_xl_record
 from helpers.repository import ROOT
 
 from datasets_scripts import BUILDERS, load_corpus

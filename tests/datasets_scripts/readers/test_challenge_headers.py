@@ -1,8 +1,8 @@
 """Headers of the Challenges: age, sex and codes in both dialects, and the records that a folder lists."""
 
 import pytest
-from helpers.challenge_records import write_challenge_record
-from helpers.ptb_xl_records import make_microvolts
+from helpers.records.challenge_records import write_challenge_record
+from helpers.records.ptb_xl_records import make_microvolts
 from hypothesis import example, given
 from hypothesis import strategies as st
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import scipy.io
 import wfdb
-from helpers.challenge_records import edit_header, write_challenge_record
-from helpers.ptb_xl_records import PTB_XL_LEADS, make_microvolts, write_ptb_xl_record
+from helpers.records.challenge_records import edit_header, write_challenge_record
+from helpers.records.ptb_xl_records import PTB_XL_LEADS, make_microvolts, write_ptb_xl_record
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 

@@ -6,7 +6,7 @@ import re
 import numpy as np
 import pytest
 from helpers.made_predictions import CONDITIONS, make_predictions
-from helpers.suite_records import CPSC2018
+from helpers.records.suite_records import CPSC2018
 
 from evaluation_scripts.conditions import Condition
 from evaluation_scripts.page.page import write_page

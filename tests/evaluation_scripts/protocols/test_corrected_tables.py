@@ -1,7 +1,7 @@
 """The corrected protocol: the corpus' own codes, and no signal is read for them."""
 
 import pytest
-from helpers.suite_records import CHAPMAN, CPSC2018, SETS
+from helpers.records.suite_records import CHAPMAN, CPSC2018, SETS
 
 from evaluation_scripts.protocols.corrected import read_corrected_table
 from evaluation_scripts.protocols.label_sets import CORRECTED, MERL, SUPREME6

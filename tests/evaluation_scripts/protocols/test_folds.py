@@ -1,7 +1,7 @@
 """Anybody's folds: names of splits or numbers, and no patient on two sides."""
 
 import pytest
-from helpers.suite_records import SETS
+from helpers.records.suite_records import SETS
 
 from evaluation_scripts.protocols.folds import apply_folds, read_fold_table
 from evaluation_scripts.protocols.merl import read_merl_table

@@ -1,7 +1,7 @@
 """The published protocol: MERL's tables as they are, class by class as the literature counts them."""
 
 import pytest
-from helpers.suite_records import CHAPMAN, SETS, write_merl_tables
+from helpers.records.suite_records import CHAPMAN, SETS, write_merl_tables
 
 from evaluation_scripts.protocols.label_sets import SUPREME6
 from evaluation_scripts.protocols.merl import read_merl_table

@@ -5,8 +5,8 @@ import logging
 import numpy as np
 import pandas as pd
 import pytest
+from helpers.records.suite_records import SETS, write_merl_tables
 from helpers.score_files import read_truth, replace_scores, score_suite, script
-from helpers.suite_records import SETS, write_merl_tables
 from sklearn.metrics import roc_auc_score
 
 from evaluation_scripts.decision_figures.thresholds import choose_thresholds

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from helpers.suite_records import CPSC2018, SETS
+from helpers.records.suite_records import CPSC2018, SETS
 
 from evaluation_scripts.conditions import Condition
 from evaluation_scripts.prediction_table import Predictions

@@ -4,8 +4,8 @@ import json
 
 import pandas as pd
 import pytest
+from helpers.records.suite_records import CLASSES
 from helpers.score_files import script
-from helpers.suite_records import CLASSES
 
 from modeling_supreme.command_line import CommandLineError
 

@@ -2,7 +2,6 @@
 
 import sys
 from collections.abc import Iterator
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -11,6 +10,7 @@ from helpers.strips import HOLTER_LEADS, make_long_strip, write_holter
 from transformers import pipeline
 
 from modeling_supreme import SupremeEcgFeatureExtractor
+from modeling_supreme.decisions import Decision, Threshold
 from modeling_supreme.long_recordings import scan, sources
 
 
@@ -111,8 +111,14 @@ class TestTimeline:
 class TestThresholds:
     """Of an episode: the caller's, else the checkpoint's, else 0.5."""
 
-    decision = SimpleNamespace(
-        thresholds={"youden": SimpleNamespace(threshold=0.2), "specificity_90": SimpleNamespace(threshold=0.9)}
+    decision = Decision(
+        slope=1.0,
+        offset=0.0,
+        answered_by="query",
+        thresholds={"youden": Threshold(0.2, 0.9, 0.8), "specificity_90": Threshold(0.9, 0.5, 0.9)},
+        num_positives=20,
+        num_records=100,
+        records="simulated",
     )
 
     def threshold(self, classify, decisions, monkeypatch, **options):

@@ -3,12 +3,11 @@
 import numpy as np
 import pandas as pd
 import scipy.io
+from helpers.records.challenge_records import write_challenge_record
+from helpers.records.ptb_xl_records import make_microvolts
 
 from datasets_scripts.splits import SPLIT_TABLE_ENDINGS
 from evaluation_scripts.protocols.label_sets import SUPREME6
-
-from .challenge_records import write_challenge_record
-from .ptb_xl_records import make_microvolts
 
 
 SETS = {label_set.name: label_set for label_set in SUPREME6}
