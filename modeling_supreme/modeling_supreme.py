@@ -51,7 +51,7 @@ BEAT_RATE_HZ, BEFORE_BEAT_S, AFTER_BEAT_S = 250, 0.45, 0.65
 # A QRS complex is where the voltages of all leads change most, over the width of a QRS and in this distance
 QRS_WIDTH_S, LEAST_RR_S = 0.08, 0.2
 LEVEL_WINDOW_S = 2.0  # the usual QRS is the median of the largest changes of so many seconds
-LEAST_QRS_SHARE = 0.35  # of the change of the usual QRS
+LEAST_QRS_SHARE, ROUNDING = 0.35, 1e-4  # of the change of the usual QRS; of the largest error of a beat
 MOST_BEATS, MOST_AVERAGED = 50, 16  # the first are 300 a minute
 NUM_RHYTHM_FEATURES, RATE_KEY = 6, "rate_per_min"
 # What is read off directly is made large: an optimiser moves a weight by so much a step, and 60 a minute is 1 a second
@@ -485,10 +485,9 @@ def find_usual_beat(
     is_used = torch.where(is_whole.any(dim=1, keepdim=True), is_whole, is_beat)
     rows, leads = (torch.arange(size, device=strips.device) for size in strips.shape[:2])
     chosen = (rows[:, None, None], leads[:, None], places[:, None])
-    samples = places[:, :, None] + torch.arange(length, device=strips.device)  # (batch_size, num_beats, length)
-    samples = samples.flatten(1)[:, None].expand(-1, strips.shape[1], -1)
+    samples = (places[:, :, None] + torch.arange(length, device=strips.device)).flatten(1)[:, None]
     # Voltages of every beat, (batch_size, num_leads, num_beats, length)
-    beats = nn.functional.pad(strips, edges).gather(-1, samples).unflatten(-1, (-1, length))
+    beats = nn.functional.pad(strips, edges).gather(-1, samples.expand(-1, len(leads), -1)).unflatten(-1, (-1, length))
     # A printed sheet shows a lead for a part of the time only
     num_there = nn.functional.pad((strips != 0).float(), (1 + edges[0], edges[1])).cumsum(dim=-1)
     num_there = num_there[..., length:][chosen] - num_there[chosen]
@@ -499,7 +498,8 @@ def find_usual_beat(
     errors = torch.linalg.vector_norm(beats, dim=-1) ** 2 - 2 * products + mean.square().sum(dim=-1, keepdim=True)
     errors = (errors * weights).sum(dim=1) / weights.sum(dim=1).clamp(min=1)
     errors = errors.masked_fill(~is_used, torch.nan)
-    alike = weights & (errors <= errors.nanmedian(dim=1, keepdim=True).values)[:, None]
+    slack = ROUNDING * errors.nan_to_num().amax(dim=1, keepdim=True)  # so that no machine's rounding decides
+    alike = weights & (errors <= errors.nanmedian(dim=1, keepdim=True).values + slack)[:, None]
     alike = torch.where(alike.any(dim=-1, keepdim=True), alike, weights)
     return _weighted_mean(beats, alike), weights.any(dim=-1)
 
