@@ -111,8 +111,10 @@ def _work_on_cluster(
             "`--dask_scheduler` needs the package distributed: `pip install '.[cluster]'` in a clone of this package."
         ) from error
     with Client(scheduler) as client:
+        # Sent once, however many shards there are: it may name a million files
+        kept = client.submit(copy.copy, writer, pure=False)
         # `pure=False`: a shard that failed before is to be tried again, not to be answered from memory
-        futures = [client.submit(_write_with_copy, write, writer, shard, pure=False) for shard in shards]
+        futures = [client.submit(_write_with_copy, write, kept, shard, pure=False) for shard in shards]
         try:
             for future in as_completed(futures):
                 yield future.result()

@@ -54,13 +54,35 @@ class OutputArguments:
     json: bool = field(default=False, metadata={"help": "Print one line of JSON a recording."})
     csv: str | None = field(
         default=None,
-        metadata={"help": "File to write; after a kill, the same command goes on.", "metavar": "FILE"},
+        metadata={
+            "help": "File to write; after a kill, the same command goes on, with any --num_proc.",
+            "metavar": "FILE",
+        },
     )
     parquet: str | None = field(default=None, metadata={"help": "As --csv, in Parquet.", "metavar": "FILE"})
+    num_proc: int = field(
+        default=1,
+        metadata={"help": "Processes that fill a table, each with one thread; the table does not depend on it."},
+    )
+    dask_scheduler: str | None = field(
+        default=None,
+        metadata={
+            "help": "Fill it on the workers of a Dask cluster, as tcp://host:8786, that see the same folders.",
+            "metavar": "ADDRESS",
+        },
+    )
 
     def __post_init__(self) -> None:
         if sum(map(bool, (self.json, self.csv, self.parquet))) > 1:
             raise ValueError("More than one of `--json`, `--csv` and `--parquet` is given. Choose one.")
+        if self.num_proc < 1:
+            raise ValueError(f"`--num_proc` is {self.num_proc}. Give 1 or more.")
+        shared = f"--num_proc {self.num_proc}" if self.num_proc > 1 else "--dask_scheduler"
+        if (self.num_proc > 1 or self.dask_scheduler) and not (self.csv or self.parquet):
+            raise ValueError(
+                f"`{shared}` shares the work on a table, and answers are to go to the screen. Name a file with `--csv"
+                " FILE` or `--parquet FILE`."
+            )
 
 
 @dataclass

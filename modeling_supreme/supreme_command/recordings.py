@@ -1,26 +1,27 @@
-"""`supreme classify` and `supreme measure`: recordings one by one, to the screen or to a table."""
+"""`supreme classify` and `supreme measure`: recordings one by one to the screen, or side by side to a table."""
 
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-from transformers.utils import logging
 
-from ..command_line.threads import say_threads
-from ..ecg_index.encoder import load_classifier
-from ..ecg_index.sources import RecordSource, SourceRecord, open_source
-from ..pipeline_zero_shot_ecg import RECORD_ERRORS, check_labels
+from ..command_line.threads import Threads, say_threads
+from ..ecg_index.sources import SourceRecord, open_source
+from ..output_files.workers import work_through
+from ..pipeline_zero_shot_ecg import check_labels
+from .answering import Answer, Answering, Question, absolute, write_part
 from .arguments import ClassifyArguments, MeasureArguments, ModelArguments, OutputArguments, ReadingArguments
-from .journal import Entry, Journal
+from .journal import Entry, Journal, Part
 from .lists import read_list
 from .progress import bar
 from .sheets import draw, file_name
 
 
-logger = logging.get_logger(__name__)
+RECORDS_PER_PART = 32  # a second or two of work, and a small file
 
 SCORES = pa.schema(
     {
@@ -47,102 +48,155 @@ VERDICTS = {True: "present", False: "absent", None: "?"}
 NUM_NAMED = 5  # recordings that were left out
 
 
+@dataclass(frozen=True)
+class Scores:
+    """What findings score.
+
+    Attributes:
+        labels (`Sequence[str]`):
+            The findings.
+        choice (`dict`):
+            Which of the answers are given, and with what.
+        reading (`dict`):
+            `sampling_rate`, `leads` and `unit` of files that do not say.
+        plot (`str`, *optional*):
+            Folder for sheets of the recordings.
+    """
+
+    labels: Sequence[str]
+    choice: dict[str, Any]
+    reading: dict[str, Any]
+    plot: str | None = None
+
+    def prepare(self, classify: Any) -> Answer:
+        """With the pipeline of a checkpoint."""
+
+        def answer(place: int, record: SourceRecord) -> Any:
+            found = classify(record.recording, candidate_labels=self.labels, **self.choice, **self.reading)
+            if self.plot:
+                path = Path(self.plot) / file_name(place, record.record_id)
+                draw(record.recording, path, title=record.record_id, scores=found, options=self.reading)
+            return found
+
+        return answer
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """What is measured; `reading` is of files that do not say."""
+
+    reading: dict[str, Any]
+
+    def prepare(self, classify: Any) -> Answer:
+        """With the pipeline of a checkpoint."""
+        return lambda _place, record: classify.measure(record.recording, **self.reading)
+
+
 def classify_recordings(arguments: ClassifyArguments, model: ModelArguments, reading: ReadingArguments) -> None:
     """Score findings on recordings."""
-    given = read_list(arguments.list) if arguments.list else arguments.labels or []
-    labels = check_labels(given[0] if len(given) == 1 else given)
-    source, classify = open_source(arguments.recordings), load_classifier(model.model, **model.loading)
-    say_threads()
-    names = ("threshold", "top_k", "definitions", "operating_point")
-    choice = {name: getattr(arguments, name) for name in names}
+    labels = list_labels_asked(arguments)
+    names = ("threshold", "top_k", "operating_point")
+    choice = {name: getattr(arguments, name) for name in names} | {"definitions": absolute(arguments.definitions)}
     choice |= {"explain": True} if arguments.explain else {}
-
-    def answer(place: int, record: SourceRecord) -> Any:
-        found = classify(record.recording, candidate_labels=labels, **choice, **reading.options)
-        if arguments.plot:
-            path = Path(arguments.plot) / file_name(place, record.record_id)
-            draw(record.recording, path, title=record.record_id, scores=found, options=reading.options)
-        return found
-
-    run = Run(source, answer, reading, asked={"model": model.model, "labels": labels, **choice, **reading.options})
-    run.write(arguments, _score_rows, SCORES, _print_scores)
+    question = Scores(labels, choice, reading.options, absolute(arguments.plot))
+    run = Run(arguments, model, reading, question, asked={"labels": labels, **choice, **reading.options})
+    run.write(_score_rows, SCORES, _print_scores)
 
 
 def measure_recordings(arguments: MeasureArguments, model: ModelArguments, reading: ReadingArguments) -> None:
     """Measure recordings."""
-    source, classify = open_source(arguments.recordings), load_classifier(model.model, **model.loading)
-    say_threads()
+    run = Run(arguments, model, reading, Numbers(reading.options), asked=reading.options)
+    run.write(_number_rows, NUMBERS, _print_numbers)
 
-    def answer(_place: int, record: SourceRecord) -> Any:
-        return classify.measure(record.recording, **reading.options)
 
-    run = Run(source, answer, reading, asked={"model": model.model, **reading.options})
-    run.write(arguments, _number_rows, NUMBERS, _print_numbers)
+def list_labels_asked(arguments: ClassifyArguments) -> list[str]:
+    """The findings of `--labels` or `--list`."""
+    given = read_list(arguments.list) if arguments.list else arguments.labels or []
+    return check_labels(given[0] if len(given) == 1 else given)
 
 
 class Run:
-    """Recordings of a source, and what is answered of each."""
+    """What is asked of the recordings that a command line names, and where the answers go.
+
+    Args:
+        arguments ([`OutputArguments`]), model ([`ModelArguments`]), reading ([`ReadingArguments`]):
+            Of the command.
+        question ([`Question`]):
+            What is asked of each recording.
+        asked (`dict`):
+            What decides about the answers besides recordings and checkpoint.
+        records_per_part (`int`):
+            How many are answered before they are written down.
+    """
 
     def __init__(
         self,
-        source: RecordSource,
-        answer: Callable[[int, SourceRecord], Any],
+        arguments: OutputArguments,
+        model: ModelArguments,
         reading: ReadingArguments,
+        question: Question,
         *,
         asked: dict[str, Any],
+        records_per_part: int | None = None,
     ) -> None:
-        self.source, self._answer, self._reading = source, answer, reading
-        self._asked = {"recordings": source.fingerprint(), **asked}
-        self._skipped: list[str] = []
+        source: Any = open_source(arguments.recordings)
+        source = replace(source, root=source.root.resolve())  # for workers that were started in another folder
+        name = absolute(model.model) or "" if Path(model.model).is_dir() else model.model
+        self._arguments, self._records_per_part = arguments, records_per_part or RECORDS_PER_PART
+        self._answering = Answering(source, question, name, model.loading, reading.on_error)
+        self._asked = {"recordings": source.fingerprint(), "model": name, "revision": model.revision, **asked}
+        self._num_records: int = source.num_records
+        self._answering.prepare()  # refuses what cannot be asked
 
     def write(
-        self,
-        arguments: OutputArguments,
-        to_rows: Callable[[Entry], list[dict[str, Any]]],
-        schema: pa.Schema,
-        show: Callable[[Entry], None],
+        self, to_rows: Callable[[Entry], list[dict[str, Any]]], schema: pa.Schema, show: Callable[[Entry], None]
     ) -> None:
         """To the file that was named, else to the screen."""
-        table = arguments.csv or arguments.parquet
+        table = self._arguments.csv or self._arguments.parquet
         if table is None:
-            for entry in self._entries(set()):
-                sys.stdout.write(json.dumps(entry, ensure_ascii=False) + "\n") if arguments.json else show(entry)
-        else:
-            journal = Journal(_check_suffix(table, ".csv" if arguments.csv else ".parquet"), self._asked)
-
-            def work() -> Iterator[int]:
-                for entry in self._entries(journal.done):
-                    journal.add(entry)
-                    yield 1
-
-            bar("Answering")(work(), len(journal.done), self.source.num_records)
-            self._skipped = [entry["record"] for entry in journal.entries() if entry["answers"] is None]
+            self._print(show)
+            return
+        path = _check_suffix(table, ".csv" if self._arguments.csv else ".parquet")
+        sys.stderr.write(
+            f"{Threads(1, 'in each process, so that the table does not depend on their number').line()}\n"
+        )
+        journal = Journal(path, self._asked, num_records=self._num_records, records_per_part=self._records_per_part)
+        with journal:
+            self._work_through(journal.find_missing())
+            skipped = [entry["record"] for entry in journal.entries() if entry["answers"] is None]
             num_rows = journal.finish(to_rows, schema)
-            sys.stderr.write(f"{table} holds {num_rows} rows.\n")
-        self._report()
+        sys.stderr.write(f"{table} holds {num_rows} rows.\n")
+        self._report(skipped)
 
-    def _entries(self, done: set[str]) -> Iterator[dict[str, Any]]:
-        """What is answered of every recording that is not done."""
-        for place, record in enumerate(self.source.read(0, self.source.num_records)):
-            if record.record_id in done:
-                continue
-            try:
-                answers = self._answer(place, record)
-            except RECORD_ERRORS as error:
-                if self._reading.on_error == "raise":
-                    raise
-                logger.warning(f"{record.record_id} was left out: {error}")
-                self._skipped.append(record.record_id)
-                answers = None
-            yield {"record": record.record_id, "answers": answers}
+    def _print(self, show: Callable[[Entry], None]) -> None:
+        """Answers as they come."""
+        say_threads()
+        skipped = []
+        for entry in self._answering.answer(0, self._num_records):
+            sys.stdout.write(json.dumps(entry, ensure_ascii=False) + "\n") if self._arguments.json else show(entry)
+            skipped += [entry["record"]] if entry["answers"] is None else []
+        self._report(skipped)
 
-    def _report(self) -> None:
+    def _work_through(self, missing: Sequence[Part]) -> None:
+        """Answer what is missing, wherever that is done."""
+        progress = work_through(
+            write_part,
+            self._answering,
+            missing,
+            num_proc=min(self._arguments.num_proc, len(missing)),
+            dask_scheduler=self._arguments.dask_scheduler,
+            start_method="spawn",
+        )
+        num_missing = sum(part.stop - part.start for part in missing)
+        bar("Answering")(progress, self._num_records - num_missing, self._num_records)
+
+    def _report(self, skipped: Sequence[str]) -> None:
         """Count and name what was left out."""
-        if self._skipped:
-            more = "" if len(self._skipped) <= NUM_NAMED else f" and {len(self._skipped) - NUM_NAMED} more"
+        if skipped:
+            more = "" if len(skipped) <= NUM_NAMED else f" and {len(skipped) - NUM_NAMED} more"
             sys.stderr.write(
-                f"{len(self._skipped)} of {self.source.num_records} recordings were left out:"
-                f" {', '.join(self._skipped[:NUM_NAMED])}{more}.\n"
+                f"{len(skipped)} of {self._num_records} recordings were left out:"
+                f" {', '.join(skipped[:NUM_NAMED])}{more}.\n"
             )
 
 

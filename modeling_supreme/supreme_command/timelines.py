@@ -2,21 +2,22 @@
 
 import sys
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
-from ..ecg_index.encoder import load_classifier
-from ..ecg_index.sources import SourceRecord, open_source
+from ..ecg_index.sources import SourceRecord
 from ..long_recordings import Answerer
-from ..pipeline_zero_shot_ecg import CHOOSING_OPTIONS, check_labels
+from ..pipeline_zero_shot_ecg import CHOOSING_OPTIONS
 from ..plotting import plot_timeline
+from .answering import Answer, absolute, is_worker
 from .arguments import ClassifyArguments, MeasureArguments, ModelArguments, ReadingArguments, ScanArguments
 from .journal import Entry
 from .progress import bar
-from .recordings import NUMBERS, SCORES, Run
+from .recordings import NUMBERS, SCORES, Run, list_labels_asked
 from .sheets import draw, file_name
 
 
@@ -27,54 +28,92 @@ HIGHEST = SCORES.append(pa.field("at_s", pa.float64()))
 FEW_WINDOWS = 64  # that need no progress bar
 
 
+@dataclass(frozen=True)
+class WindowScores:
+    """What findings score on windows.
+
+    Attributes:
+        labels (`Sequence[str]`):
+            The findings.
+        options (`dict`):
+            Of the windows, of the answers, and of files that do not say.
+        reading (`dict`):
+            The last of these alone.
+        plot (`str`, *optional*):
+            Folder for drawings of the recordings.
+    """
+
+    labels: Sequence[str]
+    options: dict[str, Any]
+    reading: dict[str, Any]
+    plot: str | None = None
+
+    def prepare(self, classify: Any) -> Answer:
+        """With the pipeline of a checkpoint."""
+        scan = Answerer(classify, candidate_labels=self.labels, follow=_follow, **self.options)
+
+        def answer(place: int, record: SourceRecord) -> Any:
+            found = scan.scan(record.recording)
+            if found is None:
+                return None
+            answers = scan.tell(found)
+            if self.plot and answers:
+                self._draw(record, Path(self.plot) / file_name(place, record.record_id), answers, scan, found)
+            return answers
+
+        return answer
+
+    def _draw(self, record: SourceRecord, path: Path, answers: Any, scan: Answerer, found: Any) -> None:
+        """A timeline, or a sheet."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if self.options["aggregate"] == "timeline":
+            plot_timeline(answers, rate=scan.follow_rate(found), title=record.record_id, path=path)
+        else:
+            draw(record.recording, path, title=record.record_id, scores=answers, options=self.reading)
+
+
+@dataclass(frozen=True)
+class WindowNumbers:
+    """What is measured on windows; `options` are of these and of files that do not say."""
+
+    options: dict[str, Any]
+
+    def prepare(self, classify: Any) -> Answer:
+        """With the pipeline of a checkpoint."""
+        classify.measure([], **self.options)  # refuses a checkpoint that measures nothing
+        scan = Answerer(classify, is_measuring=True, follow=_follow, **self.options)
+        return lambda _place, record: scan(record.recording)
+
+
 def scan_scores(
     arguments: ClassifyArguments, model: ModelArguments, reading: ReadingArguments, scanning: ScanArguments
 ) -> None:
     """Score findings on windows of recordings."""
-    given = arguments.labels or []
-    labels = check_labels(given[0] if len(given) == 1 else given)
-    source, classify = open_source(arguments.recordings), load_classifier(model.model, **model.loading)
-    names = (name for name in (*CHOOSING_OPTIONS, "definitions") if hasattr(arguments, name))
+    labels = list_labels_asked(arguments)
+    names = (name for name in CHOOSING_OPTIONS if hasattr(arguments, name))
     asked = {**{name: getattr(arguments, name) for name in names}, **reading.options, **scanning.options}
-    scan = Answerer(classify, candidate_labels=labels, follow=_follow, **asked)
-
-    def answer(place: int, record: SourceRecord) -> Any:
-        found = scan.scan(record.recording)
-        if found is None:
-            return None
-        answers = scan.tell(found)
-        if arguments.plot and answers:
-            path = Path(arguments.plot) / file_name(place, record.record_id)
-            path.parent.mkdir(parents=True, exist_ok=True)
-            if scanning.aggregate == "timeline":
-                plot_timeline(answers, rate=scan.follow_rate(found), title=record.record_id, path=path)
-            else:
-                draw(record.recording, path, title=record.record_id, scores=answers, options=reading.options)
-        return answers
-
-    run = Run(source, answer, reading, asked={"model": model.model, "labels": labels, **asked})
+    asked["definitions"] = absolute(arguments.definitions)
+    question = WindowScores(labels, asked, reading.options, absolute(arguments.plot))
+    run = Run(arguments, model, reading, question, asked={"labels": labels, **asked}, records_per_part=1)
     if scanning.aggregate == "timeline":
-        run.write(arguments, _window_rows, TIMELINES, _print_episodes)
+        run.write(_window_rows, TIMELINES, _print_episodes)
     else:
         schema = HIGHEST if scanning.aggregate == "max" else SCORES
-        run.write(arguments, lambda entry: _label_rows(entry, schema), schema, _print_scores)
+        run.write(lambda entry: _label_rows(entry, schema), schema, _print_scores)
 
 
 def scan_numbers(
     arguments: MeasureArguments, model: ModelArguments, reading: ReadingArguments, scanning: ScanArguments
 ) -> None:
     """Measure windows of recordings."""
-    source, classify = open_source(arguments.recordings), load_classifier(model.model, **model.loading)
     asked = {**reading.options, **scanning.options}
-    classify.measure([], **asked)  # refuses a checkpoint that measures nothing
-    scan = Answerer(classify, is_measuring=True, follow=_follow, **asked)
-    run = Run(source, lambda _, record: scan(record.recording), reading, asked={"model": model.model, **asked})
-    run.write(arguments, _number_rows, NUMBERS_OVER_TIME, _print_numbers)
+    run = Run(arguments, model, reading, WindowNumbers(asked), asked=asked, records_per_part=1)
+    run.write(_number_rows, NUMBERS_OVER_TIME, _print_numbers)
 
 
 def _follow(windows: Iterator[int], num_done: int, num_windows: int) -> None:
-    """A progress bar over the windows of a recording, where there are many."""
-    if num_windows > FEW_WINDOWS:
+    """A progress bar over the windows of a recording, where there are many and somebody looks."""
+    if num_windows > FEW_WINDOWS and not is_worker():
         bar("Windows", unit=" window")(windows, num_done, num_windows)
     else:
         deque(windows, maxlen=0)

@@ -11,7 +11,6 @@ from transformers import pipeline
 
 from modeling_supreme.command_line import run_command
 from modeling_supreme.ecg_index.build import write_index
-from modeling_supreme.supreme_command import recordings
 from modeling_supreme.supreme_command.main import COMMANDS, main
 
 
@@ -75,34 +74,10 @@ class TestClassify:
         assert table["score"].isna().tolist() == [False] * 6 + [True]
         assert "1 of 4 recordings were left out: notes.csv." in capsys.readouterr().err
 
-    def test_after_an_interruption_the_same_command_goes_on(
-        self, files_dir, tiny_checkpoint_dir, tmp_path, monkeypatch
-    ):
-        words = ["classify", str(files_dir), "--model", str(tiny_checkpoint_dir), "--labels", LABELS]
-        words += ["--on_error", "skip", "--parquet"]
-        main([*words, str(tmp_path / "whole.parquet")])
-        add, seen = recordings.Journal.add, []
-
-        def add_two(journal, entry):
-            if len(seen) == 2:
-                raise KeyboardInterrupt("after two")
-            seen.append(entry["record"])
-            add(journal, entry)
-
-        monkeypatch.setattr(recordings.Journal, "add", add_two)
-        with pytest.raises(KeyboardInterrupt, match="after two"):
-            main([*words, str(tmp_path / "cut.parquet")])
-        monkeypatch.setattr(
-            recordings.Journal, "add", lambda journal, entry: seen.append(entry) or add(journal, entry)
-        )
-        main([*words, str(tmp_path / "cut.parquet")])
-
-        assert len(seen) == 4
-        assert (tmp_path / "cut.parquet").read_bytes() == (tmp_path / "whole.parquet").read_bytes()
-        assert not list(tmp_path.glob(".*"))
-
     def test_a_journal_of_another_question_is_refused(self, files_dir, tiny_checkpoint_dir, tmp_path, capsys):
-        (tmp_path / ".out.csv.journal").write_text('{"asked": {}}\n')
+        (tmp_path / ".out.csv.journal").mkdir()
+        (tmp_path / ".out.csv.journal" / "asked.json").write_text('{"asked": {}}')
+        (tmp_path / ".out.csv.journal" / "000000000.jsonl").write_text("{}")
         words = ["classify", str(files_dir), "--model", str(tiny_checkpoint_dir), "--labels", LABELS]
 
         said = refuse([*words, "--csv", str(tmp_path / "out.csv")], capsys)

@@ -1,0 +1,254 @@
+"""`supreme classify` and `measure` to a table: whoever shares the work, and whatever interrupts it, the same bytes."""
+
+import importlib.util
+import re
+import signal
+import subprocess
+import sys
+import time
+
+import pandas as pd
+import pytest
+from helpers.dask_cluster import started_cluster
+from helpers.repository import ROOT
+from helpers.strips import make_long_strip, write_holter
+from helpers.tiny_models import TINY_MEASUREMENTS
+
+from modeling_supreme.command_line import run_command
+from modeling_supreme.output_files.folder_lock import FolderLock
+from modeling_supreme.supreme_command import recordings
+from modeling_supreme.supreme_command.main import main
+
+
+LABELS = "normal ecg, qrs > 96 ms"
+TABLES = ["csv", "parquet"]
+
+
+@pytest.fixture(scope="module")
+def checkpoint(make_checkpoint):
+    return str(make_checkpoint("hybrid", trained_queries=["normal ecg"], measurements=list(TINY_MEASUREMENTS)))
+
+
+@pytest.fixture(scope="module")
+def folder(ptb_xl_dir, tmp_path_factory):
+    """Nine WFDB records, and behind them a table that is no ECG."""
+    target = tmp_path_factory.mktemp("files")
+    for number in range(9):
+        for path in (ptb_xl_dir / "records500" / "00000").glob("00001_hr.*"):
+            text = path.read_bytes()
+            name = f"0{number}.{path.suffix[1:]}"
+            (target / name).write_bytes(text.replace(b"00001_hr", f"0{number}".encode()))
+    (target / "notes.csv").write_text("I,II\n1,2\n3,4\n")
+    return target
+
+
+@pytest.fixture
+def words(folder, checkpoint):
+    """A command without its table."""
+    return ["classify", str(folder), "--model", checkpoint, "--labels", LABELS, "--on_error", "skip"]
+
+
+@pytest.fixture(autouse=True)
+def small_parts(monkeypatch):
+    """Parts of two recordings."""
+    monkeypatch.setattr(recordings, "RECORDS_PER_PART", 2)
+
+
+@pytest.fixture
+def stop_after(monkeypatch):
+    """Lets a run be interrupted when so many parts are done."""
+    write_part = recordings.write_part
+
+    def arrange(num_parts, seen):
+        def write(answering, part):
+            if len(seen) == num_parts:
+                raise KeyboardInterrupt("enough")
+            seen.append(part.start)
+            return write_part(answering, part)
+
+        monkeypatch.setattr(recordings, "write_part", write)
+
+    return arrange
+
+
+def refuse(words, capsys):
+    """What a command says that ends with exit code 2."""
+    with pytest.raises(SystemExit, match="2"):
+        run_command(main, words, refusals=(OSError, ValueError, TypeError))
+    return capsys.readouterr().err
+
+
+def parts_of(table):
+    """Parts that are done of a table that is not."""
+    return sorted(table.with_name(f".{table.name}.journal").glob("*.jsonl"))
+
+
+def wait_for(condition, *, timeout_s=120):
+    """What a condition returns, once that is true."""
+    until = time.monotonic() + timeout_s
+    while not (found := condition()):
+        assert time.monotonic() < until, "waited in vain"
+        time.sleep(0.005)
+    return found
+
+
+class TestSharing:
+    @pytest.mark.parametrize("kind", TABLES)
+    def test_two_processes_write_the_bytes_of_one(self, words, tmp_path, kind):
+        one, two = (tmp_path / f"{name}.{kind}" for name in ("one", "two"))
+
+        main([*words, f"--{kind}", str(one)])
+        main([*words, f"--{kind}", str(two), "--num_proc", "2"])
+
+        table = (pd.read_csv if kind == "csv" else pd.read_parquet)(one)
+        assert table["record"].tolist() == [*(f"0{n}" for n in range(9) for _ in range(2)), "notes.csv"]
+        assert one.read_bytes() == two.read_bytes()
+        assert sorted(path.name for path in tmp_path.iterdir()) == [one.name, two.name]
+
+    def test_numbers_and_sheets_do_not_depend_on_it_either(self, folder, words, checkpoint, tmp_path):
+        measure = ["measure", str(folder), "--model", checkpoint, "--on_error", "skip"]
+
+        for num_proc in ("1", "2"):
+            target = tmp_path / num_proc
+            main([*measure, "--csv", str(target / "numbers.csv"), "--num_proc", num_proc])
+            main([*words, "--csv", str(target / "a.csv"), "--plot", str(target / "plots"), "--num_proc", num_proc])
+
+        assert (tmp_path / "1" / "numbers.csv").read_bytes() == (tmp_path / "2" / "numbers.csv").read_bytes()
+        sheets = [sorted(path.name for path in (tmp_path / each / "plots").iterdir()) for each in "12"]
+        assert sheets[0] == sheets[1] == [f"0000{n}_0{n}.png" for n in range(9)]
+
+    def test_long_recordings_are_shared_too(self, checkpoint, tmp_path):
+        paths = []
+        for name in ("a", "b", "c"):
+            (tmp_path / name).mkdir()
+            paths.append(str(write_holter(tmp_path / name, make_long_strip(23))))
+        words = ["classify", *paths, "--model", checkpoint, "--labels", LABELS, "--aggregate", "timeline"]
+
+        main([*words, "--csv", str(tmp_path / "one.csv")])
+        main([*words, "--csv", str(tmp_path / "two.csv"), "--num_proc", "2"])
+
+        assert (tmp_path / "one.csv").read_bytes() == (tmp_path / "two.csv").read_bytes()
+        assert len(pd.read_csv(tmp_path / "one.csv")) == 3 * 2 * 3
+
+    @pytest.mark.slow
+    @pytest.mark.skipif(importlib.util.find_spec("distributed") is None, reason="the extra `cluster` is not installed")
+    def test_the_workers_of_a_cluster_write_the_same_bytes(self, words, folder, tmp_path):
+        main([*words, "--csv", str(tmp_path / "one.csv")])
+        words[1] = "."  # of this process; the workers run in another folder
+        command = [
+            sys.executable,
+            "-m",
+            "modeling_supreme.supreme_command",
+            *words,
+            "--csv",
+            str(tmp_path / "many.csv"),
+        ]
+
+        with started_cluster(tmp_path) as scheduler:
+            done = subprocess.run(
+                [*command, "--dask_scheduler", scheduler, "--plot", str(tmp_path / "plots")],
+                cwd=folder,
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+
+        assert done.returncode == 0, done.stderr
+        assert (tmp_path / "many.csv").read_bytes() == (tmp_path / "one.csv").read_bytes()
+        assert len(list((tmp_path / "plots").iterdir())) == 9
+
+
+class TestGoingOn:
+    def test_after_an_interruption_only_the_rest_is_answered(self, words, tmp_path, stop_after):
+        main([*words, "--parquet", str(tmp_path / "whole.parquet")])
+        seen = []
+
+        stop_after(2, seen)
+        with pytest.raises(KeyboardInterrupt, match="enough"):
+            main([*words, "--parquet", str(tmp_path / "cut.parquet")])
+        stop_after(None, seen)
+        main([*words, "--parquet", str(tmp_path / "cut.parquet")])
+
+        assert seen == [0, 2, 4, 6, 8]
+        assert (tmp_path / "cut.parquet").read_bytes() == (tmp_path / "whole.parquet").read_bytes()
+
+    def test_a_part_that_lost_its_end_is_answered_anew(self, words, tmp_path, stop_after):
+        main([*words, "--csv", str(tmp_path / "whole.csv")])
+        stop_after(2, [])
+        with pytest.raises(KeyboardInterrupt, match="enough"):
+            main([*words, "--csv", str(tmp_path / "cut.csv")])
+        first = parts_of(tmp_path / "cut.csv")[0]
+        first.write_bytes(first.read_bytes()[:-7])
+
+        stop_after(None, [])
+        main([*words, "--csv", str(tmp_path / "cut.csv")])
+
+        assert (tmp_path / "cut.csv").read_bytes() == (tmp_path / "whole.csv").read_bytes()
+
+    def test_killed_in_the_middle_it_goes_on_with_more_processes(self, words, tmp_path, monkeypatch):
+        table = tmp_path / "killed.csv"
+        starts = "import sys; from modeling_supreme.supreme_command import main, recordings;"
+        starts += "recordings.RECORDS_PER_PART = 2; main.main(sys.argv[1:])"
+        with subprocess.Popen(
+            [sys.executable, "-c", starts, *words, "--csv", str(table)], cwd=ROOT, stderr=subprocess.DEVNULL
+        ) as killed:
+            kept = wait_for(lambda: parts_of(table))
+            killed.send_signal(signal.SIGKILL)
+        assert not table.exists()
+        state = kept[0].stat()
+
+        main([*words, "--csv", str(tmp_path / "whole.csv")])
+        finish = recordings.Journal.finish
+        states = []
+        monkeypatch.setattr(
+            recordings.Journal, "finish", lambda *given: states.append(kept[0].stat()) or finish(*given)
+        )
+        main([*words, "--csv", str(table), "--num_proc", "2"])
+
+        assert table.read_bytes() == (tmp_path / "whole.csv").read_bytes()
+        assert (states[0].st_ino, states[0].st_mtime_ns) == (state.st_ino, state.st_mtime_ns)
+
+    def test_a_run_that_answered_nothing_does_not_stand_in_the_way(self, words, tmp_path, stop_after):
+        stop_after(0, [])
+        with pytest.raises(KeyboardInterrupt, match="enough"):
+            main([*words, "--csv", str(tmp_path / "out.csv")])
+
+        assert not list(tmp_path.iterdir())
+
+
+class TestRefusals:
+    def test_left_out_recordings_are_named_whoever_found_them(self, words, tmp_path, capsys):
+        main([*words, "--csv", str(tmp_path / "out.csv"), "--num_proc", "2"])
+
+        assert "1 of 10 recordings were left out: notes.csv." in capsys.readouterr().err
+
+    def test_a_worker_that_cannot_use_a_recording_names_it(self, words, tmp_path, capsys):
+        words = [*words[:-1], "raise", "--csv", str(tmp_path / "out.csv"), "--num_proc", "2"]
+
+        assert re.search(r"error: .*notes\.csv.*sampling_rate", refuse(words, capsys))
+        assert not (tmp_path / "out.csv").exists()
+
+    @pytest.mark.parametrize(
+        ("flags", "named"),
+        [(["--num_proc", "2"], "`--num_proc 2`"), (["--dask_scheduler", "tcp://a:1", "--json"], "`--dask_scheduler`")],
+    )
+    @pytest.mark.parametrize("command", ["classify", "measure"])
+    def test_sharing_needs_a_table(self, command, flags, named, capsys):
+        labels = ["--labels", LABELS] if command == "classify" else []
+
+        said = refuse([command, "a.csv", *labels, *flags], capsys)
+
+        assert f"{named} shares the work on a table" in said
+        assert "Name a file with `--csv FILE` or `--parquet FILE`" in said
+
+    def test_no_process_is_no_number_of_them(self, words, capsys):
+        assert "`--num_proc` is 0. Give 1 or more." in refuse([*words, "--csv", "a.csv", "--num_proc", "0"], capsys)
+
+    def test_a_table_that_another_run_writes_is_left_to_it(self, words, tmp_path, capsys):
+        with FolderLock(tmp_path / ".out.csv.journal", "supreme, for out.csv"):
+            said = refuse([*words, "--csv", str(tmp_path / "out.csv")], capsys)
+
+        assert re.search(r"\.out\.csv\.journal is in use by another run.*choose another `--csv`", said)
+
+    def test_a_name_that_does_not_say_the_kind_of_table_is_refused(self, words, tmp_path, capsys):
+        assert "Give it a name that ends in .csv" in refuse([*words, "--csv", str(tmp_path / "out.txt")], capsys)
