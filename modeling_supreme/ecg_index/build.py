@@ -300,14 +300,28 @@ def write_shard(writer: IndexWriter, shard: Shard) -> int:
 
 @contextmanager
 def one_thread(device: torch.device) -> Iterator[None]:
-    """On a CPU one thread: how many there are decides about the last bits of some sums, and more gain little."""
-    known = torch.get_num_threads()
-    if device.type == "cpu":
+    """On a CPU one thread: how many there are decides about the last bits of some sums, and more gain little.
+
+    The number is the process's: where threads of a worker of a cluster are in here together, the last one out sets it
+    back.
+    """
+    if device.type != "cpu":
+        yield
+        return
+    with _counting:
+        _numbers_before.append(torch.get_num_threads())
         torch.set_num_threads(1)
     try:
         yield
     finally:
-        torch.set_num_threads(known)
+        with _counting:
+            known = _numbers_before.pop()
+            if not _numbers_before:
+                torch.set_num_threads(known)
+
+
+_numbers_before: list[int] = []  # the first one is that of the process
+_counting = threading.Lock()
 
 
 @contextmanager

@@ -4,6 +4,7 @@ supreme info FILE                                                   what is in a
 supreme plot FILE --output strip.png                                draw it
 supreme classify FILES --labels "atrial fibrillation, qrs > 120 ms" score findings on it
 supreme classify HOLTER --labels … --aggregate timeline --plot DIR  over all of a long recording
+supreme classify FOLDER --labels … --csv FILE --num_proc 8          a table of many, by several processes
 supreme measure FILES                                               intervals, rates, axes and voltages
 supreme index FOLDER --output INDEX                                 read a corpus once …
 supreme ask INDEX "qtc > 500 ms and not paced rhythm" --top 50      … and ask it anything

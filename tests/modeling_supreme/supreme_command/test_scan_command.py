@@ -9,6 +9,7 @@ from helpers.tiny_models import TINY_MEASUREMENTS
 from transformers import pipeline
 
 from modeling_supreme.command_line import run_command
+from modeling_supreme.supreme_command.lists import read_list
 from modeling_supreme.supreme_command.main import main
 from modeling_supreme.supreme_command.timelines import clock
 
@@ -40,6 +41,13 @@ def test_json_holds_what_the_pipeline_returns(checkpoint, record, expected, caps
     main(["classify", record, "--model", checkpoint, "--labels", LABELS, "--aggregate", "timeline", "--json"])
 
     assert json.loads(capsys.readouterr().out)["answers"] == expected
+
+
+def test_the_conditions_of_a_list_can_be_asked(checkpoint, record, capsys):
+    main(["classify", record, "--model", checkpoint, "--list", "ptb_xl_rhythm", "--aggregate", "max", "--json"])
+
+    answers = json.loads(capsys.readouterr().out)["answers"]
+    assert {answer["label"] for answer in answers} == set(read_list("ptb_xl_rhythm"))
 
 
 @pytest.mark.parametrize("kind", ["csv", "parquet"])

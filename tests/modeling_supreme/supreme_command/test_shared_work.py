@@ -1,27 +1,33 @@
 """`supreme classify` and `measure` to a table: whoever shares the work, and whatever interrupts it, the same bytes."""
 
 import importlib.util
+import json
 import re
+import shutil
 import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pandas as pd
 import pytest
+import torch
 from helpers.dask_cluster import started_cluster
 from helpers.repository import ROOT
 from helpers.strips import make_long_strip, write_holter
 from helpers.tiny_models import TINY_MEASUREMENTS
 
 from modeling_supreme.command_line import run_command
+from modeling_supreme.ecg_index.sources import FileSource
 from modeling_supreme.output_files.folder_lock import FolderLock
 from modeling_supreme.supreme_command import recordings
+from modeling_supreme.supreme_command.answering import Answering, write_part
+from modeling_supreme.supreme_command.journal import Part
 from modeling_supreme.supreme_command.main import main
 
 
 LABELS = "normal ecg, qrs > 96 ms"
-TABLES = ["csv", "parquet"]
 
 
 @pytest.fixture(scope="module")
@@ -31,13 +37,10 @@ def checkpoint(make_checkpoint):
 
 @pytest.fixture(scope="module")
 def folder(ptb_xl_dir, tmp_path_factory):
-    """Nine WFDB records, and behind them a table that is no ECG."""
+    """WFDB records, and behind them a table that is no ECG."""
     target = tmp_path_factory.mktemp("files")
-    for number in range(9):
-        for path in (ptb_xl_dir / "records500" / "00000").glob("00001_hr.*"):
-            text = path.read_bytes()
-            name = f"0{number}.{path.suffix[1:]}"
-            (target / name).write_bytes(text.replace(b"00001_hr", f"0{number}".encode()))
+    for path in sorted((ptb_xl_dir / "records500" / "00000").glob("0000*_hr.*")):
+        shutil.copy(path, target)
     (target / "notes.csv").write_text("I,II\n1,2\n3,4\n")
     return target
 
@@ -93,30 +96,31 @@ def wait_for(condition, *, timeout_s=120):
 
 
 class TestSharing:
-    @pytest.mark.parametrize("kind", TABLES)
-    def test_two_processes_write_the_bytes_of_one(self, words, tmp_path, kind):
-        one, two = (tmp_path / f"{name}.{kind}" for name in ("one", "two"))
+    def test_two_processes_write_the_bytes_of_one_and_draw_the_same_sheets(self, words, folder, tmp_path, capsys):
+        one, two = tmp_path / "one", tmp_path / "two"
 
-        main([*words, f"--{kind}", str(one)])
-        main([*words, f"--{kind}", str(two), "--num_proc", "2"])
+        main([*words, "--csv", str(one / "out.csv")])
+        main([*words, "--csv", str(two / "out.csv"), "--num_proc", "2", "--plot", str(two / "plots")])
 
-        table = (pd.read_csv if kind == "csv" else pd.read_parquet)(one)
-        assert table["record"].tolist() == [*(f"0{n}" for n in range(9) for _ in range(2)), "notes.csv"]
-        assert one.read_bytes() == two.read_bytes()
-        assert sorted(path.name for path in tmp_path.iterdir()) == [one.name, two.name]
+        names = [path.stem for path in sorted(folder.glob("*.hea"))]
+        assert pd.read_csv(one / "out.csv")["record"].tolist() == [*(n for n in names for _ in range(2)), "notes.csv"]
+        assert (one / "out.csv").read_bytes() == (two / "out.csv").read_bytes()
+        assert sorted(path.name for path in two.iterdir()) == ["out.csv", "plots"]
+        assert sorted(path.name for path in (two / "plots").iterdir()) == [
+            f"{place:05d}_{name}.png" for place, name in enumerate(names)
+        ]
+        assert capsys.readouterr().err.count(f"1 of {len(names) + 1} recordings were left out: notes.csv.") == 2
 
-    def test_numbers_and_sheets_do_not_depend_on_it_either(self, folder, words, checkpoint, tmp_path):
-        measure = ["measure", str(folder), "--model", checkpoint, "--on_error", "skip"]
+    @pytest.mark.slow
+    def test_numbers_do_not_depend_on_it_either(self, folder, checkpoint, tmp_path):
+        words = ["measure", str(folder), "--model", checkpoint, "--on_error", "skip", "--parquet"]
 
-        for num_proc in ("1", "2"):
-            target = tmp_path / num_proc
-            main([*measure, "--csv", str(target / "numbers.csv"), "--num_proc", num_proc])
-            main([*words, "--csv", str(target / "a.csv"), "--plot", str(target / "plots"), "--num_proc", num_proc])
+        main([*words, str(tmp_path / "one.parquet")])
+        main([*words, str(tmp_path / "two.parquet"), "--num_proc", "2"])
 
-        assert (tmp_path / "1" / "numbers.csv").read_bytes() == (tmp_path / "2" / "numbers.csv").read_bytes()
-        sheets = [sorted(path.name for path in (tmp_path / each / "plots").iterdir()) for each in "12"]
-        assert sheets[0] == sheets[1] == [f"0000{n}_0{n}.png" for n in range(9)]
+        assert (tmp_path / "one.parquet").read_bytes() == (tmp_path / "two.parquet").read_bytes()
 
+    @pytest.mark.slow
     def test_long_recordings_are_shared_too(self, checkpoint, tmp_path):
         paths = []
         for name in ("a", "b", "c"):
@@ -129,6 +133,25 @@ class TestSharing:
 
         assert (tmp_path / "one.csv").read_bytes() == (tmp_path / "two.csv").read_bytes()
         assert len(pd.read_csv(tmp_path / "one.csv")) == 3 * 2 * 3
+
+    def test_each_part_is_answered_with_one_thread(self, tmp_path):
+        class CountThreads:
+            def prepare(self, _classify):
+                return lambda place, _record: [place, torch.get_num_threads()]
+
+        answering = Answering(FileSource(Path(), tuple("abcd")), CountThreads(), model=object())
+        known = torch.get_num_threads()
+        torch.set_num_threads(2)
+
+        num_records = write_part(answering, Part(1, 3, tmp_path / "part"))
+
+        assert (num_records, torch.get_num_threads()) == (2, 2)
+        torch.set_num_threads(known)
+        lines = (tmp_path / "part").read_text().splitlines()
+        assert [json.loads(line) for line in lines] == [
+            {"record": "b", "answers": [1, 1]},
+            {"record": "c", "answers": [2, 1]},
+        ]
 
     @pytest.mark.slow
     @pytest.mark.skipif(importlib.util.find_spec("distributed") is None, reason="the extra `cluster` is not installed")
@@ -155,7 +178,7 @@ class TestSharing:
 
         assert done.returncode == 0, done.stderr
         assert (tmp_path / "many.csv").read_bytes() == (tmp_path / "one.csv").read_bytes()
-        assert len(list((tmp_path / "plots").iterdir())) == 9
+        assert len(list((tmp_path / "plots").iterdir())) == len(list(folder.glob("*.hea")))
 
 
 class TestGoingOn:
@@ -185,6 +208,7 @@ class TestGoingOn:
 
         assert (tmp_path / "cut.csv").read_bytes() == (tmp_path / "whole.csv").read_bytes()
 
+    @pytest.mark.slow
     def test_killed_in_the_middle_it_goes_on_with_more_processes(self, words, tmp_path, monkeypatch):
         table = tmp_path / "killed.csv"
         starts = "import sys; from modeling_supreme.supreme_command import main, recordings;"
@@ -217,11 +241,6 @@ class TestGoingOn:
 
 
 class TestRefusals:
-    def test_left_out_recordings_are_named_whoever_found_them(self, words, tmp_path, capsys):
-        main([*words, "--csv", str(tmp_path / "out.csv"), "--num_proc", "2"])
-
-        assert "1 of 10 recordings were left out: notes.csv." in capsys.readouterr().err
-
     def test_a_worker_that_cannot_use_a_recording_names_it(self, words, tmp_path, capsys):
         words = [*words[:-1], "raise", "--csv", str(tmp_path / "out.csv"), "--num_proc", "2"]
 
