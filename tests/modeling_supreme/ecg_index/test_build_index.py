@@ -7,11 +7,11 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 
 import pytest
 from helpers.dask_cluster import started_cluster
 from helpers.repository import ROOT
+from helpers.waiting import wait_for
 
 from modeling_supreme import EcgIndex
 from modeling_supreme.ecg_index.build import write_index
@@ -34,15 +34,6 @@ def shards_of(files):
 def finished_shards(folder):
     """Folders of the shards that are done."""
     return sorted(path.name for path in (folder / "shards").glob("?????"))
-
-
-def wait_for(condition, *, timeout_s=120):
-    """What a condition returns, once that is true."""
-    until = time.monotonic() + timeout_s
-    while not (found := condition()):
-        assert time.monotonic() < until, "waited in vain"
-        time.sleep(0.01)
-    return found
 
 
 @pytest.fixture

@@ -7,7 +7,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pandas as pd
@@ -17,6 +16,7 @@ from helpers.dask_cluster import started_cluster
 from helpers.repository import ROOT
 from helpers.strips import make_long_strip, write_holter
 from helpers.tiny_models import TINY_MEASUREMENTS
+from helpers.waiting import wait_for
 
 from modeling_supreme.command_line import run_command
 from modeling_supreme.ecg_index.sources import FileSource
@@ -84,15 +84,6 @@ def refuse(words, capsys):
 def parts_of(table):
     """Parts that are done of a table that is not."""
     return sorted(table.with_name(f".{table.name}.journal").glob("*.jsonl"))
-
-
-def wait_for(condition, *, timeout_s=120):
-    """What a condition returns, once that is true."""
-    until = time.monotonic() + timeout_s
-    while not (found := condition()):
-        assert time.monotonic() < until, "waited in vain"
-        time.sleep(0.005)
-    return found
 
 
 class TestSharing:
