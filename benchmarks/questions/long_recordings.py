@@ -44,16 +44,16 @@ SAMPLING_INTERVAL_S = 0.01
 logger = logging.getLogger(__name__)
 
 
+def make_strip(index: int, *, seed: int = 0) -> np.ndarray:
+    """A simulated strip of the leads of a Holter, in millivolts."""
+    rows = [STANDARD_LEADS.index(lead) for lead in LEADS]
+    return resample_strip(np.asarray(simulate_record(index, seed=seed).strip, np.float32)[rows], 500, RATE)
+
+
 def write_record(folder: Path, hours: float, *, seed: int = 0) -> Path:
     """A WFDB record of tiled strips, written strip by strip; returns its header."""
     rng = np.random.default_rng(seed)
-    rows = [STANDARD_LEADS.index(lead) for lead in LEADS]
-    strips = [
-        np.rint(
-            1000 * resample_strip(np.asarray(simulate_record(index, seed=seed).strip, np.float32)[rows], 500, RATE)
-        )
-        for index in range(NUM_STRIPS)
-    ]
+    strips = [np.rint(1000 * make_strip(index, seed=seed)) for index in range(NUM_STRIPS)]
     num_strips = max(1, round(hours * 3600 / STRIP_S))
     header = folder / f"holter_{hours:g}h.hea"
     with header.with_suffix(".dat").open("wb") as file:
@@ -76,7 +76,7 @@ def scan(model: str, path: str, *, batch_size: int) -> dict[str, float]:
     """Windows, seconds, and memory that one recording takes in this process."""
     classify = load_classifier(model, device="cpu")
     options = {"candidate_labels": LABELS, "aggregate": "timeline", "batch_size": batch_size}
-    strip = np.random.default_rng(0).normal(size=(len(LEADS), 2 * batch_size * STRIP_S * RATE)).astype(np.float32)
+    strip = np.tile(make_strip(0), 2 * batch_size)
     classify(strip, sampling_rate=RATE, leads=LEADS, **options)  # embeds the queries, and makes room for a batch
     before, peak, done = own_memory_mb(), [0.0], threading.Event()
 
