@@ -15,6 +15,7 @@ from transformers import AutoModel, AutoProcessor, pipeline
 
 from modeling_supreme import SupremeModel, SupremeProcessor, default_checkpoint
 from modeling_supreme.definitions import parse_definitions
+from training_scripts.run.upload import PATH_IN_TEXT
 from training_scripts.shipping.zoo import tabulate_cards
 
 
@@ -46,11 +47,9 @@ class TestFolder:
         assert {path.suffix for path in files} <= {".json", ".safetensors", ".md", ".yaml", ".png"}
 
     def test_it_says_nothing_of_the_machine_it_was_trained_on(self):
-        texts = {
-            path.name: path.read_text("utf-8") for path in FOLDER.iterdir() if path.suffix in (".json", ".yaml", ".md")
-        }
+        said = [path for path in FOLDER.iterdir() if path.suffix in (".json", ".yaml", ".md")]
 
-        assert [name for name, text in texts.items() if "/home/" in text or "/work/" in text or "/tmp/" in text] == []
+        assert [path.name for path in said if PATH_IN_TEXT.search(path.read_text("utf-8"))] == []
 
     def test_the_recipe_that_is_committed_trained_it(self):
         recipe = yaml.safe_load((ROOT / "configs" / "default.yaml").read_text())
