@@ -5,7 +5,7 @@ python benchmarks/questions/untrained_thresholds.py --model_name_or_path runs/si
 Questions of several kinds are drawn ("qrs_ms > 113", "st_mv_V2 > 0.07 and not pr_ms < 180" ...), with limits among
 the values that simulated records have, and put to a checkpoint with a measurement head on records that it never saw.
 What is true of each record is known exactly. The table, written to thresholds.md in `--output_dir`, says of each kind
-how far probabilities are from shares (expected calibration error over all records and questions, in `NUM_BINS` bins),
+how far probabilities are from shares (expected calibration error over all records and questions, in 15 bins),
 the log loss, and the mean AUROC of a question; the last two columns are those of the same numbers taken as
 independent.
 """
@@ -25,6 +25,7 @@ from datasets_scripts.collator import StripCollator
 from datasets_scripts.simulated import columns_of
 from datasets_scripts.simulator import SimulatedRecord, label_names, simulate_record
 from datasets_scripts.terminology.exact_truth import is_true
+from evaluation_scripts.decision_figures.calibration import expected_calibration_error
 from modeling_supreme import STANDARD_LEADS
 from modeling_supreme.definitions import Measured, evaluate_expression
 from modeling_supreme.queries import encode_queries
@@ -45,7 +46,6 @@ from modeling_supreme.query_grammar import (
 
 logger = logging.getLogger(__name__)
 
-NUM_BINS = 15
 FEWEST_VALUES = 20  # of a number that limits are drawn for
 FEWEST_OF_A_KIND = 10  # records for which a question is true, and for which it is not
 SMALLEST_CHANCE = 1e-4  # what log loss charges at most
@@ -226,11 +226,10 @@ def judge(answers: Sequence[np.ndarray], truths: Sequence[np.ndarray]) -> Figure
         0.0
     """
     chances, is_met = np.concatenate(answers), np.concatenate(truths).astype(np.float64)
-    bins = np.minimum((chances * NUM_BINS).astype(np.int64), NUM_BINS - 1)
-    gaps = np.abs(np.bincount(bins, is_met - chances, minlength=NUM_BINS)).sum() / len(chances)
+    error = expected_calibration_error(chances, is_met)
     of_truth = np.clip(np.where(is_met == 1, chances, 1 - chances), SMALLEST_CHANCE, None)
     aurocs = [roc_auc_score(truth, own) for own, truth in zip(answers, truths, strict=True)]
-    return Figures(float(gaps), float(-np.log(of_truth).mean()), float(np.mean(aurocs)))
+    return Figures(cast(float, error), float(-np.log(of_truth).mean()), float(np.mean(aurocs)))
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -7,18 +7,24 @@ from ..registration import default_checkpoint
 
 
 @dataclass
-class ModelArguments:
-    """Which checkpoint answers."""
+class CheckpointArguments:
+    """Which checkpoint it is."""
 
     model: str = field(
         default="",
         metadata={"help": "Folder or Hub id of a checkpoint; else the one that comes with the package."},
     )
     revision: str | None = field(default=None, metadata={"help": "Branch, tag or commit on the Hub."})
-    device: str | None = field(default=None, metadata={"help": "Such as cpu or cuda:0; else a GPU if there is one."})
 
     def __post_init__(self) -> None:
         self.model = self.model or default_checkpoint()
+
+
+@dataclass
+class ModelArguments(CheckpointArguments):
+    """Which checkpoint answers."""
+
+    device: str | None = field(default=None, metadata={"help": "Such as cpu or cuda:0; else a GPU if there is one."})
 
     @property
     def loading(self) -> dict[str, Any]:
@@ -170,18 +176,10 @@ class PlotArguments:
 
 
 @dataclass
-class LabelsArguments:
+class LabelsArguments(CheckpointArguments):
     """Which checkpoint is looked at."""
 
-    model: str = field(
-        default="",
-        metadata={"help": "Folder or Hub id of a checkpoint; else the one that comes with the package."},
-    )
-    revision: str | None = field(default=None, metadata={"help": "Branch, tag or commit on the Hub."})
     json: bool = field(default=False, metadata={"help": "Print JSON."})
-
-    def __post_init__(self) -> None:
-        self.model = self.model or default_checkpoint()
 
 
 @dataclass

@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -100,7 +100,7 @@ def classify_recordings(arguments: ClassifyArguments, model: ModelArguments, rea
     choice |= {"explain": True} if arguments.explain else {}
     question = Scores(labels, choice, reading.options, absolute(arguments.plot))
     run = Run(arguments, model, reading, question, asked={"labels": labels, **choice, **reading.options})
-    run.write(_score_rows, SCORES, _print_scores)
+    run.write(score_rows, SCORES, print_scores)
 
 
 def measure_recordings(arguments: MeasureArguments, model: ModelArguments, reading: ReadingArguments) -> None:
@@ -208,11 +208,11 @@ def _check_suffix(name: str, suffix: str) -> Path:
     return path
 
 
-def _score_rows(entry: Entry) -> list[dict[str, Any]]:
+def score_rows(entry: Entry, schema: pa.Schema = SCORES) -> list[dict[str, Any]]:
     """A row for each label; of a recording that was left out, one without a score."""
     if entry["answers"] is None:
-        return [dict.fromkeys(SCORES.names) | {"record": entry["record"]}]
-    return [{"record": entry["record"], **_choose(answer, SCORES)} for answer in entry["answers"]]
+        return [dict.fromkeys(schema.names) | {"record": entry["record"]}]
+    return [{"record": entry["record"], **_choose(answer, schema)} for answer in entry["answers"]]
 
 
 def _number_rows(entry: Entry) -> list[dict[str, Any]]:
@@ -230,18 +230,33 @@ def _choose(answer: dict[str, Any], schema: pa.Schema) -> dict[str, Any]:
     return {name: answer[name] for name in schema.names if name in answer}
 
 
-def _print_scores(entry: Entry) -> None:
+def print_scores(entry: Entry) -> None:
     """A recording and its findings, for people."""
-    lines = [entry["record"]]
-    for answer in entry["answers"] or ():
-        source = "" if answer["source"] == "query" else f"   ({answer['source']})"
-        verdict = f"{VERDICTS[answer['present']]:9}" if "present" in answer else ""
-        lines.append(f"  {answer['score']:.3f}  {verdict}{answer['label']}{source}")
-        if answer.get("reason"):
-            lines.append(f"         {answer['reason']}")
-        for each in answer.get("evidence", {}).get("statements", ()):
-            lines.append(f"           {each['probability']:.2f}  {each['statement']}")
+    lines = [entry["record"], *(line for answer in entry["answers"] or () for line in tell_score(answer))]
     sys.stdout.write("\n".join(lines) + "\n")
+
+
+def tell_score(answer: Mapping[str, Any]) -> list[str]:
+    """A finding in lines: its score, the time of the highest one, and whether it is present or why that is open."""
+    when = f"at {clock(answer['at_s'])}  " if "at_s" in answer else ""
+    source = "" if answer["source"] == "query" else f"   ({answer['source']})"
+    verdict = f"{VERDICTS[answer['present']]:9}" if "present" in answer else ""
+    lines = [f"  {answer['score']:.3f}  {when}{verdict}{answer['label']}{source}"]
+    if answer.get("reason"):
+        lines.append(f"         {answer['reason']}")
+    statements = answer.get("evidence", {}).get("statements", ())
+    return lines + [f"           {each['probability']:.2f}  {each['statement']}" for each in statements]
+
+
+def clock(seconds: float) -> str:
+    """A time from the beginning of a recording.
+
+    Example:
+        >>> clock(11530.4)
+        '3:12:10'
+    """
+    minutes, whole = divmod(int(seconds), 60)
+    return f"{minutes // 60}:{minutes % 60:02d}:{whole:02d}"
 
 
 def _print_numbers(entry: Entry) -> None:

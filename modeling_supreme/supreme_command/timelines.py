@@ -4,6 +4,7 @@ import sys
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from .answering import Answer, absolute, is_worker
 from .arguments import ClassifyArguments, MeasureArguments, ModelArguments, ReadingArguments, ScanArguments
 from .journal import Entry
 from .progress import bar
-from .recordings import NUMBERS, SCORES, Run, list_labels_asked
+from .recordings import NUMBERS, SCORES, Run, clock, list_labels_asked, print_scores, score_rows, tell_score
 from .sheets import draw, file_name
 
 
@@ -99,7 +100,7 @@ def scan_scores(
         run.write(_window_rows, TIMELINES, _print_episodes)
     else:
         schema = HIGHEST if scanning.aggregate == "max" else SCORES
-        run.write(lambda entry: _label_rows(entry, schema), schema, _print_scores)
+        run.write(partial(score_rows, schema=schema), schema, print_scores)
 
 
 def scan_numbers(
@@ -149,30 +150,11 @@ def _windows(answer: dict[str, Any], columns: dict[str, str]) -> Iterator[dict[s
         yield {"start_s": start_s, "end_s": start_s + answer["window_s"], **numbers}
 
 
-def _label_rows(entry: Entry, schema: pa.Schema) -> list[dict[str, Any]]:
-    """A row for each label; of a recording that was left out, one without a score."""
-    if entry["answers"] is None:
-        return [dict.fromkeys(schema.names) | {"record": entry["record"]}]
-    return [
-        {"record": entry["record"], **{name: answer[name] for name in schema.names if name in answer}}
-        for answer in entry["answers"]
-    ]
-
-
-def _print_scores(entry: Entry) -> None:
-    """A recording and its findings, for people; of the highest scores, when they were."""
-    lines = [entry["record"]]
-    for answer in entry["answers"] or ():
-        when = f"  at {clock(answer['at_s'])}" if "at_s" in answer else ""
-        lines.append(f"  {answer['score']:.3f}{when}  {answer['label']}")
-    sys.stdout.write("\n".join(lines) + "\n")
-
-
 def _print_episodes(entry: Entry) -> None:
     """A recording, its findings and when they were there, for people."""
     lines = [entry["record"]]
     for answer in entry["answers"] or ():
-        lines.append(f"  {answer['score']:.3f}  at {clock(answer['at_s'])}  {answer['label']}")
+        lines += tell_score(answer)
         lines += [
             f"         {clock(each['start_s'])} to {clock(each['end_s'])}, up to {each['max_score']:.3f}"
             for each in answer["episodes"]
@@ -195,14 +177,3 @@ def _print_numbers(entry: Entry) -> None:
         low, high = known[len(known) // 20], known[-1 - len(known) // 20]
         lines.append(f"  {key:26}{answer['value']:10.3f} {answer['unit']}   {low:.3f} to {high:.3f}")
     sys.stdout.write("\n".join(lines) + "\n")
-
-
-def clock(seconds: float) -> str:
-    """A time from the beginning of a recording.
-
-    Example:
-        >>> clock(11530.4)
-        '3:12:10'
-    """
-    minutes, whole = divmod(int(seconds), 60)
-    return f"{minutes // 60}:{minutes % 60:02d}:{whole:02d}"

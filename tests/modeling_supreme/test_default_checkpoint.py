@@ -22,7 +22,6 @@ from training_scripts.shipping.zoo import tabulate_cards
 FOLDER = Path(default_checkpoint())
 TASK = "zero-shot-ecg-classification"
 LEADS = ["I", "II", "III", "aVR", "aVL", "aVF", "V1", "V2", "V3", "V4", "V5", "V6"]
-# Ready within three seconds of an idle machine: loading is measured against importing, which a busy one slows as much
 LOADS_WITHOUT_A_NETWORK = """
 import socket
 def refuse(*_): raise AssertionError("somebody asked the network")

@@ -11,7 +11,7 @@ from transformers import pipeline
 from modeling_supreme.command_line import run_command
 from modeling_supreme.supreme_command.lists import read_list
 from modeling_supreme.supreme_command.main import main
-from modeling_supreme.supreme_command.timelines import clock
+from modeling_supreme.supreme_command.recordings import clock, tell_score
 
 
 LABELS = "normal ecg, qrs > 96 ms"
@@ -160,3 +160,15 @@ def test_windows_that_make_no_sense_are_refused(checkpoint, record, words, messa
         )
 
     assert message in capsys.readouterr().err
+
+
+class TestTellScore:
+    answer = {"label": "axis < -30 degrees", "score": 0.25, "seen": False, "source": "query", "at_s": 70.0}
+
+    def test_what_is_decided_is_said_of_windows_too(self):
+        assert tell_score({**self.answer, "present": False}) == ["  0.250  at 0:01:10  absent   axis < -30 degrees"]
+
+    def test_what_is_left_open_is_said_with_its_reason(self):
+        lines = tell_score({**self.answer, "present": None, "reason": "it takes two limb leads."})
+
+        assert lines == ["  0.250  at 0:01:10  ?        axis < -30 degrees", "         it takes two limb leads."]
