@@ -59,7 +59,7 @@ def check_packages(format: str) -> None:  # noqa: A002 - the word of the command
     if missing:
         raise ImportError(
             f"`--format {format}` needs {', '.join(missing)}, not installed here: `pip install {' '.join(missing)}`,"
-            f" or this package with its extra: `modeling-supreme[{'openvino' if format == 'openvino' else 'export'}]`."
+            f" or `pip install '.[{'openvino' if format == 'openvino' else 'export'}]'` in a clone of this package."
         )
 
 

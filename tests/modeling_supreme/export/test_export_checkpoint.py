@@ -28,7 +28,7 @@ QUERIES = ["atrial fibrillation", "normal ecg", "sinus rhythm"]
 def need(name):
     """Skip, and say why, where the libraries of a format are missing."""
     for package in PACKAGES[name]:
-        pytest.importorskip(package, reason=f"{package} is not installed: pip install modeling-supreme[export]")
+        pytest.importorskip(package, reason=f"{package} is not installed: pip install '.[export]'")
 
 
 @pytest.fixture(scope="module")
