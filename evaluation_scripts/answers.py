@@ -39,4 +39,5 @@ def choose_answers(
         definitions=[{**entry, "is_reviewed": answer_by == "definition"} for entry in known],
         measurements=config.measurements,
         decisions=config.decisions,
+        condition_names=config.condition_names,
     )

@@ -95,8 +95,8 @@ def predict(
     draws = random.reshape(len(random), NUM_RANDOM_DRAWS, len(names)).swapaxes(0, 1)
     controls = {"normal_ecg": np.broadcast_to(expit(-normal), scores.shape), "random_queries": expit(draws)}
     conditions = [
-        condition if source == "query" else replace(condition, query=source)
-        for condition, source in zip(conditions, composition.sources, strict=True)
+        condition if answer.expression is None else replace(condition, query=answer.source)
+        for condition, answer in zip(conditions, composition.answers, strict=True)
     ]
     predictions = Predictions(records.locate(), records.read_labels(), scores.numpy(), controls, outputs.measured)
     return conditions, predictions
@@ -129,13 +129,17 @@ def encode_questions(
         random queries, `NUM_RANDOM_DRAWS` for each condition.
     """
     tokenizer = processor.tokenizer
-    wordings = [word_query(text, arguments.query_wording) for text in (*names, NORMAL_FINDING)]
+    texts = (*names, NORMAL_FINDING)
+    # Of the same finding under another name, the query of training answers
+    texts += tuple(query for query in composition.queries if query not in texts)
+    wordings = [word_query(text, arguments.query_wording) for text in texts]
     embeds = encode_query_wordings(model, tokenizer, wordings, template=arguments.hypothesis_template)
-    asked = [embeds[[names.index(query) for query in composition.queries]]]
+    asked = [embeds[[texts.index(query) for query in composition.queries]]]
     if composition.findings:
         asked.append(encode_query_wordings(model, tokenizer, [(name,) for name in composition.findings]))
-    random = random_queries(embeds, NUM_RANDOM_DRAWS * len(names), seed=arguments.seed)
-    return torch.cat([*asked, embeds[-1:]]), random
+    place = len(names)  # of the normal ECG
+    random = random_queries(embeds[: place + 1], NUM_RANDOM_DRAWS * place, seed=arguments.seed)
+    return torch.cat([*asked, embeds[place : place + 1]]), random
 
 
 @dataclass(frozen=True)

@@ -104,6 +104,8 @@ class MelpConfig(CheckedConfig):
             Findings of the training records, by terminology name. Evaluation tells seen from unseen by them.
         definitions (`list[dict]`):
             Conditions as expressions over findings, as `definitions.py` reads them.
+        condition_names (`dict[str, list[str]]`, *optional*):
+            What else conditions are called, trained or defined ones: synonyms, codes, labels of corpora.
 
     Example:
         >>> config = MelpConfig(ecg_config=SupremeEcgConfig.from_preset("wav2vec2"))
@@ -147,12 +149,14 @@ class MelpConfig(CheckedConfig):
     pad_token_id: int = 0
     trained_queries: list[str] | tuple[str, ...] = ()
     definitions: list[dict[str, Any]] | tuple[dict[str, Any], ...] = ()
+    condition_names: dict[str, list[str]] | None = None
 
     def __post_init__(self, **kwargs: Any) -> None:
         with as_validation_error("validate_bounds"):
             self._check_numbers()
             check_text_fields(self.text_config)
         self.trained_queries, self.definitions = list(self.trained_queries), list(self.definitions)
+        self.condition_names = dict(self.condition_names or {})
         super().__post_init__(**kwargs)
 
     def validate_bounds(self) -> None:

@@ -89,8 +89,8 @@ BOUNDS = {
 MAX_STAGES = 64  # of convolutions; a token would stand for 2 ** 65 samples
 MAX_LABELS = 100_000  # SNOMED CT has 350,000 concepts, a few thousand of which an ECG can show
 # Entries of the lists of a zero-shot model; the simulator knows 300 findings and 270 measurements
-MOST_ENTRIES = {"trained_queries": 100_000, "decisions": 100_000, "measurements": 1_000}
-MOST_ENTRIES |= dict.fromkeys(("composed_rules", "definitions"), 10_000)
+MOST_ENTRIES = {"measurements": 1_000, "composed_rules": 10_000, "definitions": 10_000}
+MOST_ENTRIES |= dict.fromkeys(("trained_queries", "decisions", "condition_names"), 100_000)
 NUM_MEASUREMENT_FEATURES, NUM_MEASUREMENT_QUERIES, NUM_LOADINGS = 256, 24, 8
 MAX_PARAMETERS = 20_000_000_000  # the largest text encoders have 8,000,000,000
 FLOAT_DTYPES = ("float64", "float32", "float16", "bfloat16")
@@ -390,8 +390,7 @@ class SupremeConfig(CheckedConfig):
         trained_queries (`list[str]`):
             Findings this checkpoint was trained on, by terminology name. Evaluation tells seen from unseen by them.
         definitions (`list[dict]`):
-            Conditions as expressions over measurements and findings, as `definitions.py` reads them: the pipeline's
-            `composed`. Old checkpoints have `composed_rules` instead, which become definitions.
+            Conditions as expressions over measurements and findings, as `definitions.py` reads them.
         measurements (`list[str]`):
             What the measurement head measures, by keys such as `qrs_ms` and `st_mv_V2`; none: no head.
         measurement_head (`Literal["pooled", "queries", "beats"]`):
@@ -399,6 +398,8 @@ class SupremeConfig(CheckedConfig):
             tokens and the beat that most beats of the strip are like.
         decisions (`dict[str, dict]`, *optional*):
             What was fitted for each condition, calibration and thresholds, as `decisions.py` reads it.
+        condition_names (`dict[str, list[str]]`, *optional*):
+            What else conditions are called, trained or defined ones: synonyms, codes, labels of corpora.
 
     Example:
         >>> config = SupremeConfig(ecg_config=SupremeEcgConfig.from_preset("hybrid"))
@@ -428,12 +429,13 @@ class SupremeConfig(CheckedConfig):
     measurements: list[str] | tuple[str, ...] = ()
     measurement_head: Literal["pooled", "queries", "beats"] = "pooled"
     decisions: dict[str, Any] | None = None
+    condition_names: dict[str, list[str]] | None = None
 
     def __post_init__(self, **kwargs: Any) -> None:
         with as_validation_error("validate_bounds"):
             check_bounds(self)
             check_text_fields(self.text_config)
-        rules = kwargs.pop("composed_rules", ())
+        rules = kwargs.pop("composed_rules", ())  # of old checkpoints
         if rules:
             with as_validation_error("validate_definitions"):
                 from .queries import define_rules  # needs torch, which a configuration does not
@@ -441,7 +443,7 @@ class SupremeConfig(CheckedConfig):
                 self.definitions = [*define_rules(rules), *self.definitions]
         for name in ("trained_queries", "definitions", "measurements"):
             setattr(self, name, list(getattr(self, name)))
-        self.decisions = dict(self.decisions or {})
+        self.decisions, self.condition_names = dict(self.decisions or {}), dict(self.condition_names or {})
         super().__post_init__(**kwargs)
 
     def validate_bounds(self) -> None:

@@ -151,14 +151,14 @@ class ZeroShotEcgClassificationPipeline(Pipeline):
 
         Returns:
             `list[dict]`: For one recording, a dictionary for each finding, best first, with `label`, `score`, `seen`
-            (whether training named it; `None` where the checkpoint does not say what it was trained on) and `source`
-            (what answers: `"query"`, `"measured: "` or `"composed: "` and the expression). With `return_attention`
-            also `attention`, the share of attention each token received (mean over layers and heads; `None` where an
-            expression answers), and `attention_step_s`, the time from one token to the next, in seconds; with
-            `explain` also `evidence` (docs/evidence.md); with `return_details` also `account`, see [`Account`]; of a
-            folder also `record`. Where the checkpoint keeps decisions also `present`, which is `None` with a `reason`
-            where the question, its leads or the signal leave it open (docs/decisions.md). A list of such lists for
-            several recordings, an iterator for a generator.
+            (whether training named it, by any name; `None` where the checkpoint does not say what it was trained on)
+            and `source` (what answers: `"query"`, with the name of training where that is another, or `"measured: "`
+            or `"composed: "` and the expression). With `return_attention` also `attention`, the share of attention
+            each token received (mean over layers and heads; `None` where an expression answers), and
+            `attention_step_s`, the seconds from one token to the next; with `explain` also `evidence`
+            (docs/evidence.md); with `return_details` also `account`; of a folder also `record`. With decisions also
+            `present`, which is `None` with a `reason` where the question, its leads or the signal leave it open
+            (docs/decisions.md). A list of such lists for several recordings, an iterator for a generator.
 
         Raises:
             FileNotFoundError: If a path has no record.
@@ -405,7 +405,7 @@ class ZeroShotEcgClassificationPipeline(Pipeline):
             ecg_config = self.model.config.ecg_config
             weights = dict(zip(composition.queries, model_outputs["attention"][0].tolist(), strict=False))
             for result, answer in zip(results, composition.answers, strict=True):
-                result["attention"] = weights[result["label"]] if answer.expression is None else None
+                result["attention"] = weights[answer.query] if answer.expression is None else None
                 result["attention_step_s"] = ecg_config.token_stride / ecg_config.sampling_rate
         results.sort(key=lambda result: -result["score"])
         return [result for result in results[:top_k] if result["score"] >= threshold]

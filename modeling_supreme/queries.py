@@ -1,8 +1,9 @@
 """Queries: what a model is asked for each label; wordings, embedded once by the text encoder, and where that is.
 
-A label that training named is answered by its own query. What it did not name is answered, first of all that can be
-done, by its definition, by the measurements that it asks for ("QRS > 120 ms and no P waves"), or as a guess by its own
-query. A definition that nobody has confirmed answers together with the label's own query.
+A label that training named, in whatever words, is answered by the query of the name that it was trained with. What it
+did not name is answered, first of all that can be done, by its definition, by the measurements that it asks for
+("QRS > 120 ms and no P waves"), or as a guess by its own query. A definition that nobody has confirmed answers
+together with the label's own query.
 """
 
 import hashlib
@@ -15,6 +16,7 @@ from typing import Any, Literal, NamedTuple
 import torch
 from transformers.utils import logging
 
+from .condition_names import ConditionNames
 from .decisions import Decision, OperatingPoint, Question, Strip, parse_decisions
 from .definitions import Measured, evaluate_expression, parse_definitions, read_definitions
 from .query_grammar import (
@@ -235,21 +237,30 @@ class Answer(NamedTuple):
 
     Attributes:
         source (`str`):
-            As the pipeline says it: `"query"`, `"measured: …"` or `"composed: …"`.
+            As the pipeline says it: `"query"`, `"query: …"` with the name that training gave to the same, `"measured:
+            …"` or `"composed: …"`.
         expression (`Expression`, *optional*):
             Over measurements and trained findings.
         is_asked (`bool`):
-            Whether the label's own query answers, alone or with the expression.
+            Whether a query answers, alone or with the expression.
+        query (`str`):
+            What the text encoder is asked then: the label, or what training called the same.
     """
 
-    source: str = "query"
-    expression: Expression | None = None
-    is_asked: bool = True
+    source: str
+    expression: Expression | None
+    is_asked: bool
+    query: str
 
     @property
     def is_measured(self) -> bool:
         """Whether the label itself asks for measurements."""
         return self.source.startswith("measured: ")
+
+    @property
+    def answered_by(self) -> str:
+        """The source, by which a condition's decision is fitted: for a query, whatever the label was called."""
+        return self.source if self.expression is not None else "query"
 
 
 class Composition:
@@ -260,7 +271,7 @@ class Composition:
             What is asked for.
         composed (`bool` or `"auto"`):
             `"auto"` answers what training did not name by its definition or by what it asks to measure, where that
-            can be done; `True` answers every label so; `False` none.
+            can be done; `True` answers every label so; `False` none, and asks for it in its own words.
         trained_queries (`Sequence[str]`):
             `config.trained_queries`: no other findings count in expressions.
         definitions (`Sequence[Mapping]`):
@@ -269,6 +280,8 @@ class Composition:
             `config.measurements`.
         decisions (`Mapping`):
             `config.decisions`: what makes a probability of a score, and when a finding is present.
+        condition_names (`Mapping[str, Sequence[str]]`):
+            `config.condition_names`: what else conditions are called.
 
     Raises:
         ValueError: If an expression is demanded where there is none, or where it cannot be evaluated; if definitions
@@ -278,7 +291,7 @@ class Composition:
         answers (`list[Answer]`):
             Of each label.
         queries (`tuple[str, ...]`):
-            Labels that are asked for by their own query.
+            What is asked for labels that a query answers, each once.
         findings (`tuple[str, ...]`):
             What must be asked for besides.
         is_measured (`bool`):
@@ -298,23 +311,26 @@ class Composition:
         definitions: Sequence[Mapping[str, Any]] = (),
         measurements: Sequence[str] = (),
         decisions: Mapping[str, Any] | None = None,
+        condition_names: Mapping[str, Sequence[str]] | None = None,
     ) -> None:
         if composed not in (True, False, "auto"):
             raise ValueError(f"`composed` is {composed!r}. Choose True, False or 'auto'.")
         self.labels = tuple(labels)
         self._trained = {normalize_name(query): query for query in trained_queries}
         self._by_name = parse_definitions(definitions) if composed else {}
+        more = ((each["condition"], each.get("names", ())) for each in definitions)
+        self._known = ConditionNames.of(trained_queries, condition_names or {}, more)
         self._measurements = frozenset(measurements)
-        self.seen = [normalize_name(label) in self._trained if self._trained else None for label in self.labels]
-        self.answers = [self._answer(label, composed) if composed else Answer() for label in self.labels]
-        self.queries = tuple(label for label, answer in zip(self.labels, self.answers, strict=True) if answer.is_asked)
+        self.seen = [self._name(label) in self._trained if self._trained else None for label in self.labels]
+        self.answers = [self._answer(label, composed) for label in self.labels]
+        self.queries = tuple(dict.fromkeys(answer.query for answer in self.answers if answer.is_asked))
         expressions = [answer.expression for answer in self.answers if answer.expression is not None]
         names = dict.fromkeys(name for each in expressions for name in findings_of(each))
         self.findings = tuple(self._trained[name] for name in names)
         self.is_measured = any(keys_of(each) for each in expressions)
         self._decisions = parse_decisions(decisions or {})
         pairs = zip(self.labels, self.answers, strict=True)
-        self.decisions = [self._find_decision(label, answer.source) for label, answer in pairs]
+        self.decisions = [self._find_decision(label, answer.answered_by) for label, answer in pairs]
 
     @classmethod
     def of(
@@ -339,6 +355,7 @@ class Composition:
             definitions=join_definitions(config, definitions),
             measurements=config.measurements,
             decisions=getattr(config, "decisions", None),
+            condition_names=getattr(config, "condition_names", None),
         )
 
     @property
@@ -364,13 +381,13 @@ class Composition:
         named = probabilities[..., len(self.queries) :].unbind(-1)
         found = {normalize_name(name): each for name, each in zip(self.findings, named, strict=True)}
         scores = []
-        for label, answer, decision in zip(self.labels, self.answers, self.decisions, strict=True):
+        for answer, decision in zip(self.answers, self.decisions, strict=True):
             if answer.expression is None:
-                score = own[label]
+                score = own[answer.query]
             else:
                 numbers = measured if keys_of(answer.expression) else None
                 score = evaluate_expression(answer.expression, numbers, found)
-                score = (score * own[label]).sqrt() if answer.is_asked else score
+                score = (score * own[answer.query]).sqrt() if answer.is_asked else score
             scores.append(decision.calibrate(score) if decision else score)
         return torch.stack(scores, -1)
 
@@ -398,18 +415,17 @@ class Composition:
 
     def _question(self, label: str, answer: Answer, seen: bool | None, decision: Decision | None) -> Question:
         """A label, and all by which it is decided."""
-        is_known = seen is not False or answer.expression is not None or self._names(label) & self._trained.keys()
-        return Question(label, decision, answer.expression, answer.is_measured, bool(is_known))
+        is_known = seen is not False or answer.expression is not None
+        return Question(label, decision, answer.expression, answer.is_measured, is_known)
 
-    def _names(self, label: str) -> set[str]:
-        """A label and the condition that it is a name of, folded."""
-        definition = self._by_name.get(normalize_name(label))
-        return {normalize_name(label)} | ({normalize_name(definition.condition)} if definition else set())
+    def _name(self, label: str) -> str:
+        """The condition that a label stands for, folded, or the label."""
+        return self._known.find(label) or normalize_name(label)
 
-    def _find_decision(self, label: str, source: str) -> Decision | None:
+    def _find_decision(self, label: str, answered_by: str) -> Decision | None:
         """What was fitted for a condition on answers from the same source."""
-        fitted = (self._decisions.get(name) for name in sorted(self._names(label), key=normalize_name(label).__ne__))
-        return next((each for each in fitted if each and each.answered_by == source), None)
+        fitted = self._decisions.get(self._name(label))
+        return fitted if fitted and fitted.answered_by == answered_by else None
 
     def _leads_of(self, finding: str) -> Sequence[str]:
         """What a finding within an expression takes."""
@@ -423,15 +439,21 @@ class Composition:
 
     def _answer(self, label: str, composed: Composed) -> Answer:
         """What answers a label, unless that is only its own query for want of the word."""
-        name = normalize_name(label)
+        if not composed:
+            return Answer("query", None, is_asked=True, query=label)
+        name = self._name(label)
+        is_its_name = normalize_name(label) == name
+        query = self._trained.get(name, label if is_its_name else name)
+        source = "query" if is_its_name else f"query: {query}"
+        own = Answer(source, None, is_asked=True, query=query)
+        if composed == "auto" and name in self._trained:
+            return own
         definition = self._by_name.get(name)
-        if composed == "auto" and self._names(label) & self._trained.keys():
-            return Answer()
         try:
-            written = definition.expression if definition else parse_query(label, {*self._trained, *self._by_name})
+            written = definition.expression if definition else parse_query(label, self._known.names)
         except QuerySyntaxError as error:
             if composed == "auto":
-                return Answer()
+                return own
             raise ValueError(
                 f"The checkpoint has no definition of {label!r}, and it asks for no measurement: {error} Give one in"
                 " `definitions`, ask for the label's own query with `composed=False`, or let the pipeline choose with"
@@ -440,7 +462,7 @@ class Composition:
         expression = self._resolve(written)
         problem = self._missing(expression)
         if problem and composed == "auto":
-            return Answer()
+            return own
         if problem:
             kind = "definition" if definition else "question"
             raise ValueError(
@@ -448,16 +470,17 @@ class Composition:
                 " a checkpoint that was trained with it (corpus `simulated`)."
             )
         if definition is None:
-            return Answer(f"measured: {written}", expression, is_asked=False)
+            return Answer(f"measured: {written}", expression, is_asked=False, query=query)
         together = "" if definition.is_reviewed else ", together with its own query"
-        return Answer(f"composed: {written}{together}", expression, is_asked=not definition.is_reviewed)
+        return Answer(f"composed: {written}{together}", expression, not definition.is_reviewed, query)
 
     def _resolve(self, expression: Expression) -> Expression:
-        """The expression with definitions in the place of conditions that training did not name."""
+        """The expression with findings as training named them, and definitions in the place of all others."""
         if not isinstance(expression, Finding):
             return map_parts(expression, self._resolve)
-        definition = None if expression.name in self._trained else self._by_name.get(expression.name)
-        return expression if definition is None else self._resolve(definition.expression)
+        name = self._name(expression.name)
+        definition = None if name in self._trained else self._by_name.get(name)
+        return Finding(name) if definition is None else self._resolve(definition.expression)
 
     def _missing(self, expression: Expression) -> str:
         """What the checkpoint cannot do of an expression, in words."""

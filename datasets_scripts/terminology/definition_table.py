@@ -7,7 +7,7 @@ reads the usual beat knows little of the others. A checkpoint without a head ans
 definition that a checkpoint cannot evaluate is left out, and the condition is asked for by its name.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -41,7 +41,7 @@ RHYTHM_KEYS = frozenset({"rr_variation", "longest_rr_s", "pr_ms", "pr_range_ms"}
 
 @lru_cache(maxsize=1)
 def load_definitions() -> tuple[dict[str, Any], ...]:
-    """All definitions, as `SupremeConfig.definitions` stores them, with the synonyms and codes of the terminology.
+    """All definitions, as `SupremeConfig.definitions` stores them.
 
     Raises:
         ValueError: If an entry cannot be read, or the terminology does not know a condition or finding.
@@ -59,8 +59,6 @@ def load_definitions() -> tuple[dict[str, Any], ...]:
                 f"{DEFINITIONS_PATH.name}, {entry['condition']!r}: the terminology has no finding {unknown[0]!r}."
                 " Correct the name."
             )
-        finding = terminology[entry["condition"]]
-        entry["names"] = [name for name in (*finding.synonyms, finding.scp_code) if name]
     return tuple(definitions)
 
 
@@ -85,6 +83,23 @@ def definitions_for_checkpoint(
         (), trained_queries=list(trained_queries), definitions=definitions, measurements=list(measurements)
     )
     return [entry for entry in definitions if composition.can_evaluate(entry["condition"])]
+
+
+def names_for_checkpoint(
+    trained_queries: Iterable[str], definitions: Iterable[Mapping[str, Any]]
+) -> dict[str, list[str]]:
+    """What else the conditions of a checkpoint are called, as `config.condition_names` stores it.
+
+    Args:
+        trained_queries (`Iterable[str]`):
+            Findings that training asked for; one that the terminology lacks has no other names.
+        definitions (`Iterable[Mapping]`):
+            As [`definitions_for_checkpoint`] gives them.
+    """
+    terminology = load_terminology()
+    conditions = dict.fromkeys((*trained_queries, *(entry["condition"] for entry in definitions)))
+    named = {each: list(terminology.other_names(each)) for each in conditions if each in terminology}
+    return {condition: names for condition, names in named.items() if names}
 
 
 def _is_of_rhythm(meaning: Expression) -> bool:

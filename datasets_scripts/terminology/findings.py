@@ -4,12 +4,12 @@ Single findings are rows of `terminology.csv`. Findings with a territory ("infer
 inferior myocardial infarction") are composed from the rows that say so in their column `composed_with`.
 """
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
+from modeling_supreme.condition_names import fold_spelling
 from modeling_supreme.query_grammar import normalize_name
 
 from .measured_findings import load_measured_findings
@@ -50,25 +50,6 @@ NORMAL_FINDING, ABNORMAL_FINDING = "normal ecg", "abnormal ecg"
 
 
 SHORTEST_WORDING = 6  # letters of a label of one word that is no abbreviation
-_PLURAL = re.compile(r"(?<=[a-z]{3})(?<![sui])s\b")
-_BRITISH = (("aemi", "emi"), ("oedem", "edem"), ("isation", "ization"), ("ised", "ized"), ("haem", "hem"))
-_LONG_FORMS = (("atrioventricular", "av"), ("myocardial ischemi", "ischemi"))
-
-
-def fold_spelling(text: str) -> str:
-    """A name with the plural, the spelling and the long forms folded in which people write one and the same name.
-
-    Example:
-        >>> fold_spelling("Inferior ischaemia") == fold_spelling("inferior myocardial ischemia")
-        True
-        >>> fold_spelling("Atrial premature complex(es)"), fold_spelling("abnormal Q waves")
-        ('atrial premature complex', 'abnormal q wave')
-    """
-    folded = re.sub(r"\((?:e?s)\)|[(),]", " ", normalize_name(text))
-    for written, folded_to in (*_BRITISH, *_LONG_FORMS):
-        folded = folded.replace(written, folded_to)
-    folded = re.sub(r"xes\b", "x", folded).replace("abnormalities", "abnormality")
-    return " ".join(_PLURAL.sub("", folded).split())
 
 
 def _is_wording(label: str) -> bool:
@@ -151,7 +132,11 @@ class Terminology:
         self._by_spelling = self._index_spellings(corpus_labels or {})
         self._by_label = {label: finding for finding in self for label in finding.ptb_xl}
         self._by_label |= self._index_corpus_labels(corpus_labels or {})
+        self._by_bare_label = self._index_bare_labels(corpus_labels or {})
         self._by_code = self._index_codes()
+        self._labels_of: dict[str, list[str]] = {}
+        for label, finding in self._by_label.items():
+            self._labels_of.setdefault(finding.name, []).append(label.rpartition(":")[2])
         self._ancestors = {name: self._climb(name) for name in self._findings}
         self._measured = {finding.name: finding for finding in measured_findings}
 
@@ -193,12 +178,7 @@ class Terminology:
         Raises:
             ValueError: If nothing in the terminology answers to the label.
         """
-        for key in (f"{config_name}:{label}", label, f"all:{label}"):
-            if key in self._by_label:
-                return self._by_label[key]
-        finding = self._by_code.get(label) or self.find(label) or self._measured.get(label)
-        for key in (f"superclass:{label}", f"subclass:{label}"):
-            finding = finding or self._by_label.get(key)
+        finding = self._look_up(label, config_name)
         if finding is None:
             place = f" of configuration {config_name!r}" if config_name else ""
             raise ValueError(
@@ -206,6 +186,16 @@ class Terminology:
                 f" synonyms of its finding in {TERMINOLOGY_PATH.name}, or name the label after a finding."
             )
         return finding
+
+    def _look_up(self, label: str, config_name: str | None = None) -> Finding | None:
+        """The finding that a corpus' label asks for, if there is one."""
+        for key in (f"{config_name}:{label}", label, f"all:{label}"):
+            if key in self._by_label:
+                return self._by_label[key]
+        finding = self._by_code.get(label) or self.find(label) or self._measured.get(label)
+        for key in (f"superclass:{label}", f"subclass:{label}"):
+            finding = finding or self._by_label.get(key)
+        return finding or self._by_bare_label.get(label)
 
     def ancestors(self, name: str) -> tuple[str, ...]:
         """Names of all findings of which this one is a kind, nearest first."""
@@ -223,6 +213,24 @@ class Terminology:
         finding = self[name]
         wordings = (finding.name, *finding.synonyms, finding.description)
         return tuple(dict.fromkeys(wording for wording in wordings if wording))
+
+    def other_names(self, name: str) -> tuple[str, ...]:
+        """Synonyms, codes and labels of corpora that stand for a finding, and for no other, wherever they are used.
+
+        Example:
+            >>> "426177001" in load_terminology().other_names("sinus bradycardia")
+            True
+        """
+        finding = self[name]
+        given = [*finding.synonyms, finding.scp_code, finding.snomed_ct, *self._labels_of.get(finding.name, ())]
+        return tuple(each for each in dict.fromkeys(given) if each and self._is_name_of(each, finding))
+
+    def _is_name_of(self, label: str, finding: Finding) -> bool:
+        """Whether a label that is not the finding's own name asks for it."""
+        if normalize_name(label) == normalize_name(finding.name):
+            return False
+        # Labels of corpora do not ask for what a number decides
+        return self._look_up(label) is (None if finding.name in self._measured else finding)
 
     def _index_wordings(self) -> dict[str, Finding]:
         """Normalised names first, so that no synonym hides another finding's name."""
@@ -255,6 +263,13 @@ class Terminology:
                 f" Correct {CORPUS_LABELS_PATH.name}."
             )
         return {label: self._findings[name] for label, name in corpus_labels.items()}
+
+    def _index_bare_labels(self, corpus_labels: Mapping[str, str]) -> dict[str, Finding]:
+        """Labels without their configuration, where they mean the same in all."""
+        meant: dict[str, set[str]] = {}
+        for label, name in corpus_labels.items():
+            meant.setdefault(label.partition(":")[2], set()).add(name)
+        return {label: self._findings[names.pop()] for label, names in meant.items() if label and len(names) == 1}
 
     def _index_codes(self) -> dict[str, Finding]:
         """SCP and SNOMED CT codes; of several findings that carry a code, the first listed owns it."""

@@ -89,7 +89,7 @@ class Explainer:
         asked = dict.fromkeys([*own, *composition.findings, *self._names(model.config.trained_queries)])
         self._names_asked = list(asked)
         self._of_composition = [self._names_asked.index(name) for name in (*own, *composition.findings)]
-        self._own = {label: place for place, label in enumerate(composition.queries)}
+        self._own = {query: place for place, query in enumerate(composition.queries)}
         width = model.config.text_config.hidden_size
         nothing = torch.zeros((0, width), device=model.device)
         self._embeds = encode_queries(model, tokenizer, self._names_asked) if asked else nothing
@@ -105,7 +105,7 @@ class Explainer:
             found = Composition.of(config, [label], True, definitions=definitions).answers[0].expression
         except ValueError:
             return None
-        if found != Finding(label):
+        if not isinstance(found, Finding):
             return found
         try:
             measures = parse_query(label)
@@ -160,7 +160,7 @@ class Explainer:
         logits = torch.logit(scores, LEAST_PROBABILITY)
         for place, answer in enumerate(self.composition.answers):
             if answer.expression is None:
-                logits[:, place] = own[:, self._own[self.composition.labels[place]]]
+                logits[:, place] = own[:, self._own[answer.query]]
         attention = None
         if with_attention:
             weights = torch.stack(outputs.cross_attentions).float().mean(dim=(0, 2))
@@ -274,7 +274,7 @@ class Explainer:
     ) -> dict[str, list[float]]:
         """How important each unit is to a label, by kind of map."""
         found = {kind: [float(drops[kind, (unit,)][place]) for unit in range(count)] for kind, count in units.items()}
-        own = self._own.get(self.composition.labels[place])
+        own = self._own.get(self.composition.answers[place].query)
         if attention is not None and own is not None and "time" in units:
             weights = attention[0, own]
             middles = (torch.arange(len(weights)) + 0.5) * self.model.config.ecg_config.token_stride

@@ -11,11 +11,12 @@ from .arguments import LabelsArguments
 
 
 def list_labels(arguments: LabelsArguments) -> None:
-    """List trained findings, definitions, measurements and decisions."""
+    """List trained findings, definitions, other names of both, measurements and decisions."""
     config: Any = AutoConfig.from_pretrained(arguments.model, revision=arguments.revision)
     listed = {
         "trained": list(getattr(config, "trained_queries", ())),
         "defined": {each["condition"]: each["expression"] for each in getattr(config, "definitions", ())},
+        "names": getattr(config, "condition_names", None) or {},
         "measured": list(getattr(config, "measurements", ())),
         "decided": getattr(config, "decisions", None) or {},
     }
@@ -26,6 +27,8 @@ def list_labels(arguments: LabelsArguments) -> None:
         sys.stdout.write(f"{heading} ({len(entries)})\n")
         if heading == "decided":
             entries = {name: _describe(decision) for name, decision in parse_decisions(entries).items()}
+        elif heading == "names":
+            entries = {name: ", ".join(others) for name, others in entries.items()}
         told = (f"{name}: {entries[name]}" if isinstance(entries, dict) else name for name in entries)
         sys.stdout.writelines(f"  {entry}\n" for entry in told)
 

@@ -13,6 +13,7 @@ from huggingface_hub import ModelCard
 from sklearn.metrics import roc_auc_score
 from transformers import AutoModel, AutoProcessor, pipeline
 
+from datasets_scripts.terminology.definition_table import names_for_checkpoint
 from modeling_supreme import SupremeModel, SupremeProcessor, default_checkpoint
 from modeling_supreme.definitions import parse_definitions
 from training_scripts.run.upload import PATH_IN_TEXT
@@ -114,6 +115,21 @@ class TestAnswers:
         strip = np.tile(np.exp(-(((time_s % 0.8) - 0.4) ** 2) / 2e-4), (12, 1))
         (result,) = classify(strip, sampling_rate=500, leads=LEADS, candidate_labels=["atrial fibrillation"])
         assert set(result) >= {"label", "score", "seen", "source", "present"}
+
+    def test_other_names_of_a_condition_have_its_answer(self, classify):
+        names = ["sinus bradycardia", "SBRAD", "SB", "426177001", "Sinus bradycardia?", "this ECG shows sinus brady"]
+        strip = {"array": np.random.default_rng(0).normal(0, 0.1, (12, 5000)), "sampling_rate": 500, "leads": LEADS}
+
+        answers = classify(strip, candidate_labels=names)
+
+        assert {answer["score"] for answer in answers} == {answers[0]["score"]}
+        assert {answer["seen"] for answer in answers} == {True}
+        assert {answer["source"] for answer in answers} == {"query", "query: sinus bradycardia"}
+
+    def test_its_names_are_those_of_the_terminology(self, classify):
+        config = classify.model.config
+
+        assert config.condition_names == names_for_checkpoint(config.trained_queries, config.definitions)
 
     @pytest.mark.data
     def test_it_knows_real_records_that_training_has_not_seen(self, classify, data_dir):

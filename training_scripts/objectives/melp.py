@@ -13,7 +13,7 @@ from accelerate import Accelerator
 from scipy.optimize import minimize
 from transformers import AutoModel, AutoProcessor, AutoTokenizer
 
-from datasets_scripts.terminology.definition_table import definitions_for_checkpoint
+from datasets_scripts.terminology.definition_table import definitions_for_checkpoint, names_for_checkpoint
 from modeling_supreme import TASK, MelpModel, SupremeEcgConfig, SupremeEcgFeatureExtractor, SupremeProcessor
 from modeling_supreme.command_line import CommandLineError
 from modeling_supreme.modeling_melp import MelpOutput, compare_beats, contrastive_losses, split_sentences
@@ -153,6 +153,7 @@ class MelpObjective(MultilabelObjective):
         )
         model.config.trained_queries = list(dict.fromkeys([*model.config.trained_queries, *self.data.findings]))
         model.config.definitions = definitions_for_checkpoint(model.config.trained_queries, ())
+        model.config.condition_names = names_for_checkpoint(model.config.trained_queries, model.config.definitions)
         # What was calibrated is so for the weights that training changes
         model.config.score_scale, model.config.score_bias = None, 0.0
         freeze_unused(model, self.loss_weights)

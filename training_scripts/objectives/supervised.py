@@ -12,7 +12,7 @@ from accelerate import Accelerator
 from transformers import AutoConfig, AutoModel, AutoProcessor, AutoTokenizer
 
 from datasets_scripts.simulator import measurement_keys
-from datasets_scripts.terminology.definition_table import definitions_for_checkpoint
+from datasets_scripts.terminology.definition_table import definitions_for_checkpoint, names_for_checkpoint
 from modeling_supreme import (
     TASK,
     SupremeEcgConfig,
@@ -76,6 +76,7 @@ class SupervisedObjective(MultilabelObjective):
         # A checkpoint that goes on has seen the findings of its earlier training too
         model.config.trained_queries = list(dict.fromkeys([*model.config.trained_queries, *self.data.findings]))
         model.config.definitions = definitions_for_checkpoint(model.config.trained_queries, model.config.measurements)
+        model.config.condition_names = names_for_checkpoint(model.config.trained_queries, model.config.definitions)
         model.config.decisions = {}  # of other weights
         pooler = getattr(model.text_model, "pooler", None)
         if pooler is not None:

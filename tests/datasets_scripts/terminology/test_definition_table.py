@@ -2,18 +2,23 @@
 
 import csv
 import re
+from collections import Counter
 
 import pytest
 import torch
 
 from datasets_scripts.simulator import SimulatorSettings, measurement_keys, simulate_record
 from datasets_scripts.terminology import definition_table
-from datasets_scripts.terminology.definition_table import definitions_for_checkpoint, load_definitions
+from datasets_scripts.terminology.definition_table import (
+    definitions_for_checkpoint,
+    load_definitions,
+    names_for_checkpoint,
+)
 from datasets_scripts.terminology.findings import TERMINOLOGY_PATH, load_terminology
 from datasets_scripts.terminology.measured_findings import load_measured_findings
 from modeling_supreme.definitions import Measured, evaluate_expression
 from modeling_supreme.queries import Composition
-from modeling_supreme.query_grammar import find_measurement, parse_query
+from modeling_supreme.query_grammar import find_measurement, normalize_name, parse_query
 
 
 PURE = SimulatorSettings(has_comorbidity=False)
@@ -222,10 +227,24 @@ def test_a_checkpoint_carries_the_definitions_it_was_trained_for():
     assert definitions_for_checkpoint(["atrial fibrillation", "rapid atrial fibrillation"]) == []
 
 
-def test_definitions_answer_to_synonyms_and_codes():
-    (entry,) = definitions_for_checkpoint(["heart rate below 60 per minute"])
+def test_conditions_are_known_by_synonyms_codes_and_labels_of_corpora():
+    trained = ["sinus bradycardia", "heart rate below 60 per minute", "a finding of somebody's own"]
 
-    assert "slow heart rate" in entry["names"]
+    names = names_for_checkpoint(trained, definitions_for_checkpoint(trained[1:2]))
+
+    assert {"SBRAD", "426177001", "SB", "sinus brady"} <= set(names["sinus bradycardia"])
+    assert "slow heart rate" in names["bradycardia"]
+    assert "a finding of somebody's own" not in names
+
+
+def test_no_name_stands_for_two_conditions_of_a_checkpoint():
+    trained = [finding.name for finding in load_terminology()]
+
+    names = names_for_checkpoint(trained, ())
+    folded = Counter(normalize_name(name) for others in names.values() for name in {*map(normalize_name, others)})
+
+    assert [name for name, count in folded.items() if count > 1] == []
+    assert folded.keys() & set(map(normalize_name, trained)) == set()
 
 
 @pytest.mark.parametrize(

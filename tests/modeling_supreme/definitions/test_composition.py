@@ -76,7 +76,11 @@ class TestWhatAnswers:
     def test_a_synonym_of_a_trained_condition_is_asked_by_name(self):
         definitions = [define("st depression", '"low st"', "STD")]
 
-        assert compose(["STD"], definitions=definitions).sources == ["query"]
+        composition = compose(["STD", "ST-segment depressions?"], definitions=definitions)
+
+        assert composition.sources == ["query: st depression"] * 2
+        assert composition.queries == ("st depression",)
+        assert composition.seen == [True, True]
 
     def test_true_answers_trained_conditions_by_their_definition_too(self):
         definitions = [define("st depression", '"low st"')]
