@@ -11,7 +11,7 @@ from ..leads import STANDARD_LEADS
 from ..pipeline_zero_shot_ecg import RECORD_ERRORS
 from . import words
 from .desk import Case, Desk, Reply, list_leads
-from .pictures import Drawing, draw_evidence, draw_reply
+from .pictures import Drawing, draw_comparison, draw_evidence, draw_reply
 from .visits import Visit, Visits, gather_recording
 
 
@@ -75,7 +75,7 @@ def build_page(desk: Desk, visits: Visits, lists: Mapping[str, Sequence[str]]) -
         `gr.Blocks`: To be launched.
     """
     with gr.Blocks(title=TITLE, analytics_enabled=False, delete_cache=(600, 3600)) as page:
-        gr.HTML(f"<h1>{TITLE}</h1><p>{words.PRIVACY}</p>", js_on_load=None)
+        gr.HTML(f"<h1>{TITLE}</h1><p>{words.tell_privacy()}</p>", js_on_load=None)
         gr.HTML(f'<div class="notice disclaimer" role="note">{words.DISCLAIMER}</div>', js_on_load=None)
         with gr.Row():
             with gr.Column(scale=2, min_width=300):
@@ -203,16 +203,19 @@ class Answers:
         ask = self._asker(labels, POINTS[inputs.point], progress)
         reply = ask(case, leads)
         full = ask(case, ()) if leads and not case.is_long else None
+        other = self._take_other(inputs, visit)
+        against = ask(other, leads) if other else None
         drawing = draw_reply(reply, visit.make_folder())
+        comparison, offered = _compare(reply, against, visit)
         visit.shown |= {"reply": reply, "point": POINTS[inputs.point]}
         return Outputs(
             status=words.tell_progress(f"{case.name} was read."),
             findings=words.tell_findings(reply, full),
             picture=_show(drawing, reply),
             evidence="",
-            comparison=self._compare(inputs, visit, reply, ask),
+            comparison=comparison,
             account=words.tell_account(case, reply.account, reply.measured),
-            **_offer(drawing),
+            **_offer(offered or drawing),
         )
 
     def _asker(self, labels: list[str], point: str, progress: Any) -> Callable[[Case, Sequence[str]], Reply]:
@@ -241,13 +244,11 @@ class Answers:
             path, path.stem, sampling_rate=inputs.sampling_rate, leads=inputs.names, unit=inputs.unit
         )
 
-    def _compare(self, inputs: Inputs, visit: Visit, reply: Reply, ask: Callable[[Case, Sequence[str]], Reply]) -> str:
-        """A second recording beside the first, where there is one."""
+    def _take_other(self, inputs: Inputs, visit: Visit) -> Case | None:
+        """The second recording, where there is one."""
         if not (inputs.other_files or inputs.other_example):
-            return ""
-        other = ask(self._take(inputs.other_files, inputs.other_example, inputs, visit), reply.leads)
-        picture = _show(draw_reply(other, visit.make_folder()), other)
-        return f"{words.tell_comparison(reply, other)}{picture}"
+            return None
+        return self._take(inputs.other_files, inputs.other_example, inputs, visit)
 
     def explain(self, request: gr.Request, event: gr.EventData) -> str:
         """What carries the answer to the finding that was pressed."""
@@ -281,6 +282,15 @@ def _read_leads(chosen: Sequence[str] | None) -> tuple[str, ...]:
     if not chosen:
         raise ValueError("No lead is ticked. Tick the leads that may be looked at.")
     return () if len(chosen) == len(STANDARD_LEADS) else tuple(chosen)
+
+
+def _compare(reply: Reply, against: Reply | None, visit: Visit) -> tuple[str, Drawing | None]:
+    """A second recording beside the first, where there is one: a table, and a page with both."""
+    if against is None:
+        return "", None
+    drawing = draw_comparison(reply, against, visit.make_folder())
+    told = f"ECG sheets of {reply.case.name} and {against.case.name}, one below the other"
+    return words.tell_comparison(reply, against) + words.show_picture(drawing.url, told), drawing
 
 
 def _show(drawing: Drawing, reply: Reply) -> str:

@@ -2,11 +2,12 @@
 
 import base64
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..plotting import plot_evidence, plot_strip, plot_timeline
+from ..plotting import plot_comparison, plot_evidence, plot_strip, plot_timeline
 from ..recordings import EcgRecording
 from .desk import Reply, take_leads
 
@@ -22,13 +23,13 @@ class Drawing:
     Attributes:
         png (`Path`), pdf (`Path`):
             The picture, and the page.
-        json (`Path`, *optional*):
+        json (`Path`):
             The answers as programs read them.
     """
 
     png: Path
     pdf: Path
-    json: Path | None = None
+    json: Path
 
     @property
     def url(self) -> str:
@@ -38,7 +39,7 @@ class Drawing:
 
 def draw_reply(reply: Reply, folder: Path) -> Drawing:
     """Draw the strip with its best scores, or the timeline of a long recording, and write the answers beside it."""
-    title = f"{reply.case.name}{f' ({chr(44).join(reply.leads)} only)' if reply.leads else ''}"
+    title = name_reply(reply)
     if reply.is_timeline:
         figure = plot_timeline(reply.findings[:MOST_ROWS], rate=reply.rate, title=title)
     else:
@@ -50,10 +51,23 @@ def draw_reply(reply: Reply, folder: Path) -> Drawing:
             title=title,
             scores=reply.findings[:MOST_SCORES],
         )
-    path = folder / f"{reply.case.path.stem}.json"
-    path.write_text(json.dumps(reply.to_dict(), ensure_ascii=False, indent=2), encoding="utf-8")
-    drawing = _save(figure, path.with_suffix(""))
-    return Drawing(drawing.png, drawing.pdf, path)
+    return _save(figure, folder / reply.case.path.stem, reply.to_dict())
+
+
+def draw_comparison(first: Reply, second: Reply, folder: Path) -> Drawing:
+    """Draw two recordings one below the other, and write the answers to both beside that."""
+    pair = (first, second)
+    figure = plot_comparison(
+        *(take_leads(reply.case.recording, reply.leads, reply.case.name) for reply in pair),
+        titles=[name_reply(reply) for reply in pair],
+        scores=[reply.findings for reply in pair],
+    )
+    return _save(figure, folder / "comparison", {"first": first.to_dict(), "second": second.to_dict()})
+
+
+def name_reply(reply: Reply) -> str:
+    """What stands above a drawing."""
+    return f"{reply.case.name} ({', '.join(reply.leads)} only)" if reply.leads else reply.case.name
 
 
 def draw_evidence(recording: EcgRecording, finding: dict[str, Any], name: str, folder: Path) -> Drawing:
@@ -65,12 +79,13 @@ def draw_evidence(recording: EcgRecording, finding: dict[str, Any], name: str, f
         results=[finding],
         title=f"{name}: {finding['label']}",
     )
-    return _save(figure, folder / "evidence")
+    return _save(figure, folder / "evidence", finding)
 
 
-def _save(figure: Any, stem: Path) -> Drawing:
-    """A figure as a picture and as a page."""
-    paths = [stem.with_name(f"{stem.name}{suffix}") for suffix in (".png", ".pdf")]
-    for path in paths:
-        figure.savefig(path)
-    return Drawing(*paths)
+def _save(figure: Any, stem: Path, answers: Mapping[str, Any]) -> Drawing:
+    """A figure as a picture and as a page, and the answers that it shows."""
+    png, pdf, path = (stem.with_name(f"{stem.name}{suffix}") for suffix in (".png", ".pdf", ".json"))
+    figure.savefig(png)
+    figure.savefig(pdf)
+    path.write_text(json.dumps(answers, ensure_ascii=False, indent=2), encoding="utf-8")
+    return Drawing(png, pdf, path)

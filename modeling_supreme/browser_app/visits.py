@@ -62,7 +62,7 @@ class Visits:
     """
 
     def __init__(self, root: Path) -> None:
-        self._root, self._open, self._lock = root, dict[str, Visit](), threading.Lock()
+        self.root, self._open, self._lock = root, dict[str, Visit](), threading.Lock()
 
     def find(self, name: str) -> Visit:
         """The visit of a name, which begins if there is none; those that nobody has used for long end."""
@@ -70,7 +70,7 @@ class Visits:
         with self._lock:
             forgotten = [each for each, visit in self._open.items() if now - visit.last_s > IDLE_S and each != name]
             ended = [self._open.pop(each) for each in forgotten]
-            visit = self._open.setdefault(name, Visit(self._root / uuid4().hex))
+            visit = self._open.setdefault(name, Visit(self.root / uuid4().hex))
             visit.last_s = now
         for each in ended:
             each.close()

@@ -1,5 +1,6 @@
 """What the page says: findings, evidence, accounts and refusals as HTML, in which nothing of a visitor's is code."""
 
+import os
 from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
@@ -17,6 +18,10 @@ PRIVACY = (
     "Recordings stay on the machine that serves this page: nothing is sent elsewhere, and what you drop is deleted"
     " when you close the page."
 )
+PRIVACY_ON_THE_HUB = (
+    "This page is served by a machine of Hugging Face. Drop no recordings of patients here: start <code>supreme"
+    " app</code> on a machine of your own for these. What you drop is deleted when you close the page."
+)
 VERDICTS = {True: ("present", "is-present"), False: ("absent", "is-absent"), None: ("left open", "is-open")}
 NOT_UNDERSTOOD = "not understood"
 MEASUREMENT_NAMES = {
@@ -29,6 +34,11 @@ MEASUREMENT_NAMES = {
 }
 UNITS = {"1/min": "/min", "deg": "°"}
 MOST_EPISODES = 20
+
+
+def tell_privacy() -> str:
+    """Where recordings go: in a Space of the Hub, to somebody else's machine."""
+    return PRIVACY_ON_THE_HUB if "SPACE_ID" in os.environ else PRIVACY
 
 
 def tell_error(message: str) -> str:
