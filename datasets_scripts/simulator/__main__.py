@@ -4,6 +4,7 @@
     python -m datasets_scripts.simulator list
     python -m datasets_scripts.simulator export --layout ptb_xl --num_records 1000 --output_dir simulated-ptb-xl
     python -m datasets_scripts.simulator realism --data_dir ptb-xl/1.0.3 --output_dir runs/realism
+    python -m datasets_scripts.simulator examples --output_dir modeling_supreme/browser_app/examples
 
 The first line is short for `show`. Every command has its own `--help`. To train on simulated records nothing needs to
 be written: the corpus `simulated` is made where it is read.
@@ -20,6 +21,7 @@ from datasets import Dataset, DatasetDict, concatenate_datasets
 
 from datasets_scripts import load_corpus
 from datasets_scripts.schema import SAMPLING_RATE
+from datasets_scripts.simulator.export.export_examples import export_examples
 from datasets_scripts.simulator.export.export_mimic_iv_ecg import export_mimic_iv_ecg
 from datasets_scripts.simulator.export.export_ptb_xl import export_ptb_xl
 from datasets_scripts.simulator.realism.comparison import PAGE_FILENAME, compare_with_real
@@ -111,6 +113,13 @@ class RealismArguments:
     seed: int = field(default=0, metadata={"help": "Seed of the simulated records."})
 
 
+@dataclass
+class ExamplesArguments:
+    """Where to write."""
+
+    output_dir: Path = field(metadata={"help": "Folder to write."})
+
+
 def make_title(record: SimulatedRecord) -> str:
     """Who the record belongs to and what its report says, in one line."""
     return f"{record.record_id}, {record.sex}, {record.age:.0f} years: {'; '.join(record.report)}"
@@ -171,6 +180,12 @@ def export(arguments: ExportArguments, settings: SettingsArguments) -> None:
     logger.info(f"{len(paths)} records written to {arguments.output_dir} in the layout of {arguments.layout}.")
 
 
+def examples(arguments: ExamplesArguments) -> None:
+    """Write the recordings that visitors of `supreme app` may try."""
+    paths = export_examples(arguments.output_dir)
+    logger.info(f"{len(paths)} recordings written to {arguments.output_dir}.")
+
+
 def load_real_rows(data_dir: Path, num_records: int) -> Dataset:
     """The first records of PTB-XL, of all splits together."""
     corpus = cast(DatasetDict, load_corpus("ptb_xl", "all", data_dir=data_dir))
@@ -197,6 +212,7 @@ COMMANDS = {
     "export": Command(
         export, (ExportArguments, SettingsArguments), "Write records in the layout of PTB-XL or MIMIC-IV-ECG."
     ),
+    "examples": Command(examples, (ExamplesArguments,), "Write the recordings that `supreme app` offers to try."),
     "realism": Command(compare, (RealismArguments,), "Compare records with those of PTB-XL, on a page."),
 }
 

@@ -48,3 +48,14 @@ def find_episodes(
         else:
             episodes.append({"start_s": float(start_s), "end_s": float(stop_s), "max_score": float(score)})
     return episodes
+
+
+def clock(seconds: float) -> str:
+    """A time from the beginning of a recording.
+
+    Example:
+        >>> clock(11530.4)
+        '3:12:10'
+    """
+    minutes, whole = divmod(int(seconds), 60)
+    return f"{minutes // 60}:{minutes % 60:02d}:{whole:02d}"

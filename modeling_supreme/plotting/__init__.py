@@ -5,14 +5,20 @@ from typing import TYPE_CHECKING, Any
 
 
 if TYPE_CHECKING:
+    from .comparison import plot_comparison
     from .evidence_sheet import plot_evidence
     from .sheet import plot_strip
     from .timeline import plot_timeline
 
 
-__all__ = ["plot_evidence", "plot_strip", "plot_timeline"]
+__all__ = ["plot_comparison", "plot_evidence", "plot_strip", "plot_timeline"]
 
-_MODULES = {"plot_evidence": "evidence_sheet", "plot_strip": "sheet", "plot_timeline": "timeline"}
+_MODULES = {
+    "plot_comparison": "comparison",
+    "plot_evidence": "evidence_sheet",
+    "plot_strip": "sheet",
+    "plot_timeline": "timeline",
+}
 
 
 def __getattr__(name: str) -> Any:

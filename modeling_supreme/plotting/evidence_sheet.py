@@ -11,8 +11,9 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.patheffects import withStroke
 
+from .layouts import SHEET_S, LayoutName, Trace
 from .palette import BLUE, GREEN, INK, MUTED, ORANGE, PAPER
-from .sheet import GRID_LEFT, MM_PER_S, SHEET_S, Sheet, Trace, draw_sheet, shorten
+from .sheet import GRID_LEFT, Sheet, draw_sheet, finish, shorten
 
 
 COLORS = (BLUE, ORANGE, GREEN)  # of the findings that are drawn, at most so many
@@ -28,7 +29,7 @@ MOST_LEADS_NAMED = 4
 MAP_HEIGHT, MAP_STEP, MAP_MARGIN = 3.2, 4.4, 2.0
 COLUMN_STEP, LINE_HEIGHT, PANEL_MARGIN = 90, 3.7, 8
 CHARACTERS = 62  # of a line of a column
-SHADE_DOWN, SHADE_UP = 13, 10.5
+SHADE_DOWN, SHADE_UP, USUAL_ROW = 13, 10.5, 30  # in rows of that height; less in others
 RULER_DOWN, RULER_LABEL_DOWN, RHYTHM_LINE_DOWN, RHYTHM_LINE_STEP = 16.0, 18.6, 20.5, 1.2
 LEAST_TEXT_STEP = 2.8  # between numbers of one lead
 LEAD_BAR_LEFT, LEAD_BAR_LENGTH, LEAD_BAR_HEIGHT = 10.5, 12.0, 0.8
@@ -61,6 +62,8 @@ def plot_evidence(
     title: str | None = None,
     path: str | os.PathLike | None = None,
     lead_mask: Sequence[bool] | None = None,
+    layout: LayoutName = "3x4",
+    mm_per_s: float = 25.0,
 ) -> Figure:
     """Draw a strip as [`plot_strip`] does, with what carries the answers on it.
 
@@ -84,16 +87,22 @@ def plot_evidence(
             Where to save it.
         lead_mask (`Sequence[bool]`, *optional*):
             False for the rows that were not recorded.
+        layout (`str`):
+            `"3x4"` or `"6x2"`, which have the rhythm strip that marks of beats stand under.
+        mm_per_s (`float`):
+            As [`plot_strip`] takes it.
 
     Returns:
         `Figure`: The sheet, true to scale.
 
     Raises:
-        ValueError: If a result has no evidence, or as [`plot_strip`].
+        ValueError: If a result has no evidence, the layout has no rhythm strip, or as [`plot_strip`].
     """
     for result in results:
         if "evidence" not in result:
             raise ValueError(f"The result for {result['label']!r} has no `evidence`. Classify with `explain=True`.")
+    if layout in ("12x1", "1x1"):
+        raise ValueError(f"The layout {layout} has no rhythm strip for the marks of beats. Choose 3x4 or 6x2.")
     drawn = _choose(results)
     columns = [_write_column(each) for each in drawn]
     maps = [each for each in drawn if _time_map(each)]
@@ -104,6 +113,8 @@ def plot_evidence(
         title=title,
         scores=results,
         lead_mask=lead_mask,
+        layout=layout,
+        mm_per_s=mm_per_s,
         below_paper_mm=MAP_MARGIN + MAP_STEP * len(maps) if maps else 0.0,
         below_scores_mm=PANEL_MARGIN + LINE_HEIGHT * (1 + max(map(len, columns), default=0)),
     )
@@ -119,9 +130,7 @@ def plot_evidence(
         top = LINE_HEIGHT * (1 + max(map(len, columns)))
         _draw_column(sheet.axes, each, lines, GRID_LEFT + place * COLUMN_STEP, top)
     sheet.axes.text(GRID_LEFT, LINE_HEIGHT, LEGEND, size=6, color=MUTED, va="center", gid="legend")
-    if path is not None:
-        sheet.figure.savefig(path)
-    return sheet.figure
+    return finish(sheet.figure, path)
 
 
 def _choose(results: Sequence[Mapping[str, Any]]) -> list[_Drawn]:
@@ -169,8 +178,9 @@ def _shade(sheet: Sheet, trace: Trace, start_s: float, end_s: float, color: str)
     left = trace.place_of(first)
     if trace.samples is None or left is None or last <= first:
         return
-    size = ((last - first) * MM_PER_S, SHADE_DOWN + SHADE_UP)
-    place = (left, trace.baseline - SHADE_DOWN)
+    share = sheet.layout.row_height / USUAL_ROW
+    size = ((last - first) * trace.mm_per_s, (SHADE_DOWN + SHADE_UP) * share)
+    place = (left, trace.baseline - SHADE_DOWN * share)
     shade = Rectangle(place, *size, facecolor=color, alpha=0.22, linewidth=0, zorder=2, gid=f"span {trace.lead}")
     sheet.axes.add_patch(shade)
 
@@ -196,7 +206,10 @@ def _draw_lead_map(sheet: Sheet, drawn: _Drawn, place: int) -> None:
     for trace in sheet.traces[:-1]:
         share = found["drops"].get(trace.lead, 0.0) / largest
         if share > 0:
-            corner = (trace.left + LEAD_BAR_LEFT, trace.baseline + 13.2 - LEAD_BAR_HEIGHT * 1.4 * place)
+            corner = (
+                trace.left + LEAD_BAR_LEFT,
+                trace.baseline + sheet.layout.name_up + 0.7 - LEAD_BAR_HEIGHT * 1.4 * place,
+            )
             bar = Rectangle(corner, LEAD_BAR_LENGTH * share, LEAD_BAR_HEIGHT, facecolor=drawn.color, zorder=2.5)
             bar.set_gid(f"lead map {trace.lead}")
             sheet.axes.add_patch(bar)
@@ -239,7 +252,7 @@ def _level_of(sheet: Sheet, trace: Trace, x: float, onsets_s: Sequence[float]) -
     """The voltage just before the QRS complex that is nearest, in mV, from which heights are counted."""
     if trace.samples is None or not onsets_s:
         return 0.0
-    seconds = trace.start_s + (x - trace.left) / MM_PER_S
+    seconds = trace.start_s + (x - trace.left) / trace.mm_per_s
     onset = round((min(onsets_s, key=lambda each: abs(each - seconds)) - trace.start_s) * sheet.sampling_rate)
     before = trace.samples[max(0, onset - round(0.02 * sheet.sampling_rate)) : max(1, onset)]
     return float(np.nanmedian(before)) if np.isfinite(before).any() else 0.0
@@ -252,7 +265,7 @@ def _draw_time_map(sheet: Sheet, drawn: _Drawn, bottom: float) -> None:
     y = bottom + MAP_HEIGHT / 2
     sheet.axes.text(GRID_LEFT, y, f"{drawn.letter}  time", size=7, weight="bold", color=drawn.color, va="center")
     sheet.axes.plot(
-        [rhythm.left, rhythm.left + rhythm.duration_s * MM_PER_S], [bottom, bottom], color=MUTED, linewidth=0.4
+        [rhythm.left, rhythm.left + rhythm.duration_s * rhythm.mm_per_s], [bottom, bottom], color=MUTED, linewidth=0.4
     )
     for (start_s, end_s), drop in zip(found["windows_s"], found["drops"], strict=True):
         left, right = rhythm.place_of(start_s), rhythm.place_of(min(end_s, rhythm.duration_s))

@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator, MultipleLocator
 
+from .fonts import use_fonts
 from .palette import AXIS, BLUE, GREY, GRID, INK, MUTED, PALE_BLUE, RED, SURFACE
 
 
@@ -85,6 +86,7 @@ def plot_timeline(
         shown = textwrap.shorten(title, MAX_TITLE_LENGTH, placeholder="…")
         top = 1 - 0.3 / figure.get_figheight()
         figure.text(0.15 / WIDTH, top, shown, size=12, weight="bold", color=INK, va="center", parse_math=False)
+    use_fonts(figure)
     if path is not None:
         figure.savefig(path)
     return figure

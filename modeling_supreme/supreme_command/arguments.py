@@ -263,3 +263,22 @@ class AskArguments:
             raise ValueError(f"`--top` is {self.top}. Give 1 or more.")
         if sum(map(bool, (self.json, self.csv, self.parquet))) > 1:
             raise ValueError("More than one of `--json`, `--csv` and `--parquet` is given. Choose one.")
+
+
+@dataclass
+class AppArguments:
+    """Where the page is served, and what visitors may ask for."""
+
+    host: str = field(
+        default="127.0.0.1", metadata={"help": "Address to listen at; 0.0.0.0 shows the page to all of the network."}
+    )
+    port: int | None = field(default=None, metadata={"help": "Port; else the first free one from 7860 on."})
+    open_browser: bool = field(default=False, metadata={"help": "Show the page in a browser."})
+    upload_mb: int = field(default=200, metadata={"help": "Largest file that is taken, in megabytes."})
+    answer_s: float = field(default=300.0, metadata={"help": "Longest time for one long recording, in seconds."})
+    most_labels: int = field(default=200, metadata={"help": "Conditions that may be asked for at once."})
+
+    def __post_init__(self) -> None:
+        for name in ("upload_mb", "answer_s", "most_labels"):
+            if not getattr(self, name) > 0:
+                raise ValueError(f"`--{name}` is {getattr(self, name)}. Give a number above 0.")

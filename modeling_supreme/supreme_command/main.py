@@ -9,6 +9,7 @@ supreme measure FILES                                               intervals, r
 supreme index FOLDER --output INDEX                                 read a corpus once …
 supreme ask INDEX "qtc > 500 ms and not paced rhythm" --top 50      … and ask it anything
 supreme export --format onnx --output DIR                           run it without this package
+supreme app                                                         a page in the browser for all of that
 
 Without `--model` the checkpoint that comes with the package answers.
 """
@@ -21,6 +22,7 @@ from importlib.metadata import entry_points
 from modeling_supreme.command_line import Command, run_command, run_one_of
 
 from .arguments import (
+    AppArguments,
     AskArguments,
     ClassifyArguments,
     ExportArguments,
@@ -105,6 +107,13 @@ def export(arguments: ExportArguments, model: ModelArguments) -> None:
     export_model(arguments, model)
 
 
+def app(arguments: AppArguments, model: ModelArguments) -> None:
+    """Serve the page in the browser."""
+    from .page import serve_page
+
+    serve_page(arguments, model)
+
+
 COMMANDS = {
     "classify": Command(
         classify,
@@ -141,6 +150,9 @@ COMMANDS = {
         export,
         (ExportArguments, ModelArguments),
         "Write a checkpoint as ONNX, TorchScript or OpenVINO, checked against torch.",
+    ),
+    "app": Command(
+        app, (AppArguments, ModelArguments), "Serve a page in the browser: drop a file, ask, see what carries answers."
     ),
 }
 

@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from ..command_line.threads import Threads, say_threads
 from ..ecg_index.sources import SourceRecord, open_source
+from ..long_recordings.episodes import clock
 from ..output_files.workers import work_through
 from ..pipeline_zero_shot_ecg import check_labels
 from .answering import Answer, Answering, Question, absolute, write_part
@@ -246,17 +247,6 @@ def tell_score(answer: Mapping[str, Any]) -> list[str]:
         lines.append(f"         {answer['reason']}")
     statements = answer.get("evidence", {}).get("statements", ())
     return lines + [f"           {each['probability']:.2f}  {each['statement']}" for each in statements]
-
-
-def clock(seconds: float) -> str:
-    """A time from the beginning of a recording.
-
-    Example:
-        >>> clock(11530.4)
-        '3:12:10'
-    """
-    minutes, whole = divmod(int(seconds), 60)
-    return f"{minutes // 60}:{minutes % 60:02d}:{whole:02d}"
 
 
 def _print_numbers(entry: Entry) -> None:

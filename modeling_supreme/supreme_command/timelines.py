@@ -12,13 +12,14 @@ import pyarrow as pa
 
 from ..ecg_index.sources import SourceRecord
 from ..long_recordings import Answerer
+from ..long_recordings.episodes import clock
 from ..pipeline_zero_shot_ecg import CHOOSING_OPTIONS
 from ..plotting import plot_timeline
 from .answering import Answer, absolute, is_worker
 from .arguments import ClassifyArguments, MeasureArguments, ModelArguments, ReadingArguments, ScanArguments
 from .journal import Entry
 from .progress import bar
-from .recordings import NUMBERS, SCORES, Run, clock, list_labels_asked, print_scores, score_rows, tell_score
+from .recordings import NUMBERS, SCORES, Run, list_labels_asked, print_scores, score_rows, tell_score
 from .sheets import draw, file_name
 
 

@@ -9,9 +9,10 @@ from helpers.tiny_models import TINY_MEASUREMENTS
 from transformers import pipeline
 
 from modeling_supreme.command_line import run_command
+from modeling_supreme.long_recordings.episodes import clock
 from modeling_supreme.supreme_command.lists import read_list
 from modeling_supreme.supreme_command.main import main
-from modeling_supreme.supreme_command.recordings import clock, tell_score
+from modeling_supreme.supreme_command.recordings import tell_score
 
 
 LABELS = "normal ecg, qrs > 96 ms"
