@@ -10,7 +10,7 @@ import builtins
 import itertools
 import re
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -89,7 +89,7 @@ def read_sites(root: Path = ROOT) -> list[Site]:
     files = [path for package in PACKAGES for path in sorted((root / package).rglob("*.py"))]
     files += [root / name for name in SCRIPTS if (root / name).exists()]
     trees = {path.relative_to(root).as_posix(): ast.parse(path.read_text(encoding="utf-8")) for path in files}
-    house = House.read(trees.values())
+    house = House.read(trees)
     return [site for path, tree in trees.items() for site in ModuleReader(path, tree, house).read()]
 
 
@@ -120,34 +120,37 @@ class House(NamedTuple):
     Attributes:
         exceptions (`set[str]`):
             Names of all exceptions, and of functions that make one for others to raise.
-        functions (`dict[str, list[ast.FunctionDef]]`):
-            Functions and methods by name; those of a name that many have are left out.
+        functions (`dict[str, list[tuple[str, ast.FunctionDef]]]`):
+            Functions and methods by name, each with the path of its module.
+        raisers (`set[str]`):
+            Names of functions that raise what they are told.
         constants (`dict[str, list[ast.expr]]`):
             Values of the names in capitals at the top of modules.
     """
 
     exceptions: set[str]
-    functions: dict[str, list[ast.FunctionDef]]
+    functions: dict[str, list[tuple[str, ast.FunctionDef]]]
+    raisers: set[str]
     constants: dict[str, list[ast.expr]]
 
     @classmethod
-    def read(cls, trees: Iterable[ast.Module]) -> "House":
-        """What is in all modules."""
-        trees = list(trees)
-        nodes = [node for tree in trees for node in ast.walk(tree)]
-        functions: dict[str, list[ast.FunctionDef]] = {}
-        for node in nodes:
+    def read(cls, trees: Mapping[str, ast.Module]) -> "House":
+        """What is in all modules, by path."""
+        nodes = [(path, node) for path, tree in trees.items() for node in ast.walk(tree)]
+        functions: dict[str, list[tuple[str, ast.FunctionDef]]] = {}
+        for path, node in nodes:
             if isinstance(node, ast.FunctionDef):
-                functions.setdefault(node.name, []).append(node)
-        exceptions = find_exceptions([node for node in nodes if isinstance(node, ast.ClassDef)])
+                functions.setdefault(node.name, []).append((path, node))
+        exceptions = find_exceptions([node for _, node in nodes if isinstance(node, ast.ClassDef)])
         constants: dict[str, list[ast.expr]] = {}
-        for step in (step for tree in trees for step in tree.body if isinstance(step, ast.Assign)):
+        for step in (step for tree in trees.values() for step in tree.body if isinstance(step, ast.Assign)):
             for target in step.targets:
                 if isinstance(target, ast.Name) and target.id.isupper():
                     constants.setdefault(target.id, []).append(step.value)
-        makers = {name for name, those in functions.items() if any(_makes_an_exception(one, exceptions) for one in those)}
-        known = {name: those for name, those in functions.items() if len(those) <= MAX_NAMESAKES}
-        return cls(exceptions | makers, known, constants)
+        each = [(name, function) for name, those in functions.items() for _, function in those]
+        makers = {name for name, function in each if _makes_an_exception(function, exceptions)}
+        raisers = {name for name, function in each if _raises_what_it_is_told(function) and not name.startswith("__")}
+        return cls(exceptions | makers, functions, raisers, constants)
 
 
 def find_exceptions(classes: Iterable[ast.ClassDef]) -> set[str]:
@@ -167,10 +170,9 @@ class ModuleReader:
     def __init__(self, path: str, tree: ast.Module, house: House) -> None:
         self._path = path
         self._tree = tree
-        own = {node.name: [node] for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
-        self._functions = house.functions | own
-        self._constants = house.constants
-        self._makers = house.exceptions
+        self._house = house
+        self._functions = {name: those[0][1] for name, those in house.functions.items() if len(those) == 1}
+        self._functions |= {node.name: node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
         self._parents = {child: node for node in ast.walk(tree) for child in ast.iter_child_nodes(node)}
 
     def read(self) -> Iterator[Site]:
@@ -180,7 +182,7 @@ class ModuleReader:
                 yield self._site(node, node.exc, _last_name(node.exc))
             elif isinstance(node, ast.Call):
                 name = _last_name(node)
-                if name in self._makers:
+                if name in self._house.exceptions or name in self._house.raisers or self._composes(node):
                     yield self._site(node, node, name)
                 elif isinstance(node.func, ast.Attribute) and name in LOGGED and _is_logger(node.func.value):
                     yield self._site(node, node, LOGGED[name])
@@ -189,15 +191,31 @@ class ModuleReader:
         function = self._enclosing(node)
         arguments = [*said.args, *(word.value for word in said.keywords)] if isinstance(said, ast.Call) else [said]
         texts = [text for argument in arguments for text in self._wordings(argument, function, 0)]
-        if isinstance(said, ast.Call) and kind in self._functions:
+        if isinstance(said, ast.Call) and kind in self._house.exceptions:
             texts += self._returned(kind, 0)  # a function that makes the exception has most of its words
-        purpose = (ast.get_docstring(function) or "").partition("\n\n")[0] if function else ""
-        messages = [
-            Message(_one_line(text), kind, self._path, node.lineno, function.name if function else "", _one_line(purpose))
-            for text in dict.fromkeys(texts)
-            if " " in text.strip()
+        messages = make_messages(texts, kind, self._path, node.lineno, function)
+        return Site(self._path, node.lineno, tuple(messages or self._elsewhere(said, kind)))
+
+    def _composes(self, node: ast.Call) -> bool:
+        """Whether a call is that by which an exception composes its own text."""
+        if not (_last_name(node) == "__init__" and isinstance(node.func, ast.Attribute)):
+            return False
+        owner = self._parents.get(self._enclosing(node) or node)
+        return isinstance(owner, ast.ClassDef) and owner.name in self._house.exceptions
+
+    def _elsewhere(self, said: ast.expr, kind: str) -> list[Message]:
+        """What is logged of an object by a method of its own, such as `account.line()`: said where that is written."""
+        calls = [
+            node for node in ast.walk(said) if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
         ]
-        return Site(self._path, node.lineno, tuple(messages))
+        places = [place for node in calls for place in self._house.functions.get(_last_name(node), ())]
+        return [
+            message
+            for path, function in places[:MAX_NAMESAKES]
+            for step in ast.walk(function)
+            if isinstance(step, ast.Return)
+            for message in make_messages(self._wordings(step.value, function, 1), kind, path, step.lineno, function)
+        ]
 
     def _enclosing(self, node: ast.AST) -> ast.FunctionDef | None:
         """The function that a node stands in."""
@@ -247,17 +265,21 @@ class ModuleReader:
         """What a sum of texts may say, or a template with `%`."""
         left = self._wordings(node.left, function, depth + 1)
         if isinstance(node.op, ast.Mod):
-            return [re.sub(r"%[-.\d]*[srdfg]", VALUE, text) for text in left]
+            return [_without_template(text) for text in left]
         right = self._wordings(node.right, function, depth + 1)
         return self._joined([left or [VALUE], right or [VALUE]]) if left or right else []
 
     def _called(self, node: ast.Call, function: ast.FunctionDef | None, depth: int) -> list[str]:
         """What a call may return: a template that is filled, or what a function of this module says."""
         name = _last_name(node)
-        if isinstance(node.func, ast.Attribute) and name in ("format", "replace", "strip", "join"):
-            texts = self._wordings(node.func.value, function, depth + 1) if name != "join" else []
+        if isinstance(node.func, ast.Attribute) and name == "join" and isinstance(node.args[0], ast.List | ast.Tuple):
+            between = (self._wordings(node.func.value, function, depth + 1) or [VALUE])[0]
+            members = [(self._wordings(part, function, depth + 1) or [VALUE])[0] for part in node.args[0].elts]
+            return [between.join(members)]
+        if isinstance(node.func, ast.Attribute) and name in ("format", "replace", "strip"):
+            texts = self._wordings(node.func.value, function, depth + 1)
             return [re.sub(r"\{[^{}]*\}", VALUE, text) for text in texts]
-        arguments = node.args if name in self._makers else []
+        arguments = node.args if name in self._house.exceptions else []
         return self._returned(name, depth) + [
             text for argument in arguments for text in self._wordings(argument, function, depth + 1)
         ]
@@ -266,10 +288,10 @@ class ModuleReader:
         """What a function of this module may return."""
         if depth > MAX_DEPTH:
             return []
+        called = self._functions.get(name)
         return [
             text
-            for called in self._functions.get(name, [])
-            for step in ast.walk(called)
+            for step in (ast.walk(called) if called else ())
             if isinstance(step, ast.Return | ast.Yield)
             for text in self._wordings(step.value, called, depth + 1)
         ]
@@ -281,7 +303,7 @@ class ModuleReader:
             values = [value for step in steps for value in _values_of(step, name)]
             if values:
                 return values
-        return self._constants.get(name, [])
+        return self._house.constants.get(name, [])
 
 
 def _values_of(step: ast.AST, name: str) -> list[ast.expr]:
@@ -299,6 +321,26 @@ def _matched(target: ast.expr, value: ast.expr, name: str) -> list[ast.expr]:
         pairs = zip(target.elts, value.elts, strict=True)
         return [found for one, its in pairs for found in _matched(one, its, name)]
     return [value] if isinstance(target, ast.Name) and target.id == name else []
+
+
+def make_messages(
+    texts: Iterable[str], kind: str, path: str, line: int, function: ast.FunctionDef | None
+) -> list[Message]:
+    """What of some texts is a sentence, each once."""
+    purpose = (ast.get_docstring(function) or "").partition("\n\n")[0] if function else ""
+    name = function.name if function else ""
+    texts = map(_without_template, texts) if kind in LOGGED.values() else texts
+    sentences = [text for text in dict.fromkeys(map(_one_line, texts)) if " " in text]
+    return [Message(text, kind, path, line, name, _one_line(purpose)) for text in sentences]
+
+
+def _raises_what_it_is_told(function: ast.FunctionDef) -> bool:
+    """Whether a function puts a word of its caller into an exception and always raises it, as `fail(problem)` does."""
+    told = {argument.arg for argument in [*function.args.args, *function.args.kwonlyargs]}
+    last = function.body[-1]
+    return isinstance(last, ast.Raise) and any(
+        isinstance(node, ast.Name) and node.id in told for node in ast.walk(last)
+    )
 
 
 def _makes_an_exception(function: ast.FunctionDef, exceptions: set[str]) -> bool:
@@ -321,6 +363,11 @@ def _last_name(node: ast.AST) -> str:
     if isinstance(node, ast.Call):
         return _last_name(node.func)
     return getattr(node, "attr", getattr(node, "id", ""))
+
+
+def _without_template(text: str) -> str:
+    """A template with `%`, with `…` where values go."""
+    return re.sub(r"%[-.\d]*[srdfg]", VALUE, text).replace("%%", "%")
 
 
 def _one_line(text: str) -> str:
