@@ -1,7 +1,7 @@
 """How Sphinx builds the site: `make docs`, offline; what it warns of is an error.
 
-Pages are the Markdown files of this folder, which a forge shows as well. The reference of the packages is made of their
-docstrings, the list of messages of their source (`extensions/`).
+Pages are the Markdown files of this folder, which a forge shows as well. The reference of the packages is made of
+their docstrings, the list of messages of their source (`extensions/`).
 """
 
 import os

@@ -18,11 +18,11 @@ SEVERAL_NAMES = re.compile(r"^(\s*)(\w+) \((.+?)\), (\w+) \((.+)\):$")
 
 
 def convert_lines(lines: list[str]) -> list[str]:
-    """A docstring in reStructuredText, its sections left as they are.
+    r"""A docstring in reStructuredText, its sections left as they are.
 
     Example:
         >>> convert_lines(["See [`Account`]: `x_` and *args, *optional*."])
-        ['See ``Account``: ``x_`` and \\\\*args, *optional*.']
+        ['See ``Account``: ``x_`` and \\*args, *optional*.']
     """
     converted: list[str] = []
     is_doctest, is_list, fence = False, False, None

@@ -1,12 +1,15 @@
-"""Every message that the packages raise, warn of or log, from their source: `python docs/extensions/messages.py TEXT`.
+"""Every message that the packages raise, warn of or log, from their source.
 
-A message is found as it is written: literal text, with `…` where a value stands. Text that reaches an exception through
-a name, a branch or a function of the same module is followed there. What a message only passes on, such as the sentence
-of another error, is found where that sentence is written.
+    python docs/extensions/messages.py "some words of a message"
+
+A message is found as it is written: literal text, with `…` where a value stands. Text that reaches an exception
+through a name, a branch or a function is followed there. What a message only passes on, such as the sentence of another
+error, is found where that sentence is written.
 """
 
 import ast
 import builtins
+import functools
 import itertools
 import re
 import sys
@@ -93,6 +96,12 @@ def read_sites(root: Path = ROOT) -> list[Site]:
     return [site for path, tree in trees.items() for site in ModuleReader(path, tree, house).read()]
 
 
+@functools.cache
+def walk(node: ast.AST) -> tuple[ast.AST, ...]:
+    """A node and all below it, from above; kept, because the same functions are looked into again and again."""
+    return tuple(ast.walk(node))
+
+
 def has_fixed_text(text: str) -> bool:
     """Whether a message says something by itself, whatever its values are."""
     return sum(character.isalpha() for character in text) >= MIN_LETTERS
@@ -136,7 +145,7 @@ class House(NamedTuple):
     @classmethod
     def read(cls, trees: Mapping[str, ast.Module]) -> "House":
         """What is in all modules, by path."""
-        nodes = [(path, node) for path, tree in trees.items() for node in ast.walk(tree)]
+        nodes = [(path, node) for path, tree in trees.items() for node in walk(tree)]
         functions: dict[str, list[tuple[str, ast.FunctionDef]]] = {}
         for path, node in nodes:
             if isinstance(node, ast.FunctionDef):
@@ -151,6 +160,11 @@ class House(NamedTuple):
         makers = {name for name, function in each if _makes_an_exception(function, exceptions)}
         raisers = {name for name, function in each if _raises_what_it_is_told(function) and not name.startswith("__")}
         return cls(exceptions | makers, functions, raisers, constants)
+
+    def only_function(self, name: str) -> ast.FunctionDef | None:
+        """The function of a name; `None` where there is none, or more than one."""
+        those = self.functions.get(name, [])
+        return those[0][1] if len(those) == 1 else None
 
 
 def find_exceptions(classes: Iterable[ast.ClassDef]) -> set[str]:
@@ -171,13 +185,14 @@ class ModuleReader:
         self._path = path
         self._tree = tree
         self._house = house
-        self._functions = {name: those[0][1] for name, those in house.functions.items() if len(those) == 1}
-        self._functions |= {node.name: node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
-        self._parents = {child: node for node in ast.walk(tree) for child in ast.iter_child_nodes(node)}
+        own = [node for node in walk(tree) if isinstance(node, ast.FunctionDef)]
+        self._own = {node.name: node for node in own}
+        self._owners = {node: function for function in own for node in walk(function) if node is not function}
+        self._classes = {member: node for node in walk(tree) if isinstance(node, ast.ClassDef) for member in node.body}
 
     def read(self) -> Iterator[Site]:
         """Every place that raises, makes an exception or logs."""
-        for node in ast.walk(self._tree):
+        for node in walk(self._tree):
             if isinstance(node, ast.Raise) and node.exc is not None:
                 yield self._site(node, node.exc, _last_name(node.exc))
             elif isinstance(node, ast.Call):
@@ -188,7 +203,7 @@ class ModuleReader:
                     yield self._site(node, node, LOGGED[name])
 
     def _site(self, node: ast.Raise | ast.Call, said: ast.expr, kind: str) -> Site:
-        function = self._enclosing(node)
+        function = self._owners.get(node)
         arguments = [*said.args, *(word.value for word in said.keywords)] if isinstance(said, ast.Call) else [said]
         texts = [text for argument in arguments for text in self._wordings(argument, function, 0)]
         if isinstance(said, ast.Call) and kind in self._house.exceptions:
@@ -200,30 +215,20 @@ class ModuleReader:
         """Whether a call is that by which an exception composes its own text."""
         if not (_last_name(node) == "__init__" and isinstance(node.func, ast.Attribute)):
             return False
-        owner = self._parents.get(self._enclosing(node) or node)
-        return isinstance(owner, ast.ClassDef) and owner.name in self._house.exceptions
+        owner = self._classes.get(self._owners.get(node))
+        return owner is not None and owner.name in self._house.exceptions
 
     def _elsewhere(self, said: ast.expr, kind: str) -> list[Message]:
         """What is logged of an object by a method of its own, such as `account.line()`: said where that is written."""
-        calls = [
-            node for node in ast.walk(said) if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
-        ]
+        calls = [node for node in walk(said) if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)]
         places = [place for node in calls for place in self._house.functions.get(_last_name(node), ())]
         return [
             message
             for path, function in places[:MAX_NAMESAKES]
-            for step in ast.walk(function)
+            for step in walk(function)
             if isinstance(step, ast.Return)
             for message in make_messages(self._wordings(step.value, function, 1), kind, path, step.lineno, function)
         ]
-
-    def _enclosing(self, node: ast.AST) -> ast.FunctionDef | None:
-        """The function that a node stands in."""
-        while node in self._parents:
-            node = self._parents[node]
-            if isinstance(node, ast.FunctionDef):
-                return node
-        return None
 
     def _wordings(self, node: ast.expr | None, function: ast.FunctionDef | None, depth: int) -> list[str]:
         """What an expression may say."""
@@ -288,10 +293,10 @@ class ModuleReader:
         """What a function of this module may return."""
         if depth > MAX_DEPTH:
             return []
-        called = self._functions.get(name)
+        called = self._own.get(name) or self._house.only_function(name)
         return [
             text
-            for step in (ast.walk(called) if called else ())
+            for step in (walk(called) if called else ())
             if isinstance(step, ast.Return | ast.Yield)
             for text in self._wordings(step.value, called, depth + 1)
         ]
@@ -299,7 +304,7 @@ class ModuleReader:
     def _assigned(self, name: str, function: ast.FunctionDef | None) -> list[ast.expr]:
         """What a name is bound to in a function, or at the top of the module."""
         for scope in filter(None, (function, self._tree)):
-            steps = ast.walk(scope) if scope is function else iter(self._tree.body)
+            steps = walk(scope) if scope is function else iter(self._tree.body)
             values = [value for step in steps for value in _values_of(step, name)]
             if values:
                 return values
@@ -338,14 +343,12 @@ def _raises_what_it_is_told(function: ast.FunctionDef) -> bool:
     """Whether a function puts a word of its caller into an exception and always raises it, as `fail(problem)` does."""
     told = {argument.arg for argument in [*function.args.args, *function.args.kwonlyargs]}
     last = function.body[-1]
-    return isinstance(last, ast.Raise) and any(
-        isinstance(node, ast.Name) and node.id in told for node in ast.walk(last)
-    )
+    return isinstance(last, ast.Raise) and any(isinstance(node, ast.Name) and node.id in told for node in walk(last))
 
 
 def _makes_an_exception(function: ast.FunctionDef, exceptions: set[str]) -> bool:
     """Whether a function returns an exception for others to raise."""
-    returned = [node.value for node in ast.walk(function) if isinstance(node, ast.Return)]
+    returned = [node.value for node in walk(function) if isinstance(node, ast.Return)]
     return any(isinstance(value, ast.Call) and _last_name(value) in exceptions for value in returned)
 
 

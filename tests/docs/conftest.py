@@ -1,4 +1,4 @@
-"""A folder with everything that the pages name: recordings, a small PTB-XL, checkpoints; and what every page begins with."""
+"""Everything that the pages name: recordings, a small PTB-XL, checkpoints; and what every page begins with."""
 
 import contextlib
 import os
@@ -57,8 +57,9 @@ def page_folder(strip, tmp_path_factory):
 @pytest.fixture(scope="session")
 def classify():
     """The pipeline, loaded once for all pages that do not load it themselves."""
-    import modeling_supreme  # noqa: F401
     from transformers import pipeline
+
+    import modeling_supreme  # noqa: F401
 
     return pipeline("zero-shot-ecg-classification")
 

@@ -1,5 +1,8 @@
 """Every block of code on the pages runs, on simulated records; commands are read by the parsers they are for."""
 
+import sys
+import types
+
 import pytest
 from helpers.page_blocks import PAGES, check_command, is_commands, read_blocks, read_commands, run_command_line
 
@@ -11,18 +14,27 @@ COMMAND_BLOCKS = [block for block in BLOCKS if is_commands(block)]
 MOST_NOT_RUN = 4
 
 
-def run_code(block, names):
-    """Run a block of Python as if it stood alone in a file, with the names of the blocks before it."""
-    exec(compile("\n" * block.line + block.code, str(block.page), "exec"), names)
+@pytest.fixture
+def page_module(page_names, monkeypatch):
+    """What a page is to Python: a module, since classes ask for the one they stand in."""
+    module = types.ModuleType("code_of_a_page")
+    vars(module).update(page_names)
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    return module
+
+
+def run_code(block, module):
+    """Run a block of Python behind the blocks before it."""
+    exec(compile("\n" * block.line + block.code, str(block.page), "exec"), vars(module))
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("page", PYTHON_PAGES, ids=lambda page: page.name)
-def test_the_code_of_a_page_runs(page, in_page_folder, page_names, monkeypatch):
+def test_the_code_of_a_page_runs(page, in_page_folder, page_module, monkeypatch):
     monkeypatch.setenv("MPLBACKEND", "agg")
     for block in read_blocks(page):
         if block.language == "python" and not block.reason:
-            run_code(block, page_names)
+            run_code(block, page_module)
         elif block.is_run:
             for words in read_commands(block):
                 run_command_line(words)

@@ -160,16 +160,14 @@ PROVOKED = [
 @pytest.mark.parametrize("provoke", PROVOKED, ids=lambda provoke: provoke.__name__)
 def test_a_message_that_a_user_meets_is_found(provoke, known, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(Exception, match=r"\w") as caught:  # noqa: B017 - any error, as it comes
+    with pytest.raises(Exception, match=r"\w") as caught:
         provoke()
 
-    places = {(frame.filename, frame.name) for frame in traceback.extract_tb(caught.value.__traceback__)}
     best = messages.find_messages(str(caught.value), known)[0]
-
+    frames = traceback.extract_tb((caught.value.__cause__ or caught.value).__traceback__)
+    files = {Path(frame.filename) for frame in frames}
     assert best.num_fixed >= LEAST_LETTERS
-    assert (str(ROOT / best.path), best.function) in places or best.path in {
-        Path(filename).relative_to(ROOT).as_posix() for filename, _ in places if filename.startswith(str(ROOT))
-    }
+    assert ROOT / best.path in files
 
 
 def test_some_words_of_a_message_find_it(known):
@@ -210,7 +208,8 @@ class TestReading:
             ('def f(x):\n    raise ValueError("a is wrong." + f" Mend {x}.")\n', ["a is wrong. Mend …."]),
             ('def f(x):\n    why = "too long" if x else "too short"\n    raise ValueError(f"It is {why}.")\n',
              ["It is too long.", "It is too short."]),
-            ('REMEDY = "Mend it, please."\ndef f(x):\n    raise ValueError(f"{x}: {REMEDY}")\n', ["…: Mend it, please."]),
+            ('REMEDY = "Mend it, please."\ndef f(x):\n    raise ValueError(f"{x}: {REMEDY}")\n',
+             ["…: Mend it, please."]),
             ('def tell(x):\n    return f"no lead {x} here"\ndef f(x):\n    raise ValueError(tell(x))\n',
              ["no lead … here"]),
             ('class OwnError(ValueError):\n    pass\ndef make(x):\n    return OwnError(f"{x} is our own error")\n'
@@ -231,7 +230,8 @@ class TestReading:
 
     def test_what_only_passes_on_is_not_listed(self, tmp_path):
         (tmp_path / "metrics").mkdir()
-        code = 'def f(x):\n    try:\n        x()\n    except OSError as error:\n        raise ValueError(f"{x}: {error}") from error\n'
+        tried = "def f(x):\n    try:\n        x()\n    except OSError as error:\n"
+        code = tried + '        raise ValueError(f"{x}: {error}") from error\n'
         (tmp_path / "metrics" / "a.py").write_text(code)
 
         assert messages.read_messages(tmp_path) == []

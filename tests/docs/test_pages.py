@@ -1,4 +1,4 @@
-"""The pages hang together: every link leads somewhere, on a forge and on the site, and every page is in the contents."""
+"""The pages hang together: every link leads somewhere, and every page is in the contents."""
 
 import configparser
 import re

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from helpers.repository import ROOT, load_script
 from markdown_it import MarkdownIt
+
 from modeling_supreme.command_line.parser import CommandParser
 
 
@@ -66,7 +67,7 @@ def read_blocks(page):
 
 
 def read_commands(block):
-    """The words of each command of a block, without comments, variables that are set for it, and what `cat` is given."""
+    """The words of each command of a block, without comments, variables set for it, and what `cat` is given."""
     code = re.sub(r"<<(\w+)\n.*?\n\1$", "", block.code, flags=re.DOTALL | re.MULTILINE)
     lines = code.replace("\\\n", " ").splitlines()
     commands = [shlex.split(line, comments=True) for line in lines]
