@@ -3,8 +3,8 @@
     python docs/extensions/messages.py "some words of a message"
 
 A message is found as it is written: literal text, with `…` where a value stands. Text that reaches an exception
-through a name, a branch or a function is followed there. What a message only passes on, such as the sentence of another
-error, is found where that sentence is written.
+through a name, a branch or a function is followed there. What a message only passes on, such as the sentence of
+another error, is found where that sentence is written.
 """
 
 import ast

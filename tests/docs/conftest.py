@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 import wfdb
-from helpers.page_blocks import ROOT
+from helpers.docs_extensions import load_extension
+from helpers.repository import ROOT
 
 from modeling_supreme import STANDARD_LEADS, default_checkpoint
 
@@ -19,6 +20,12 @@ def write_record(path, strip, sampling_rate=500):
         path.name, sampling_rate, ["mV"] * len(strip), list(STANDARD_LEADS), np.asarray(strip, float).T,
         fmt=["16"] * len(strip), adc_gain=[1000] * len(strip), baseline=[0] * len(strip), write_dir=str(path.parent),
     )  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def known():
+    """All messages of the packages, read once."""
+    return load_extension("messages").read_messages()
 
 
 @pytest.fixture(scope="session")

@@ -1,39 +1,22 @@
 """Every message of the packages is on the list of messages, and found by what a user sees of it."""
 
 import ast
-import importlib.util
 import re
-import sys
 import traceback
 from pathlib import Path
 
 import numpy as np
 import pytest
-from helpers.page_blocks import ROOT
+from helpers.docs_extensions import load_extension
+from helpers.repository import ROOT
 
 
-EXTENSIONS = ROOT / "docs" / "extensions"
 VALUE = "…"
 # Fixed text between values, with which it is certain that a message is meant
 LEAST_LETTERS = 12
 
 
-def load_messages():
-    """The module that reads them, which lies beside the pages."""
-    spec = importlib.util.spec_from_file_location("messages", EXTENSIONS / "messages.py")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["messages"] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-messages = load_messages()
-
-
-@pytest.fixture(scope="module")
-def known():
-    """All messages, read once."""
-    return messages.read_messages()
+messages = load_extension("messages")
 
 
 def texts_of(node):
