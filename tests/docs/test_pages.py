@@ -1,0 +1,77 @@
+"""The pages hang together: every link leads somewhere, and every page is in the contents."""
+
+import configparser
+import re
+
+import pytest
+from helpers.page_blocks import PAGES
+from helpers.repository import ROOT
+from markdown_it import MarkdownIt
+
+
+DOCS = ROOT / "docs"
+INDEX = (DOCS / "index.md").read_text(encoding="utf-8")
+CONTENTS = [line for part in re.findall(r"```{toctree}(.*?)```", INDEX, re.DOTALL) for line in part.split("\n")[1:]]
+# Written with the features they describe
+MAY_BE_ABSENT = {"app", "corpora", "examples", "release"}
+MOST_LINES_OF_README = 150
+
+
+def read_links(page):
+    """Targets of the links and pictures of a page."""
+    tokens = MarkdownIt().enable("table").parse(page.read_text(encoding="utf-8"))
+    parts = [child for token in tokens for child in (token.children or ())]
+    found = [part.attrGet("href") or part.attrGet("src") for part in parts if part.type in ("link_open", "image")]
+    return [target for target in found if not re.match(r"https?:|mailto:", target)]
+
+
+def slugs(page):
+    """The anchors that a forge makes of the headings of a page."""
+    text = re.sub(r"```.*?```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
+    headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+LINKS = [(page, target) for page in PAGES for target in read_links(page)]
+
+
+@pytest.mark.parametrize(("page", "target"), LINKS, ids=lambda value: getattr(value, "name", value))
+def test_a_link_leads_somewhere(page, target):
+    path, _, anchor = target.partition("#")
+    file = (page.parent / path).resolve() if path else page
+
+    assert file.exists()
+    assert not anchor or anchor in slugs(file)
+
+
+def test_every_page_is_in_the_contents_and_the_contents_are_pages():
+    listed = {line for line in CONTENTS if line and not line.startswith(":")} - {"api/index"}
+    pages = {path.stem for path in DOCS.glob("*.md")} - {"index"}
+
+    assert listed - pages <= MAY_BE_ABSENT
+    assert pages <= listed
+
+
+def test_the_readme_is_one_page_and_leads_to_every_page_but_lists():
+    readme = ROOT / "README.md"
+    linked = {target.partition("#")[0] for target in read_links(readme)}
+
+    assert len(readme.read_text(encoding="utf-8").splitlines()) <= MOST_LINES_OF_README
+    assert {f"docs/{path.name}" for path in DOCS.glob("*.md")} - linked <= {"docs/index.md", "docs/messages.md"}
+
+
+def test_nothing_is_fetched_when_the_site_is_built():
+    settings = (DOCS / "conf.py").read_text(encoding="utf-8")
+    styles = "".join(path.read_text(encoding="utf-8") for path in (DOCS / "static").iterdir())
+
+    assert "intersphinx" not in settings
+    assert not re.search(r"https?:|@import|url\(", settings + styles)
+
+
+def test_the_site_has_the_version_of_the_package_and_what_builds_it_is_an_extra():
+    setup = configparser.ConfigParser(interpolation=None)
+    setup.read(ROOT / "setup.cfg", encoding="utf-8")
+    extra = setup["options.extras_require"]["docs"]
+
+    assert "version = release = __version__" in (DOCS / "conf.py").read_text(encoding="utf-8")
+    assert all(name in extra for name in ("sphinx", "myst-parser", "furo", "sphinx-copybutton"))
