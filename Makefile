@@ -4,6 +4,8 @@
 # make test-newest   the same on the newest versions of everything but torch
 # make default-checkpoint PTB_XL=folder   the checkpoint that the package ships, from nothing, in about two hours
 # make quality  format, lint, types
+# make docs     the pages of docs/ as a site in docs/build/html; a warning is an error
+# make wheel    a wheel in dist/, installed and tried
 # make clean    what the others left behind
 
 PYTHON ?= python3
@@ -12,7 +14,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 CONSTRAINED_oldest := --constraint constraints-oldest.txt
 
-.PHONY: demo test test-oldest test-newest default-checkpoint quality clean
+.PHONY: demo test test-oldest test-newest default-checkpoint quality docs clean
 .DEFAULT_GOAL := demo
 
 $(INSTALLED): setup.cfg pyproject.toml constraints.txt
@@ -62,5 +64,15 @@ quality: $(INSTALLED)
 	$(BIN)/ruff check .
 	$(BIN)/pyright
 
+docs: $(INSTALLED)
+	$(BIN)/python -m sphinx -b html -W --keep-going docs docs/build/html
+
+# A wheel in dist/, and what it does where nothing else of this repository is: installed, imported, asked
+.PHONY: wheel
+wheel: $(INSTALLED)
+	rm -rf dist
+	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist .
+	$(BIN)/python -m pytest tests/test_wheel.py -m slow
+
 clean:
-	rm -rf $(VENV) .venv-oldest .venv-newest build *.egg-info .pytest_cache .ruff_cache runs/demo
+	rm -rf $(VENV) .venv-oldest .venv-newest build dist *.egg-info .pytest_cache .ruff_cache runs/demo docs/build docs/api

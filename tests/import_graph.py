@@ -58,6 +58,7 @@ LAYERS = (
     Layer("scripts", 11, (r"[^/]*",)),
     Layer("what tests share", 11, (r"tests/.*",)),  # a benchmark may damage the files that tests write
     Layer("benchmarks", 12, (r"benchmarks/.*",)),
+    Layer("examples", 12, (r"examples/.*",)),
 )
 
 
