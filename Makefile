@@ -5,6 +5,7 @@
 # make default-checkpoint PTB_XL=folder   the checkpoint that the package ships, from nothing, in about two hours
 # make quality  format, lint, types
 # make docs     the pages of docs/ as a site in docs/build/html; a warning is an error
+# make wheel    a wheel in dist/, installed and tried
 # make clean    what the others left behind
 
 PYTHON ?= python3
@@ -66,5 +67,12 @@ quality: $(INSTALLED)
 docs: $(INSTALLED)
 	$(BIN)/python -m sphinx -b html -W --keep-going docs docs/build/html
 
+# A wheel in dist/, and what it does where nothing else of this repository is: installed, imported, asked
+.PHONY: wheel
+wheel: $(INSTALLED)
+	rm -rf dist
+	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist .
+	$(BIN)/python -m pytest tests/test_wheel.py -m slow
+
 clean:
-	rm -rf $(VENV) .venv-oldest .venv-newest build *.egg-info .pytest_cache .ruff_cache runs/demo docs/build docs/api
+	rm -rf $(VENV) .venv-oldest .venv-newest build dist *.egg-info .pytest_cache .ruff_cache runs/demo docs/build docs/api

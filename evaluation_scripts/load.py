@@ -8,9 +8,10 @@ import numpy as np
 import pandas as pd
 from accelerate.logging import get_logger
 from datasets import Dataset, concatenate_datasets
-from transformers import AutoModel, AutoProcessor
+from transformers import AutoConfig, AutoModel, AutoProcessor
 
 from datasets_scripts import load_corpus
+from modeling_supreme.command_line.hub import told_when_absent
 from modeling_supreme.modeling_supreme import QueriedModel
 
 from .arguments import EvaluationArguments
@@ -136,9 +137,13 @@ def load_checkpoint(
         `tuple`: A [`SupremeModel`] or [`MelpModel`], and a [`SupremeProcessor`].
 
     Raises:
+        CommandLineError: If there is no checkpoint of this name, or the Hub is out of reach.
         ValueError: If the checkpoint is a classifier, which answers no queries, or lacks a head that has to measure.
         CheckpointError: If its weights are no safetensors, do not fit its configuration, or are not finite.
     """
+    remedy = "Correct `--model_name_or_path`: the folder of a checkpoint, or an id of the Hub."
+    with told_when_absent("The checkpoint", name_or_path, remedy=remedy):
+        AutoConfig.from_pretrained(name_or_path, revision=revision)
     model = AutoModel.from_pretrained(name_or_path, revision=revision, use_safetensors=True)
     if not isinstance(model, QueriedModel):
         raise ValueError(

@@ -42,7 +42,7 @@ __all__ = [
     "default_checkpoint",
 ]
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 TASK = "zero-shot-ecg-classification"
 REPORT_TASK = "ecg-report-generation"

@@ -59,6 +59,7 @@ LAYERS = (
     Layer("what tests share", 11, (r"tests/.*",)),  # a benchmark may damage the files that tests write
     Layer("benchmarks", 12, (r"benchmarks/.*",)),
     Layer("documentation", 12, (r"docs/.*",)),
+    Layer("examples", 12, (r"examples/.*",)),
 )
 
 

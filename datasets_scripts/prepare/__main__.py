@@ -4,7 +4,8 @@
     python -m datasets_scripts.prepare ptb_xl --help
 
 The second line also lists the options of this corpus. The folder gets `train-00000-of-0000N.parquet` and so on, a
-README.md that declares splits and features, build_report.json (how many records each split has, how often each label
+card (README.md: licence, citation, splits, label counts, how much was left out), a description for machines
+(croissant.json, Croissant 1.0 of MLCommons), build_report.json (how many records each split has, how often each label
 occurs, how good the signals are, which records were left out and why, what of the others was not used), and the same
 as build_report.html. accounts.jsonl says of each record of which not all was used, what was not.
 
@@ -13,8 +14,8 @@ file has changed of since; a complete corpus of which one has changed is refused
 folder. The files do not depend on the number of processes, nor on how often the command was interrupted. On many
 machines that share a file system, start a Dask scheduler and workers there and add `--dask_scheduler tcp://host:8786`.
 
-`--push_to_hub owner/name` uploads rows and card, and no report, to a private dataset of the Hub. The right to write
-there is checked before any record is read, and `--dry_run` says what would go there.
+`--push_to_hub owner/name` uploads rows, card and croissant.json, and no report, to a private dataset of the Hub. The
+right to write there is checked before any record is read, and `--dry_run` says what would go there.
 """
 
 import logging

@@ -22,8 +22,9 @@ from modeling_supreme.output_files.folder_lock import LOCK_FILENAME, FolderLock
 from modeling_supreme.output_files.workers import work_through
 
 from . import RECORDS_PER_SHARD
+from .card import write_card
 from .page import PAGE_FILENAME, write_page
-from .publication import place_files, write_accounts, write_readme
+from .publication import place_files, write_accounts
 from .report import REPORT_FILENAME, make_report
 from .shards import UNFINISHED, Shard, plan_shards, write_shard
 from .sources import ABSENT, NOT_HASHED, SOURCES_FILENAME, find_changed, join_states, list_sources, read_states
@@ -129,8 +130,8 @@ def _publish(
     """Move finished shards to their place and describe them; the report is the last file that is written."""
     files = place_files(plan, output_dir)
     write_accounts(plan, output_dir)
-    write_readme(output_dir, corpus, builder, plan)
     report = build | make_report(builder.info.features or {}, plan, files)
+    write_card(output_dir, corpus, builder, plan, files, report)
     report["timing"] = {"num_proc": timing["num_proc"], "wall_s": round(time.perf_counter() - began, 6), **timing}
     write_page(report, output_dir / PAGE_FILENAME, files=files)
     states = [read_states(shard.folder / SOURCES_FILENAME) for shards in plan.values() for shard in shards]

@@ -9,6 +9,7 @@ from datasets_scripts.page import columns, key_figures, percent, section, table,
 from datasets_scripts.readers.losses import tell_losses
 from datasets_scripts.schema import MICROVOLTS_PER_MILLIVOLT, SAMPLING_RATE
 
+from .labels import are_known, count_labels, tell_next
 from .plots import DEFECT_COLOURS, draw_first_strip, plot_defects, plot_histogram, plot_labels, plot_voltages
 from .quality import MIN_PLATEAU, MIN_PLATEAU_UV
 from .report import MAX_RESIDUAL_UV
@@ -36,7 +37,7 @@ def write_page(report: Mapping[str, Any], path: Path, *, files: Mapping[str, Seq
         quality = report["signal_quality"]
         parts += [
             _first_strip(next(file for split in files for file in files[split])),
-            _labels(report["splits"]),
+            _labels(report["splits"], corpus=report["corpus"], folder=str(path.parent)),
             columns(_voltages(quality), _defects(quality)),
             columns(_limb_leads(quality["limb_residual_uv"]), _recordings(report["recordings"])),
             columns(_ages(report["people"]), _build(report)),
@@ -63,7 +64,7 @@ def _key_figures(report: Mapping[str, Any]) -> str:
         (f"{totals['num_records']:,}", "records"),
         (f"{totals['num_patients']:,}", "patients"),
         (f"{totals['num_rows']:,}", "rows of 10 s"),
-        (f"{len(splits[0]['labels'])}", "labels"),
+        (f"{len(splits[0]['labels'])}" if are_known(report["splits"]) else "none yet", "labels"),
         (f"{totals['num_skipped']:,}", "records left out"),
         (_duration(timing["wall_s"]), f"at {timing['records_per_s']:,.0f} records/s"),
     ]
@@ -88,23 +89,26 @@ def _first_strip(file: Path) -> str:
     )
 
 
-def _labels(splits: Mapping[str, Any]) -> str:
+def _labels(splits: Mapping[str, Any], *, corpus: str, folder: str) -> str:
     """Prevalence of each label, as bars for the most frequent ones and as a table for all."""
+    if not are_known(splits):
+        told = escape(tell_next(splits, corpus, folder=folder))
+        return section("Labels", f"<p>No labels yet: of no row is any label known. {told}</p>")
     filled = {name: split["labels"] for name, split in splits.items() if split["num_rows"]}
-    labels = list(next(iter(filled.values())))
-    totals = {label: sum(split[label]["num_positives"] for split in filled.values()) for label in labels}
+    totals = count_labels(splits)
     ordered = sorted(totals, key=lambda label: -totals[label])
+    drawn = [label for label in ordered if totals[label]][:MAX_LABELS]
     absent = sum(not total for total in totals.values())
     header = ["label", *(cell for name in filled for cell in (f"positive in {name}", "of known"))]
     rows = [[label, *(cell for split in filled.values() for cell in _label_cells(split[label]))] for label in ordered]
     return section(
         "Labels",
-        plot_labels(filled, ordered[:MAX_LABELS])
+        (plot_labels(filled, drawn) if drawn else "<p>No label is positive in any row.</p>")
         + f"<details><summary>All {len(ordered)} labels as a table</summary>{table(header, rows)}</details>",
         note="Of the rows for which a label is known, the share in which it is positive. Splits should agree; a label"
         " with under five positives in a split can hardly be evaluated there."
         + (f" {absent} labels are positive in no row." if absent else "")
-        + (f" The {MAX_LABELS} most frequent ones are drawn." if len(ordered) > MAX_LABELS else ""),
+        + (f" The {MAX_LABELS} most frequent ones are drawn." if len(ordered) - absent > MAX_LABELS else ""),
     )
 
 

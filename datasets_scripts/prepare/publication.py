@@ -1,21 +1,19 @@
-"""Finished shards as a dataset of the Hub: the names of its files, its card, and the upload."""
+"""Finished shards as a dataset of the Hub: the names of its files, and the upload."""
 
 import json
 import re
 from pathlib import Path
 
-from datasets import DatasetBuilder, SplitDict, SplitInfo
-from datasets.info import DatasetInfosDict
-from datasets.utils.metadata import MetadataConfigs
-from huggingface_hub import DatasetCard, DatasetCardData
+from huggingface_hub import DatasetCard
 
 from datasets_scripts.corpus_builder import ACCOUNTS_FILENAME
 from modeling_supreme.command_line.hub import upload_files
 
+from .card import CARD
+from .croissant import CROISSANT
 from .shards import ROWS_FILENAME, Shard
 
 
-CARD = "README.md"
 PARQUET = re.compile(r"[a-z]+-\d{5}-of-\d{5}\.parquet")
 
 
@@ -39,32 +37,10 @@ def write_accounts(plan: dict[str, list[Shard]], output_dir: Path) -> None:
         (output_dir / ACCOUNTS_FILENAME).write_text("".join(lines), encoding="utf-8")
 
 
-def write_readme(output_dir: Path, corpus: str, builder: DatasetBuilder, plan: dict[str, list[Shard]]) -> None:
-    """A dataset card whose header tells `load_dataset` the splits, their files and the features."""
-    info = builder.info.copy()
-    info.splits = SplitDict()
-    for split, shards in plan.items():
-        summaries = [shard.summary for shard in shards]
-        num_rows, num_bytes = (sum(summary[name] for summary in summaries) for name in ("num_rows", "num_bytes"))
-        if num_rows:
-            info.splits[split] = SplitInfo(split, num_bytes=num_bytes, num_examples=num_rows)
-    info.download_size = sum(shard.summary["file_size"] for shards in plan.values() for shard in shards)
-    info.dataset_size = info.splits.total_num_examples and sum(split.num_bytes for split in info.splits.values())
-    card = DatasetCardData(tags=["ecg"])
-    DatasetInfosDict({builder.config.name: info}).to_dataset_card_data(card)
-    data_files = [{"split": split, "path": f"{split}-*.parquet"} for split in info.splits]
-    MetadataConfigs({builder.config.name: {"data_files": data_files}}).to_dataset_card_data(card)
-    (output_dir / CARD).write_text(
-        f"---\n{card}\n---\n\n# {corpus}, {builder.config.name}\n\n{info.description}\n\n"
-        "12-lead ECG at 500 Hz, 10 s, `int16` microvolts. Read it with `datasets.load_dataset`. Before passing it on,"
-        f" mind the licence of the source: {info.license or 'see its publisher'} {info.homepage}\n",
-        "utf-8",
-    )
-
-
 def choose_files(output_dir: Path) -> list[Path]:
-    """The files of a prepared corpus that are uploaded: its rows and its card, and nothing below a folder."""
-    return sorted(path for path in output_dir.iterdir() if path.name == CARD or PARQUET.fullmatch(path.name))
+    """The files of a prepared corpus that are uploaded: rows, card, description, and nothing below a folder."""
+    described = (CARD, CROISSANT)
+    return sorted(path for path in output_dir.iterdir() if path.name in described or PARQUET.fullmatch(path.name))
 
 
 def describe_upload(output_dir: Path, repo_id: str, *, is_public: bool) -> str:
@@ -72,7 +48,9 @@ def describe_upload(output_dir: Path, repo_id: str, *, is_public: bool) -> str:
     names = [path.name for path in choose_files(output_dir)] if output_dir.is_dir() else []
     kind = "public" if is_public else "private"
     there = f"; now there: {', '.join(names)}" if names else ""
-    return f"Would go to the dataset {repo_id} ({kind}): {CARD} and the rows, SPLIT-*-of-*.parquet{there}."
+    return (
+        f"Would go to the dataset {repo_id} ({kind}): {CARD}, {CROISSANT} and the rows, SPLIT-*-of-*.parquet{there}."
+    )
 
 
 def push_to_hub(

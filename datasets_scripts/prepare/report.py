@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from datasets_scripts.readers.losses import summarize_accounts
@@ -79,12 +80,13 @@ def _read_rows(paths: Sequence[Path]) -> pd.DataFrame:
 
 def _describe_split(paths: Sequence[Path], label_names: Sequence[str]) -> dict[str, Any]:
     """Numbers of rows, records, patients and positives; a label that is not known of a row does not count in it."""
-    num_rows = 0
+    num_rows = num_reports = 0
     num_positives, num_known = np.zeros((2, len(label_names)), dtype=np.int64)
     ids: dict[str, set[str]] = {"record_id": set(), "patient_id": set()}
     for path in paths:
-        table = pq.read_table(path, columns=["labels", "label_mask", *ids])
+        table = pq.read_table(path, columns=["labels", "label_mask", "report", *ids])
         num_rows += table.num_rows
+        num_reports += pc.sum(pc.not_equal(table["report"], "")).as_py() or 0
         positives = table["labels"].combine_chunks().flatten().to_numpy(zero_copy_only=False).astype(np.int64)
         num_positives += np.bincount(positives, minlength=len(label_names))
         known = table["label_mask"].combine_chunks().flatten().to_numpy(zero_copy_only=False)
@@ -95,6 +97,7 @@ def _describe_split(paths: Sequence[Path], label_names: Sequence[str]) -> dict[s
         "num_rows": num_rows,
         "num_records": len(ids["record_id"]),
         "num_patients": len(ids["patient_id"]),
+        "num_reports": num_reports,
         "labels": {
             name: {
                 "num_positives": int(num_positives[index]),

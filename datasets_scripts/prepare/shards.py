@@ -1,5 +1,6 @@
 """Shards of a corpus: each is read and written on its own, and is finished as soon as its folder has its name."""
 
+import hashlib
 import json
 import os
 import shutil
@@ -55,7 +56,7 @@ class Shard:
 
     @property
     def summary(self) -> dict[str, Any]:
-        """What is known of a finished shard: `num_records`, `num_rows`, `num_bytes`, `file_size` and `seconds`."""
+        """What is known of a finished shard: numbers of records, rows and bytes, seconds, and `sha256` of its rows."""
         return json.loads((self.folder / SUMMARY_FILENAME).read_text(encoding="utf-8"))
 
     @property
@@ -84,7 +85,7 @@ class Shard:
         try:
             rows, summary, skipped = self.folder / ROWS_FILENAME, self.summary, self.skipped_records
             num_rows = {pq.read_metadata(rows).num_rows, *map(len, self.quality.values()), summary["num_rows"]}
-            is_whole = len(num_rows) == 1 and rows.stat().st_size == summary["file_size"]
+            is_whole = len(num_rows) == 1 and rows.stat().st_size == summary["file_size"] and "sha256" in summary
             read_states(self.folder / SOURCES_FILENAME)
         # A machine that stopped, other than a run that was killed, leaves files cut or empty
         except (OSError, EOFError, ValueError, KeyError, TypeError, BadZipFile, pa.ArrowException):
@@ -160,7 +161,7 @@ def write_shard(builder: DatasetBuilder, shard: Shard) -> int:
     return shard.num_records
 
 
-def _write_rows(rows: Iterator[dict[str, Any]], folder: Path, *, features: Features) -> dict[str, int]:
+def _write_rows(rows: Iterator[dict[str, Any]], folder: Path, *, features: Features) -> dict[str, Any]:
     """Write rows as Parquet, a group at a time, and what was measured on them.
 
     Neighbouring samples differ by little: coding the differences makes files 40 % smaller than the way `datasets`
@@ -194,7 +195,14 @@ def _write_rows(rows: Iterator[dict[str, Any]], folder: Path, *, features: Featu
         "num_rows": len(measurements),
         "num_bytes": num_bytes,
         "file_size": (folder / ROWS_FILENAME).stat().st_size,
+        "sha256": checksum_of(folder / ROWS_FILENAME),
     }
+
+
+def checksum_of(path: Path) -> str:
+    """SHA-256 of a file, in hexadecimal digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _groups(rows: Iterable[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:

@@ -1,6 +1,7 @@
-"""The repository of the Hub that a user names: checked before any work, private unless asked otherwise."""
+"""What a user names on the Hub or in a folder, checked before any work; uploads are private unless asked otherwise."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
@@ -19,6 +20,30 @@ HUB_ERRORS = (OSError, HFValidationError, httpx2.HTTPError)
 
 class UploadError(CommandLineError):
     """The Hub did not take what it had said it would take; the message says what is left to do."""
+
+
+@contextmanager
+def told_when_absent(what: str, name: str, *, remedy: str) -> Iterator[None]:
+    """Say in a sentence that what is loaded here by its name cannot be, where a library would end in a traceback.
+
+    Args:
+        what (`str`):
+            Kind of it, such as `"The text encoder"`.
+        name (`str`):
+            Folder or Hub id, as the user gave it.
+        remedy (`str`):
+            Sentences on what to do, with the flag that names it.
+
+    Raises:
+        CommandLineError: If it is not there, cannot be fetched, or is no file of its kind.
+    """
+    try:
+        yield
+    except CommandLineError:
+        raise
+    except (*HUB_ERRORS, ValueError) as error:
+        first_line = next(iter(str(error).strip().splitlines()), type(error).__name__).rstrip(".")
+        raise CommandLineError(f"{what} {name} cannot be loaded ({first_line}). {remedy}") from error
 
 
 def check_hub(repo_id: str, *, flag: str, is_public: bool, repo_type: RepoType = "model") -> None:

@@ -38,7 +38,7 @@ def test_a_corpus_is_pushed_to_a_private_dataset_without_its_report(hub, pushed_
     files = hub.repos[f"datasets/{CORPUS}"]
 
     assert hub.is_private[f"datasets/{CORPUS}"]
-    assert sorted(path.rpartition(".")[2] for path in files) == ["md"] + 4 * ["parquet"]
+    assert sorted(path.rpartition(".")[2] for path in files) == ["json", "md"] + 4 * ["parquet"]
     assert files["README.md"] == (pushed_corpus / "README.md").read_bytes()
 
 

@@ -43,6 +43,7 @@ class ClassificationObjective(MultilabelObjective):
         Path(__file__).parents[1] / "cards" / "classification.md",
         task="multi-label-classification",
     )
+    needs_text_encoder = False
 
     @classmethod
     def check_arguments(cls, arguments: RunArguments) -> None:

@@ -23,6 +23,8 @@ from training_scripts.arguments import RunArguments
 from training_scripts.card import CardStyle
 from training_scripts.steps import StepSource, TrainingBatch
 
+from .pretrained import check_pretrained
+
 
 class ValidationFigures(NamedTuple):
     """What a validation measured.
@@ -58,6 +60,8 @@ class Objective(ABC):
             whether higher is better.
         card (`CardStyle`):
             How the model card presents it.
+        needs_text_encoder (`bool`):
+            Whether a new model is made from one.
         model (`torch.nn.Module`):
             What is trained, on the device, before `accelerator.prepare`; parameters that require no gradient stay.
         source (`StepSource`):
@@ -71,6 +75,7 @@ class Objective(ABC):
     item: ClassVar[str] = "ECG"
     metrics: ClassVar[Mapping[str, bool]]
     card: ClassVar[CardStyle]
+    needs_text_encoder: ClassVar[bool] = True
 
     model: Any
     source: StepSource
@@ -86,6 +91,15 @@ class Objective(ABC):
         metric = arguments.training.metric_for_best_model
         if metric is not None and metric not in cls.metrics:
             raise CommandLineError(f"`--metric_for_best_model` is {metric}. Choose one of {', '.join(cls.metrics)}.")
+
+    @classmethod
+    def check_sources(cls, arguments: RunArguments) -> None:
+        """Look for the checkpoint or the text encoder that the run begins with, before a corpus is loaded.
+
+        Raises:
+            CommandLineError: If it is not there, or cannot be fetched.
+        """
+        check_pretrained(arguments.model, needs_text_encoder=cls.needs_text_encoder)
 
     @abstractmethod
     def __init__(self, arguments: RunArguments, accelerator: Accelerator) -> None: ...

@@ -65,6 +65,7 @@ def train_objective(objective_class: type[Objective], arguments: Any) -> None:
     """
     training = arguments.training
     objective_class.check_arguments(arguments)
+    objective_class.check_sources(arguments)
     accelerator = start_accelerator(training)
     if training.dry_run:
         describe(objective_class(arguments, accelerator), accelerator, training)

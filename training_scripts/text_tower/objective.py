@@ -23,6 +23,7 @@ from modeling_supreme.modeling_supreme_ecg import masked_mean
 from modeling_supreme.queries import find_text_encoder
 from training_scripts.card import CardStyle
 from training_scripts.objectives.objective import Objective, ValidationFigures
+from training_scripts.objectives.pretrained import check_text_encoder
 from training_scripts.steps import TrainingBatch
 
 from .arguments import TowerArguments, TowerRunArguments
@@ -166,6 +167,11 @@ class TextTowerObjective(Objective):
     item = "text"
     metrics: ClassVar[Mapping[str, bool]] = {"validation_cosine": True, "validation_loss": False}
     card = CardStyle(TOWER_CARD, task="feature-extraction", pipeline_tag="feature-extraction", has_code=False)
+
+    @classmethod
+    def check_sources(cls, arguments: TowerRunArguments) -> None:  # type: ignore[override]
+        """Look for the text encoder that is distilled."""
+        check_text_encoder(arguments.tower.text_model_name_or_path, revision=arguments.tower.revision)
 
     def __init__(self, arguments: TowerRunArguments, accelerator: Accelerator) -> None:  # type: ignore[override]
         self.arguments, self.accelerator = arguments.tower, accelerator

@@ -78,6 +78,7 @@ class TestCounts:
             "num_rows": 2,
             "num_records": 2,
             "num_patients": 2,
+            "num_reports": 2,
             "labels": {
                 "NORM": {"num_positives": 2, "num_known": 2, "prevalence": 1.0},
                 **{

@@ -54,7 +54,7 @@ def prepare_small(data_dir, output_dir, **options):
 
 def digests(folder):
     """The data files and the card by name, with a hash of their bytes."""
-    paths = sorted([*folder.glob("*.parquet"), folder / "README.md"])
+    paths = sorted([*folder.glob("*.parquet"), folder / "README.md", folder / "croissant.json"])
     return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in paths}
 
 
@@ -83,6 +83,7 @@ class TestFolder:
             "build_report.html",
             "build_report.json",
             "build_sources.npz",
+            "croissant.json",
             "test-00000-of-00001.parquet",
             "train-00000-of-00002.parquet",
             "train-00001-of-00002.parquet",
@@ -142,7 +143,10 @@ class TestFolder:
         assert load_corpus(str(tmp_path / "out"), split="train")["record_id"][:3] == ["5", "7", "8"]
 
     def test_the_card_names_the_licence_of_the_source(self, prepared):
-        assert "CC BY 4.0 https://physionet.org/content/ptb-xl/" in (prepared / "README.md").read_text()
+        card = (prepared / "README.md").read_text()
+
+        assert "CC BY 4.0 (https://creativecommons.org/licenses/by/4.0/)" in card
+        assert "Source: https://physionet.org/content/ptb-xl/" in card
 
 
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")

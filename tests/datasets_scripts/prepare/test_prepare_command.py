@@ -193,7 +193,7 @@ class TestUpload:
 
         assert hub.is_private == {"ann/ptb-xl": True}
         rows = {f"{split}-00000-of-00001.parquet" for split in ("train", "validation", "test")}
-        assert hub.files.keys() == {"README.md", *rows}
+        assert hub.files.keys() == {"README.md", "croissant.json", *rows}
 
     def test_a_failed_upload_is_repeated_without_reading_the_records_again(self, hub, command, tmp_path):
         main(command)
@@ -217,7 +217,7 @@ class TestUpload:
 
         main([*command, "--push_to_hub", "ann/ptb-xl", "--dry_run"])
 
-        assert "Would go to the dataset ann/ptb-xl (private): README.md and the rows" in caplog.text
+        assert "Would go to the dataset ann/ptb-xl (private): README.md, croissant.json and the rows" in caplog.text
         assert not (tmp_path / "out").exists()
         assert hub.is_private == {}
 
