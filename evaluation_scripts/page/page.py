@@ -12,6 +12,7 @@ from evaluation_scripts.load import LabelledRecords
 from evaluation_scripts.metrics import format_figure
 from evaluation_scripts.suites.evaluated import EvaluatedSets
 
+from .fitted import show_fitted, show_transfer
 from .plots import count_errors, plot_curves, plot_errors, plot_forest, plot_reliability, plot_robustness
 from .worst import draw_mistake, find_worst
 
@@ -65,6 +66,7 @@ def write_page(
     parts = [STYLE, _heading(report), _key_figures(report), _list_sets(report)]
     if report["published"]:
         parts.append(_list_published(report["published"], protocol))
+    parts += [show_fitted(report), show_transfer(report.get("transfer", ()))]
     for name in report["results"]:
         parts.append(_describe_set(name, report["results"][name], sets, protocol))
     parts.append(_show_worst(sets, recordings or {}))
