@@ -18,6 +18,7 @@ from .worst import draw_mistake, find_worst
 
 
 STYLE = """<style>
+h1, h2, p, figcaption { overflow-wrap: anywhere; }
 .scroll { overflow-x: auto; } .scroll table { width: max-content; min-width: 100%; }
 .scroll th, .scroll td { overflow-wrap: normal; white-space: nowrap; }
 .scroll td:last-child { white-space: normal; min-width: 12em; }
@@ -31,8 +32,9 @@ figcaption { font-size: 14px; color: var(--muted); }
 </style>"""
 FOREST_NOTE = (
     "Point and bar: AUROC and its 95 % interval over patients. Upright lines: what is reached without the name of the"
-    " condition. * = understood: the query beats its best control among records that are not normal, lower bound of"
-    " the paired interval above 0. A number in brackets: positives of a condition that is not averaged."
+    " condition. Grey marks: what was fitted on the training labels. * = understood: the query beats its best control"
+    " among records that are not normal, lower bound of the paired interval above 0. A number in brackets: positives of a"
+    " condition that is not averaged."
 )
 ERROR_NOTE = (
     "Of the records in which the condition of the row is present, the percentage in which that of the column is"

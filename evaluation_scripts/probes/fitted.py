@@ -80,13 +80,15 @@ class ProbedSet:
         return Predictions(locate_table(own), own.labels, probe.predict(self.features[source][places]), {})
 
     def trace_curve(
-        self, source: str, percents: Sequence[float], *, num_seeds: int, seed: int
+        self, source: str, whole: Probe, percents: Sequence[float], *, num_seeds: int, seed: int
     ) -> list[dict[str, Any]]:
         """What some shares of the training labels are worth.
 
         Args:
             source (`str`):
                 Whose features.
+            whole ([`Probe`]):
+                What all training records teach.
             percents (`Sequence[float]`):
                 Shares of the training records, in percent. All of them are drawn once, a part `num_seeds` times.
             num_seeds (`int`):
@@ -101,15 +103,16 @@ class ProbedSet:
         """
         entries = []
         for percent in percents:
-            seeds = range(seed, seed + (num_seeds if percent < WHOLE else 1))
-            draws = [draw_share(self.train, percent, seed=own) for own in seeds]
-            probes = [self.fit(source, draw) for draw in draws]
+            probes = [whole]
+            if percent < WHOLE:
+                draws = [draw_share(self.train, percent, seed=seed + number) for number in range(num_seeds)]
+                probes = [self.fit(source, draw) for draw in draws]
             macros = [self._measure(source, probe) for probe in probes]
             known = np.array([macro for macro in macros if macro is not None], dtype=np.float64)
             entries.append(
                 {
                     "percent": percent,
-                    "num_train_records": len(draws[0]),
+                    "num_train_records": probes[0].num_train_records,
                     "auroc_macro": mean_or_none(known),
                     "auroc_macro_sd": float(known.std(ddof=1)) if len(known) > 1 else None,
                     "auroc_macro_by_seed": macros,

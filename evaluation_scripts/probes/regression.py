@@ -14,7 +14,7 @@ from evaluation_scripts.metrics import mean_or_none, score_conditions
 
 
 # Inverse strengths of regularisation that are tried, the strongest first, and what is taken without validation
-STRENGTHS = (0.01, 0.1, 1.0)
+STRENGTHS = (0.001, 0.01, 0.1, 1.0)
 USUAL_STRENGTH = 0.1
 MAX_STEPS = 2000
 

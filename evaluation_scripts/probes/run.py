@@ -130,7 +130,7 @@ def _add(
                 f" {len(own.features[source])} records, for which the means of the others stand."
             )
     if asked.probe and source in (PROBE, RANDOM):
-        entry["curve"] = own.trace_curve(source, asked.probe, num_seeds=asked.probe_seeds, seed=sets.seed)
+        entry["curve"] = own.trace_curve(source, probe, asked.probe, num_seeds=asked.probe_seeds, seed=sets.seed)
     if source == PROBE:
         result["probe"] = entry
     else:

@@ -55,7 +55,9 @@ def transfer(
         `list[dict]`, one per pair of sets of different corpora: `learnt` and `tested` (their names), `auroc_macro` of
         the averaged conditions of the tested set that both have, with its interval, `auroc_macro_own` (what the probe
         of the tested set itself reaches on them), `num_conditions`, `conditions` (`label`, `learnt_label`, `finding`,
-        `auroc`, `auroc_own`, `num_positives`), and what could not be matched: `only_learnt` and `only_tested`.
+        `auroc`, `auroc_own`, `num_positives`), what could not be matched, `only_learnt` and `only_tested`, and
+        `unlearnt`: conditions of the tested set whose finding the learnt set names but has no positive, or no
+        negative, training record of; they have no `auroc` and are not averaged.
     """
     return [
         _transfer(learnt, tested, source, num_bootstrap_samples=num_bootstrap_samples, seed=seed)
@@ -74,9 +76,11 @@ def _transfer(
     columns, places = np.array(list(pairs), dtype=np.int64), np.array(list(pairs.values()), dtype=np.int64)
     features, labels = target.features[source][target.tested], target.table.labels[target.tested][:, columns]
     patients = locate_table(target.table.select(target.tested))["patient_id"].tolist()
-    figures = score_conditions(probe.predict(features)[:, places], labels, patient_ids=patients, **bootstrap)
+    is_learnt = np.array([probe.regressions[place] is not None for place in places], dtype=bool)
+    known = np.where(is_learnt, labels, np.nan)
+    figures = score_conditions(probe.predict(features)[:, places], known, patient_ids=patients, **bootstrap)
     own = score_conditions(own_probe.predict(features)[:, columns], labels, num_bootstrap_samples=0)
-    included = target.included[columns]
+    included = target.included[columns] & is_learnt
     macro = figures.macro(included)
     config_name = target.table.label_set.config_name
     return {
@@ -93,10 +97,11 @@ def _transfer(
                 "finding": getattr(find_finding(target.table.corpus_labels[column], config_name), "name", None),
                 "auroc": number_or_none(figures.auroc[index]),
                 "auroc_own": number_or_none(own.auroc[index]),
-                "num_positives": int(figures.num_positives[index]),
+                "num_positives": int(own.num_positives[index]),
             }
             for index, (column, place) in enumerate(pairs.items())
         ],
+        "unlearnt": [target.table.label_names[column] for column in columns[~is_learnt]],
         "only_learnt": [
             name for place, name in enumerate(origin.table.label_names) if place not in set(pairs.values())
         ],

@@ -116,7 +116,7 @@ def format_gain(entry: Mapping[str, Any]) -> str:
     """What was reached, and by how much the system is better; a star where the interval excludes 0."""
     gain, interval = entry["system_less_this"], entry["system_less_this_ci95"]
     star = "*" if interval and (interval[0] > 0 or interval[1] < 0) else ""
-    return f"{format_figure(entry['auroc_macro'])} ({'-' if gain is None else f'{gain:+.3f}{star}'})"
+    return format_figure(entry["auroc_macro"]) + ("" if gain is None else f" ({gain:+.3f}{star})")
 
 
 def format_point(point: Mapping[str, Any]) -> str:

@@ -7,48 +7,12 @@ import numpy as np
 import psutil
 import pytest
 import torch
-from accelerate import Accelerator
 from datasets import Dataset, concatenate_datasets
+from helpers.counted_passes import double, make_rows, run
 from helpers.repository import ROOT
 
-from datasets_scripts.collator import StripCollator
 from evaluation_scripts.passes import records_pass
 from evaluation_scripts.passes.kept_shards import KeptShards, forget_shards, hash_weights
-from evaluation_scripts.passes.records_pass import pass_over
-
-
-class Means(StripCollator):
-    """Batches of the mean voltage of each row."""
-
-    columns = ("record_id", "signal")
-
-    def __init__(self):
-        super().__init__(feature_extractor=None)
-
-    def __call__(self, rows):
-        return {"mean": torch.tensor([[float(row["signal"].mean())] for row in rows])}
-
-
-def make_rows(num_records=10, num_samples=2):
-    """Records whose voltages are their number."""
-    signals = [np.full((12, num_samples), number, dtype=np.int16) for number in range(num_records)]
-    return Dataset.from_dict({"record_id": [f"r{number}" for number in range(num_records)], "signal": signals})
-
-
-def double(batch):
-    return {"doubled": 2 * batch["mean"]}
-
-
-def run(rows, compute=double, *, kept_dir=None, depends_on="weights", batch_size=3):
-    return pass_over(
-        rows,
-        compute,
-        collator=Means(),
-        accelerator=Accelerator(cpu=True),
-        batch_size=batch_size,
-        kept_dir=kept_dir,
-        depends_on=depends_on,
-    )
 
 
 @pytest.fixture(autouse=True)
@@ -136,23 +100,22 @@ def test_the_name_of_weights_changes_with_the_last_bit():
 
 KILL = """
 import os, signal, sys
-sys.path[:0] = ["tests", "."]
 from pathlib import Path
+
+sys.path[:0] = ["tests", "."]
+from helpers.counted_passes import make_rows, run
 from evaluation_scripts.passes import records_pass
 from evaluation_scripts.passes.kept_shards import KeptShards
-import importlib.util
-spec = importlib.util.spec_from_file_location("passes", "tests/evaluation_scripts/passes/test_records_pass.py")
-passes = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(passes)
+
 records_pass.RECORDS_PER_SHARD = 6
 write = KeptShards.write
 
-def write_and_die(self, shard, arrays):
-    write(self, shard, arrays)
+def write_and_die(*arguments):
+    write(*arguments)
     os.kill(os.getpid(), signal.SIGKILL)
 
 KeptShards.write = write_and_die
-passes.run(passes.make_rows(), kept_dir=Path(sys.argv[1]))
+run(make_rows(), kept_dir=Path(sys.argv[1]))
 """
 
 

@@ -150,7 +150,5 @@ def test_what_cannot_be_fitted_is_refused_before_anything_is_read(flags, message
 def test_a_missing_library_is_named_with_its_remedy(monkeypatch):
     monkeypatch.setattr("evaluation_scripts.probes.arguments.find_spec", lambda name: None)
 
-    with pytest.raises(
-        CommandLineError, match=r"neurokit2, which is not installed\. Install it with `pip"
-    ):
+    with pytest.raises(CommandLineError, match=r"neurokit2, which is not installed\. Install it with `pip"):
         script.main([*ASKED, *SUITE, "--baselines", "intervals"])

@@ -67,3 +67,19 @@ def test_what_could_not_be_matched_is_named(transferred):
     assert transferred[0]["only_learnt"] == ["VPC"]
     assert transferred[0]["only_tested"] == ["WPW", "1AVB"]
     assert "not matched: 2 of chapman_shaoxing_ningbo/merl" in format_transfer(transferred)
+
+
+def test_a_finding_that_the_learnt_set_names_but_has_no_record_of_is_named_and_not_averaged():
+    found = []
+    for label_set in (CPSC2018, CHAPMAN):
+        table, features = make_set(label_set, ["AFIB", "1AVB"], seed=7)
+        if label_set is CPSC2018:
+            table.labels[:, 1] = 0.0
+        own = ProbedSet(label_set.name, table, {"probe": features}, ["test"], np.ones(2, dtype=bool))
+        found.append((own, own.fit("probe")))
+
+    entry = transfer(found, "probe", num_bootstrap_samples=5, seed=0)[0]
+
+    assert entry["unlearnt"] == ["1AVB"]
+    assert [condition["auroc"] for condition in entry["conditions"]] == [pytest.approx(1.0), None]
+    assert (entry["auroc_macro"], entry["num_conditions"]) == (pytest.approx(1.0), 1)
