@@ -28,13 +28,15 @@ figcaption { font-size: 14px; color: var(--muted); }
 @media print { body { background: none; } main { max-width: none; padding: 0; } details { display: block; }
   section, .figure { break-inside: auto; border-color: var(--axis); } svg, img, tr, figure { break-inside: avoid; }
   h2 { break-after: avoid; } .scroll { overflow: visible; } table { font-size: 10px; }
-  .scroll table { width: 100%; } .scroll th, .scroll td { white-space: normal; padding-right: 6px; min-width: 0; } }
+  .scroll table { width: 100%; } .scroll th, .scroll td { white-space: normal; padding-right: 6px; }
+  .scroll th, .scroll td:not(.number) { overflow-wrap: anywhere; } .scroll td:last-child { min-width: 0; }
+  .scroll td.number { white-space: nowrap; } }
 </style>"""
 FOREST_NOTE = (
     "Point and bar: AUROC and its 95 % interval over patients. Upright lines: what is reached without the name of the"
     " condition. Grey marks: what was fitted on the training labels. * = understood: the query beats its best control"
-    " among records that are not normal, lower bound of the paired interval above 0. A number in brackets: positives of a"
-    " condition that is not averaged."
+    " among records that are not normal, lower bound of the paired interval above 0. A number in brackets: positives"
+    " of a condition that is not averaged."
 )
 ERROR_NOTE = (
     "Of the records in which the condition of the row is present, the percentage in which that of the column is"
