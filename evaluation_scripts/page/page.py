@@ -27,9 +27,9 @@ figcaption { font-size: 14px; color: var(--muted); }
 @media (max-width: 480px) { main { padding: 14px 8px 40px; } section { padding: 14px 12px; } }
 @media print { body { background: none; } main { max-width: none; padding: 0; } details { display: block; }
   section, .figure { break-inside: auto; border-color: var(--axis); } svg, img, tr, figure { break-inside: avoid; }
-  h2 { break-after: avoid; } .scroll { overflow: visible; } table { font-size: 10px; }
+  h2 { break-after: avoid; } .scroll { overflow: visible; } table { font-size: 9px; }
   .scroll table { width: 100%; } .scroll th, .scroll td { white-space: normal; padding-right: 6px; }
-  .scroll th, .scroll td:not(.number) { overflow-wrap: anywhere; } .scroll td:last-child { min-width: 0; }
+  .scroll th, .scroll td:first-child { overflow-wrap: anywhere; } .scroll td:last-child { min-width: 0; }
   .scroll td.number { white-space: nowrap; } }
 </style>"""
 FOREST_NOTE = (
