@@ -76,6 +76,8 @@ map change when the weights of the model are random?
   (probability of presence) and `label_<label>` (1, 0, or missing where unknown); per measurement with a reference
   `value_<key>`, `sd_<key>`, `measurable_<key>` and `reference_<key>`.
 - with `--measurements`, `measurements.png`: each measurement against its reference.
+- with `--probe` and `--baselines`, `probe/` and `baselines/<name>/`: the same files for what was fitted.
+- while it runs, `unfinished/`: the answers so far, with which a killed evaluation goes on when it is started again.
 """
 
 import logging

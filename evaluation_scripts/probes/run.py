@@ -79,7 +79,7 @@ def probe_suite(
     """
     sources = [*([PROBE] if asked.probe or asked.transfer else []), *(asked.baselines or [])]
     probed, found = Probed(), []
-    for table in read.tables:
+    for table in read.tables if asked.is_asked_for else ():
         name = table.label_set.name
         if name in sets.missing:
             continue
