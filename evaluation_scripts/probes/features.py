@@ -57,14 +57,15 @@ class FeatureReader:
             records ([`SuiteRecords`]):
                 The records; of a long one, the features of its windows are averaged. NaN is what is not known.
         """
-        keys = list(zip(records.rows["record_id"], records.rows["window_start_s"], strict=True))
+        columns = records.rows.select_columns(["record_id", "window_start_s"])[:]
+        keys = list(zip(columns["record_id"], columns["window_start_s"], strict=True))
         known = self._known.setdefault((source, records.corpus), {})
         missing = [place for place, key in enumerate(keys) if key not in known]
         if missing:
             values = self._compute(source, records.rows.select(missing), f"{source} of {records.corpus}")
             known |= {keys[place]: own for place, own in zip(missing, values, strict=True)}
         table = pd.DataFrame(np.stack([known[key] for key in keys]))
-        return table.groupby(records.rows["record_id"][:], sort=False).mean().to_numpy(dtype=np.float64)
+        return table.groupby(columns["record_id"], sort=False).mean().to_numpy(dtype=np.float64)
 
     def _compute(self, source: str, rows: Dataset, description: str) -> np.ndarray:
         """Features of every row."""

@@ -78,14 +78,15 @@ def probe_suite(
         [`Probed`]: Empty in all processes but the main one.
     """
     sources = [*([PROBE] if asked.probe or asked.transfer else []), *(asked.baselines or [])]
-    probed, found = Probed(), []
+    probed, found, unfitted = Probed(), [], {}
     for table in read.tables if asked.is_asked_for else ():
         name = table.label_set.name
         if name in sets.missing:
             continue
         records, _ = load_set(table, SPLITS, read, arguments=reader.arguments, accelerator=reader.accelerator)
         if records is None or "train" not in records.row_splits:
-            logger.warning(f"{name}: no training record is at hand, so that nothing is fitted on it.")
+            unfitted[name] = "no training record is at hand"
+            logger.warning(f"{name}: {unfitted[name]}, so that nothing is fitted on it.")
             continue
         features = {source: reader.read(source, records) for source in sources}
         if reader.accelerator.is_main_process:
@@ -96,6 +97,8 @@ def probe_suite(
             for source, probe in probes.items():
                 _add(probed, sets, own, source, probe, asked=asked)
             found.append((own, probes))
+    for system in probed.systems.values():
+        system.missing |= unfitted
     if asked.transfer:
         pairs = [(own, probes[PROBE]) for own, probes in found]
         options = {"num_bootstrap_samples": sets.num_bootstrap_samples, "seed": sets.seed}
@@ -122,13 +125,7 @@ def _add(
         "unlearnt_conditions": probe.name_unlearnt(own.table.label_names),
     }
     if source == INTERVALS:
-        num_unmeasured = int(np.isnan(own.features[source]).all(axis=1).sum())
-        entry["num_unmeasured_records"] = num_unmeasured
-        if num_unmeasured:
-            logger.warning(
-                f"{own.table.label_set.name}: neurokit2 measures nothing in {num_unmeasured} of"
-                f" {len(own.features[source])} records, for which the means of the others stand."
-            )
+        entry["num_unmeasured_records"] = _count_unmeasured(own)
     if asked.probe and source in (PROBE, RANDOM):
         entry["curve"] = own.trace_curve(source, probe, asked.probe, num_seeds=asked.probe_seeds, seed=sets.seed)
     if source == PROBE:
@@ -137,6 +134,17 @@ def _add(
         result.setdefault("baselines", {})[source] = entry
     for mine, other in zip(result["conditions"], figures["conditions"], strict=True):
         mine.setdefault("baselines", {})[source] = other["auroc"]
+
+
+def _count_unmeasured(own: ProbedSet) -> int:
+    """Records of which no interval is known; they are said."""
+    is_unmeasured = np.isnan(own.features[INTERVALS]).all(axis=1)
+    if is_unmeasured.any():
+        logger.warning(
+            f"{own.table.label_set.name}: neurokit2 measures nothing in {is_unmeasured.sum()} of {len(is_unmeasured)}"
+            " records, for which the means of the others stand."
+        )
+    return int(is_unmeasured.sum())
 
 
 def _forget(condition: Condition) -> Condition:
