@@ -18,6 +18,9 @@ from evaluation_scripts.metrics import (
 )
 
 
+MAX_CELLS = 2**24  # of cuts between scores and resamples at once, where conditions are pooled: 128 MB
+
+
 def weighted_average_precision(scores: np.ndarray, labels: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """Average precision of one condition under several weightings of the records.
 
@@ -159,8 +162,9 @@ def pool_conditions(
     }
     ids = list(range(len(labels))) if patient_ids is None else patient_ids
     draws = draw_resamples(ids, num_bootstrap_samples=num_bootstrap_samples, seed=seed)[:, : records.max() + 1]
+    size = min(RESAMPLES_PER_CHUNK, 1 + MAX_CELLS // (2 * int(truth.sum())))
     for name, rank in rankings.items():
-        chunks = (draws[start : start + RESAMPLES_PER_CHUNK] for start in range(0, len(draws), RESAMPLES_PER_CHUNK))
+        chunks = (draws[start : start + size] for start in range(0, len(draws), size))
         resamples = [rank(chunk.T.astype(np.float64, order="C")) for chunk in chunks]
         figures[f"{name}_ci95"] = percentile_interval(np.concatenate([np.empty(0), *resamples]))
     return figures

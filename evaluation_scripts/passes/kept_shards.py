@@ -12,6 +12,7 @@ from safetensors.numpy import load_file, save_file
 from xxhash import xxh3_128
 
 from modeling_supreme.output_files.atomic_files import replace_when_complete
+from modeling_supreme.output_files.disk import told_when_refused
 
 
 UNFINISHED = "unfinished"
@@ -42,11 +43,21 @@ class KeptShards:
         return arrays if arrays and all(len(array) == num_records for array in arrays.values()) else None
 
     def write(self, shard: int, arrays: dict[str, np.ndarray]) -> None:
-        """Keep the outputs of a shard, whole or not at all."""
+        """Keep the outputs of a shard, whole or not at all.
+
+        Raises:
+            DiskError: If the disk takes no more.
+        """
         path = self._path(shard)
-        if path is not None:
-            with replace_when_complete(path) as temporary:
-                save_file({name: np.ascontiguousarray(array) for name, array in arrays.items()}, temporary)
+        if path is None:
+            return
+        told = told_when_refused(
+            f"Shard {shard} of the answers",
+            path.parent,
+            "Make room and start the same command again: the shards before it are kept.",
+        )
+        with told, replace_when_complete(path) as temporary:
+            save_file({name: np.ascontiguousarray(array) for name, array in arrays.items()}, temporary)
 
     def _path(self, shard: int) -> Path | None:
         """The file of a shard."""

@@ -1,5 +1,6 @@
 """A pass over records: answers in their order, kept as they come, the same however often it was ended."""
 
+import errno
 import subprocess
 import sys
 
@@ -13,6 +14,7 @@ from helpers.repository import ROOT
 
 from evaluation_scripts.passes import records_pass
 from evaluation_scripts.passes.kept_shards import KeptShards, forget_shards, hash_weights
+from modeling_supreme.output_files.disk import DiskError
 
 
 @pytest.fixture(autouse=True)
@@ -80,6 +82,16 @@ def test_a_broken_shard_is_asked_for_again(tmp_path):
         path.write_bytes(path.read_bytes()[:20])
 
     assert run(make_rows(), kept_dir=tmp_path)["doubled"][:, 0].tolist()[:3] == [0, 2, 4]
+
+
+def test_a_full_disk_is_told_with_what_is_kept(tmp_path, monkeypatch):
+    def refuse(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("evaluation_scripts.passes.kept_shards.save_file", refuse)
+
+    with pytest.raises(DiskError, match=r"Shard 0 of the answers could not be written.*disk is full.*Make room and"):
+        run(make_rows(), kept_dir=tmp_path)
 
 
 def test_kept_shards_go_when_the_results_are_written(tmp_path):
