@@ -17,6 +17,11 @@ under the same; and two evaluations side by side (docs/evaluation.md explains th
     python evaluate.py --predictions scores.parquet --suite supreme6 --protocol merl --split_dir S --output_dir O
     python evaluate.py --compare O1 O2
 
+Beside the system, what is fitted on the training records: linear probes and baselines that know little:
+
+    python evaluate.py --model_name_or_path ... --suite supreme6 --data_root corpora --output_dir O \
+        --baselines all --probe 1 10 100 --transfer
+
 A YAML file may come first (`python evaluate.py recipe.yaml --split validation`); flags override what it says.
 
 **Queries.** Each label becomes the name of the finding it asks for in the terminology ("AFIB" becomes "atrial
@@ -71,6 +76,8 @@ map change when the weights of the model are random?
   (probability of presence) and `label_<label>` (1, 0, or missing where unknown); per measurement with a reference
   `value_<key>`, `sd_<key>`, `measurable_<key>` and `reference_<key>`.
 - with `--measurements`, `measurements.png`: each measurement against its reference.
+- with `--probe` and `--baselines`, `probe/` and `baselines/<name>/`: the same files for what was fitted.
+- while it runs, `unfinished/`: the answers so far, with which a killed evaluation goes on when it is started again.
 """
 
 import logging
@@ -85,6 +92,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
     from evaluation_scripts.arguments import EvaluationArguments
+    from evaluation_scripts.probes.arguments import ProbeArguments
     from evaluation_scripts.suite_arguments import SuiteArguments
     from evaluation_scripts.suites.evaluated import EvaluatedSets
 
@@ -121,17 +129,20 @@ if __name__ == "evaluate":
 def main(argv: Sequence[str] | None = None) -> None:
     """Evaluate a checkpoint or anybody's scores and write their figures, or compare evaluations."""
     from evaluation_scripts.arguments import EvaluationArguments
+    from evaluation_scripts.probes.arguments import ProbeArguments, check_probes
     from evaluation_scripts.suite_arguments import SuiteArguments, check_mode
     from modeling_supreme.command_line import parse_arguments
 
-    arguments, suite = parse_arguments([EvaluationArguments, SuiteArguments], argv, description=__doc__)
+    dataclasses = [EvaluationArguments, SuiteArguments, ProbeArguments]
+    arguments, suite, probes = parse_arguments(dataclasses, argv, description=__doc__)
     check_mode(arguments, suite)
+    check_probes(arguments, suite, probes)
     if suite.compare is not None:
         compare_evaluations(arguments, suite)
     elif suite.predictions is not None:
         evaluate_predictions(arguments, suite)
     elif suite.suite is not None:
-        evaluate_checkpoint_on_suite(arguments, suite)
+        evaluate_checkpoint_on_suite(arguments, suite, probes)
     else:
         evaluate_checkpoint(arguments)
 
@@ -198,7 +209,9 @@ def write_html(suite: "SuiteArguments", results_path: Path, sets: "EvaluatedSets
     return [Path(suite.html)]
 
 
-def evaluate_checkpoint_on_suite(arguments: "EvaluationArguments", suite: "SuiteArguments") -> None:
+def evaluate_checkpoint_on_suite(
+    arguments: "EvaluationArguments", suite: "SuiteArguments", probes: "ProbeArguments"
+) -> None:
     """Load the checkpoint, ask it all conditions of the suite under one protocol, and write and print the figures."""
     from accelerate import Accelerator
     from tqdm.auto import tqdm
@@ -206,25 +219,34 @@ def evaluate_checkpoint_on_suite(arguments: "EvaluationArguments", suite: "Suite
 
     from evaluation_scripts.arguments import describe_protocol
     from evaluation_scripts.load import load_checkpoint
+    from evaluation_scripts.passes.kept_shards import UNFINISHED, forget_shards
+    from evaluation_scripts.probes.features import FeatureReader
+    from evaluation_scripts.probes.run import probe_suite
+    from evaluation_scripts.probes.transfer import format_transfer
     from evaluation_scripts.suites.published import read_published
-    from evaluation_scripts.suites.run import describe_suite_protocol, evaluate_suite
+    from evaluation_scripts.suites.run import describe_suite_protocol, evaluate_suite, read_tables
 
     accelerator = Accelerator(mixed_precision=arguments.mixed_precision)
     logging.basicConfig(format="%(levelname)s %(name)s: %(message)s", level=logging.WARNING)
     set_seed(arguments.seed)
     model, processor = load_checkpoint(arguments.model_name_or_path, revision=arguments.revision)
     model = cast("Any", accelerator.prepare_model(model.eval(), evaluation_mode=True))
-    sets = evaluate_suite(model, processor, arguments=arguments, suite=suite, accelerator=accelerator)
+    read = read_tables(suite)
+    sets = evaluate_suite(model, processor, arguments=arguments, suite=suite, accelerator=accelerator, read=read)
+    reader = FeatureReader(model, processor, arguments, accelerator, Path(arguments.output_dir) / UNFINISHED)
+    probed = probe_suite(reader, sets, read, asked=probes)
     if accelerator.is_main_process:
-        asked = describe_protocol(arguments, mixed_precision=accelerator.mixed_precision)
-        paths, text = sets.write(
-            arguments.output_dir,
-            model=arguments.model_name_or_path,
-            protocol={**asked, **describe_suite_protocol(arguments, suite, sets)},
-            published=read_published(),
-        )
+        asked = {**describe_protocol(arguments, mixed_precision=accelerator.mixed_precision), **probes.describe()}
+        about: Any = {
+            "model": arguments.model_name_or_path,
+            "protocol": {**asked, **describe_suite_protocol(arguments, suite, sets)},
+        }
+        further = {"transfer": probed.transferred} if probes.transfer else {}
+        paths, text = sets.write(arguments.output_dir, **about, published=read_published(), further=further)
         paths += write_html(suite, paths[0], sets)
-        tqdm.write(text, end="")
+        paths += probed.write(arguments.output_dir, **about)
+        forget_shards(arguments.output_dir)
+        tqdm.write(text + (format_transfer(probed.transferred) if probes.transfer else ""), end="")
         tqdm.write(f"Wrote {' and '.join(map(str, paths))}.")
     accelerator.end_training()
 
@@ -239,6 +261,7 @@ def evaluate_checkpoint(arguments: "EvaluationArguments") -> None:
     from evaluation_scripts.arguments import describe_protocol
     from evaluation_scripts.evaluation import evaluate_label_set
     from evaluation_scripts.load import load_checkpoint
+    from evaluation_scripts.passes.kept_shards import forget_shards
     from evaluation_scripts.result_table import format_result
     from evaluation_scripts.results import write_results
     from modeling_supreme.command_line.threads import choose_threads
@@ -269,6 +292,7 @@ def evaluate_checkpoint(arguments: "EvaluationArguments") -> None:
             results=results,
             tables=tables,
         )
+        forget_shards(arguments.output_dir)
         for name, result in results.items():
             tqdm.write(format_result(name, result))
         tqdm.write(f"Wrote {' and '.join(map(str, paths))}.")

@@ -7,6 +7,8 @@ import pandas as pd
 from accelerate import Accelerator
 from transformers import PreTrainedModel, ProcessorMixin
 
+from evaluation_scripts.passes.kept_shards import UNFINISHED
+
 from .arguments import EvaluationArguments
 from .explanations import evaluate_explanations
 from .load import LabelledRecords, load_records
@@ -62,7 +64,14 @@ def evaluate_label_set(
             data_dir=arguments.data_dir,
             annotation_extensions=arguments.annotation_extensions,
         )
-    conditions, predictions = predict(model, processor, records, arguments=arguments, accelerator=accelerator)
+    conditions, predictions = predict(
+        model,
+        processor,
+        records,
+        arguments=arguments,
+        accelerator=accelerator,
+        kept_dir=Path(arguments.output_dir) / UNFINISHED,
+    )
     if not accelerator.is_main_process:
         return records.name, {}, pd.DataFrame()
     bootstrap = {"num_bootstrap_samples": arguments.num_bootstrap_samples, "seed": arguments.seed}

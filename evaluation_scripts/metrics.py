@@ -264,14 +264,16 @@ class Ranking:
     positives: "csr_array"
 
     @classmethod
-    def of(cls, scores: np.ndarray, labels: np.ndarray) -> "Ranking":
-        """Sort the records of one condition.
+    def of(cls, scores: np.ndarray, labels: np.ndarray, *, records: np.ndarray | None = None) -> "Ranking":
+        """Sort the records of one condition, or the pairs of record and condition of several.
 
         Args:
-            scores (`np.ndarray` of shape `(num_records,)`):
+            scores (`np.ndarray` of shape `(num_pairs,)`):
                 Higher means more likely present.
-            labels (`np.ndarray` of shape `(num_records,)`):
+            labels (`np.ndarray` of shape `(num_pairs,)`):
                 1 positive, 0 negative, NaN unknown.
+            records (`np.ndarray` of shape `(num_pairs,)`, *optional*):
+                Place of the record of each pair, whose weight it has; by default every pair is a record.
 
         Returns:
             [`Ranking`]
@@ -284,11 +286,14 @@ class Ranking:
         sides = [np.searchsorted(scores[negative], scores[positive], side=side) for side in ("left", "right")]
         cuts, cut_of = np.unique(np.concatenate(sides), return_inverse=True)
         bounds = np.concatenate([[0], cuts, [len(negative)]])
+        places = np.arange(len(scores)) if records is None else records
+        num_records = int(places.max(initial=-1)) + 1
+        rows = places[np.tile(positive, 2)]
         return cls(
-            negatives=csr_array((np.ones(len(negative)), negative, bounds), shape=(len(cuts) + 1, len(scores))),
-            positives=coo_array(
-                (np.ones(len(cut_of)), (cut_of, np.tile(positive, 2))), shape=(len(cuts), len(scores))
-            ).tocsr(),
+            negatives=csr_array(
+                (np.ones(len(negative)), places[negative], bounds), shape=(len(cuts) + 1, num_records)
+            ),
+            positives=coo_array((np.ones(len(cut_of)), (cut_of, rows)), shape=(len(cuts), num_records)).tocsr(),
         )
 
     def auroc(self, weights: np.ndarray) -> np.ndarray:

@@ -1,21 +1,21 @@
 """One pass over the records of a corpus that asks for every condition, with its name and without, and measures."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, cast
 
 import numpy as np
 import torch
 from accelerate import Accelerator
 from datasets import Dataset
 from scipy.special import expit
-from torch.utils.data import DataLoader
-from tqdm.auto import tqdm
 from transformers import PreTrainedModel, ProcessorMixin
 
 from datasets_scripts.collator import StripCollator
 from datasets_scripts.terminology.findings import NORMAL_FINDING
+from evaluation_scripts.passes.kept_shards import hash_weights
+from evaluation_scripts.passes.records_pass import pass_over
 from modeling_supreme.checkpoints import check_logits
 from modeling_supreme.definitions import Measured
 from modeling_supreme.queries import Composition, encode_query_wordings
@@ -37,6 +37,7 @@ def predict(
     arguments: EvaluationArguments,
     accelerator: Accelerator,
     collator: StripCollator | None = None,
+    kept_dir: Path | None = None,
 ) -> tuple[list[Condition], Predictions]:
     """Score every label of a corpus as a condition, and each once more by the controls.
 
@@ -53,6 +54,8 @@ def predict(
             Shares the records among processes.
         collator ([`StripCollator`], *optional*):
             What makes batches of the rows, in place of the feature extractor alone.
+        kept_dir (`Path`, *optional*):
+            Folder in which the answers to a shard of records are kept, so that a killed evaluation goes on.
 
     Returns:
         `tuple`: One [`Condition`] per label of the corpus, whose `query` is the definition where one answered, and the
@@ -73,24 +76,22 @@ def predict(
     names = [condition.query for condition in conditions]
     composition = choose_answers(model.config, names, arguments.answer_by, definitions=arguments.definitions)
     asked, meaningless = encode_questions(model, processor, names, composition, arguments)
-    outputs = run_model(
+    answers, measured = run_model(
         model,
         records.rows,
         torch.cat([asked, meaningless]).to(accelerator.device),
         accelerator=accelerator,
-        dataloader={
-            "batch_size": arguments.per_device_eval_batch_size,
-            "num_workers": arguments.dataloader_num_workers,
-            "collate_fn": collator or StripCollator(processor.feature_extractor),
-        },
+        collator=collator or StripCollator(processor.feature_extractor),
+        arguments=arguments,
         description=records.name,
+        kept_dir=kept_dir,
     )
-    for answers in (outputs.logits, *outputs.measured.values()):
-        check_logits(torch.from_numpy(answers), records.rows["record_id"])
-    logits, normal, random = np.split(outputs.logits, [len(asked) - 1, len(asked)], axis=1)
-    measured = SimpleNamespace(**{name: torch.from_numpy(part) for name, part in outputs.measured.items()})
+    for own in (answers, *measured.values()):
+        check_logits(torch.from_numpy(own), records.rows["record_id"])
+    logits, normal, random = np.split(answers, [len(asked) - 1, len(asked)], axis=1)
+    tensors = SimpleNamespace(**{name: torch.from_numpy(part) for name, part in measured.items()})
     probabilities = torch.from_numpy(expit(logits))
-    numbers = Measured.of(model, measured if outputs.measured else None)
+    numbers = Measured.of(model, tensors if measured else None)
     scores = composition.evaluate(probabilities, numbers) if names else probabilities
     draws = random.reshape(len(random), NUM_RANDOM_DRAWS, len(names)).swapaxes(0, 1)
     controls = {"normal_ecg": np.broadcast_to(expit(-normal), scores.shape), "random_queries": expit(draws)}
@@ -98,7 +99,7 @@ def predict(
         condition if answer.expression is None else replace(condition, query=answer.source)
         for condition, answer in zip(conditions, composition.answers, strict=True)
     ]
-    predictions = Predictions(records.locate(), records.read_labels(), scores.numpy(), controls, outputs.measured)
+    predictions = Predictions(records.locate(), records.read_labels(), scores.numpy(), controls, measured)
     return conditions, predictions
 
 
@@ -142,30 +143,17 @@ def encode_questions(
     return torch.cat([*asked, embeds[place : place + 1]]), random
 
 
-@dataclass(frozen=True)
-class ModelOutputs:
-    """What the model says of every record, in the order of the rows.
-
-    Args:
-        logits (`np.ndarray` of shape `(num_records, num_queries)`, float64):
-            Answers to the queries.
-        measured (`dict[str, np.ndarray]`, each of shape `(num_records, num_measurements)`, float64):
-            `value`, `sd` and `measurable` of every measurement; empty where the model has no head for them.
-    """
-
-    logits: np.ndarray
-    measured: dict[str, np.ndarray]
-
-
 def run_model(
     model: PreTrainedModel,
     rows: Dataset,
     query_embeds: torch.Tensor,
     *,
     accelerator: Accelerator,
-    dataloader: dict[str, Any],
+    collator: StripCollator,
+    arguments: EvaluationArguments,
     description: str,
-) -> ModelOutputs:
+    kept_dir: Path | None = None,
+) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     """Ask every query of every record and measure it, on all processes.
 
     Args:
@@ -177,24 +165,38 @@ def run_model(
             Embedded queries.
         accelerator (`Accelerator`):
             Shares the rows among processes.
-        dataloader (`dict`):
-            Options of the `DataLoader`; its `collate_fn` is a [`StripCollator`].
+        collator ([`StripCollator`]):
+            Makes batches of the rows.
+        arguments ([`EvaluationArguments`]):
+            Batch size and processes that read.
         description (`str`):
             Title of the progress bar.
+        kept_dir (`Path`, *optional*):
+            Folder in which the answers to a shard of records are kept, so that a killed evaluation goes on.
 
     Returns:
-        [`ModelOutputs`]
+        `tuple`: Logits, `(num_records, num_queries)` and float64, in the order of the rows; and `value`, `sd` and
+        `measurable` of every measurement, `(num_records, num_measurements)` each, nothing where the model has no head
+        for them.
     """
-    columns = cast("Any", dataloader["collate_fn"].select(rows))
-    batches = accelerator.prepare_data_loader(DataLoader(columns, **dataloader))
-    parts: dict[str, list[torch.Tensor]] = {}
-    with torch.inference_mode():
-        for batch in tqdm(batches, desc=description, disable=not accelerator.is_main_process):
-            output = model(**batch, query_embeds=query_embeds)
-            answers = {"logits": output.logits_per_ecg.float()}
-            if output.measurements is not None:
-                answers |= {name: output.measurements[name].float() for name in MEASURED}
-            for name, gathered in cast("dict", accelerator.gather_for_metrics(answers)).items():
-                parts.setdefault(name, []).append(gathered.cpu())
-    arrays = {name: torch.cat(part).double().numpy() for name, part in parts.items()}
-    return ModelOutputs(arrays.pop("logits"), arrays)
+
+    def ask(batch: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        output = model(**batch, query_embeds=query_embeds)
+        measured = output.measurements
+        return {"logits": output.logits_per_ecg} | {
+            name: measured[name] for name in (MEASURED if measured is not None else ())
+        }
+
+    answers = pass_over(
+        rows,
+        ask,
+        collator=collator,
+        accelerator=accelerator,
+        batch_size=arguments.per_device_eval_batch_size,
+        num_workers=arguments.dataloader_num_workers,
+        description=description,
+        kept_dir=kept_dir,
+        depends_on=[hash_weights(model), query_embeds.float().cpu().numpy()] if kept_dir else None,
+    )
+    arrays = {name: array.astype(np.float64) for name, array in answers.items()}
+    return arrays.pop("logits"), arrays

@@ -21,7 +21,7 @@ from .prediction_table import Predictions
 # What of a result is no figure of its own
 GROUPS = (
     *("conditions", "seen", "unseen", "understood", "reliability", "robustness", "measurements", "explanations"),
-    *("protocol", "columns", "missing_conditions"),
+    *("protocol", "columns", "missing_conditions", "baselines", "probe"),
 )
 # Of eval_results.json (docs/evaluation.md): raise it when a key changes its meaning or goes
 SCHEMA_VERSION = 2

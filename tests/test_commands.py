@@ -27,6 +27,7 @@ COMMANDS = {
     "datasets_scripts.simulator.__main__ realism": ["realism"],
     "evaluation_scripts.compare_labels": [],
     "evaluation_scripts.suites.leaderboard": [],
+    "evaluation_scripts.suites.model_index": [],
     "modeling_supreme.supreme_command.main classify": ["classify"],
     "modeling_supreme.supreme_command.main measure": ["measure"],
     "modeling_supreme.supreme_command.main info": ["info"],

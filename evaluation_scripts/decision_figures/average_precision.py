@@ -1,6 +1,7 @@
 """Average precision with bootstrap intervals: one sort per condition serves all resamples."""
 
 from collections.abc import Hashable, Sequence
+from typing import Any
 
 import numpy as np
 from scipy.sparse import coo_array, csr_array
@@ -8,12 +9,16 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 
 from evaluation_scripts.metrics import (
     RESAMPLES_PER_CHUNK,
+    Ranking,
     draw_resamples,
     mean_or_none,
     nanmean_of_rows,
     number_or_none,
     percentile_interval,
 )
+
+
+MAX_CELLS = 2**24  # of cuts between scores and resamples at once, where conditions are pooled: 128 MB
 
 
 def weighted_average_precision(scores: np.ndarray, labels: np.ndarray, weights: np.ndarray) -> np.ndarray:
@@ -48,19 +53,23 @@ class PrecisionRanking:
             Higher means more likely present.
         labels (`np.ndarray` of shape `(num_records,)`):
             1 positive, 0 negative, NaN unknown.
+        records (`np.ndarray` of shape `(num_records,)`, *optional*):
+            Of pairs of a record and a condition, the place of the record, whose weight a pair has.
     """
 
-    def __init__(self, scores: np.ndarray, labels: np.ndarray) -> None:
+    def __init__(self, scores: np.ndarray, labels: np.ndarray, *, records: np.ndarray | None = None) -> None:
+        places = np.arange(len(scores)) if records is None else records
         known, positive = np.flatnonzero(~np.isnan(labels)), np.flatnonzero(labels == 1)
         cuts = np.unique(scores[positive])[::-1]  # scores at which the recall grows, from the highest
         # Place of the first cut that a record is not below; those below the last belong to none
         place = np.searchsorted(-cuts, -scores[known], side="left")
         reached = place < len(cuts)
-        shape = (len(cuts), len(scores))
-        self._records = coo_array((np.ones(reached.sum()), (place[reached], known[reached])), shape=shape).tocsr()
+        shape = (len(cuts), int(places.max(initial=-1)) + 1)
+        own = places[known[reached]]
+        self._records = coo_array((np.ones(reached.sum()), (place[reached], own)), shape=shape).tocsr()
         rows = np.searchsorted(-cuts, -scores[positive], side="left")
-        self._positives = coo_array((np.ones(len(positive)), (rows, positive)), shape=shape).tocsr()
-        self._negatives = csr_array((labels == 0).astype(np.float64)[None])
+        self._positives = coo_array((np.ones(len(positive)), (rows, places[positive])), shape=shape).tocsr()
+        self._negatives = csr_array(np.bincount(places[labels == 0], minlength=shape[1]).astype(np.float64)[None])
 
     def average_precision(self, weights: np.ndarray) -> np.ndarray:
         """Average precision under weights of shape `(num_records, num_weightings)`."""
@@ -110,7 +119,14 @@ def bootstrap_average_precision(
     return resamples
 
 
-def pool_conditions(scores: np.ndarray, labels: np.ndarray) -> dict[str, float | None]:
+def pool_conditions(
+    scores: np.ndarray,
+    labels: np.ndarray,
+    *,
+    patient_ids: Sequence[Hashable] | None = None,
+    num_bootstrap_samples: int = 0,
+    seed: int = 0,
+) -> dict[str, Any]:
     """AUROC and average precision of all conditions in one: every pair of a record and a condition counts once.
 
     Args:
@@ -118,22 +134,40 @@ def pool_conditions(scores: np.ndarray, labels: np.ndarray) -> dict[str, float |
             On one scale for all conditions.
         labels (`np.ndarray` of shape `(num_records, num_conditions)`):
             1 positive, 0 negative, NaN unknown.
+        patient_ids (`Sequence`, one per record, *optional*):
+            Patient of every record, who is drawn with all pairs. Defaults to one patient per record.
+        num_bootstrap_samples (`int`, *optional*):
+            Resamples of the intervals; 0 for none.
+        seed (`int`, *optional*):
+            Seed of the resamples.
 
     Returns:
-        `dict`: `auroc_micro` and `auprc_micro`, each `None` where it is not defined.
+        `dict`: `auroc_micro` and `auprc_micro`, and their intervals `..._ci95`, each `None` where it is not defined.
 
     Example:
-        >>> pool_conditions(np.array([[0.9, 0.2], [0.1, 0.8]]), np.array([[1.0, 0.0], [0.0, 1.0]]))
-        {'auroc_micro': 1.0, 'auprc_micro': 1.0}
+        >>> pool_conditions(np.array([[0.9, 0.2], [0.1, 0.8]]), np.array([[1.0, 0.0], [0.0, 1.0]]))["auroc_micro"]
+        1.0
     """
     known = ~np.isnan(labels)
-    truth, pooled = labels[known], scores[known]
+    truth, pooled, records = labels[known], scores[known], np.nonzero(known)[0]
     if not 0 < truth.sum() < len(truth):
-        return {"auroc_micro": None, "auprc_micro": None}
-    return {
+        return dict.fromkeys(("auroc_micro", "auroc_micro_ci95", "auprc_micro", "auprc_micro_ci95"))
+    rankings = {
+        "auroc_micro": Ranking.of(pooled, truth, records=records).auroc,
+        "auprc_micro": PrecisionRanking(pooled, truth, records=records).average_precision,
+    }
+    figures: dict[str, Any] = {
         "auroc_micro": float(roc_auc_score(truth, pooled)),
         "auprc_micro": float(average_precision_score(truth, pooled)),
     }
+    ids = list(range(len(labels))) if patient_ids is None else patient_ids
+    draws = draw_resamples(ids, num_bootstrap_samples=num_bootstrap_samples, seed=seed)[:, : records.max() + 1]
+    size = min(RESAMPLES_PER_CHUNK, 1 + MAX_CELLS // (2 * int(truth.sum())))
+    for name, rank in rankings.items():
+        chunks = (draws[start : start + size] for start in range(0, len(draws), size))
+        resamples = [rank(chunk.T.astype(np.float64, order="C")) for chunk in chunks]
+        figures[f"{name}_ci95"] = percentile_interval(np.concatenate([np.empty(0), *resamples]))
+    return figures
 
 
 def multilabel_auprc(

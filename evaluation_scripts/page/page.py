@@ -12,11 +12,13 @@ from evaluation_scripts.load import LabelledRecords
 from evaluation_scripts.metrics import format_figure
 from evaluation_scripts.suites.evaluated import EvaluatedSets
 
+from .fitted import show_fitted, show_transfer
 from .plots import count_errors, plot_curves, plot_errors, plot_forest, plot_reliability, plot_robustness
 from .worst import draw_mistake, find_worst
 
 
 STYLE = """<style>
+h1, h2, p, figcaption { overflow-wrap: anywhere; }
 .scroll { overflow-x: auto; } .scroll table { width: max-content; min-width: 100%; }
 .scroll th, .scroll td { overflow-wrap: normal; white-space: nowrap; }
 .scroll td:last-child { white-space: normal; min-width: 12em; }
@@ -25,13 +27,16 @@ figcaption { font-size: 14px; color: var(--muted); }
 @media (max-width: 480px) { main { padding: 14px 8px 40px; } section { padding: 14px 12px; } }
 @media print { body { background: none; } main { max-width: none; padding: 0; } details { display: block; }
   section, .figure { break-inside: auto; border-color: var(--axis); } svg, img, tr, figure { break-inside: avoid; }
-  h2 { break-after: avoid; } .scroll { overflow: visible; } table { font-size: 10px; }
-  .scroll table { width: 100%; } .scroll th, .scroll td { white-space: normal; padding-right: 6px; min-width: 0; } }
+  h2 { break-after: avoid; } .scroll { overflow: visible; } table { font-size: 9px; }
+  .scroll table { width: 100%; } .scroll th, .scroll td { white-space: normal; padding-right: 6px; }
+  .scroll th, .scroll td:first-child { overflow-wrap: anywhere; } .scroll td:last-child { min-width: 0; }
+  .scroll td.number { white-space: nowrap; } }
 </style>"""
 FOREST_NOTE = (
     "Point and bar: AUROC and its 95 % interval over patients. Upright lines: what is reached without the name of the"
-    " condition. * = understood: the query beats its best control among records that are not normal, lower bound of"
-    " the paired interval above 0. A number in brackets: positives of a condition that is not averaged."
+    " condition. Grey marks: what was fitted on the training labels. * = understood: the query beats its best control"
+    " among records that are not normal, lower bound of the paired interval above 0. A number in brackets: positives"
+    " of a condition that is not averaged."
 )
 ERROR_NOTE = (
     "Of the records in which the condition of the row is present, the percentage in which that of the column is"
@@ -65,6 +70,7 @@ def write_page(
     parts = [STYLE, _heading(report), _key_figures(report), _list_sets(report)]
     if report["published"]:
         parts.append(_list_published(report["published"], protocol))
+    parts += [show_fitted(report), show_transfer(report.get("transfer", ()))]
     for name in report["results"]:
         parts.append(_describe_set(name, report["results"][name], sets, protocol))
     parts.append(_show_worst(sets, recordings or {}))

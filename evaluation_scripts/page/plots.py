@@ -16,6 +16,7 @@ from modeling_supreme.plotting.palette import BLUE, GREEN, GREY, MUTED, ORANGE, 
 
 WIDTH = 5.2  # inches
 ROW_HEIGHT = 0.21  # inches per condition
+BASELINE_SHAPES = ("s", "x", "^", "D")  # of what was fitted
 CONTROL_COLOURS = (ORANGE, GREEN, GREY, RED)
 GRID = np.linspace(0, 1, 101)  # places at which a curve is drawn
 MAX_ERRORS = 14  # conditions of the table of errors
@@ -25,6 +26,7 @@ def plot_forest(entries: Sequence[Mapping[str, Any]]) -> str:
     """AUROC of each condition with its interval, beside its controls; conditions that training named are filled."""
     shown = [entry for entry in entries if entry["auroc"] is not None]
     controls = list(dict.fromkeys(name for entry in shown for name in entry.get("controls") or {}))
+    baselines = list(dict.fromkeys(name for entry in shown for name in entry.get("baselines") or {}))
 
     def draw(axes: Axes) -> None:
         for row, entry in enumerate(shown):
@@ -36,6 +38,8 @@ def plot_forest(entries: Sequence[Mapping[str, Any]]) -> str:
                 figure = (entry.get("controls") or {}).get(name)
                 if figure is not None:
                     axes.plot(figure, row, "|", color=colour, markersize=8, markeredgewidth=2)
+            for shape, name in zip(BASELINE_SHAPES, baselines, strict=False):
+                axes.plot(entry["baselines"][name], row, shape, color=MUTED, markersize=4, markerfacecolor="none")
         _name_rows(axes, [_mark(entry) for entry in shown])
         axes.axvline(0.5, color=MUTED, linewidth=0.8, linestyle=":")
         axes.set_xlim(min(0.3, *_lows(shown)) - 0.02, 1.02)
@@ -43,7 +47,9 @@ def plot_forest(entries: Sequence[Mapping[str, Any]]) -> str:
         for colour, name in zip(CONTROL_COLOURS, controls, strict=False):
             axes.plot([], [], "|", color=colour, markersize=8, markeredgewidth=2, label=name.replace("_", " "))
         axes.plot([], [], "o", color=BLUE, markerfacecolor="white", markersize=5, label="not named in training")
-        if controls:
+        for shape, name in zip(BASELINE_SHAPES, baselines, strict=False):
+            axes.plot([], [], shape, color=MUTED, markersize=4, markerfacecolor="none", label=name)
+        if controls or baselines:
             axes.legend(frameon=False, fontsize=8, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3)
 
     return _to_svg(draw, height=1.1 + ROW_HEIGHT * max(len(shown), 2))

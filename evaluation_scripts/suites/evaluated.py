@@ -103,6 +103,7 @@ class EvaluatedSets:
         model: str,
         protocol: Mapping[str, Any],
         published: Sequence[Mapping[str, Any]] = (),
+        further: Mapping[str, Any] | None = None,
     ) -> tuple[list[Path], str]:
         """Write eval_results.json, predictions.parquet and conditions.csv.
 
@@ -115,12 +116,14 @@ class EvaluatedSets:
                 What the figures depend on.
             published (`Sequence[Mapping]`, *optional*):
                 What others published for the same sets.
+            further (`Mapping`, *optional*):
+                What else eval_results.json says.
 
         Returns:
             `tuple`: The files, and the tables for people.
         """
         overall = self.average()
-        further = {"overall": overall, "missing": self.missing, "published": list(published)}
+        beside = {"overall": overall, "missing": self.missing, "published": list(published), **(further or {})}
         tables = [tabulate_predictions(predictions, own) for own, predictions in self.predictions.values()]
         paths = write_results(
             output_dir,
@@ -128,7 +131,7 @@ class EvaluatedSets:
             protocol=protocol,
             results=self.results,
             tables=tables or [pd.DataFrame()],
-            further=further,
+            further=beside,
         )
         conditions = Path(output_dir) / CONDITIONS_FILENAME
         pd.DataFrame(flatten_conditions(self.results)).to_csv(conditions, index=False)

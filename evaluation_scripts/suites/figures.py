@@ -56,10 +56,11 @@ def compile_set(
             Seed of the resamples.
 
     Returns:
-        `dict`: What [`compile_result`] gives; `protocol`; `num_validation_records`; `auroc_micro`, `auprc_micro`;
-        over the averaged conditions `auprc_macro_ci95`, `f1_macro`, `sensitivity_macro` and `specificity_macro` (each
-        with `..._ci95`) and `ece_macro`; `reliability`, of all conditions together; and in each entry of `conditions`
-        `auprc_ci95`, `threshold`, `f1`, `sensitivity`, `specificity` (each with `..._ci95`) and `ece`.
+        `dict`: What [`compile_result`] gives; `protocol`; `num_validation_records`; `auroc_micro`, `auprc_micro` (each
+        with `..._ci95`); over the averaged conditions `auprc_macro_ci95`, `f1_macro`, `sensitivity_macro` and
+        `specificity_macro` (each with `..._ci95`) and `ece_macro`; `reliability`, of all conditions together; and in
+        each entry of `conditions` `auprc_ci95`, `threshold`, `f1`, `sensitivity`, `specificity` (each with
+        `..._ci95`) and `ece`.
     """
     split_of = predictions.records["split"]
     tested = select_records(predictions, split_of.isin(splits).to_numpy())
@@ -86,7 +87,7 @@ def compile_set(
         **result,
         "num_validation_records": int(is_validation.sum()),
         "auprc_macro_ci95": percentile_interval(nanmean_of_rows(precision[:, included])),
-        **pool_conditions(tested.scores[:, included], tested.labels[:, included]),
+        **pool_conditions(tested.scores[:, included], tested.labels[:, included], patient_ids=patients, **options),
         **_average_decisions(decisions, included),
         "ece_macro": _mean([error for error, counts in zip(errors, included, strict=True) if counts]),
         "reliability": _pool_reliability(tested, included),
@@ -140,6 +141,8 @@ def flatten_conditions(results: Mapping[str, Mapping[str, Any]]) -> list[dict[st
             for key, value in entry.items():
                 if key == "controls":
                     row |= {f"control_{control}": figure for control, figure in (value or {}).items()}
+                elif key == "baselines":
+                    row |= {f"auroc_of_{baseline}": figure for baseline, figure in value.items()}
                 elif key == "wordings":
                     row |= {f"auroc_by_{wording}": figure for wording, figure in value.items()}
                 elif key == "among_non_normal":

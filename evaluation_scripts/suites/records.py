@@ -20,6 +20,7 @@ from evaluation_scripts.load import LabelledRecords
 from evaluation_scripts.prediction_table import Predictions, locate_records
 from evaluation_scripts.protocols.label_sets import CORRECTED
 from evaluation_scripts.protocols.label_table import LabelTable
+from modeling_supreme.long_recordings.windows import aggregate_windows
 
 
 logger = get_logger(__name__)
@@ -183,24 +184,16 @@ def merge_windows(predictions: Predictions, conditions: Sequence[Condition]) -> 
         return predictions
     place = pd.factorize(record_ids)[0]
     first = np.unique(place, return_index=True)[1]
+    rows_of = np.split(np.argsort(place, kind="stable"), np.cumsum(np.bincount(place))[:-1])
     is_normal = np.array([condition.finding == NORMAL_FINDING for condition in conditions], dtype=bool)
-    highest, lowest = _reduce(predictions.scores, place, np.maximum), _reduce(predictions.scores, place, np.minimum)
-    controls = {
-        name: np.stack([_reduce(draw, place, np.maximum) for draw in control])
-        if control.ndim == 3
-        else _reduce(control, place, np.maximum)
-        for name, control in predictions.controls.items()
-    }
+
+    def merge(scores: np.ndarray, throughout: np.ndarray | None = None) -> np.ndarray:
+        windows = (scores[..., rows, :] for rows in rows_of)
+        return np.stack([aggregate_windows(own, "max", throughout=throughout) for own in windows], axis=-2)
+
     return Predictions(
         predictions.records.iloc[first].reset_index(drop=True),
         predictions.labels[first],
-        np.where(is_normal, lowest, highest),
-        controls,
+        merge(predictions.scores, is_normal),
+        {name: merge(control) for name, control in predictions.controls.items()},
     )
-
-
-def _reduce(values: np.ndarray, place: np.ndarray, reduce: np.ufunc) -> np.ndarray:
-    """Rows of one record as one row, `(num_records, num_conditions)`; every record has a row."""
-    order = np.argsort(place, kind="stable")
-    starts = np.searchsorted(place[order], np.arange(place.max() + 1))
-    return reduce.reduceat(values[order], starts, axis=0)

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,11 +13,12 @@ from transformers import PreTrainedModel, ProcessorMixin
 
 from evaluation_scripts.arguments import EvaluationArguments
 from evaluation_scripts.conditions import Condition
+from evaluation_scripts.passes.kept_shards import UNFINISHED
 from evaluation_scripts.predict import predict
 from evaluation_scripts.prediction_table import Predictions
 from evaluation_scripts.protocols.label_sets import FEWEST_POSITIVES, SUITES
-from evaluation_scripts.protocols.label_table import SPLITS
-from evaluation_scripts.protocols.read import read_suite
+from evaluation_scripts.protocols.label_table import SPLITS, LabelTable
+from evaluation_scripts.protocols.read import SuiteTables, read_suite
 from evaluation_scripts.robustness.curves import DisturbedCollator, choose_families, trace_curves
 from evaluation_scripts.robustness.disturbances import Disturbance
 from evaluation_scripts.suite_arguments import SuiteArguments
@@ -79,6 +81,37 @@ def describe_suite_protocol(
     }
 
 
+def read_tables(suite: SuiteArguments) -> SuiteTables:
+    """The labels of every set of the suite that is there."""
+    return read_suite(
+        SUITES[suite.suite or ""],
+        suite.protocol,
+        data_root=suite.data_root,
+        split_dir=suite.split_dir,
+        fold_table=suite.fold_table,
+    )
+
+
+def load_set(
+    table: LabelTable,
+    splits: Sequence[str],
+    read: SuiteTables,
+    *,
+    arguments: EvaluationArguments,
+    accelerator: Accelerator,
+) -> tuple[SuiteRecords | None, dict[str, Any]]:
+    """The recordings of one set, as [`load_suite_records`] gives them; one process reads first."""
+    with accelerator.main_process_first():
+        return load_suite_records(
+            table,
+            splits,
+            data_dir=read.folders[table.label_set.corpus],
+            max_records=arguments.max_eval_samples,
+            num_proc=arguments.preprocessing_num_workers,
+            on_error=arguments.on_error,
+        )
+
+
 def evaluate_suite(
     model: PreTrainedModel,
     processor: ProcessorMixin,
@@ -86,6 +119,7 @@ def evaluate_suite(
     arguments: EvaluationArguments,
     suite: SuiteArguments,
     accelerator: Accelerator,
+    read: SuiteTables | None = None,
 ) -> EvaluatedSets:
     """Evaluate a checkpoint on every set of a suite that is there; of several processes, the main one compiles.
 
@@ -100,6 +134,8 @@ def evaluate_suite(
             Which suite, under which protocol, from where.
         accelerator (`Accelerator`):
             Shares the records among processes.
+        read (`SuiteTables`, *optional*):
+            What [`read_tables`] gives, where it is at hand.
 
     Returns:
         [`EvaluatedSets`]: Without results in all processes but the main one.
@@ -109,26 +145,12 @@ def evaluate_suite(
     """
     choose_families(suite.robustness or ())  # refused before hours are spent
     sets = make_sets(arguments, suite.protocol)
-    read = read_suite(
-        SUITES[suite.suite or ""],
-        suite.protocol,
-        data_root=suite.data_root,
-        split_dir=suite.split_dir,
-        fold_table=suite.fold_table,
-    )
+    read = read_tables(suite) if read is None else read
     sets.missing |= read.missing
     splits = [*(() if "validation" in sets.splits else ("validation",)), *sets.splits]
     for table in read.tables:
         label_set = table.label_set
-        with accelerator.main_process_first():
-            records, missing = load_suite_records(
-                table,
-                splits,
-                data_dir=read.folders[label_set.corpus],
-                max_records=arguments.max_eval_samples,
-                num_proc=arguments.preprocessing_num_workers,
-                on_error=arguments.on_error,
-            )
+        records, missing = load_set(table, splits, read, arguments=arguments, accelerator=accelerator)
         if missing["num_missing"]:
             logger.warning(
                 f"{label_set.name}: {missing['num_missing']} records of the splits are not under {suite.data_root},"
@@ -137,7 +159,14 @@ def evaluate_suite(
         if records is None or not set(sets.splits) & set(records.row_splits):
             sets.missing[label_set.name] = f"no record of {arguments.split} is under {suite.data_root}"
             continue
-        conditions, predictions = predict(model, processor, records, arguments=arguments, accelerator=accelerator)
+        conditions, predictions = predict(
+            model,
+            processor,
+            records,
+            arguments=arguments,
+            accelerator=accelerator,
+            kept_dir=Path(arguments.output_dir) / UNFINISHED,
+        )
         if accelerator.is_main_process:
             answers = merge_windows(predictions, conditions)
             sets.add(label_set.name, conditions, answers, num_missing_records=missing["num_missing"])
@@ -174,7 +203,13 @@ def _ask_again(
     )
     collator = None if disturb is None else DisturbedCollator(processor.feature_extractor, disturb)
     conditions, predictions = predict(
-        model, processor, own, arguments=arguments, accelerator=accelerator, collator=collator
+        model,
+        processor,
+        own,
+        arguments=arguments,
+        accelerator=accelerator,
+        collator=collator,
+        kept_dir=Path(arguments.output_dir) / UNFINISHED,
     )
     return merge_windows(predictions, conditions) if accelerator.is_main_process else None
 

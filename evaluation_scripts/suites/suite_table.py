@@ -46,6 +46,7 @@ def format_suite(
     rows = [header, *(_format_set(name, result, protocol) for name, result in results.items())]
     rows.append(_format_mean(overall, protocol))
     lines = _line_up(rows)
+    lines += _format_fitted(results)
     lines += [f"Not tested: {name}: {reason}." for name, reason in missing.items()]
     if published:
         lines.append(
@@ -86,6 +87,42 @@ def _format_mean(overall: Mapping[str, Any], protocol: str) -> list[str]:
         _format_understood(overall["understood"]),
         f"{overall['num_conditions']} averaged",
     ]
+
+
+def list_fitted(result: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """What was fitted on the training split of a set, by source: the probe of the encoder first, then baselines."""
+    return {**({"probe": result["probe"]} if "probe" in result else {}), **result.get("baselines", {})}
+
+
+def _format_fitted(results: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Probes and baselines beside the system, one line per set, and what shares of the labels are worth."""
+    fitted = {name: list_fitted(result) for name, result in results.items()}
+    sources = list(dict.fromkeys(source for own in fitted.values() for source in own))
+    if not sources:
+        return []
+    rows = [["set", "zero-shot", *(f"{source} (zero-shot less it)" for source in sources)]]
+    for name, own in fitted.items():
+        cells = [format_gain(own[source]) if source in own else "-" for source in sources]
+        rows.append([name, format_figure(results[name]["auroc_macro"]), *cells])
+    lines = ["Fitted on the training split, on the same records (macro AUROC)", *_line_up(rows)]
+    for name, own in fitted.items():
+        for source, entry in own.items():
+            curve = [f"{point['percent']:g} %: {format_point(point)}" for point in entry.get("curve", ())]
+            lines += [f"{name}, {source} by share of the training labels: {', '.join(curve)}"] if curve else []
+    return lines
+
+
+def format_gain(entry: Mapping[str, Any]) -> str:
+    """What was reached, and by how much the system is better; a star where the interval excludes 0."""
+    gain, interval = entry["system_less_this"], entry["system_less_this_ci95"]
+    star = "*" if interval and (interval[0] > 0 or interval[1] < 0) else ""
+    return format_figure(entry["auroc_macro"]) + ("" if gain is None else f" ({gain:+.3f}{star})")
+
+
+def format_point(point: Mapping[str, Any]) -> str:
+    """The mean over draws of a share of the labels, and their standard deviation."""
+    spread = point["auroc_macro_sd"]
+    return format_figure(point["auroc_macro"]) + ("" if spread is None else f" ± {format_figure(spread)}")
 
 
 def _format_published(row: Mapping[str, Any]) -> list[str]:

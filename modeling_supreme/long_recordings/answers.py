@@ -12,7 +12,7 @@ from ..pipeline_zero_shot_ecg import RECORD_ERRORS, check_labels
 from .episodes import find_episodes
 from .scan import BATCH_SIZE, Follow, Scan, scan
 from .sources import UNNAMED
-from .windows import make_plan
+from .windows import aggregate_windows, make_plan
 
 
 logger = logging.get_logger(__name__)
@@ -145,10 +145,7 @@ class Answerer:
         scores: Any = found.scores
         is_timeline, choosing = found.plan.aggregate == "timeline", dict(self.choosing)
         threshold = choosing.pop("threshold", None) if is_timeline else None
-        if found.plan.aggregate == "mean":
-            overall = np.nanmean(scores, axis=0, dtype=np.float64)
-        else:
-            overall = np.nanmax(scores, axis=0)
+        overall = aggregate_windows(scores, found.plan.aggregate)
         outputs = {"scores": torch.tensor(overall)[None], "account": found.account, "failure": None}
         answers = self.classify.postprocess(outputs, **choosing)
         if found.plan.aggregate == "mean":

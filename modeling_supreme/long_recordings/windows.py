@@ -4,6 +4,8 @@ import math
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from ..feature_extraction_supreme import MIN_STRIP_S, is_number
 from ..recordings import NEGLIGIBLE_S
 
@@ -88,6 +90,32 @@ def _check_time(name: str, value: Any) -> float:
     if not math.isfinite(value):
         raise ValueError(f"`{name}` is {value}. Give a time in seconds.")
     return float(value)
+
+
+def aggregate_windows(scores: np.ndarray, aggregate: str, *, throughout: np.ndarray | None = None) -> np.ndarray:
+    """One score per label for a recording, from those of its windows; windows without a score are left out.
+
+    Args:
+        scores (`np.ndarray` of shape `(..., num_windows, num_labels)`):
+            NaN where a window has none; every label has one.
+        aggregate (`str`):
+            `"mean"`, or `"max"` or `"timeline"`, for which a recording shows what any window shows.
+        throughout (`np.ndarray` of shape `(num_labels,)`, boolean, *optional*):
+            Labels that a recording has only if all of its windows have it, such as the normal ECG: of these the lowest
+            score counts in place of the highest.
+
+    Returns:
+        `np.ndarray` of shape `(..., num_labels)`.
+
+    Example:
+        >>> scores = np.array([[0.9, 0.1], [0.2, 0.7]])
+        >>> aggregate_windows(scores, "max", throughout=np.array([True, False]))
+        array([0.2, 0.7])
+    """
+    if aggregate == "mean":
+        return np.nanmean(scores, axis=-2, dtype=np.float64)
+    highest = np.nanmax(scores, axis=-2)
+    return highest if throughout is None else np.where(throughout, np.nanmin(scores, axis=-2), highest)
 
 
 def lay_windows(num_samples: int, sampling_rate: float, plan: Plan) -> list[Window]:

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from huggingface_hub import EvalResult, ModelCard, ModelCardData
+from huggingface_hub import ModelCard, ModelCardData
 
 from evaluation_scripts.metrics import format_figure
+from evaluation_scripts.suites.model_index import CARD_FILENAME, to_eval_result
 from modeling_supreme.output_files.atomic_files import write_text
 from training_scripts.decisions.decide import RESULTS_FILENAME as DECISIONS_FILENAME
 from training_scripts.decisions.report import write_section
@@ -19,7 +20,6 @@ from .make import RUN_FILE
 
 CARD = Path(__file__).parents[1] / "cards" / "shipped.md"
 RESULTS_FILE = "eval_results.json"
-CARD_FILENAME = "README.md"
 MODEL_NAME = "modeling-supreme-default"
 MEGABYTE = 1e6
 
@@ -90,22 +90,6 @@ def read_evaluations(evaluations: Sequence[str | Path]) -> dict[str, Mapping[str
             f"{', '.join(seen)}: training has seen these records. Evaluate with `--split test` for the card."
         )
     return results
-
-
-def to_eval_result(name: str, result: Mapping[str, Any]) -> EvalResult:
-    """The macro AUROC of a label set, for the card's `model-index`."""
-    corpus, config_name, split = name.split("/")
-    return EvalResult(
-        task_type="zero-shot-classification",
-        task_name="zero-shot ECG classification",
-        dataset_type=corpus,
-        dataset_name=f"{corpus} ({config_name})",
-        dataset_config=config_name,
-        dataset_split=split,
-        metric_type="roc_auc",
-        metric_name="macro AUROC",
-        metric_value=round(result["auroc_macro"], 4),
-    )
 
 
 def describe_set(name: str, result: Mapping[str, Any]) -> dict[str, str]:

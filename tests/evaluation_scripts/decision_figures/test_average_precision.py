@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from sklearn.metrics import average_precision_score
+from sklearn.metrics import average_precision_score, roc_auc_score
 
 from evaluation_scripts.decision_figures.average_precision import (
     bootstrap_average_precision,
@@ -56,5 +56,27 @@ def test_pooled_conditions_count_every_known_pair():
     scores = np.array([[0.9, 0.2], [0.1, 0.8], [0.5, 0.5]])
     labels = np.array([[1.0, 0.0], [0.0, 1.0], [np.nan, 1.0]])
 
-    assert pool_conditions(scores, labels) == {"auroc_micro": 1.0, "auprc_micro": pytest.approx(1.0)}
-    assert pool_conditions(scores, labels * 0) == {"auroc_micro": None, "auprc_micro": None}
+    assert pool_conditions(scores, labels) == {
+        "auroc_micro": 1.0,
+        "auprc_micro": pytest.approx(1.0),
+        "auroc_micro_ci95": None,
+        "auprc_micro_ci95": None,
+    }
+    assert set(pool_conditions(scores, labels * 0).values()) == {None}
+
+
+def test_a_patient_is_drawn_with_all_pairs_of_a_record_and_a_condition():
+    generator = np.random.default_rng(4)
+    labels, scores = (generator.random((40, 3)) < 0.4).astype(float), np.round(generator.random((40, 3)), 1)
+    labels[generator.random((40, 3)) < 0.1] = np.nan
+    labels[38:] = np.nan  # nothing is known of the last two records
+    patients = [f"p{index // 2}" for index in range(40)]
+
+    figures = pool_conditions(scores, labels, patient_ids=patients, num_bootstrap_samples=30, seed=3)
+
+    known = ~np.isnan(labels)
+    draws = draw_resamples(patients, num_bootstrap_samples=30, seed=3)
+    weights = [np.repeat(own, 3).reshape(40, 3)[known] for own in draws]
+    for name, measure in {"auroc_micro": roc_auc_score, "auprc_micro": average_precision_score}.items():
+        expected = [measure(labels[known], scores[known], sample_weight=own) for own in weights]
+        assert figures[f"{name}_ci95"] == pytest.approx(np.quantile(expected, [0.025, 0.975]), abs=1e-6)

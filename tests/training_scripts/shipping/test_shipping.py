@@ -10,8 +10,9 @@ from huggingface_hub import ModelCard, ModelCardData
 from safetensors.torch import load_file
 from transformers import AutoTokenizer, pipeline
 
+from evaluation_scripts.suites.model_index import to_eval_result
 from modeling_supreme import SupremeModel
-from training_scripts.shipping.describe import to_eval_result, write_shipped_card
+from training_scripts.shipping.describe import write_shipped_card
 from training_scripts.shipping.make import make_checkpoint as make_shipped
 from training_scripts.shipping.zoo import tabulate_cards
 

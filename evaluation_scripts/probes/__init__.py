@@ -1,0 +1,1 @@
+"""What is fitted on the training split: probes of an encoder, baselines that know little, and their transfer."""
