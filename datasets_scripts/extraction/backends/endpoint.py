@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 from .backend import NO_REFUSAL, NOT_ASKED, BackendArguments, BackendError, BackendName, Journal, Refusal
 from .chat_client import ChatClient, RequestFailed, make_response_formats
 from .costs import Cost, CostMeter, estimate_tokens
-from .task import AnswerRefused, Asked, Question, Result, Task
+from .task import AnswerRefused, Asked, Question, Result, Task, sample_again
 
 
 logger = logging.getLogger(__name__)
@@ -68,7 +68,7 @@ class EndpointBackend(Generic[Question, Result]):
         self._num_answered = 0  # questions to which the server sent something
         self._num_read = 0
         self._num_failed_in_a_row = 0
-        self._ignores_form = False  # has answered with no JSON though a schema was sent
+        self._told: set[str] = set()  # what is worth a line in the log once
 
     @property
     def cost(self) -> Cost:
@@ -167,6 +167,14 @@ class EndpointBackend(Generic[Question, Result]):
     def _ask(self, client: ChatClient, question: Question, refused: Refusal) -> Result:
         """One paid question."""
         messages = self._task.messages(question, refusal=refused.reason)
+        usual = self._task.sampling(question)
+        sampling = sample_again(usual, refused.num_answers)
+        if sampling != usual:
+            self._tell_once(
+                "The answers to some %s were refused twice: further ones are drawn at temperature %g.",
+                self._task.questions,
+                sampling.temperature,
+            )
         max_tokens = self._arguments.max_new_tokens
         input_tokens = sum(estimate_tokens(message["content"]) for message in messages)
         self._stop.wait(max(0.0, self._resume_at - time.monotonic()))
@@ -177,7 +185,7 @@ class EndpointBackend(Generic[Question, Result]):
                 messages,
                 model=self.model,
                 max_tokens=max_tokens,
-                sampling=self._task.sampling(question),
+                sampling=sampling,
                 num_asked=refused.num_answers,
             )
             is_estimated = answer.input_tokens is None or answer.output_tokens is None
@@ -197,16 +205,20 @@ class EndpointBackend(Generic[Question, Result]):
 
     def _check_form(self, client: ChatClient, text: str) -> None:
         """Say once that a server takes a JSON schema and does not keep to it."""
-        if client.response_format is None or text.lstrip().startswith("{"):
-            return
-        with self._lock:
-            is_news, self._ignores_form = not self._ignores_form, True
-        if is_news:
-            logger.warning(
+        if client.response_format is not None and not text.lstrip().startswith("{"):
+            self._tell_once(
                 "%s answers without the JSON schema that it was sent, so it ignores `response_format`. Answers are"
                 " checked all the same, but more of them are refused; vLLM, SGLang, Ollama and llama.cpp keep to it.",
                 self._address,
             )
+
+    def _tell_once(self, message: str, *values: object) -> None:
+        """Warn of something that holds for the whole run."""
+        with self._lock:
+            is_news = message not in self._told
+            self._told.add(message)
+        if is_news:
+            logger.warning(message, *values)
 
     def _reserve(self, input_tokens: int, output_tokens: int) -> float:
         """Set aside what a question can cost at most."""

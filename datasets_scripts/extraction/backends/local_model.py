@@ -21,8 +21,9 @@ from transformers import (
 
 from .backend import NO_REFUSAL, BackendArguments, BackendError, BackendName, Journal, Refusal
 from .costs import Cost, estimate_tokens
+from .prompt_cache import PromptCache
 from .prompts import Message
-from .task import AnswerRefused, Asked, Question, Result, Sampling, Task
+from .task import AnswerRefused, Asked, Question, Result, Sampling, Task, sample_again
 
 
 MAX_ANSWERS = 2  # a model that is always asked for its likeliest answer seldom betters it twice
@@ -136,7 +137,7 @@ class LocalModelBackend(Generic[Question, Result]):
         """Load the model, and the grammar of answers."""
         llguidance = _import_llguidance()
         try:
-            self._tokenizer: Any = AutoTokenizer.from_pretrained(self.model, padding_side="left")
+            self._tokenizer: Any = AutoTokenizer.from_pretrained(self.model)
             self._network: Any = AutoModelForCausalLM.from_pretrained(
                 self.model, dtype="auto", device_map="auto", use_safetensors=True
             )
@@ -146,6 +147,7 @@ class LocalModelBackend(Generic[Question, Result]):
                 f" model on the Hub, or a folder that holds one as safetensors with its tokenizer. ({error})"
             ) from error
         self._network.eval()
+        self._prompts = PromptCache(self._network)
         if self._tokenizer.pad_token_id is None:
             self._tokenizer.pad_token = self._tokenizer.eos_token
         ends = self._network.generation_config.eos_token_id or self._tokenizer.eos_token_id
@@ -189,7 +191,7 @@ class LocalModelBackend(Generic[Question, Result]):
         Returns:
             `list[LocalAnswer]`: One answer per conversation; every whole one parses under the schema of the task.
         """
-        inputs = self._tokenize(conversations)
+        rows = self._tokenize(conversations)
         config = GenerationConfig(
             max_new_tokens=self._arguments.max_new_tokens,
             do_sample=False,
@@ -204,12 +206,16 @@ class LocalModelBackend(Generic[Question, Result]):
             ]
         )
         with torch.inference_mode():
-            outputs = self._network.generate(**inputs, generation_config=config, logits_processor=processors)
+            cache, num_known = self._prompts.fetch(rows)
+            inputs = self._pad(rows, num_known)
+            outputs = self._network.generate(
+                **inputs, past_key_values=cache, generation_config=config, logits_processor=processors
+            )
         prompt_length = inputs["input_ids"].shape[1]
         answers = [self._decode(row[prompt_length:].tolist()) for row in outputs]
         self._cost = Cost(
             self._cost.num_requests + len(conversations),
-            self._cost.input_tokens + int(inputs["attention_mask"].sum()),
+            self._cost.input_tokens + sum(map(len, rows)),
             self._cost.output_tokens + sum(num_tokens for _, num_tokens in answers),
         )
         return [answer for answer, _ in answers]
@@ -240,10 +246,13 @@ class LocalModelBackend(Generic[Question, Result]):
         if not questions:
             return []
         conversations = [self._task.messages(question, refusal=refusals[question].reason) for question in questions]
-        return self.answer(conversations, [self._task.sampling(question) for question in questions])
+        samplings = [
+            sample_again(self._task.sampling(question), refusals[question].num_answers) for question in questions
+        ]
+        return self.answer(conversations, samplings)
 
-    def _tokenize(self, conversations: Sequence[Sequence[Message]]) -> Any:
-        """`input_ids` and `attention_mask`, `(batch_size, num_tokens)`, padded on the left."""
+    def _tokenize(self, conversations: Sequence[Sequence[Message]]) -> list[list[int]]:
+        """The tokens of each conversation."""
         if self._tokenizer.chat_template:
             texts = [
                 self._tokenizer.apply_chat_template(list(messages), tokenize=False, add_generation_prompt=True)
@@ -251,15 +260,20 @@ class LocalModelBackend(Generic[Question, Result]):
             ]
         else:
             texts = [_write_plainly(messages) for messages in conversations]
-        has_special_tokens = bool(self._tokenizer.chat_template)
-        inputs = self._tokenizer(
-            texts,
-            return_tensors="pt",
-            padding=True,
-            add_special_tokens=not has_special_tokens,
-            return_token_type_ids=False,
-        )
-        return inputs.to(self._network.device)
+        return self._tokenizer(texts, add_special_tokens=not self._tokenizer.chat_template)["input_ids"]
+
+    def _pad(self, rows: Sequence[Sequence[int]], num_known: int) -> dict[str, torch.Tensor]:
+        """`input_ids` and `attention_mask`, `(batch_size, num_tokens)`, padded behind the tokens that are known."""
+        longest = max(map(len, rows))
+        input_ids, mask = torch.full((2, len(rows), longest), self._tokenizer.pad_token_id)
+        mask[:] = 1
+        for index, row in enumerate(rows):
+            start = num_known + longest - len(row)
+            input_ids[index, :num_known] = torch.tensor(row[:num_known])
+            input_ids[index, start:] = torch.tensor(row[num_known:])
+            mask[index, num_known:start] = 0
+        device = self._network.device
+        return {"input_ids": input_ids.to(device), "attention_mask": mask.to(device)}
 
     def _decode(self, tokens: Sequence[int]) -> tuple[LocalAnswer, int]:
         """The answer in a row of output, and its number of tokens."""

@@ -12,6 +12,8 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 from .prompts import Message
 
 
+FEWEST_REFUSED_TO_DRAW = 2  # answers: one more is drawn
+RETRY_TEMPERATURE = 0.7
 _FENCED = re.compile(r"\s*```(?:json)?\s*(.*?)\s*```\s*", re.DOTALL)
 
 
@@ -50,6 +52,20 @@ class Sampling(NamedTuple):
 
     temperature: float = 0.0
     seed: int = 0
+
+
+def sample_again(sampling: Sampling, num_refused: int) -> Sampling:
+    """How the words of an answer are chosen after some were refused: another answer must be able to differ.
+
+    The second one is told why the first was refused. From the third on it may be told the same as before: it is drawn.
+
+    Example:
+        >>> sample_again(Sampling(), 1), sample_again(Sampling(), 2)
+        (Sampling(temperature=0.0, seed=0), Sampling(temperature=0.7, seed=2))
+    """
+    if num_refused < FEWEST_REFUSED_TO_DRAW:
+        return sampling
+    return Sampling(max(sampling.temperature, RETRY_TEMPERATURE), sampling.seed + num_refused)
 
 
 class Asked(NamedTuple):

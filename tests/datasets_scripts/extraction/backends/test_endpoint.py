@@ -195,6 +195,17 @@ def test_a_statement_with_three_bad_answers_is_left_to_the_rules(server, kind, p
     assert [entry["subject"] for entry in server.log].count("LBBB") == 3
 
 
+def test_no_question_is_put_twice_in_the_same_words_and_that_answers_are_drawn_is_said_once(server, caplog):
+    server.scripts |= {statement: [BAD_ANSWERS["no JSON"]] for statement in ("LBBB", "PVCs")}
+
+    read(server)
+
+    asked = [json.dumps(entry["payload"]) for entry in server.log if entry["subject"] == "LBBB"]
+    temperatures = [json.loads(payload)["temperature"] for payload in asked]
+    assert (len(set(asked)), temperatures) == (3, [0.0, 0.0, 0.7])
+    assert caplog.text.count("refused twice: further ones are drawn at temperature 0.7") == 1
+
+
 def test_the_model_is_told_why_an_answer_was_refused(server):
     server.scripts["LBBB"] = [BAD_ANSWERS["invented finding"], ANSWER]
 

@@ -2,14 +2,17 @@
 
 import json
 import sys
+from types import SimpleNamespace
 
 import pytest
 import torch
 from helpers.language_models import save_language_model
+from transformers import MistralConfig
 
 from datasets_scripts.extraction.backends.answers import MAX_ENTITIES, MAX_NAME_LENGTH, MAX_QUOTE_LENGTH
 from datasets_scripts.extraction.backends.backend import BackendArguments, BackendError
 from datasets_scripts.extraction.backends.local_model import DrawnTokens, LocalModelBackend
+from datasets_scripts.extraction.backends.prompt_cache import PromptCache
 from datasets_scripts.extraction.backends.prompts import Prompt
 from datasets_scripts.extraction.backends.statement_task import StatementTask, close_answer
 from datasets_scripts.extraction.backends.task import Sampling
@@ -19,6 +22,7 @@ pytest.importorskip("llguidance")
 STATEMENTS = ["Sinus rhythm", "LBBB", "Vorhofflimmern", "Possible LVH with PVCs", "Sinus rhythm with 1st degree AVB"]
 CHAT_TEMPLATE = "{% for message in messages %}<{{ message.role }}>{{ message.content }}{% endfor %}<assistant>"
 SHORT_PROMPT = Prompt("short-1", "Read.", ())
+LONG_PROMPT = Prompt("long-1", "Read the statement and name what it finds. " * 20, ())
 
 
 @pytest.fixture(scope="module")
@@ -95,6 +99,43 @@ def test_an_answer_does_not_depend_on_the_others_of_its_batch(make_model_dir):
     assert backend.answer(conversations) == alone
 
 
+@pytest.mark.parametrize("batch_size", [1, 3])
+def test_a_prompt_that_is_read_once_gives_the_answers_of_one_that_is_read_each_time(make_model_dir, batch_size):
+    folder = make_model_dir(2)
+    conversations = [LONG_PROMPT.messages(statement) for statement in STATEMENTS]
+    batches = [conversations[start : start + batch_size] for start in range(0, len(conversations), batch_size)]
+    reusing, rereading = (make_backend(folder, prompt=LONG_PROMPT, max_new_tokens=40) for _ in range(2))
+    rereading._prompts.fetch = lambda rows: (None, 0)
+
+    answers = [answer for batch in batches for answer in reusing.answer(batch)]
+
+    # The fixed part, "system: ... user: {"statement": "", has more than nine in ten of these tokens
+    assert answers == [answer for batch in batches for answer in rereading.answer(batch)]
+    assert len({answer.text for answer in answers}) > 1
+    assert reusing.cost == rereading.cost
+    num_fixed = min(map(len, reusing._tokenize(conversations))) * 0.9
+    assert num_fixed * (len(conversations) - 1) < reusing._prompts.num_reused < reusing.cost.input_tokens
+
+
+def test_a_prompt_of_another_beginning_takes_the_place_of_the_one_that_was_kept(make_model_dir):
+    backend = make_backend(make_model_dir(2), max_new_tokens=20)
+    other = Prompt("long-2", "Find nothing at all. " * 20, ())
+    alone = backend.answer([LONG_PROMPT.messages("LBBB")])
+
+    drawn_between = backend.answer([other.messages("LBBB")])
+
+    assert backend.answer([LONG_PROMPT.messages("LBBB")]) == alone
+    assert backend.answer([other.messages("LBBB")]) == drawn_between
+
+
+def test_a_model_that_forgets_old_tokens_reads_each_prompt_from_its_beginning():
+    config = MistralConfig(num_hidden_layers=1, sliding_window=8)
+
+    cache = PromptCache(SimpleNamespace(config=config))
+
+    assert cache.fetch([[7] * 40, [7] * 41]) == (None, 0)
+
+
 def test_drawn_answers_differ_by_seed_and_not_by_company(make_model_dir):
     backend = make_backend(make_model_dir(2), max_new_tokens=40)
     conversations = [SHORT_PROMPT.messages(statement) for statement in STATEMENTS]
@@ -130,8 +171,8 @@ def test_a_chat_template_is_used_where_there_is_one(make_model_dir):
 
 def decode_prompt(backend):
     """The text that the model is given."""
-    inputs = backend._tokenize([SHORT_PROMPT.messages("LBBB")])
-    return backend._tokenizer.decode(inputs["input_ids"][0])
+    (tokens,) = backend._tokenize([SHORT_PROMPT.messages("LBBB")])
+    return backend._tokenizer.decode(tokens)
 
 
 def test_tokens_are_counted(make_model_dir):
