@@ -16,7 +16,7 @@ PYTHON_FILES = [path for path in FILES if path.suffix == ".py"]
 TEST_FILES = [path for path in PYTHON_FILES if path.relative_to(ROOT).parts[0] == "tests"]
 # At one level, but for the marker that tells type checkers of a typed package. What travels with a checkpoint cannot
 # have folders: the Hub copies the files that one imports with a dot into one folder.
-MOST_FILES, MOST_TRAVELLING_FILES = 20, 25
+MOST_FILES, MOST_TRAVELLING_FILES = 20, 26
 MOST_LINES, MOST_LINES_OF_A_MODEL = 600, 800
 TRAVELLERS = r"modeling_supreme/(configuration|modeling|feature_extraction|processing|pipeline)_\w+\.py"
 LIBRARIES_OF_TRAVELLERS = {"torch", "numpy", "scipy", "transformers", "safetensors", "huggingface_hub"}
