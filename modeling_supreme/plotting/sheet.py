@@ -14,7 +14,7 @@ from matplotlib.patheffects import withStroke
 from ..admission import parse_rate, read_strip
 from ..leads import derive_limb_leads, standardize_lead_names
 from .fonts import use_fonts
-from .layouts import PULSE_MM, Content, Layout, LayoutName, Trace, check_speed, find_layout
+from .layouts import BESIDE_PULSE_MM, PULSE_S, Content, Layout, LayoutName, Trace, check_speed, find_layout
 from .palette import BLUE, COARSE_LINE, FINE_LINE, GRID, INK, MUTED, PAPER, SURFACE
 
 
@@ -250,8 +250,8 @@ def draw_paper(axes: Axes, content: Content, bottom: float) -> None:
 def draw_traces(axes: Axes, traces: Sequence[Trace], content: Content, gain: float) -> None:
     """Every lead with its name, and the calibration pulse or the separator before it."""
     for trace in traces:
-        if trace.left == GRID_LEFT + PULSE_MM:
-            _draw_pulse(axes, trace, gain)
+        if trace.left == GRID_LEFT + content.pulse_room:
+            _draw_pulse(axes, trace, content, gain)
         else:
             _draw_separator(axes, trace, content.layout)
         _draw_trace(axes, trace, content, gain)
@@ -272,11 +272,15 @@ def _draw_trace(axes: Axes, trace: Trace, content: Content, gain: float) -> None
     axes.plot(x, y, color=INK, linewidth=0.75, solid_joinstyle="round", zorder=3, gid=f"trace {trace.lead}")
 
 
-def _draw_pulse(axes: Axes, trace: Trace, gain: float) -> None:
-    """The calibration pulse: 1 mV for 200 ms; at 50 mm/s without the line after it, for which there is no room."""
-    width = 0.2 * trace.mm_per_s
-    after = max(0.0, 7.5 - width)
-    x = trace.left - 12.5 + np.array([0, 2.5, 2.5, 2.5 + width, 2.5 + width, 2.5 + width + after])
+def _draw_pulse(axes: Axes, trace: Trace, content: Content, gain: float) -> None:
+    """The calibration pulse: 1 mV for 200 ms."""
+    half, width = BESIDE_PULSE_MM / 2, PULSE_S * trace.mm_per_s
+    x = (
+        trace.left
+        - content.pulse_room
+        + half
+        + np.array([0, half, half, half + width, half + width, 2 * half + width])
+    )
     y = trace.baseline + gain * np.array([0, 0, 1, 1, 0, 0])
     axes.plot(x, y, color=INK, linewidth=0.75, solid_joinstyle="miter", zorder=3, gid="pulse")
 
