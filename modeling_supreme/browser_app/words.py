@@ -10,10 +10,7 @@ from ..recordings import Account
 from .desk import Case, Reply
 
 
-DISCLAIMER = (
-    "<strong>Research only.</strong> This is not a medical device, and nobody has tested it for patients: do not"
-    " diagnose or treat by it."
-)
+DISCLAIMER = "<strong>Research only.</strong> This is not a medical device: do not diagnose or treat by it."
 PRIVACY = (
     "Recordings stay on the machine that serves this page: nothing is sent elsewhere, and what you drop is deleted"
     " when you close the page."
