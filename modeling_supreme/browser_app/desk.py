@@ -404,8 +404,9 @@ def list_leads(recording: EcgRecording) -> list[str]:
 
 
 def _account_of(findings: Sequence[Mapping[str, Any]]) -> Account:
-    """The account that every finding comes with."""
-    return Account(**findings[0]["account"]) if findings else Account()
+    """The account that every finding comes with, as JSON knows it."""
+    told = findings[0]["account"] if findings else {}
+    return Account(**{name: tuple(value) if isinstance(value, list) else value for name, value in told.items()})
 
 
 def _choose_numbers(measured: Mapping[str, Any]) -> dict[str, Any]:

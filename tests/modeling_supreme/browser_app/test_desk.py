@@ -5,7 +5,7 @@ import threading
 
 import numpy as np
 import pytest
-from helpers.strips import make_strip
+from helpers.strips import spike_train
 from transformers import pipeline
 
 from modeling_supreme.browser_app.desk import Desk, Limits, take_leads
@@ -25,6 +25,11 @@ def classify(deciding_dir):
 def case(desk, tmp_path):
     np.savez(tmp_path / "strip.npz", signal=make_strip(), fs=500, leads=np.array(STANDARD), unit="mV")
     return desk.read(tmp_path / "strip.npz", "strip")
+
+
+def make_strip():
+    """Beats of 0.5 to 1.6 mV, `(12, 5000)` at 500 Hz."""
+    return (0.5 + np.arange(12)[:, None] / 10).astype(np.float32) * spike_train()
 
 
 STANDARD = ("I", "II", "III", "aVR", "aVL", "aVF", "V1", "V2", "V3", "V4", "V5", "V6")

@@ -44,7 +44,7 @@ class TestGathering:
         assert (folder / "record.dat").is_file()
 
     def test_an_archive_is_unpacked_without_its_folders(self, uploads, folder, tmp_path):
-        entries = {f"../../{path.name}": path.read_bytes() for path in uploads}
+        entries = {f"{up}{path.name}": path.read_bytes() for up, path in zip(("../../", "..\\"), uploads, strict=True)}
         archive = pack(tmp_path / "sent.zip", {**entries, "__MACOSX/._record.dat": b"", ".DS_Store": b""})
 
         path = gather_recording([archive], folder, most_mb=10)
