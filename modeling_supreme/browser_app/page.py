@@ -236,7 +236,7 @@ class Answers:
         """The recording that was dropped, else the example that was picked."""
         if not files and example in list_examples():
             path = EXAMPLES_DIR / f"{example}.npz"
-            return self._desk.read(path, example.replace("_", " "))
+            return self._desk.read(path, f"Example: {example.replace('_', ' ')}")
         uploads = [Path(name) for name in files or ()]
         visit.uploads |= set(uploads)
         path = gather_recording(uploads, visit.make_folder(), most_mb=self._desk.limits.upload_mb)

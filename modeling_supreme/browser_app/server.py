@@ -106,6 +106,8 @@ def start_server(
         button_primary_background_fill_dark="*primary_700",
         button_primary_background_fill_hover="*primary_800",
         button_primary_background_fill_hover_dark="*primary_800",
+        checkbox_border_color="*neutral_500",
+        checkbox_border_color_dark="*neutral_300",
     )
     _, url, _ = page.launch(
         server_name=host,
