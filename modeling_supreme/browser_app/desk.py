@@ -406,7 +406,8 @@ def list_leads(recording: EcgRecording) -> list[str]:
 def _account_of(findings: Sequence[Mapping[str, Any]]) -> Account:
     """The account that every finding comes with, as JSON knows it."""
     told = findings[0]["account"] if findings else {}
-    return Account(**{name: tuple(value) if isinstance(value, list) else value for name, value in told.items()})
+    fields: dict[str, Any] = {name: tuple(each) if isinstance(each, list) else each for name, each in told.items()}
+    return Account(**fields)
 
 
 def _choose_numbers(measured: Mapping[str, Any]) -> dict[str, Any]:
