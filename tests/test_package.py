@@ -90,7 +90,16 @@ class TestRemoteCode:
         rooms = {path.parent.name for path in (ROOT / "modeling_supreme").glob("*/__init__.py")}
 
         assert rooms == {
-            *("command_line", "ecg_index", "evidence", "export", "long_recordings", "output_files", "plotting"),
+            *(
+                "browser_app",
+                "command_line",
+                "ecg_index",
+                "evidence",
+                "export",
+                "long_recordings",
+                "output_files",
+                "plotting",
+            ),
             *("registration", "report_drafts", "supreme_command"),
         }
 

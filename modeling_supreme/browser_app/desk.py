@@ -404,8 +404,10 @@ def list_leads(recording: EcgRecording) -> list[str]:
 
 
 def _account_of(findings: Sequence[Mapping[str, Any]]) -> Account:
-    """The account that every finding comes with."""
-    return Account(**findings[0]["account"]) if findings else Account()
+    """The account that every finding comes with, as JSON knows it."""
+    told = findings[0]["account"] if findings else {}
+    fields: dict[str, Any] = {name: tuple(each) if isinstance(each, list) else each for name, each in told.items()}
+    return Account(**fields)
 
 
 def _choose_numbers(measured: Mapping[str, Any]) -> dict[str, Any]:

@@ -114,6 +114,9 @@ def _build_form(lists: Mapping[str, Sequence[str]]) -> tuple[Inputs, gr.Radio, g
         sampling_rate = gr.Number(label="Sampling rate in Hz", value=None, minimum=0)
         names = gr.Textbox(label="Leads in their order, with commas", value="")
         unit = gr.Radio(UNITS, label="Unit of the voltages", value=None)
+    with gr.Accordion("Compare with a second recording", open=False):
+        other_files = _build_upload("Second ECG file")
+        other_example = _build_examples("Or an example")
     gr.HTML("<h2>2. Conditions</h2>", js_on_load=None)
     text = gr.Textbox(
         label="In plain words, one a line or with commas",
@@ -128,9 +131,6 @@ def _build_form(lists: Mapping[str, Sequence[str]]) -> tuple[Inputs, gr.Radio, g
     leads = gr.CheckboxGroup(
         list(STANDARD_LEADS), value=list(STANDARD_LEADS), label="Untick leads to see what fewer can still say"
     )
-    with gr.Accordion("Compare with a second recording", open=False):
-        other_files = _build_upload("Second ECG file")
-        other_example = _build_examples("Or an example")
     ask = gr.Button("Read the ECG", variant="primary", elem_id="ask")
     return (
         Inputs(files, example, text, leads, point, sampling_rate, names, unit, other_files, other_example),
@@ -236,7 +236,7 @@ class Answers:
         """The recording that was dropped, else the example that was picked."""
         if not files and example in list_examples():
             path = EXAMPLES_DIR / f"{example}.npz"
-            return self._desk.read(path, example.replace("_", " "))
+            return self._desk.read(path, f"Example: {example.replace('_', ' ')}")
         uploads = [Path(name) for name in files or ()]
         visit.uploads |= set(uploads)
         path = gather_recording(uploads, visit.make_folder(), most_mb=self._desk.limits.upload_mb)

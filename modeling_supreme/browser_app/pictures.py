@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..plotting import plot_comparison, plot_evidence, plot_strip, plot_timeline
+from ..plotting.sheet import save
 from ..recordings import EcgRecording
 from .desk import Reply, take_leads
 
@@ -85,7 +86,7 @@ def draw_evidence(recording: EcgRecording, finding: dict[str, Any], name: str, f
 def _save(figure: Any, stem: Path, answers: Mapping[str, Any]) -> Drawing:
     """A figure as a picture and as a page, and the answers that it shows."""
     png, pdf, path = (stem.with_name(f"{stem.name}{suffix}") for suffix in (".png", ".pdf", ".json"))
-    figure.savefig(png)
-    figure.savefig(pdf)
+    save(figure, png)
+    save(figure, pdf)
     path.write_text(json.dumps(answers, ensure_ascii=False, indent=2), encoding="utf-8")
     return Drawing(png, pdf, path)

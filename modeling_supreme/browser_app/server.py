@@ -101,7 +101,14 @@ def start_server(
 
     visits = Visits(Path(folder.name) / "visits")
     page = build_page(desk, visits, lists)
-    theme = gr.themes.Default(primary_hue="blue", font=list(FONTS), font_mono=list(FONTS_OF_CODE))
+    theme = gr.themes.Default(primary_hue="blue", font=list(FONTS), font_mono=list(FONTS_OF_CODE)).set(
+        button_primary_background_fill="*primary_700",
+        button_primary_background_fill_dark="*primary_700",
+        button_primary_background_fill_hover="*primary_800",
+        button_primary_background_fill_hover_dark="*primary_800",
+        checkbox_border_color="*neutral_500",
+        checkbox_border_color_dark="*neutral_300",
+    )
     _, url, _ = page.launch(
         server_name=host,
         server_port=port,

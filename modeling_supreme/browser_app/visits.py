@@ -6,7 +6,7 @@ import time
 import zipfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PureWindowsPath
 from typing import Any
 from uuid import uuid4
 
@@ -146,13 +146,13 @@ def _unpack(archive_path: Path, folder: Path, *, most_mb: int) -> None:
                     f"{archive_path.name}: {entry.filename} cannot be unpacked ({error}). Pack it again, without a"
                     " password, or drop the files themselves."
                 ) from error
-            (folder / PurePosixPath(entry.filename).name).write_bytes(content)
+            (folder / PureWindowsPath(entry.filename).name).write_bytes(content)
 
 
 def _is_kept(name: str) -> bool:
     """Whether an entry of an archive is more than what a file manager adds."""
-    path = PurePosixPath(name)
-    return bool(path.name) and not any(part.startswith((".", "__MACOSX")) for part in path.parts)
+    path = PureWindowsPath(name)  # which parts names at either slash
+    return not path.name.startswith(".") and bool(path.name) and "__MACOSX" not in path.parts
 
 
 def _list(paths: Iterable[Path]) -> str:

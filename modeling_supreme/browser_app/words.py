@@ -10,10 +10,7 @@ from ..recordings import Account
 from .desk import Case, Reply
 
 
-DISCLAIMER = (
-    "<strong>Research only.</strong> This is not a medical device, and nobody has tested it for patients: do not"
-    " diagnose or treat by it."
-)
+DISCLAIMER = "<strong>Research only.</strong> This is not a medical device: do not diagnose or treat by it."
 PRIVACY = (
     "Recordings stay on the machine that serves this page: nothing is sent elsewhere, and what you drop is deleted"
     " when you close the page."
@@ -82,18 +79,19 @@ def _tell_row(place: int, finding: Mapping[str, Any], with_all: Mapping[str, Any
         f'<button type="button" class="finding" data-place="{place}" aria-label="Show the evidence for {label}">'
         f"{label}</button>"
     )
-    compared = f"<td>{_tell_score(with_all)}</td>" if with_all is not None else ""
+    compared = "" if with_all is None else f"<td>{_tell_score(with_all, 'all leads, ')}</td>"
+    score = _tell_score(finding, "" if with_all is None else "these leads, ")
     return (
-        f'<tr><th scope="row">{button}{_tell_source(finding)}</th><td>{_tell_score(finding)}</td>{compared}'
+        f'<tr><th scope="row">{button}{_tell_source(finding)}</th><td>{score}</td>{compared}'
         f"<td>{_tell_verdict(finding)}{_tell_episodes(finding)}</td></tr>"
     )
 
 
-def _tell_score(finding: Mapping[str, Any]) -> str:
+def _tell_score(finding: Mapping[str, Any], of_what: str = "") -> str:
     """A probability as a number and as a bar, on which the threshold is marked."""
     score, threshold = float(finding["score"]), finding.get("threshold")
     mark = "" if threshold is None else f'<span class="mark" style="left:{100 * threshold:.1f}%"></span>'
-    told = "no threshold" if threshold is None else f"present from {threshold:.2f}"
+    told = of_what + ("no threshold" if threshold is None else f"present from {threshold:.2f}")
     return (
         f'<span class="score">{score:.2f}</span><span class="bar" aria-hidden="true">'
         f'<span class="fill" style="width:{100 * score:.1f}%"></span>{mark}</span><span class="told">{told}</span>'
@@ -188,7 +186,7 @@ def tell_evidence(finding: Mapping[str, Any], picture: str, *, at_s: float | Non
 
 def _tell_statement(statement: Mapping[str, Any]) -> str:
     """One statement."""
-    leads = ", ".join(statement["leads"]) or "rhythm"
+    leads = ", ".join(statement["leads"]) or "all"
     start_s, end_s = statement["span_s"]
     return (
         f"<tr><td>{escape(str(statement['statement']))}</td><td>{statement['probability']:.2f}</td>"

@@ -16,6 +16,7 @@ logger = logging.get_logger(__name__)
 USUAL = "DejaVu Sans"  # comes with matplotlib
 # Fonts with many letters of one style, which are asked first; others follow by name
 PREFERRED = ("Noto Sans", "Noto Sans CJK", "Source Han Sans", "WenQuanYi", "Droid Sans", "Arial Unicode", "Unifont")
+BOXES = ("Last Resort", "Adobe Blank")  # have a glyph for every letter: the same one
 REMEDY = "Install one, such as Noto Sans (of the Debian packages fonts-noto-core and fonts-noto-cjk)."
 
 
@@ -85,7 +86,8 @@ def _list_fonts() -> tuple[tuple[str, str], ...]:
     fonts = {
         font.name: font.fname
         for font in font_manager.fontManager.ttflist
-        if font.style == "normal" and font.weight in (400, "normal", "regular", "book") and font.name != USUAL
+        if font.style == "normal" and font.weight in (400, "normal", "regular", "book")
+        if font.name != USUAL and not font.name.startswith(BOXES)
     }
 
     def order(entry: tuple[str, str]) -> tuple[int, str]:

@@ -13,7 +13,7 @@ LayoutName = Literal["3x4", "6x2", "12x1", "1x1"]
 SPEEDS = (25.0, 50.0)  # mm/s
 SHEET_S = 10.0
 RHYTHM_LEADS = ("II", "V1", "V5", "I")  # the first that was recorded
-PULSE_MM = 15.0  # before the traces, with room for the calibration pulse
+PULSE_S, BESIDE_PULSE_MM = 0.2, 5.0  # the calibration pulse, and the room on either side of it
 BELOW_RHYTHM_MM = 25.0
 
 
@@ -129,12 +129,17 @@ class Content(NamedTuple):
     @property
     def width(self) -> float:
         """Of the paper, in mm."""
-        return PULSE_MM + SHEET_S * self.mm_per_s
+        return self.pulse_room + SHEET_S * self.mm_per_s
+
+    @property
+    def pulse_room(self) -> float:
+        """Before the traces, in mm."""
+        return PULSE_S * self.mm_per_s + 2 * BESIDE_PULSE_MM
 
     def lay_out(self, left: float, bottom: float) -> list[Trace]:
         """The traces on paper whose corner is there, in mm; the rhythm strip is the last."""
         layout, traces = self.layout, []
-        first_left, first_baseline = left + PULSE_MM, bottom + layout.height - layout.reach
+        first_left, first_baseline = left + self.pulse_room, bottom + layout.height - layout.reach
         starts = layout.find_column_starts(self.duration_s)
         for row, row_leads in enumerate(layout.rows):
             for column, (lead, start_s) in enumerate(zip(row_leads, starts, strict=True)):

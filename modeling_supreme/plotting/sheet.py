@@ -14,7 +14,7 @@ from matplotlib.patheffects import withStroke
 from ..admission import parse_rate, read_strip
 from ..leads import derive_limb_leads, standardize_lead_names
 from .fonts import use_fonts
-from .layouts import PULSE_MM, Content, Layout, LayoutName, Trace, check_speed, find_layout
+from .layouts import BESIDE_PULSE_MM, PULSE_S, Content, Layout, LayoutName, Trace, check_speed, find_layout
 from .palette import BLUE, COARSE_LINE, FINE_LINE, GRID, INK, MUTED, PAPER, SURFACE
 
 
@@ -30,6 +30,7 @@ HEADER_HEIGHT, FOOTER_HEIGHT, TOP_MARGIN = 18, 9, 6
 SCORE_COLUMNS, SCORE_WIDTH, SCORE_HEIGHT, SCORE_MARGIN = 3, 85, 6, 8
 BAR_LEFT, BAR_LENGTH, BAR_THICKNESS = 54, 20, 2.4
 MAX_LABEL_LENGTH, MAX_TITLE_LENGTH = 36, 100
+PNG_LEVEL = 1  # the usual 6 takes a third of the time of a sheet, and saves a quarter of its bytes
 
 
 def plot_strip(
@@ -101,8 +102,14 @@ def finish(figure: Figure, path: str | os.PathLike | None) -> Figure:
     """The figure, with fonts for all of its letters, saved if there is a path."""
     use_fonts(figure)
     if path is not None:
-        figure.savefig(path)
+        save(figure, path)
     return figure
+
+
+def save(figure: Figure, path: str | os.PathLike) -> None:
+    """Save a figure in the format that the suffix names."""
+    is_png = os.fspath(path).lower().endswith(".png")
+    figure.savefig(path, **({"pil_kwargs": {"compress_level": PNG_LEVEL}} if is_png else {}))
 
 
 class Sheet(NamedTuple):
@@ -250,8 +257,8 @@ def draw_paper(axes: Axes, content: Content, bottom: float) -> None:
 def draw_traces(axes: Axes, traces: Sequence[Trace], content: Content, gain: float) -> None:
     """Every lead with its name, and the calibration pulse or the separator before it."""
     for trace in traces:
-        if trace.left == GRID_LEFT + PULSE_MM:
-            _draw_pulse(axes, trace, gain)
+        if trace.left == GRID_LEFT + content.pulse_room:
+            _draw_pulse(axes, trace, content, gain)
         else:
             _draw_separator(axes, trace, content.layout)
         _draw_trace(axes, trace, content, gain)
@@ -272,11 +279,15 @@ def _draw_trace(axes: Axes, trace: Trace, content: Content, gain: float) -> None
     axes.plot(x, y, color=INK, linewidth=0.75, solid_joinstyle="round", zorder=3, gid=f"trace {trace.lead}")
 
 
-def _draw_pulse(axes: Axes, trace: Trace, gain: float) -> None:
-    """The calibration pulse: 1 mV for 200 ms; at 50 mm/s without the line after it, for which there is no room."""
-    width = 0.2 * trace.mm_per_s
-    after = max(0.0, 7.5 - width)
-    x = trace.left - 12.5 + np.array([0, 2.5, 2.5, 2.5 + width, 2.5 + width, 2.5 + width + after])
+def _draw_pulse(axes: Axes, trace: Trace, content: Content, gain: float) -> None:
+    """The calibration pulse: 1 mV for 200 ms."""
+    half, width = BESIDE_PULSE_MM / 2, PULSE_S * trace.mm_per_s
+    x = (
+        trace.left
+        - content.pulse_room
+        + half
+        + np.array([0, half, half, half + width, half + width, 2 * half + width])
+    )
     y = trace.baseline + gain * np.array([0, 0, 1, 1, 0, 0])
     axes.plot(x, y, color=INK, linewidth=0.75, solid_joinstyle="miter", zorder=3, gid="pulse")
 

@@ -172,7 +172,18 @@ class PlotArguments:
 
     file: str = field(metadata={"help": "ECG file."})
     output: str = field(metadata={"help": "File to write: .png, .pdf or .svg."})
-    title: str | None = field(default=None, metadata={"help": "Title of the sheet; else the name of the file."})
+    title: str | None = field(
+        default=None, metadata={"help": 'Title of the sheet; else the name of the file. "" for none.'}
+    )
+    layout: Literal["3x4", "6x2", "12x1", "1x1"] = field(
+        default="3x4", metadata={"help": "Rows and columns; the first two have a rhythm strip, 1x1 is one lead."}
+    )
+    lead: str | None = field(default=None, metadata={"help": "The lead of 1x1; else the one that shows rhythms best."})
+    speed: Literal[25, 50] = field(default=25, metadata={"help": "Of the paper, in mm/s."})
+    compare: str | None = field(
+        default=None,
+        metadata={"help": "A second ECG file, drawn below the first at the same gain.", "metavar": "FILE"},
+    )
 
 
 @dataclass

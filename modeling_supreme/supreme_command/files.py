@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..ecg_files import read_ecg
-from ..plotting import plot_strip
+from ..plotting import plot_comparison, plot_strip
 from ..recordings import EcgRecording
 from .arguments import InfoArguments, PlotArguments, ReadingArguments
 
@@ -57,17 +57,25 @@ def _tell(recording: EcgRecording) -> list[str]:
 
 
 def plot_file(arguments: PlotArguments, reading: ReadingArguments) -> None:
-    """Draw a file."""
-    recording = read_ecg(arguments.file, **reading.options)
+    """Draw a file, or two of them on one page."""
+    names = [arguments.file, *([arguments.compare] if arguments.compare else [])]
+    recordings = [read_ecg(name, **reading.options) for name in names]
     output = Path(arguments.output)
     output.parent.mkdir(parents=True, exist_ok=True)
-    plot_strip(
-        recording.strip_mv,
-        sampling_rate=recording.sampling_rate,
-        leads=recording.leads,
-        title=arguments.title or Path(arguments.file).name,
-        path=output,
-    )
-    if recording.account.losses():
-        sys.stderr.write(f"{recording.account.line()}\n")
+    form: Any = {"layout": arguments.layout, "lead": arguments.lead, "mm_per_s": arguments.speed, "path": output}
+    title = Path(arguments.file).name if arguments.title is None else arguments.title
+    if arguments.compare:
+        plot_comparison(*recordings, titles=(title, Path(arguments.compare).name), **form)
+    else:
+        (recording,) = recordings
+        plot_strip(
+            recording.strip_mv,
+            sampling_rate=recording.sampling_rate,
+            leads=recording.leads,
+            title=title or None,
+            **form,
+        )
+    for recording in recordings:
+        if recording.account.losses():
+            sys.stderr.write(f"{recording.account.line()}\n")
     sys.stdout.write(f"{output}\n")

@@ -36,12 +36,12 @@ class Example(NamedTuple):
 
 
 EXAMPLES = {
-    "normal_ecg": Example(("normal ecg",)),
+    "normal_ecg": Example(("normal ecg",), record_index=20),
     "atrial_fibrillation": Example(("atrial fibrillation",), record_index=4),
     "left_bundle_branch_block": Example(("left bundle branch block",), record_index=8),
     "anterior_myocardial_infarction": Example(("st elevation myocardial infarction",), record_index=12),
     "two_minutes_in_three_leads": Example(
-        (*["sinus rhythm"] * 4, *["atrial fibrillation"] * 3, *["sinus rhythm"] * 5), LONG_LEADS, record_index=16
+        (*["sinus rhythm"] * 4, *["atrial fibrillation"] * 3, *["sinus rhythm"] * 5), LONG_LEADS, record_index=64
     ),
 }
 

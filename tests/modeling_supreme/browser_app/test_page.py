@@ -110,7 +110,9 @@ class TestMainRoad:
 
         visit.locator("#evidence h3").wait_for()
         assert "qrs duration" in visit.locator("#evidence table").inner_text().lower()
-        assert visit.locator("#evidence img").get_attribute("alt").startswith("ECG sheet of atrial fibrillation")
+        assert (
+            visit.locator("#evidence img").get_attribute("alt").startswith("ECG sheet of Example: atrial fibrillation")
+        )
         assert visit.evaluate("document.activeElement.textContent").startswith("qrs > 120 ms")
 
     def test_a_list_of_conditions_fills_the_question(self, visit):
@@ -233,7 +235,7 @@ class TestVisitors:
             for visitor in visitors:
                 visitor.locator("#findings table").wait_for()
             told = [visitor.locator("#status").inner_text() for visitor in visitors]
-            assert told == [f"{name} was read." for name in names]
+            assert told == [f"Example: {name} was read." for name in names]
             assert [visitor.complaints for visitor in visitors] == [[]] * 5
 
     def test_what_was_dropped_is_deleted_when_the_page_is_closed(self, browser, server, tmp_path):
