@@ -51,10 +51,14 @@ class Message(NamedTuple):
     function: str
     purpose: str
 
-    @property
-    def pattern(self) -> re.Pattern[str]:
-        """What finds it in a longer text, such as a traceback."""
-        return re.compile(".*?".join(map(re.escape, self.text.strip(VALUE).split(VALUE))), re.DOTALL)
+    def is_in(self, text: str) -> bool:
+        """Whether a text, such as a traceback in one line, may hold it: its fixed parts, in their order."""
+        place = 0
+        for part in filter(None, self.text.split(VALUE)):
+            place = text.find(part, place) + len(part)
+            if place < len(part):
+                return False
+        return True
 
     @property
     def num_fixed(self) -> int:
@@ -118,7 +122,7 @@ def find_messages(text: str, messages: Iterable[Message]) -> list[Message]:
             What to look among.
     """
     text, messages = _one_line(text), list(messages)
-    said = [message for message in messages if message.pattern.search(text)]
+    said = [message for message in messages if message.is_in(text)]
     if not said:
         said = [message for message in messages if text.lower() in message.text.lower()]
     return sorted(said, key=lambda message: -message.num_fixed)
