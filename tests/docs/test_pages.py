@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import pytest
+from helpers.docs_extensions import load_extension
 from helpers.page_blocks import PAGES
 from helpers.repository import ROOT
 from markdown_it import MarkdownIt
@@ -34,6 +35,7 @@ def slugs(page):
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
+CHARTS = [(page, name) for page in PAGES for name in load_extension("charts").find_charts(page)]
 LINKS = [(page, target) for page in PAGES for target in read_links(page)]
 
 
@@ -44,6 +46,15 @@ def test_a_link_leads_somewhere(page, target):
 
     assert file.exists() or file.stem in MAY_BE_ABSENT
     assert not anchor or anchor in slugs(file)
+
+
+@pytest.mark.parametrize(("page", "name"), CHARTS, ids=lambda value: getattr(value, "name", value))
+def test_a_picture_of_a_table_is_that_of_the_table(page, name):
+    charts = load_extension("charts")
+    picture = page.parent / "images" / f"{name}.svg"
+
+    assert picture.read_text(encoding="utf-8") == charts.draw_chart(charts.find_charts(page)[name])
+    assert f"images/{name}.svg" in read_links(page)
 
 
 def test_every_page_is_in_the_contents_and_the_contents_are_pages():
