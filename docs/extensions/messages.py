@@ -24,6 +24,7 @@ SCRIPTS = ("train.py", "evaluate.py", "demo.py", "app.py")
 LOGGED = {"warning": "warning", "warning_once": "warning", "warn": "warning", "error": "error", "info": "note"}
 VALUE = "…"
 MIN_LETTERS = 6  # of fixed text: with fewer a message is what it passes on
+MIN_BLANKS = 2  # between words: "The recording" is a part of a message
 MAX_DEPTH, MAX_WORDINGS, MAX_NAMESAKES = 4, 24, 3
 
 
@@ -50,10 +51,14 @@ class Message(NamedTuple):
     function: str
     purpose: str
 
-    @property
-    def pattern(self) -> re.Pattern[str]:
-        """What finds it in a longer text, such as a traceback."""
-        return re.compile(".*?".join(map(re.escape, self.text.strip(VALUE).split(VALUE))), re.DOTALL)
+    def is_in(self, text: str) -> bool:
+        """Whether a text, such as a traceback in one line, may hold it: its fixed parts, in their order."""
+        place = 0
+        for part in filter(None, self.text.split(VALUE)):
+            place = text.find(part, place) + len(part)
+            if place < len(part):
+                return False
+        return True
 
     @property
     def num_fixed(self) -> int:
@@ -117,7 +122,7 @@ def find_messages(text: str, messages: Iterable[Message]) -> list[Message]:
             What to look among.
     """
     text, messages = _one_line(text), list(messages)
-    said = [message for message in messages if message.pattern.search(text)]
+    said = [message for message in messages if message.is_in(text)]
     if not said:
         said = [message for message in messages if text.lower() in message.text.lower()]
     return sorted(said, key=lambda message: -message.num_fixed)
@@ -128,18 +133,18 @@ class House(NamedTuple):
 
     Attributes:
         exceptions (`set[str]`):
-            Names of all exceptions, and of functions that make one for others to raise.
+            Names of all exceptions.
         functions (`dict[str, list[tuple[str, ast.FunctionDef]]]`):
             Functions and methods by name, each with the path of its module.
-        raisers (`set[str]`):
-            Names of functions that raise what they are told.
+        kinds (`dict[str, str]`):
+            The exception behind the name of a function that makes or raises what it is told.
         constants (`dict[str, list[ast.expr]]`):
             Values of the names in capitals at the top of modules.
     """
 
     exceptions: set[str]
     functions: dict[str, list[tuple[str, ast.FunctionDef]]]
-    raisers: set[str]
+    kinds: dict[str, str]
     constants: dict[str, list[ast.expr]]
 
     @classmethod
@@ -157,9 +162,8 @@ class House(NamedTuple):
                 if isinstance(target, ast.Name) and target.id.isupper():
                     constants.setdefault(target.id, []).append(step.value)
         each = [(name, function) for name, those in functions.items() for _, function in those]
-        makers = {name for name, function in each if _makes_an_exception(function, exceptions)}
-        raisers = {name for name, function in each if _raises_what_it_is_told(function) and not name.startswith("__")}
-        return cls(exceptions | makers, functions, raisers, constants)
+        kinds = {name: kind for name, function in each if (kind := _raised_by(function, exceptions))}
+        return cls(exceptions, functions, kinds, constants)
 
     def only_function(self, name: str) -> ast.FunctionDef | None:
         """The function of a name; `None` where there is none, or more than one."""
@@ -197,8 +201,10 @@ class ModuleReader:
                 yield self._site(node, node.exc, _last_name(node.exc))
             elif isinstance(node, ast.Call):
                 name = _last_name(node)
-                if name in self._house.exceptions or name in self._house.raisers or self._composes(node):
+                if name in self._house.exceptions or name in self._house.kinds:
                     yield self._site(node, node, name)
+                elif name == "__init__" and (owner := self._exception_around(node)):
+                    yield self._site(node, node, owner)
                 elif isinstance(node.func, ast.Attribute) and name in LOGGED and _is_logger(node.func.value):
                     yield self._site(node, node, LOGGED[name])
 
@@ -206,17 +212,18 @@ class ModuleReader:
         function = self._owners.get(node)
         arguments = [*said.args, *(word.value for word in said.keywords)] if isinstance(said, ast.Call) else [said]
         texts = [text for argument in arguments for text in self._wordings(argument, function, 0)]
-        if isinstance(said, ast.Call) and kind in self._house.exceptions:
+        if kind in self._house.kinds:
             texts += self._returned(kind, 0)  # a function that makes the exception has most of its words
+            kind = self._house.kinds[kind]
+        elif kind not in self._house.exceptions | set(LOGGED.values()):
+            kind = "Exception"  # one that was made elsewhere
         messages = make_messages(texts, kind, self._path, node.lineno, function)
         return Site(self._path, node.lineno, tuple(messages or self._elsewhere(said, kind)))
 
-    def _composes(self, node: ast.Call) -> bool:
-        """Whether a call is that by which an exception composes its own text."""
-        if not (_last_name(node) == "__init__" and isinstance(node.func, ast.Attribute)):
-            return False
+    def _exception_around(self, node: ast.Call) -> str:
+        """The exception in whose own methods a call stands, by which it composes its text; else empty."""
         owner = self._classes.get(self._owners.get(node))
-        return owner is not None and owner.name in self._house.exceptions
+        return owner.name if owner is not None and owner.name in self._house.exceptions else ""
 
     def _elsewhere(self, said: ast.expr, kind: str) -> list[Message]:
         """What is logged of an object by a method of its own, such as `account.line()`: said where that is written."""
@@ -242,7 +249,8 @@ class ModuleReader:
             return self._computed(node, function, depth)
         if isinstance(node, ast.IfExp | ast.BoolOp):
             branches = [node.body, node.orelse] if isinstance(node, ast.IfExp) else node.values
-            return [text for branch in branches for text in self._wordings(branch, function, depth + 1)]
+            texts = [text for branch in branches for text in self._wordings(branch, function, depth + 1) or [VALUE]]
+            return texts if set(texts) != {VALUE} else []
         if isinstance(node, ast.Name):
             values = self._assigned(node.id, function)
             return [text for value in values for text in self._wordings(value, function, depth + 1)]
@@ -284,7 +292,7 @@ class ModuleReader:
         if isinstance(node.func, ast.Attribute) and name in ("format", "replace", "strip"):
             texts = self._wordings(node.func.value, function, depth + 1)
             return [re.sub(r"\{[^{}]*\}", VALUE, text) for text in texts]
-        arguments = node.args if name in self._house.exceptions else []
+        arguments = node.args if name in self._house.exceptions or name in self._house.kinds else []
         return self._returned(name, depth) + [
             text for argument in arguments for text in self._wordings(argument, function, depth + 1)
         ]
@@ -335,21 +343,21 @@ def make_messages(
     purpose = (ast.get_docstring(function) or "").partition("\n\n")[0] if function else ""
     name = function.name if function else ""
     texts = map(_without_template, texts) if kind in LOGGED.values() else texts
-    sentences = [text for text in dict.fromkeys(map(_one_line, texts)) if " " in text]
+    sentences = [text for text in dict.fromkeys(map(_one_line, texts)) if text.count(" ") >= MIN_BLANKS]
     return [Message(text, kind, path, line, name, _one_line(purpose)) for text in sentences]
 
 
-def _raises_what_it_is_told(function: ast.FunctionDef) -> bool:
-    """Whether a function puts a word of its caller into an exception and always raises it, as `fail(problem)` does."""
+def _raised_by(function: ast.FunctionDef, exceptions: set[str]) -> str:
+    """The exception that a function returns for others to raise, or ends in with a word of its caller; else empty."""
+    for node in walk(function):
+        if isinstance(node, ast.Return) and isinstance(node.value, ast.Call) and _last_name(node.value) in exceptions:
+            return _last_name(node.value)
     told = {argument.arg for argument in [*function.args.args, *function.args.kwonlyargs]}
     last = function.body[-1]
-    return isinstance(last, ast.Raise) and any(isinstance(node, ast.Name) and node.id in told for node in walk(last))
-
-
-def _makes_an_exception(function: ast.FunctionDef, exceptions: set[str]) -> bool:
-    """Whether a function returns an exception for others to raise."""
-    returned = [node.value for node in walk(function) if isinstance(node, ast.Return)]
-    return any(isinstance(value, ast.Call) and _last_name(value) in exceptions for value in returned)
+    if not isinstance(last, ast.Raise) or last.exc is None or function.name.startswith("__"):
+        return ""
+    is_told = any(isinstance(node, ast.Name) and node.id in told for node in walk(last))
+    return _last_name(last.exc) if is_told and _last_name(last.exc) in exceptions else ""
 
 
 def _is_exception(value: object) -> bool:

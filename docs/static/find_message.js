@@ -6,15 +6,24 @@ document.addEventListener("DOMContentLoaded", () => {
   const oneLine = (text) => text.replace(/\s+/g, " ").trim();
   const entries = Array.from(document.querySelectorAll(".message"), (element) => {
     const text = oneLine(element.querySelector(".message-text").textContent);
-    const parts = text.replace(/^…+|…+$/g, "").split("…").map((part) => part.replace(/[.*+?^${}()|[\]\\]/g, "\\$&"));
-    return { element, text: text.toLowerCase(), pattern: new RegExp(parts.join(".*?"), "s") };
+    return { element, text: text.toLowerCase(), parts: text.split("…").filter(Boolean) };
   });
   const sections = Array.from(document.querySelectorAll("section")).filter(
     (section) => section.id.startsWith("in-"));
 
+  // The fixed parts of a message, in their order
+  function isIn(entry, typed) {
+    let place = 0;
+    return entry.parts.every((part) => {
+      const found = typed.indexOf(part, place);
+      place = found + part.length;
+      return found >= 0;
+    });
+  }
+
   function show() {
     const typed = oneLine(field.value);
-    let those = entries.filter((entry) => typed && entry.pattern.test(typed));
+    let those = entries.filter((entry) => typed && isIn(entry, typed));
     if (typed && !those.length) those = entries.filter((entry) => entry.text.includes(typed.toLowerCase()));
     entries.forEach((entry) => { entry.element.hidden = Boolean(typed) && !those.includes(entry); });
     sections.forEach((section) => { section.hidden = !section.querySelector(".message:not([hidden])"); });

@@ -11,7 +11,7 @@ from helpers.repository import ROOT
 messages = load_extension("messages")
 SCRIPT = (ROOT / "docs" / "static" / "find_message.js").read_text(encoding="utf-8")
 TYPED = [
-    "Traceback (most recent call last):\n  ...\nValueError: There is no recipe configs/a.yaml. Recipes are YAML files,\n"
+    "Traceback (most recent call last):\nValueError: There is no recipe configs/a.yaml. Recipes are YAML files,\n"
     "such as those in configs/.",
     "`sampling_rate` is 0.5 Hz, outside 50 to 100000 Hz. Give the samples per second of the record's header, not kHz"
     " and not the time between samples.",
