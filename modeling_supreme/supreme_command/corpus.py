@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pyarrow import csv
 
+from ..command_line.closing import closing_line
 from ..ecg_index.build import SKIPPED_FILENAME, write_index
 from ..ecg_index.counts import COVERAGE, count_present
 from ..ecg_index.index import Answers, EcgIndex
@@ -42,10 +43,11 @@ def make_index(arguments: IndexArguments, model: ModelArguments, reading: Readin
     )
     num_skipped = sum(shard.num_skipped for shard in manifest.shards)
     size = sum(file.size for shard in manifest.shards for file in shard.files.values()) / MIB
+    next_step = f'ask it: `supreme ask {arguments.output} "qrs > 120 ms"`'
     left_out = f" {num_skipped} were left out, see {SKIPPED_FILENAME}." if num_skipped else ""
     sys.stderr.write(
-        f"{arguments.output} holds {manifest.num_records} records in {size:.0f} MiB.{left_out} Ask it:"
-        f' supreme ask {arguments.output} "qrs > 120 ms"\n'
+        f"{arguments.output} holds {manifest.num_records} records in {size:.0f} MiB.{left_out}"
+        f" {closing_line([arguments.output], next_step)}\n"
     )
 
 
