@@ -88,9 +88,7 @@ def _list_checksums(plan: Mapping[str, Sequence[Shard]], files: Mapping[str, Seq
     filled = [summary for summary in summaries if summary["num_rows"]]
     paths = [path for split in files for path in files[split]]
     # Without one are shards that an earlier version finished, and was killed before it described them
-    return {
-        path.name: summary.get("sha256") or checksum_of(path) for path, summary in zip(paths, filled, strict=True)
-    }
+    return {path.name: summary.get("sha256") or checksum_of(path) for path, summary in zip(paths, filled, strict=True)}
 
 
 def make_header(builder: DatasetBuilder, plan: Mapping[str, Sequence[Shard]], entry: CorpusEntry) -> DatasetCardData:
