@@ -65,6 +65,11 @@ def ask_index(arguments: AskArguments) -> None:
     if arguments.plot:
         best = index.tabulate(answers, top=min(arguments.top or MOST_SHEETS, MOST_SHEETS))
         _draw_best(index, best.to_pylist(), Path(arguments.plot))
+    tables = () if arguments.count else (arguments.csv, arguments.parquet)
+    written = [name for name in (*tables, arguments.plot) if name]
+    if written:
+        look = "look at some of the recordings before you believe the scores"
+        sys.stderr.write(f"{closing_line(written, look)}\n")
 
 
 def _print_counts(answers: Answers) -> None:

@@ -15,6 +15,7 @@ WRITERS = (
     *("datasets_scripts/extraction/definitions/write.py", "evaluate.py", "evaluation_scripts/compare_labels.py"),
     *("evaluation_scripts/suites/leaderboard.py", "training_scripts/run/session.py"),
     *("training_scripts/decisions/decide.py", "training_scripts/shipping/__main__.py"),
+    "modeling_supreme/supreme_command/recordings.py",
     *("modeling_supreme/supreme_command/corpus.py", "modeling_supreme/supreme_command/exports.py"),
 )
 
