@@ -147,6 +147,11 @@ def main(argv: Sequence[str] | None = None) -> None:
         evaluate_checkpoint(arguments)
 
 
+def tell_next_step(arguments: "EvaluationArguments") -> str:
+    """To hold the figures against those of another system."""
+    return f"compare it with another: `python evaluate.py --compare {arguments.output_dir} OTHER`"
+
+
 def compare_evaluations(arguments: "EvaluationArguments", suite: "SuiteArguments") -> None:
     """Print the paired differences of several evaluations, and write comparison.json where a folder is named."""
     import json
@@ -154,6 +159,7 @@ def compare_evaluations(arguments: "EvaluationArguments", suite: "SuiteArguments
     from tqdm.auto import tqdm
 
     from evaluation_scripts.suites.comparison import compare_all, format_comparison
+    from modeling_supreme.command_line.closing import closing_line
 
     report = compare_all(
         suite.compare or [],
@@ -167,7 +173,7 @@ def compare_evaluations(arguments: "EvaluationArguments", suite: "SuiteArguments
         path = Path(arguments.output_dir) / "comparison.json"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(report, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-        tqdm.write(f"Wrote {path}.")
+        tqdm.write(closing_line([path], "read the intervals of the differences, not the differences alone"))
 
 
 def evaluate_predictions(arguments: "EvaluationArguments", suite: "SuiteArguments") -> None:
@@ -177,6 +183,7 @@ def evaluate_predictions(arguments: "EvaluationArguments", suite: "SuiteArgument
     from evaluation_scripts.suites.foreign import evaluate_scores
     from evaluation_scripts.suites.published import read_published
     from evaluation_scripts.suites.run import describe_suite_protocol
+    from modeling_supreme.command_line.closing import closing_line
 
     logging.basicConfig(format="%(levelname)s %(name)s: %(message)s", level=logging.WARNING)
     sets, unknown = evaluate_scores(arguments, suite)
@@ -189,7 +196,7 @@ def evaluate_predictions(arguments: "EvaluationArguments", suite: "SuiteArgument
     )
     paths += write_html(suite, paths[0], sets)
     tqdm.write(text, end="")
-    tqdm.write(f"Wrote {' and '.join(map(str, paths))}.")
+    tqdm.write(closing_line(paths, tell_next_step(arguments)))
 
 
 def write_html(suite: "SuiteArguments", results_path: Path, sets: "EvaluatedSets") -> list[Path]:
@@ -225,6 +232,7 @@ def evaluate_checkpoint_on_suite(
     from evaluation_scripts.probes.transfer import format_transfer
     from evaluation_scripts.suites.published import read_published
     from evaluation_scripts.suites.run import describe_suite_protocol, evaluate_suite, read_tables
+    from modeling_supreme.command_line.closing import closing_line
 
     accelerator = Accelerator(mixed_precision=arguments.mixed_precision)
     logging.basicConfig(format="%(levelname)s %(name)s: %(message)s", level=logging.WARNING)
@@ -247,7 +255,7 @@ def evaluate_checkpoint_on_suite(
         paths += probed.write(arguments.output_dir, **about)
         forget_shards(arguments.output_dir)
         tqdm.write(text + (format_transfer(probed.transferred) if probes.transfer else ""), end="")
-        tqdm.write(f"Wrote {' and '.join(map(str, paths))}.")
+        tqdm.write(closing_line(paths, tell_next_step(arguments)))
     accelerator.end_training()
 
 
@@ -264,6 +272,7 @@ def evaluate_checkpoint(arguments: "EvaluationArguments") -> None:
     from evaluation_scripts.passes.kept_shards import forget_shards
     from evaluation_scripts.result_table import format_result
     from evaluation_scripts.results import write_results
+    from modeling_supreme.command_line.closing import closing_line
     from modeling_supreme.command_line.threads import choose_threads
 
     accelerator = Accelerator(mixed_precision=arguments.mixed_precision)
@@ -295,7 +304,7 @@ def evaluate_checkpoint(arguments: "EvaluationArguments") -> None:
         forget_shards(arguments.output_dir)
         for name, result in results.items():
             tqdm.write(format_result(name, result))
-        tqdm.write(f"Wrote {' and '.join(map(str, paths))}.")
+        tqdm.write(closing_line(paths, tell_next_step(arguments)))
     accelerator.end_training()
 
 

@@ -10,10 +10,12 @@ from typing import Any
 from datasets import disable_progress_bars
 from turns import CLOCKS
 
+from modeling_supreme.command_line.scripts import ScriptParser
+
 
 def make_parser(description: str | None) -> argparse.ArgumentParser:
     """A parser whose help shows the docstring of a script as it is written."""
-    return argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    return ScriptParser(description)
 
 
 def add_timing_flags(parser: argparse.ArgumentParser, *, num_turns: int) -> None:

@@ -20,8 +20,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from datasets_scripts.prepare.overlap import find_overlap, format_overlap
 from modeling_supreme.command_line import parse_arguments, run_command
+from modeling_supreme.command_line.closing import closing_line
 
 
 logger = logging.getLogger("datasets_scripts.overlap")
@@ -40,9 +40,13 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Run the command; the exit code is 1 where leaks were found and `--fail_on_overlap` is given."""
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     (arguments,) = parse_arguments([OverlapArguments], argv, description=__doc__, positional="folders")
+    # Imported here: the libraries take seconds, for which neither `--help` nor a refused flag waits
+    from datasets_scripts.prepare.overlap import find_overlap, format_overlap
+
     overlap = find_overlap(arguments.folders)
     Path(arguments.output).write_text(json.dumps(overlap, indent=2) + "\n", encoding="utf-8")
-    logger.info(f"{format_overlap(overlap)} All records are named in {arguments.output}.")
+    next_step = "leave out of training what it names" if overlap["num_leaks"] else "train, nothing leaks"
+    logger.info(f"{format_overlap(overlap)} {closing_line([arguments.output], next_step)}")
     if arguments.fail_on_overlap and overlap["num_leaks"]:
         sys.exit(1)
 

@@ -16,8 +16,8 @@ from typing import Any
 
 from tqdm import tqdm
 
-from evaluation_scripts.protocols.differences import compare_protocols
 from modeling_supreme.command_line import parse_arguments, run_command
+from modeling_supreme.command_line.closing import closing_line
 
 
 COLUMNS = {
@@ -46,6 +46,9 @@ class CompareArguments:
 
 def compare_labels(arguments: CompareArguments) -> dict[str, Any]:
     """All differences, as [`compare_protocols`] gives them."""
+    # Imported here: the libraries take seconds, for which neither `--help` nor a refused flag waits
+    from evaluation_scripts.protocols.differences import compare_protocols
+
     return compare_protocols(arguments.suite, arguments.split_dir, data_root=arguments.data_root)
 
 
@@ -73,6 +76,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     tqdm.write(format_differences(report), end="")
     if arguments.output_file is not None:
         Path(arguments.output_file).write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+        tqdm.write(closing_line([arguments.output_file], "evaluate under both protocols: docs/evaluation.md"))
 
 
 if __name__ == "__main__":

@@ -75,7 +75,13 @@ for name in ("twelve_leads", "lead_I"):
 # %%
 run("evaluate.py", "--compare", "twelve_leads", "lead_I", "--min_positives", 1, "--output_dir", "comparison")
 comparison = json.loads(Path("comparison/comparison.json").read_text(encoding="utf-8"))
-print(json.dumps(comparison, indent=2)[:600])
+for system in comparison["systems"]:
+    (result,) = system["sets"].values()
+    low, high = result["difference_ci95"]
+    print(
+        f"{system['system']} less twelve_leads: {result['difference']:+.3f}, 95 % interval {low:+.3f} to {high:+.3f}"
+    )
+    print("A difference." if low > 0 or high < 0 else "No difference that these records show.")
 
 # %% [markdown]
 # Next: decide which difference would matter before you look. Say how many comparisons you made. Do not choose the

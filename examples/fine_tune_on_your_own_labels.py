@@ -81,10 +81,9 @@ subprocess.run([sys.executable, str(CLONE / "train.py"), *map(str, words)], chec
 
 # %%
 results = json.loads(Path("my_classifier/eval_results.json").read_text(encoding="utf-8"))
-for condition in results["conditions"]:
-    print(
-        condition["label"], condition["num_positives"], "positive, AUROC", condition["auroc"], condition["auroc_ci95"]
-    )
+(result,) = results["results"].values()
+table = pd.DataFrame(result["conditions"])
+print(table[["label", "num_positives", "auroc", "auroc_ci95"]].to_string(index=False))
 
 # %% [markdown]
 # One file:

@@ -56,7 +56,8 @@ print(f"{len(statements)} distinct statements, {len(unread)} of them with words 
 # same with every statement: search it, correct it, and export your corrections for `--corrections`.
 
 # %%
-print(pd.read_csv("labels_rules/findings.csv").head(10).to_string())
+findings = pd.read_csv("labels_rules/findings.csv")
+print(findings[["finding", "positive", "uncertain", "negative"]].head(10).to_string(index=False))
 
 # %% [markdown]
 # A language model on this machine reads under the same schema (`pip install ".[llm]"` in a clone). What it says must

@@ -84,8 +84,8 @@ from modeling_supreme.plotting import plot_strip
 
 measured = classify.measure(file)
 for name in ("rate_per_min", "pr_ms", "qrs_ms", "qtc_ms", "axis_deg"):
-    value = measured[name]
-    print(f"{name}: {value['value']:.0f} +- {value['sd']:.0f} {value['unit']}")
+    value = measured[name]  # in atrial fibrillation there is no PR to measure, whatever its value says
+    print(f"{name}: {value['value']:.0f} +- {value['sd']:.0f} {value['unit']}, measurable {value['measurable']:.0%}")
 
 recording = read_ecg(file)
 plot_strip(

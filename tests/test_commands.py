@@ -16,6 +16,9 @@ COMMANDS = {
     "demo": [],
     "training_scripts.text_tower.__main__": [],
     "training_scripts.decisions.__main__": [],
+    "training_scripts.shipping.__main__ make": ["make"],
+    "training_scripts.shipping.__main__ describe": ["describe"],
+    "training_scripts.shipping.__main__ zoo": ["zoo"],
     "datasets_scripts.prepare.__main__": ["ptb_xl"],
     "datasets_scripts.overlap": ["folder"],
     "datasets_scripts.extraction.__main__": [],
@@ -91,6 +94,7 @@ def test_a_mistyped_flag_names_the_right_one_without_a_traceback(command, monkey
     [
         *("train.py", "evaluate.py"),
         *("datasets_scripts.prepare", "datasets_scripts.extraction", "training_scripts.text_tower"),
+        *("datasets_scripts.extraction.definitions", "datasets_scripts.overlap", "evaluation_scripts.compare_labels"),
         *("modeling_supreme.supreme_command", "modeling_supreme.supreme_command index"),
     ],
 )

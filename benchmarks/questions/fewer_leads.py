@@ -24,6 +24,7 @@ from evaluation_scripts.metrics import format_figure
 from evaluation_scripts.predict import predict
 from evaluation_scripts.results import compile_result
 from modeling_supreme import STANDARD_LEADS, default_checkpoint
+from modeling_supreme.command_line.scripts import ScriptParser
 
 
 logger = logging.getLogger(__name__)
@@ -42,7 +43,7 @@ MIN_POSITIVES = 5
 
 def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     """The command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = ScriptParser(__doc__)
     parser.add_argument("--model_name_or_path", help="Checkpoint; by default the one that the package ships.")
     parser.add_argument("--dataset_name", default="ptb_xl", help="Corpus, as evaluate.py takes it.")
     parser.add_argument("--dataset_config_name", default="superclass,subclass,form,rhythm", help="Its label sets.")

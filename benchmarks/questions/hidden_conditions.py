@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 
 from evaluation_scripts.metrics import format_figure
+from modeling_supreme.command_line.scripts import ScriptParser
 
 
 logger = logging.getLogger(__name__)
@@ -51,7 +52,7 @@ Entries = Mapping[str, Mapping[str, Any]]
 
 def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     """The command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = ScriptParser(__doc__)
     parser.add_argument("--data_dir", required=True, help="Folder of PTB-XL, with its tables.")
     parser.add_argument("--output_dir", type=Path, required=True, help="Folder for the checkpoint and the table.")
     parser.add_argument("--model_name_or_path", help="Checkpoint that was trained without the ten names already.")

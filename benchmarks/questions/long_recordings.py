@@ -24,6 +24,7 @@ import numpy as np
 import torch
 
 from datasets_scripts.simulator import simulate_record
+from modeling_supreme.command_line.scripts import ScriptParser
 from modeling_supreme.ecg_index.encoder import load_classifier
 from modeling_supreme.leads import STANDARD_LEADS
 from modeling_supreme.signal_processing import resample_strip
@@ -122,7 +123,7 @@ def main(argv: list[str] | None = None) -> None:
     """Write the records, measure, print."""
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
     logger.setLevel(logging.INFO)
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = ScriptParser(__doc__)
     parser.add_argument("--model", required=True, help="Folder or Hub id of a checkpoint.")
     parser.add_argument("--hours", type=float, nargs="+", default=[1.0, 4.0], help="Lengths of the recordings.")
     parser.add_argument("--batch_size", type=int, default=64, help="Windows at once.")

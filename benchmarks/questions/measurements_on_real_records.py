@@ -29,6 +29,7 @@ from datasets_scripts.simulator import simulate_record
 from evaluation_scripts.measurement_errors import MeasurementPairs, compare_measurements
 from evaluation_scripts.measurement_table import format_measurements, name_of, plot_measurements
 from modeling_supreme import STANDARD_LEADS
+from modeling_supreme.command_line.scripts import ScriptParser
 
 
 logger = logging.getLogger(__name__)
@@ -62,7 +63,7 @@ class Reference(NamedTuple):
 
 def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     """The command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = ScriptParser(__doc__)
     parser.add_argument("--model_name_or_path", required=True, help="Checkpoint with a measurement head.")
     parser.add_argument("--data_dir", required=True, help="Folder of PTB-XL, with its tables.")
     parser.add_argument("--num_records", type=int, default=500, help="Records to measure, the first ones.")

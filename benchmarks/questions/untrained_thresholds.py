@@ -27,6 +27,7 @@ from datasets_scripts.simulator import SimulatedRecord, label_names, simulate_re
 from datasets_scripts.terminology.exact_truth import is_true
 from evaluation_scripts.decision_figures.calibration import expected_calibration_error
 from modeling_supreme import STANDARD_LEADS
+from modeling_supreme.command_line.scripts import ScriptParser
 from modeling_supreme.definitions import Measured, evaluate_expression
 from modeling_supreme.queries import encode_queries
 from modeling_supreme.query_grammar import (
@@ -167,7 +168,7 @@ class Questions:
 
 def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     """The command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = ScriptParser(__doc__)
     parser.add_argument("--model_name_or_path", required=True, help="Checkpoint with a measurement head.")
     parser.add_argument("--output_dir", type=Path, required=True, help="Folder for the table.")
     parser.add_argument("--num_records", type=int, default=1000, help="Simulated records.")

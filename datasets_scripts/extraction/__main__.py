@@ -26,11 +26,13 @@ from datasets_scripts.extraction.checks.audit import REPORT_FILE, write_audit
 from datasets_scripts.extraction.readings.reading import Reading
 from datasets_scripts.extraction.readings.standardise import StandardisationArguments
 from modeling_supreme.command_line import parse_arguments, run_command
+from modeling_supreme.command_line.closing import closing_line
 from modeling_supreme.output_files.disk import told_when_refused
 from modeling_supreme.output_files.folder_lock import FolderLock
 
 from .corrections_file import load_corrections
 from .extract import STATEMENTS_FILE, Extraction, LabelArguments, Records, count_statements, extract_labels
+from .labels_file import LABELS_FILE
 from .report_tables import iterate_reports
 
 
@@ -159,7 +161,10 @@ def report_extraction(extraction: Extraction, output_dir: Path) -> None:
             extraction.num_failed,
             STATEMENTS_FILE,
         )
-    logger.info("Written to %s; open %s to check it.", output_dir, REPORT_FILE)
+    next_step = (
+        f"open {output_dir / REPORT_FILE} to check it, then `train.py … --report_labels {output_dir}/{LABELS_FILE}`"
+    )
+    logger.info(closing_line([output_dir], next_step))
 
 
 if __name__ == "__main__":

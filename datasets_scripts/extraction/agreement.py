@@ -26,6 +26,7 @@ from datasets_scripts.extraction.checks.label_agreement import (
 )
 from datasets_scripts.terminology.findings import load_terminology
 from modeling_supreme.command_line import parse_arguments, run_command
+from modeling_supreme.command_line.closing import closing_line
 
 from .labels_file import read_report_findings
 from .report_findings import ReportFindings, known_ancestors, name_findings
@@ -124,6 +125,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     sys.stdout.write(format_agreement(agreement))
     if flags.output_dir:
         write_agreement(agreement, flags.output_dir, names=(names[0], names[1]))
+        sys.stderr.write(f"{closing_line([flags.output_dir], f'open {flags.output_dir}/agreement.html')}\n")
 
 
 if __name__ == "__main__":

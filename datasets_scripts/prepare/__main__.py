@@ -20,13 +20,14 @@ right to write there is checked before any record is read, and `--dry_run` says 
 
 import logging
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, make_dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_type_hints
 
 from datasets_scripts import BUILDERS
 from modeling_supreme.command_line import CommandLineError, check_name, parse_arguments, run_command
+from modeling_supreme.command_line.closing import closing_line
 from modeling_supreme.command_line.hub import check_hub
 
 from . import RECORDS_PER_SHARD
@@ -145,7 +146,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     check_publication(corpus, arguments)
     # Imported here: the libraries take seconds, for which neither `--help` nor a refused flag waits
     from .corpus import prepare_corpus
-    from .page import PAGE_FILENAME, describe_losses
+    from .page import describe_losses
     from .publication import describe_upload, push_to_hub
 
     if arguments.dry_run:
@@ -169,12 +170,24 @@ def main(argv: Sequence[str] | None = None) -> None:
     counts = ", ".join(f"{split['num_rows']} {name}" for name, split in report["splits"].items())
     logger.info(
         f"{arguments.output_dir} holds {counts} rows; {len(report['skipped'])} records were left out."
-        f" {describe_losses(report)} Open {Path(arguments.output_dir) / PAGE_FILENAME} for a look at the corpus."
+        f" {describe_losses(report)} {closing_line([arguments.output_dir], tell_next_step(corpus, arguments, report))}"
     )
     if arguments.push_to_hub:
         publish = {"is_public": arguments.hub_public, "source_license": arguments.hub_license}
         names = push_to_hub(arguments.output_dir, arguments.push_to_hub, **publish)
         logger.info(f"{arguments.push_to_hub} now has {', '.join(names)}.")
+
+
+def tell_next_step(corpus: str, arguments: PrepareArguments, report: Mapping[str, Any]) -> str:
+    """To look at the corpus, and to give it labels or to train on it."""
+    from .labels import are_known, tell_next
+    from .page import PAGE_FILENAME
+
+    folder = arguments.output_dir
+    look = f"open {Path(folder) / PAGE_FILENAME} for a look at it"
+    if not are_known(report["splits"]):
+        return f"{look}. No label is known yet. {tell_next(report['splits'], corpus, folder=folder).rstrip('.')}"
+    return f"{look}, then `accelerate launch train.py --dataset_name {folder} --output_dir RUN`"
 
 
 def check_publication(corpus: str, arguments: PrepareArguments) -> None:

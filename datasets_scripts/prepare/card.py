@@ -16,7 +16,7 @@ from modeling_supreme.output_files.atomic_files import write_text
 from .catalogue import CorpusEntry, describe_corpus
 from .croissant import CROISSANT, describe_as_croissant
 from .labels import are_known, count_labels, tell_next
-from .shards import Shard
+from .shards import Shard, checksum_of
 
 
 CARD = "README.md"
@@ -85,9 +85,10 @@ def write_card(
 def _list_checksums(plan: Mapping[str, Sequence[Shard]], files: Mapping[str, Sequence[Path]]) -> dict[str, str]:
     """SHA-256 of every Parquet file, by its name; it was taken where the shard was written."""
     summaries = [shard.summary for split in files for shard in plan[split]]
-    filled = [summary["sha256"] for summary in summaries if summary["num_rows"]]
+    filled = [summary for summary in summaries if summary["num_rows"]]
     paths = [path for split in files for path in files[split]]
-    return {path.name: checksum for path, checksum in zip(paths, filled, strict=True)}
+    # Without one are shards that an earlier version finished, and was killed before it described them
+    return {path.name: summary.get("sha256") or checksum_of(path) for path, summary in zip(paths, filled, strict=True)}
 
 
 def make_header(builder: DatasetBuilder, plan: Mapping[str, Sequence[Shard]], entry: CorpusEntry) -> DatasetCardData:

@@ -28,6 +28,7 @@ from datasets_scripts.simulator.realism.comparison import PAGE_FILENAME, compare
 from datasets_scripts.simulator.truth.catalogue import CONDITIONS, condition_names
 from datasets_scripts.terminology.measured_findings import load_measured_findings
 from modeling_supreme.command_line import Command, run_command, run_one_of
+from modeling_supreme.command_line.closing import closing_line
 from modeling_supreme.leads import STANDARD_LEADS
 from modeling_supreme.plotting import plot_strip
 
@@ -177,7 +178,12 @@ def export(arguments: ExportArguments, settings: SettingsArguments) -> None:
         settings=settings.make_settings(),
         has_annotations=arguments.annotations,
     )
-    logger.info(f"{len(paths)} records written to {arguments.output_dir} in the layout of {arguments.layout}.")
+    next_step = (
+        f"`python -m datasets_scripts.prepare {arguments.layout} --data_dir {arguments.output_dir} --output_dir O`"
+    )
+    logger.info(
+        f"{len(paths)} records in the layout of {arguments.layout}. {closing_line([arguments.output_dir], next_step)}"
+    )
 
 
 def examples(arguments: ExamplesArguments) -> None:
@@ -201,7 +207,7 @@ def compare(arguments: RealismArguments) -> None:
         logger.info(
             f"AUROC of telling simulated from real by {name}: {test['auroc']}, 95 % interval {test['auroc_ci95']}"
         )
-    logger.info(f"Page: {arguments.output_dir / PAGE_FILENAME}")
+    logger.info(closing_line([arguments.output_dir], f"open {arguments.output_dir / PAGE_FILENAME}"))
 
 
 COMMANDS = {

@@ -18,6 +18,7 @@ from datasets_scripts.page import section, table, write_document
 from evaluation_scripts.metrics import format_figure
 from evaluation_scripts.suites.published import read_published
 from modeling_supreme.command_line import parse_arguments, run_command
+from modeling_supreme.command_line.closing import closing_line
 
 
 RESULTS_FILENAME = "eval_results.json"
@@ -154,7 +155,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Read, sort, write."""
     (arguments,) = parse_arguments([LeaderboardArguments], argv, description=__doc__)
     paths = write_leaderboard(arguments.output_dir, make_leaderboard(arguments.evaluations))
-    tqdm.write(f"Wrote {' and '.join(map(str, paths))}.")
+    tqdm.write(closing_line(paths, "open the page"))
 
 
 if __name__ == "__main__":

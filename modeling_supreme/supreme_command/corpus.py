@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pyarrow import csv
 
+from ..command_line.closing import closing_line
 from ..ecg_index.build import SKIPPED_FILENAME, write_index
 from ..ecg_index.counts import COVERAGE, count_present
 from ..ecg_index.index import Answers, EcgIndex
@@ -42,10 +43,11 @@ def make_index(arguments: IndexArguments, model: ModelArguments, reading: Readin
     )
     num_skipped = sum(shard.num_skipped for shard in manifest.shards)
     size = sum(file.size for shard in manifest.shards for file in shard.files.values()) / MIB
+    next_step = f'ask it: `supreme ask {arguments.output} "qrs > 120 ms"`'
     left_out = f" {num_skipped} were left out, see {SKIPPED_FILENAME}." if num_skipped else ""
     sys.stderr.write(
-        f"{arguments.output} holds {manifest.num_records} records in {size:.0f} MiB.{left_out} Ask it:"
-        f' supreme ask {arguments.output} "qrs > 120 ms"\n'
+        f"{arguments.output} holds {manifest.num_records} records in {size:.0f} MiB.{left_out}"
+        f" {closing_line([arguments.output], next_step)}\n"
     )
 
 
@@ -63,6 +65,11 @@ def ask_index(arguments: AskArguments) -> None:
     if arguments.plot:
         best = index.tabulate(answers, top=min(arguments.top or MOST_SHEETS, MOST_SHEETS))
         _draw_best(index, best.to_pylist(), Path(arguments.plot))
+    tables = () if arguments.count else (arguments.csv, arguments.parquet)
+    written = [name for name in (*tables, arguments.plot) if name]
+    if written:
+        look = "look at some of the recordings before you believe the scores"
+        sys.stderr.write(f"{closing_line(written, look)}\n")
 
 
 def _print_counts(answers: Answers) -> None:

@@ -2,6 +2,7 @@
 
 import sys
 
+from ..command_line.closing import closing_line
 from ..export.checkpoint import export_checkpoint
 from .arguments import ExportArguments, ModelArguments
 
@@ -17,3 +18,6 @@ def export_model(arguments: ExportArguments, model: ModelArguments) -> None:
         revision=model.revision,
     )
     sys.stdout.write(f"{done.summary()}\n")
+    sys.stderr.write(
+        f"{closing_line([arguments.output], f'run it: docs/export.md, and README.md in {arguments.output}')}\n"
+    )

@@ -9,6 +9,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from ..command_line.closing import closing_line
 from ..command_line.threads import Threads, say_threads
 from ..ecg_index.sources import SourceRecord, open_source
 from ..long_recordings.episodes import clock
@@ -192,13 +193,19 @@ class Run:
         bar("Answering")(progress, self._num_records - num_missing, self._num_records)
 
     def _report(self, skipped: Sequence[str]) -> None:
-        """Count and name what was left out."""
+        """Count and name what was left out, and say what was written."""
         if skipped:
             more = "" if len(skipped) <= NUM_NAMED else f" and {len(skipped) - NUM_NAMED} more"
             sys.stderr.write(
                 f"{len(skipped)} of {self._num_records} recordings were left out:"
                 f" {', '.join(skipped[:NUM_NAMED])}{more}.\n"
             )
+        sheets = getattr(self._arguments, "plot", None)
+        written = [name for name in (self._arguments.csv, self._arguments.parquet, sheets) if name]
+        if written:
+            asking = "to ask more of the same recordings, read them once with `supreme index`"
+            next_step = f"look at the sheets in {sheets}" if sheets else asking
+            sys.stderr.write(f"{closing_line(written, next_step)}\n")
 
 
 def _check_suffix(name: str, suffix: str) -> Path:

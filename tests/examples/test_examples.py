@@ -41,7 +41,7 @@ class TestExamples:
         told = run_example("zero_shot_on_your_own_files.py", NUM_SIMULATED=3)
 
         assert len(re.findall(r"^sim\S*\s+(?:\d\.\d+\s*){5}$", told, flags=re.MULTILINE)) == 3
-        assert re.search(r"^qrs_ms: \d+ \+- \d+ ms$", told, flags=re.MULTILINE)
+        assert re.search(r"^qrs_ms: \d+ \+- \d+ ms, measurable \d+%$", told, flags=re.MULTILINE)
         assert Path("strip.png").stat().st_size > 10_000
 
     def test_reports_are_read_by_rules_and_by_a_local_model(self, run_example, tmp_path):
@@ -62,7 +62,7 @@ class TestExamples:
     def test_two_models_are_compared_on_the_same_records(self, run_example):
         told = run_example("compare_two_models_honestly.py", NUM_RECORDS=8)
 
-        assert "lead_I" in told
+        assert re.search(r"^lead_I less twelve_leads: [+-]\d\.\d{3}, 95 % interval", told, flags=re.MULTILINE)
         assert Path("comparison/comparison.json").is_file()
 
     def test_a_long_recording_has_episodes_and_a_picture(self, run_example):

@@ -12,6 +12,7 @@ from accelerate.logging import get_logger
 from evaluation_scripts.arguments import EvaluationArguments
 from evaluation_scripts.load import LabelledRecords, load_checkpoint, load_records
 from modeling_supreme.command_line import CommandLineError
+from modeling_supreme.command_line.closing import closing_line
 from modeling_supreme.decisions import parse_decisions
 from modeling_supreme.output_files.atomic_files import write_text
 from modeling_supreme.query_grammar import normalize_name
@@ -71,6 +72,9 @@ def decide_checkpoint(arguments: DecisionArguments) -> dict[str, Any]:
     plot_calibration(folder / PLOT_FILENAME, fitted)
     write_section(folder / "README.md", results)
     logger.info(f"{folder} decides about {len(fitted)} conditions; {len(reasons)} were shown by too few records.")
+    logger.info(
+        closing_line([folder / RESULTS_FILENAME, folder / PLOT_FILENAME], f"`supreme labels {folder}` lists them")
+    )
     return results
 
 

@@ -44,6 +44,7 @@ class ClassificationObjective(MultilabelObjective):
         task="multi-label-classification",
     )
     needs_text_encoder = False
+    next_step = "look at the figures of the test records in {folder}/eval_results.json"
 
     @classmethod
     def check_arguments(cls, arguments: RunArguments) -> None:

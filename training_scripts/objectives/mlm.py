@@ -81,6 +81,7 @@ class MlmObjective(Objective):
     """Hidden words of reports are foretold from the others."""
 
     name = "mlm"
+    next_step = "begin a model with it: `train.py … --text_model_name_or_path {folder}`"
     item = "text"
     metrics: ClassVar[Mapping[str, bool]] = {"validation_loss": False, "validation_accuracy": True}
     card = CardStyle(PLAIN_CARD, task="fill-mask", pipeline_tag="feature-extraction", has_code=False)

@@ -62,6 +62,8 @@ class Objective(ABC):
             How the model card presents it.
         needs_text_encoder (`bool`):
             Whether a new model is made from one.
+        next_step (`str`):
+            What to do with the checkpoint in `{folder}`.
         model (`torch.nn.Module`):
             What is trained, on the device, before `accelerator.prepare`; parameters that require no gradient stay.
         source (`StepSource`):
@@ -76,6 +78,10 @@ class Objective(ABC):
     metrics: ClassVar[Mapping[str, bool]]
     card: ClassVar[CardStyle]
     needs_text_encoder: ClassVar[bool] = True
+    next_step: ClassVar[str] = (
+        "ask it with `supreme classify FILE --model {folder} --labels …`, and test it with"
+        " `python evaluate.py --model_name_or_path {folder} --dataset_name … --output_dir …`"
+    )
 
     model: Any
     source: StepSource

@@ -9,6 +9,7 @@ from typing import Any
 from accelerate import Accelerator
 
 from evaluation_scripts.metrics import format_figure
+from modeling_supreme.command_line.closing import closing_line
 from modeling_supreme.command_line.hub import check_hub
 from modeling_supreme.output_files.disk import told_when_refused
 from training_scripts.arguments import RunArguments, TrainArguments
@@ -119,4 +120,5 @@ def run(folder: RunFolder, objective: Objective) -> None:
         results |= objective.test(folder.output_dir)
         leave_results(folder.output_dir, loop.history, results, objective.card)
     figure = format_figure(results[loop.metric], missing="undefined")
-    logger.info(f"{loop.metric} {figure}. The checkpoint is in {folder.output_dir}.")
+    next_step = objective.next_step.format(folder=folder.output_dir)
+    logger.info(f"{loop.metric} {figure}. {closing_line([folder.output_dir], next_step)}")

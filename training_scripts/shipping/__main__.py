@@ -9,6 +9,7 @@ import sys
 from collections.abc import Sequence
 
 from modeling_supreme.command_line import Command, run_command, run_one_of
+from modeling_supreme.command_line.closing import closing_line
 
 from .arguments import DescribeArguments, MakeArguments, ZooArguments
 
@@ -18,6 +19,8 @@ def make(arguments: MakeArguments) -> None:
     from .make import make_checkpoint
 
     make_checkpoint(arguments.checkpoint, arguments.text_tower, arguments.output_dir)
+    next_step = f"`python -m training_scripts.decisions --model_name_or_path {arguments.output_dir}` calibrates it"
+    sys.stderr.write(f"{closing_line([arguments.output_dir], next_step)}\n")
 
 
 def describe(arguments: DescribeArguments) -> None:
@@ -25,6 +28,8 @@ def describe(arguments: DescribeArguments) -> None:
     from .describe import write_shipped_card
 
     write_shipped_card(arguments.output_dir, arguments.evaluations, training=arguments.training)
+    card = f"{arguments.output_dir}/README.md"
+    sys.stderr.write(f"{closing_line([card], f'read {card}')}\n")
 
 
 def zoo(arguments: ZooArguments) -> None:

@@ -164,6 +164,7 @@ class TextTowerObjective(Objective):
     """A text encoder is distilled into a smaller one."""
 
     name = "text_tower"
+    next_step = "begin a model with it: `train.py … --text_model_name_or_path {folder}`"
     item = "text"
     metrics: ClassVar[Mapping[str, bool]] = {"validation_cosine": True, "validation_loss": False}
     card = CardStyle(TOWER_CARD, task="feature-extraction", pipeline_tag="feature-extraction", has_code=False)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from tqdm import tqdm
 
 from datasets_scripts.readers.mimic_iv_ecg_layout import MEASUREMENTS_FILENAME, NOT_MEASURED, RECORDS_FILENAME
 from datasets_scripts.schema import SAMPLING_RATE, to_microvolts
@@ -60,7 +61,7 @@ def export_mimic_iv_ecg(
     output_dir.mkdir(parents=True, exist_ok=True)
     order = [STANDARD_LEADS.index(lead) for lead in LEADS]
     rows, measurements, paths = [], [], []
-    for index in range(num_records):
+    for index in tqdm(range(num_records), desc="Simulating", unit=" records"):
         record = simulate_record(index, seed=seed, settings=settings)
         row = _make_row(index)
         path = output_dir / row["path"]

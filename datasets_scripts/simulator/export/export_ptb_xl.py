@@ -10,6 +10,7 @@ from typing import Any
 
 import pandas as pd
 from scipy.signal import resample_poly
+from tqdm import tqdm
 
 from datasets_scripts.readers.patients import AGE_CODE_OVER_89, AGE_OVER_89
 from datasets_scripts.readers.ptb_xl_layout import (
@@ -75,7 +76,7 @@ def export_ptb_xl(
     output_dir = Path(output_dir)
     output_dir.mkdir(parents=True, exist_ok=True)
     rows = []
-    for index in range(num_records):
+    for index in tqdm(range(num_records), desc="Simulating", unit=" records"):
         record = simulate_record(index, seed=seed, settings=settings)
         row = _make_row(index, record)
         microvolts = to_microvolts(record.strip)

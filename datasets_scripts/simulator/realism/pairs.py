@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from datasets import Dataset
+from tqdm import tqdm
 
 from datasets_scripts.schema import MICROVOLTS_PER_MILLIVOLT, SAMPLING_RATE
 from datasets_scripts.simulator.population.folds import RECORDS_PER_PATIENT
@@ -100,7 +101,8 @@ def measure_pairs(rows: Dataset, strips_dir: Path, *, seed: int) -> Iterator[Pai
     strips_dir.mkdir(parents=True, exist_ok=True)
     drawn: set[str] = set()
     findings = findings_of_rows(rows)
-    for index, condition in enumerate(choose_main_findings(findings)):
+    conditions = choose_main_findings(findings)
+    for index, condition in enumerate(tqdm(conditions, desc="Comparing", unit=" records")):
         if condition is None:
             continue
         row: Mapping[str, Any] = rows.with_format("numpy")[index]

@@ -270,7 +270,7 @@ class TestInterruption:
     def test_a_kill_while_files_are_moved_to_their_place_does_no_harm(
         self, prepared, ptb_xl_dir, tmp_path, monkeypatch
     ):
-        monkeypatch.setattr(corpus, "write_readme", lambda *arguments: sys.exit("killed"))
+        monkeypatch.setattr(corpus, "write_card", lambda *arguments: sys.exit("killed"))
         with pytest.raises(SystemExit, match="killed"):
             prepare_small(ptb_xl_dir, tmp_path / "out", config_name="superclass")
         moved = tmp_path / "out" / "test-00000-of-00001.parquet"

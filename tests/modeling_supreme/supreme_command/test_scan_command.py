@@ -106,7 +106,9 @@ def test_a_timeline_is_drawn(checkpoint, record, tmp_path, capsys):
 
     main([*words, "--stride_s", "5", "--plot", str(tmp_path / "plots"), "--json"])
 
-    assert len(json.loads(capsys.readouterr().out)["answers"][0]["timeline"]) == 8
+    said = capsys.readouterr()
+    assert len(json.loads(said.out)["answers"][0]["timeline"]) == 8
+    assert f"Wrote {tmp_path / 'plots'}. Next: look at the sheets in {tmp_path / 'plots'}." in said.err
     assert [path.suffix for path in (tmp_path / "plots").iterdir()] == [".png"]
 
 

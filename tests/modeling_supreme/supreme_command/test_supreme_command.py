@@ -72,7 +72,9 @@ class TestClassify:
         table = pd.read_csv(tmp_path / "out.csv")
         assert table["record"].tolist() == ["00001_hr"] * 2 + ["00002_hr"] * 2 + ["00003_hr"] * 2 + ["notes.csv"]
         assert table["score"].isna().tolist() == [False] * 6 + [True]
-        assert "1 of 4 recordings were left out: notes.csv." in capsys.readouterr().err
+        said = capsys.readouterr().err
+        assert "1 of 4 recordings were left out: notes.csv." in said
+        assert f"Wrote {tmp_path / 'out.csv'}. Next: to ask more of the same recordings" in said
 
     def test_a_journal_of_another_question_is_refused(self, files_dir, tiny_checkpoint_dir, tmp_path, capsys):
         (tmp_path / ".out.csv.journal").mkdir()
