@@ -159,9 +159,10 @@ def test_an_evaluation_that_was_ended_goes_on_and_leaves_the_files_of_one_that_w
 ):
     flags = (*ALL_SPLITS, "--dataset_config_name", "superclass", "--per_device_eval_batch_size", "4")
     monkeypatch.setattr(records_pass, "RECORDS_PER_SHARD", 8)
-    with monkeypatch.context() as patch, pytest.raises(InterruptedRunError):
+    with monkeypatch.context() as patch:
         patch.setattr(KeptShards, "write", write_once_and_end)
-        evaluate_corpus(checkpoint_dir, ptb_xl_dir, tmp_path / "ended", *flags)
+        with pytest.raises(InterruptedRunError, match="after shard 0"):
+            evaluate_corpus(checkpoint_dir, ptb_xl_dir, tmp_path / "ended", *flags)
     kept = [path.name for path in (tmp_path / "ended" / "unfinished").rglob("*.safetensors")]
 
     evaluate_corpus(checkpoint_dir, ptb_xl_dir, tmp_path / "ended", *flags)
@@ -175,7 +176,7 @@ def test_an_evaluation_that_was_ended_goes_on_and_leaves_the_files_of_one_that_w
 
 def write_once_and_end(shards, number, arrays, write=KeptShards.write):
     write(shards, number, arrays)
-    raise InterruptedRunError
+    raise InterruptedRunError(f"after shard {number}")
 
 
 def test_the_number_of_records_can_be_limited(checkpoint_dir, ptb_xl_dir, tmp_path):
