@@ -182,10 +182,8 @@ def run_model(
 
     def ask(batch: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
         output = model(**batch, query_embeds=query_embeds)
-        measured = output.measurements
-        return {"logits": output.logits_per_ecg} | {
-            name: measured[name] for name in (MEASURED if measured is not None else ())
-        }
+        measured = {} if output.measurements is None else {name: output.measurements[name] for name in MEASURED}
+        return {"logits": output.logits_per_ecg, **measured}
 
     answers = pass_over(
         rows,

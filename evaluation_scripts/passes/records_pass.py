@@ -85,7 +85,8 @@ def pass_over(
     ):
         for number, part in own.items():
             answers = [
-                (batch.start, _to_arrays(compute(send_to_device(next(batches), accelerator.device)))) for batch in part
+                (batch.start, _to_arrays(compute(cast("Any", send_to_device(next(batches), accelerator.device)))))
+                for batch in part
             ]
             found[number] = _join([arrays for _, arrays in sorted(gather_object(answers), key=lambda pair: pair[0])])
             if is_main:

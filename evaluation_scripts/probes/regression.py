@@ -83,8 +83,9 @@ def fit_probe(
     if validation is not None and len(validation):
         probes = [_fit(prepare, prepared, labels[train], strength) for strength in STRENGTHS]
         reached = [_rank(probe, features[validation], labels[validation]) for probe in probes]
-        if None not in reached:
-            return probes[int(np.argmax(reached))]
+        known = [figure for figure in reached if figure is not None]
+        if len(known) == len(probes):
+            return probes[int(np.argmax(known))]
     return _fit(prepare, prepared, labels[train], USUAL_STRENGTH)
 
 

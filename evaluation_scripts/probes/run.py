@@ -138,13 +138,14 @@ def _add(
 
 def _count_unmeasured(own: ProbedSet) -> int:
     """Records of which no interval is known; they are said."""
-    is_unmeasured = np.isnan(own.features[INTERVALS]).all(axis=1)
-    if is_unmeasured.any():
+    features = own.features[INTERVALS]
+    num_unmeasured = int(np.isnan(features).all(axis=1).sum())
+    if num_unmeasured:
         logger.warning(
-            f"{own.table.label_set.name}: neurokit2 measures nothing in {is_unmeasured.sum()} of {len(is_unmeasured)}"
-            " records, for which the means of the others stand."
+            f"{own.table.label_set.name}: neurokit2 measures nothing in {num_unmeasured} of {len(features)} records,"
+            " for which the means of the others stand."
         )
-    return int(is_unmeasured.sum())
+    return num_unmeasured
 
 
 def _forget(condition: Condition) -> Condition:

@@ -113,7 +113,7 @@ def aggregate_windows(scores: np.ndarray, aggregate: str, *, throughout: np.ndar
         array([0.2, 0.7])
     """
     if aggregate == "mean":
-        return np.nanmean(scores, axis=-2, dtype=np.float64)
+        return np.asarray(np.nanmean(scores, axis=-2, dtype=np.float64))
     highest = np.nanmax(scores, axis=-2)
     return highest if throughout is None else np.where(throughout, np.nanmin(scores, axis=-2), highest)
 

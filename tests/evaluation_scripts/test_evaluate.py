@@ -12,11 +12,14 @@ import pandas as pd
 import pytest
 from helpers.records.ptb_xl_records import make_microvolts, write_ptb_xl_record
 from helpers.repository import ROOT, load_script
+from helpers.training_runs import InterruptedRunError
 from sklearn.metrics import roc_auc_score
 from transformers import AutoModel, AutoProcessor
 
 from datasets_scripts import load_corpus
 from datasets_scripts.collator import StripCollator
+from evaluation_scripts.passes import records_pass
+from evaluation_scripts.passes.kept_shards import KeptShards
 
 
 script = load_script("evaluate")
@@ -149,6 +152,31 @@ def test_figures_depend_neither_on_the_batch_size_nor_on_the_run(evaluated, chec
     _, table = evaluate_corpus(checkpoint_dir, ptb_xl_dir, tmp_path, *flags)
 
     pd.testing.assert_frame_equal(table, evaluated[1], atol=1e-5)
+
+
+def test_an_evaluation_that_was_ended_goes_on_and_leaves_the_files_of_one_that_was_not(
+    checkpoint_dir, ptb_xl_dir, tmp_path, monkeypatch
+):
+    flags = (*ALL_SPLITS, "--dataset_config_name", "superclass", "--per_device_eval_batch_size", "4")
+    monkeypatch.setattr(records_pass, "RECORDS_PER_SHARD", 8)
+    with monkeypatch.context() as patch:
+        patch.setattr(KeptShards, "write", write_once_and_end)
+        with pytest.raises(InterruptedRunError, match="after shard 0"):
+            evaluate_corpus(checkpoint_dir, ptb_xl_dir, tmp_path / "ended", *flags)
+    kept = [path.name for path in (tmp_path / "ended" / "unfinished").rglob("*.safetensors")]
+
+    evaluate_corpus(checkpoint_dir, ptb_xl_dir, tmp_path / "ended", *flags)
+
+    evaluate_corpus(checkpoint_dir, ptb_xl_dir, tmp_path / "whole", *flags)
+    files = [{path.name: path.read_bytes() for path in (tmp_path / name).iterdir()} for name in ("ended", "whole")]
+    assert kept == ["shard-00000.safetensors"]
+    assert files[0].keys() == {"eval_results.json", "predictions.parquet"}
+    assert files[0] == files[1]
+
+
+def write_once_and_end(shards, number, arrays, write=KeptShards.write):
+    write(shards, number, arrays)
+    raise InterruptedRunError(f"after shard {number}")
 
 
 def test_the_number_of_records_can_be_limited(checkpoint_dir, ptb_xl_dir, tmp_path):
