@@ -41,7 +41,7 @@ class PromptCache:
                 Tokens of each prompt, without padding.
 
         Returns:
-            `tuple[DynamicCache | None, int]`: Keys and values for a batch of these prompts, which `generate` may change,
+            `tuple[DynamicCache | None, int]`: Keys and values for a batch of these prompts, which may be written on,
             and the number of tokens that they stand for; `None` and 0 if too little is shared.
         """
         # The last token of a prompt has to be read, as the answer begins with what follows it

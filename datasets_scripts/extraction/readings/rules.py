@@ -20,7 +20,7 @@ from .reading import NEGATIVE, POSITIVE, UNCERTAIN, Certainty, Reading, code_ent
 from .statements import trace_statement
 
 
-RULES_VERSION = "4"  # changes whenever a statement is read differently
+RULES_VERSION = "5"  # changes whenever a statement is read differently
 INFARCTION = "myocardial infarction"
 # What the QRS complex shows of damage is a scar; what the ST segment shows of it is an injury. Reports of carts say
 # "damage" of both, under a heading that says which.

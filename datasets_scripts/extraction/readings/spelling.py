@@ -123,6 +123,12 @@ _SHORTHAND = (
     (r"\bwellen'?s'?(?: (?:syndrome|sign|pattern|type|warning))?\b(?! ?und)", "wellens syndrome"),
     (r"\bfailure to (sense|capture) (and|or|and/or) (sense|capture)\b", r"failure to \1 \2 failure to \3"),
     (
+        r"\b(?:the )?(?:previously|formerly|earlier) (inverted|negative|flat|flattened|low|depressed|elevated)"
+        r" (t waves?|st segments?) (?:is|are|has|have|was|were) (?:now |become |again |once more )*"
+        r"(?:upright|positive|normal|isoelectric|normali[sz]ed|back to normal)\b",
+        r"no \1 \2",
+    ),
+    (
         r"\b(t waves?|st segments?|st-t changes|qtc?|qrs)(?: interval)? (?:has|have|is|are)"
         r" (?:now |since )?(?:normali[sz]ed|back to normal|returned to normal)\b",
         lambda match: f"{_NORMALISED[match[1].rstrip('s')]} has resolved",
