@@ -35,9 +35,12 @@ from .modeling_supreme_ecg import (
     SupremePreTrainedModel,
     blank_signal,
     make_attention_mask,
+    masked_max,
     masked_mean,
     multilabel_loss,
+    wrap_angles,
 )
+from .queries import LastResult
 from .query_words import check_measurement_keys, find_measurement
 
 
@@ -133,6 +136,7 @@ class SupremeFusionLayer(GradientCheckpointingLayer):
         tokens: torch.Tensor,
         attention_mask: torch.Tensor | None,
         output_attentions: bool = False,
+        asked: torch.Tensor | None = None,
     ) -> tuple[torch.Tensor, torch.Tensor | None]:
         """Let every query read the tokens of every strip.
 
@@ -145,12 +149,15 @@ class SupremeFusionLayer(GradientCheckpointingLayer):
                 As `make_attention_mask` returns it.
             output_attentions (`bool`):
                 Whether to return what each query looked at.
+            asked (`torch.Tensor`, *optional*):
+                What `cross_attn` makes of the queries alone, where that is known.
 
         Returns:
             `tuple`: Queries, `(batch_size, num_queries, fusion_hidden_size)`, and the weights,
             `(batch_size, num_heads, num_queries, num_tokens)`, or None.
         """
-        attended, weights = self.cross_attn(self.layer_norm1(queries), tokens, attention_mask, output_attentions)
+        normed = self.layer_norm1(queries) if asked is None else queries
+        attended, weights = self.cross_attn(normed, tokens, attention_mask, output_attentions, asked)
         queries = queries + self.dropout(attended)  # (batch_size, num_queries, fusion_hidden_size)
         queries = queries + self.dropout(self.mlp(self.layer_norm2(queries)))
         return queries, weights
@@ -159,8 +166,7 @@ class SupremeFusionLayer(GradientCheckpointingLayer):
 class CardiacFusionNetwork(nn.Module):
     """Queries in, one logit per strip and query out.
 
-    No layer lets queries read each other: the score of a finding must not change with what else is asked. It does not
-    even round differently.
+    No layer lets queries read each other: what else is asked does not change a score, not even by its rounding.
     """
 
     def __init__(self, config: SupremeConfig) -> None:
@@ -175,6 +181,7 @@ class CardiacFusionNetwork(nn.Module):
         self.layers = nn.ModuleList([SupremeFusionLayer(config) for _ in range(config.num_fusion_layers)])
         self.layer_norm = nn.LayerNorm(width, eps=eps)
         self.classifier = nn.Linear(width, 1)
+        self.prepared = LastResult()
 
     def forward(
         self,
@@ -200,11 +207,8 @@ class CardiacFusionNetwork(nn.Module):
             or None.
         """
         num_queries = len(query_embeds)
-        at_once = 1 if self.training and num_queries else QUERIES_AT_ONCE  # dropout would fall on what is padded, too
-        num_padded = max(1, -(-num_queries // at_once)) * at_once  # of none, too
-        padded = nn.functional.pad(query_embeds, (0, 0, 0, num_padded - num_queries))
-        queries = self.query_projection(self.query_norm(padded))
-        found, weights = self.read(queries, tokens, token_mask, output_attentions)
+        queries, asked = self.prepare(query_embeds)
+        found, weights = self.read(queries, tokens, token_mask, output_attentions, asked)
         # One output would be computed as a product with a vector, whose sums depend on the rows beside it
         weight, bias = (each.expand(OUTPUTS_AT_ONCE, *each.shape[1:]) for each in self.classifier.parameters())
         logits = nn.functional.linear(found, weight, bias)[:, :num_queries, 0]  # (batch_size, num_queries)
@@ -212,36 +216,53 @@ class CardiacFusionNetwork(nn.Module):
             return logits, None
         return logits, tuple(each[:, :, :num_queries] for each in weights if each is not None)
 
+    def prepare(self, query_embeds: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor | None]:
+        """What becomes of queries before they meet a strip, which is remembered of the last ones.
+
+        Returns:
+            `tuple`: Projected queries, `(num_padded_queries, fusion_hidden_size)`, and what the first layer makes of
+            them alone, or None for that layer to see to it.
+        """
+        first: Any = self.layers[0]
+        parts = (self.query_norm, self.query_projection, first.layer_norm1, first.cross_attn.q_proj)
+        inputs = [query_embeds, *(each for part in parts for each in (part.weight, part.bias))]
+        if self.training or not LastResult.may_remember(inputs):
+            return self._project(query_embeds), None
+
+        def ask() -> tuple[torch.Tensor, torch.Tensor]:
+            queries = self._project(query_embeds)
+            return queries, first.cross_attn.ask(first.layer_norm1(queries[None]))
+
+        return self.prepared.of(inputs, ask)
+
+    def _project(self, query_embeds: torch.Tensor) -> torch.Tensor:
+        """Queries in the width of this network, with others that are padding."""
+        num_queries = len(query_embeds)
+        at_once = 1 if self.training and num_queries else QUERIES_AT_ONCE  # dropout would fall on what is padded, too
+        num_padded = max(1, -(-num_queries // at_once)) * at_once  # of none, too
+        padded = nn.functional.pad(query_embeds, (0, 0, 0, num_padded - num_queries))
+        return self.query_projection(self.query_norm(padded))
+
     def read(
         self,
         queries: torch.Tensor,
         tokens: torch.Tensor,
         token_mask: torch.Tensor | None = None,
         output_attentions: bool = False,
+        asked: torch.Tensor | None = None,
     ) -> tuple[torch.Tensor, tuple[torch.Tensor | None, ...]]:
-        """Let queries read every strip.
-
-        Args:
-            queries (`torch.Tensor` of shape `(num_queries, fusion_hidden_size)`):
-                Shared by the batch.
-            tokens (`torch.Tensor` of shape `(batch_size, num_tokens, hidden_size)`):
-                Tokens as the ECG encoder returns them.
-            token_mask (`torch.Tensor` of shape `(batch_size, num_tokens)`, *optional*):
-                False for tokens that were not recorded.
-            output_attentions (`bool`):
-                Whether to return what each query looked at.
+        """Let queries, `(num_queries, fusion_hidden_size)`, read every strip; the rest as [`forward`] takes it.
 
         Returns:
             `tuple`: What each query found, `(batch_size, num_queries, fusion_hidden_size)`, and the weights of each
             layer, `(batch_size, num_heads, num_queries, num_tokens)`, or None.
         """
-        found = queries[None]
-        tokens = self.token_norm(self.token_projection(tokens))
+        found, tokens = queries[None], self.token_norm(self.token_projection(tokens))
         attention_mask = make_attention_mask(token_mask, tokens.dtype)
         cross_attentions = ()
         for layer in self.layers:
-            found, weights = layer(found, tokens, attention_mask, output_attentions)
-            cross_attentions += (weights,)
+            found, weights = layer(found, tokens, attention_mask, output_attentions, asked)
+            cross_attentions, asked = (*cross_attentions, weights), None
         return self.layer_norm(found), cross_attentions
 
 
@@ -550,27 +571,6 @@ def find_circular(keys: Sequence[str]) -> list[int]:
         [1]
     """
     return [place for place, key in enumerate(keys) if (found := find_measurement(key)) and found.unit == "deg"]
-
-
-def wrap_angles(values: torch.Tensor, circular: Sequence[int]) -> torch.Tensor:
-    """Bring the angles among values of shape `(..., num_measurements)` above -180 and up to 180 degrees.
-
-    Example:
-        >>> wrap_angles(torch.tensor([[400.0, 190.0]]), circular=[1])
-        tensor([[ 400., -170.]])
-    """
-    is_circular = torch.zeros(values.shape[-1], dtype=torch.bool, device=values.device)
-    is_circular[list(circular)] = True
-    return torch.where(is_circular, 180 - torch.remainder(180 - values, 360), values)
-
-
-def masked_max(hidden_states: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
-    """Largest of `(batch_size, length, hidden_size)` over the entries of `mask`, `(batch_size, length)`; 0 of none."""
-    if mask is None:
-        return hidden_states.amax(dim=1)
-    lowest = torch.finfo(hidden_states.dtype).min
-    largest = hidden_states.masked_fill(~mask[..., None], lowest).amax(dim=1)
-    return largest.masked_fill(~mask.any(dim=1, keepdim=True), 0.0)
 
 
 class QueriedModel(SupremePreTrainedModel):

@@ -5,7 +5,7 @@ transformer), all of which return the same output. Models that read the tokens, 
 `modeling_supreme.py`, build on this file; it knows none of them.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -128,6 +128,7 @@ class SupremeAttention(nn.Module):
         key_value_states: torch.Tensor,
         attention_mask: torch.Tensor | None = None,
         output_attentions: bool = False,
+        asked: torch.Tensor | None = None,
     ) -> tuple[torch.Tensor, torch.Tensor | None]:
         """Let one sequence read another.
 
@@ -141,6 +142,8 @@ class SupremeAttention(nn.Module):
             output_attentions (`bool`):
                 Whether to return the weights. The fast implementations have none to return, so this takes the slow
                 one.
+            asked (`torch.Tensor`, *optional*):
+                What [`ask`] made of `hidden_states` before.
 
         Returns:
             `tuple`: What was read, `(batch_size, length, hidden_size)`, and the weights,
@@ -148,7 +151,7 @@ class SupremeAttention(nn.Module):
         """
         batch_size = key_value_states.shape[0]
         # Queries that every strip shares are projected once, then repeated without a copy.
-        query = self._split_heads(self.q_proj(hidden_states)).expand(batch_size, -1, -1, -1)
+        query = (self.ask(hidden_states) if asked is None else asked).expand(batch_size, -1, -1, -1)
         key = self._split_heads(self.k_proj(key_value_states))
         value = self._split_heads(self.v_proj(key_value_states))
 
@@ -169,6 +172,10 @@ class SupremeAttention(nn.Module):
         )
         attended = attended.reshape(batch_size, hidden_states.shape[1], -1)
         return self.out_proj(attended), weights
+
+    def ask(self, hidden_states: torch.Tensor) -> torch.Tensor:
+        """Project what asks, which takes nothing of what is read: `(batch_size, num_heads, length, head_size)`."""
+        return self._split_heads(self.q_proj(hidden_states))
 
     def _split_heads(self, hidden_states: torch.Tensor) -> torch.Tensor:
         """Turn `(batch_size, length, hidden_size)` into `(batch_size, num_heads, length, head_size)`."""
@@ -514,6 +521,27 @@ def masked_mean(hidden_states: torch.Tensor, mask: torch.Tensor | None) -> torch
         return hidden_states.mean(dim=1)
     weights = mask.to(hidden_states.dtype)[..., None]
     return (hidden_states * weights).sum(dim=1) / weights.sum(dim=1).clamp(min=1)
+
+
+def masked_max(hidden_states: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
+    """Largest of `(batch_size, length, hidden_size)` over the entries of `mask`, `(batch_size, length)`; 0 of none."""
+    if mask is None:
+        return hidden_states.amax(dim=1)
+    lowest = torch.finfo(hidden_states.dtype).min
+    largest = hidden_states.masked_fill(~mask[..., None], lowest).amax(dim=1)
+    return largest.masked_fill(~mask.any(dim=1, keepdim=True), 0.0)
+
+
+def wrap_angles(values: torch.Tensor, circular: Sequence[int]) -> torch.Tensor:
+    """Bring the angles among values of shape `(..., num_measurements)` above -180 and up to 180 degrees.
+
+    Example:
+        >>> wrap_angles(torch.tensor([[400.0, 190.0]]), circular=[1])
+        tensor([[ 400., -170.]])
+    """
+    is_circular = torch.zeros(values.shape[-1], dtype=torch.bool, device=values.device)
+    is_circular[list(circular)] = True
+    return torch.where(is_circular, 180 - torch.remainder(180 - values, 360), values)
 
 
 class SupremePreTrainedModel(CheckedPreTrainedModel):

@@ -8,7 +8,7 @@ together with the label's own query.
 
 import hashlib
 import importlib.util
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from reprlib import repr as shorten
 from typing import Any, Literal, NamedTuple
@@ -39,6 +39,8 @@ logger = logging.get_logger(__name__)
 Composed = bool | Literal["auto"]
 # Tokens, to a multiple of which a query is padded: matrices with fewer rows are multiplied in another order
 PADDED_TO = 16
+PLAIN_TENSORS = (torch.Tensor, torch.nn.Parameter)  # others may hold no numbers of their own
+COMPARED_BY_NUMPY = 4096  # numbers; from here on it is several times as fast as torch
 ABSENT = "not "  # before a finding that must not be there, in rules of old checkpoints
 
 
@@ -72,6 +74,43 @@ BUNDLED_TEXT_ENCODERS = {
         },
     )
 }
+
+
+class LastResult:
+    """What was last computed of some tensors, for as long as they hold the same numbers.
+
+    Numbers are compared, not versions, which do not change where somebody writes through `.data`. Neither a copy of a
+    model nor its pickle takes the result along.
+    """
+
+    def __init__(self) -> None:
+        self._known: tuple[list[torch.Tensor], Any] | None = None
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return LastResult, ()
+
+    @staticmethod
+    def may_remember(inputs: Sequence[torch.Tensor]) -> bool:
+        """Whether a result may stand for the next one: no gradients, no tracing, and numbers on the CPU."""
+        is_traced = torch.jit.is_tracing() or torch.compiler.is_compiling()
+        is_plain = not (torch.is_grad_enabled() or torch.is_autocast_enabled("cpu") or is_traced)
+        return is_plain and all(type(each) in PLAIN_TENSORS and each.device.type == "cpu" for each in inputs)
+
+    def of(self, inputs: Sequence[torch.Tensor], compute: Callable[[], Any]) -> Any:
+        """What `compute` returns, which must follow from the inputs alone."""
+        known = self._known  # threads that share a model may replace it meanwhile
+        if known is None or not all(map(_are_equal, known[0], inputs)):
+            self._known = known = [each.detach().clone() for each in inputs], compute()
+        return known[1]
+
+
+def _are_equal(one: torch.Tensor, other: torch.Tensor) -> bool:
+    """Whether two tensors on the CPU are of one kind and hold the same numbers; NaN is none."""
+    if one.shape != other.shape or one.dtype != other.dtype:
+        return False
+    if one.dtype != torch.float32 or one.numel() < COMPARED_BY_NUMPY:
+        return torch.equal(one, other)
+    return bool((one.detach().numpy() == other.detach().numpy()).all())
 
 
 def fill_template(template: str, labels: Sequence[str]) -> list[str]:

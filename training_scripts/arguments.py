@@ -43,6 +43,7 @@ HIGHEST_CHANGES = {
     "local_weight": 100.0,
     "view_weight": 100.0,
     "mlm_probability": 1.0,
+    "mask_probability": 0.9,
 }
 
 
@@ -52,6 +53,13 @@ class ModelArguments:
 
     model_name_or_path: str | None = field(
         default=None, metadata={"help": "Checkpoint to go on from; by default a new model is made from the presets."}
+    )
+    ecg_model_name_or_path: str | None = field(
+        default=None,
+        metadata={
+            "help": "Checkpoint whose ECG encoder a new model of zero_shot, melp or merl begins with, such as one of"
+            " masked_signal; it takes the place of ecg_encoder."
+        },
     )
     ecg_encoder: EcgPreset = field(
         default="vit_tiny", metadata={"help": "ECG encoder of a new model, by the name of its preset."}
@@ -105,6 +113,11 @@ class ModelArguments:
 
     def __post_init__(self) -> None:
         check_choices(self)
+        if self.model_name_or_path and self.ecg_model_name_or_path:
+            raise ValueError(
+                "`--ecg_model_name_or_path` is for a new model, and `--model_name_or_path` goes on with one that has"
+                " its encoder. Leave one of them out."
+            )
         _check_counts(self, ("projection_size", "num_beat_queries", "num_caption_queries", "num_decoder_layers"))
 
 
@@ -262,7 +275,8 @@ class ObjectiveArguments:
         default="zero_shot",
         metadata={
             "help": "What is learnt: zero_shot, to be asked in words; melp or merl, from pairs of strip and report;"
-            " classification, of fixed labels; or mlm, the language of reports."
+            " classification, of fixed labels; mlm, the language of reports; or masked_signal, hidden stretches of"
+            " strips."
         },
     )
     loss_type: Literal["bce", "focal", "asymmetric"] = field(
@@ -309,6 +323,9 @@ class ObjectiveArguments:
         metadata={"help": "Make cosines of melp and merl probabilities, by the labels of validation records."},
     )
     mlm_probability: float = field(default=0.15, metadata={"help": "Share of the words that mlm hides, from 0 to 1."})
+    mask_probability: float = field(
+        default=0.4, metadata={"help": "Share of every strip that masked_signal hides, from 0 to 0.9."}
+    )
     name_probability: float = field(
         default=0.5, metadata={"help": "How often a finding is asked for by its name rather than in other words."}
     )

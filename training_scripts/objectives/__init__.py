@@ -16,6 +16,7 @@ OBJECTIVES = {
     "melp": "melp",
     "merl": "melp",
     "mlm": "mlm",
+    "masked_signal": "masked_signal",
 }
 
 

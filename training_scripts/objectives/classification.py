@@ -63,6 +63,11 @@ class ClassificationObjective(MultilabelObjective):
                 f"`--objective classification` takes no `--{refused[0]}`: it learns fixed labels of a corpus whose"
                 " test records it reads in the end. Leave it out."
             )
+        if arguments.model.ecg_model_name_or_path:
+            raise CommandLineError(
+                "`--ecg_model_name_or_path` is for models that are asked in words. A classifier begins with the"
+                " encoder of `--model_name_or_path`: give the checkpoint there."
+            )
         if len(data.dataset_name) > 1:
             raise CommandLineError(
                 f"`--objective classification` learns one corpus, not {' and '.join(data.dataset_name)}. Name one"

@@ -7,7 +7,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from modeling_supreme.modeling_supreme import LOGISTIC_SD, SupremeMeasurements, find_circular, wrap_angles
+from modeling_supreme.modeling_supreme import LOGISTIC_SD, SupremeMeasurements, find_circular
+from modeling_supreme.modeling_supreme_ecg import wrap_angles
 from modeling_supreme.query_grammar import MEASUREMENTS, find_measurement
 from training_scripts.steps import TrainingBatch
 

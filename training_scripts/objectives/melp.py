@@ -14,7 +14,7 @@ from scipy.optimize import minimize
 from transformers import AutoModel, AutoProcessor, AutoTokenizer
 
 from datasets_scripts.terminology.definition_table import definitions_for_checkpoint, names_for_checkpoint
-from modeling_supreme import TASK, MelpModel, SupremeEcgConfig, SupremeEcgFeatureExtractor, SupremeProcessor
+from modeling_supreme import TASK, MelpModel, SupremeEcgFeatureExtractor, SupremeProcessor
 from modeling_supreme.command_line import CommandLineError
 from modeling_supreme.modeling_melp import MelpOutput, compare_beats, contrastive_losses, split_sentences
 from modeling_supreme.queries import encode_queries, find_text_encoder
@@ -25,7 +25,7 @@ from training_scripts.data.label import MixedLabels
 from training_scripts.steps import TrainingBatch
 
 from .gathering import RowGatherer
-from .multilabel import MultilabelDraws, MultilabelObjective, make_feature_extractor
+from .multilabel import MultilabelDraws, MultilabelObjective, choose_encoder, warm_start
 from .objective import ValidationFigures
 from .supervised import query_inputs, save_zero_shot_model
 
@@ -404,7 +404,7 @@ def build_melp_model(
             f"The tokenizer of {arguments.text_model_name_or_path} does not say where tokens are in a text, or"
             " marks no beginning, end or padding. Choose a text encoder such as BERT with a tokenizer.json."
         )
-    ecg_config = SupremeEcgConfig.from_preset(arguments.ecg_encoder)
+    ecg_config, extractor = choose_encoder(arguments)
     model = MelpModel.from_text_pretrained(
         source,
         ecg_config=ecg_config,
@@ -423,8 +423,9 @@ def build_melp_model(
         eos_token_id=last,
         pad_token_id=tokenizer.pad_token_id,
     )
+    warm_start(model, arguments)
     cast(Any, model.config.text_config).name_or_path = describe_source(arguments.text_model_name_or_path)
-    return model, SupremeProcessor(make_feature_extractor(ecg_config, arguments), tokenizer)
+    return model, SupremeProcessor(extractor, tokenizer)
 
 
 def load_melp_model(arguments: ModelArguments, *, levels: Mapping[str, float]) -> tuple[MelpModel, SupremeProcessor]:

@@ -113,13 +113,13 @@ class MlmObjective(Objective):
     def check_arguments(cls, arguments: RunArguments) -> None:
         """Refuse what other objectives have, and streams, whose reports would be read through their strips."""
         super().check_arguments(arguments)
-        data = arguments.data
+        data, model = arguments.data, arguments.model
         refused = [name for name in ("streaming", "on_the_fly", "dataset_weights") if getattr(data, name)]
-        if refused or arguments.model.model_name_or_path:
-            name = refused[0] if refused else "model_name_or_path"
+        refused += [name for name in ("model_name_or_path", "ecg_model_name_or_path") if getattr(model, name)]
+        if refused:
             raise CommandLineError(
-                f"`--{name}` is for objectives that learn from strips; mlm learns from the reports of corpora that are"
-                " prepared, from `--train_file`, and goes on from `--text_model_name_or_path`. Leave it out."
+                f"`--{refused[0]}` is for objectives that learn from strips; mlm learns from the reports of corpora"
+                " that are prepared, from `--train_file`, and goes on from `--text_model_name_or_path`. Leave it out."
             )
 
     def draw(self, batches: Sequence[TrainingBatch], generator: torch.Generator) -> dict[tuple[str, ...], MaskedBatch]:

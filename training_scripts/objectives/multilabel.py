@@ -8,9 +8,10 @@ from typing import Any, NamedTuple, cast
 
 import torch
 from accelerate import Accelerator
+from transformers import AutoFeatureExtractor
 
 from evaluation_scripts.metrics import mean_or_none, score_conditions
-from modeling_supreme import SupremeEcgConfig, SupremeEcgFeatureExtractor
+from modeling_supreme import SupremeEcgConfig, SupremeEcgFeatureExtractor, SupremeEcgModel
 from modeling_supreme.command_line import CommandLineError
 from modeling_supreme.modeling_supreme_ecg import multilabel_loss
 from training_scripts.arguments import ModelArguments, ObjectiveArguments, RunArguments
@@ -211,6 +212,23 @@ def make_augmentation(arguments: ObjectiveArguments, extractor: SupremeEcgFeatur
         sheet_probability=arguments.sheet_probability,
         lead_set_probability=arguments.lead_set_probability,
     )
+
+
+def choose_encoder(arguments: ModelArguments) -> tuple[SupremeEcgConfig, SupremeEcgFeatureExtractor]:
+    """The ECG encoder of a new model, and what prepares its strips: those of a checkpoint, or of a preset."""
+    path = arguments.ecg_model_name_or_path
+    if path is not None:
+        return SupremeEcgConfig.from_pretrained(path), cast(Any, AutoFeatureExtractor.from_pretrained(path))
+    config = SupremeEcgConfig.from_preset(arguments.ecg_encoder)
+    return config, make_feature_extractor(config, arguments)
+
+
+def warm_start(model: Any, arguments: ModelArguments) -> None:
+    """Give a new model the weights of the checkpoint that its ECG encoder is to begin with, if there is one."""
+    path = arguments.ecg_model_name_or_path
+    if path is not None:
+        ecg_model = SupremeEcgModel.from_pretrained(path, use_safetensors=True)
+        model.ecg_model.load_state_dict(ecg_model.state_dict())
 
 
 def make_feature_extractor(config: SupremeEcgConfig, arguments: ModelArguments) -> SupremeEcgFeatureExtractor:

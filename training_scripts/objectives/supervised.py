@@ -15,7 +15,6 @@ from datasets_scripts.simulator import measurement_keys
 from datasets_scripts.terminology.definition_table import definitions_for_checkpoint, names_for_checkpoint
 from modeling_supreme import (
     TASK,
-    SupremeEcgConfig,
     SupremeEcgFeatureExtractor,
     SupremeModel,
     SupremeProcessor,
@@ -31,7 +30,7 @@ from training_scripts.steps import TrainingBatch
 
 from .calibration import calibrate_head
 from .measurements import MAIN_KEYS, MeasurementTask
-from .multilabel import MultilabelDraws, MultilabelObjective, make_feature_extractor
+from .multilabel import MultilabelDraws, MultilabelObjective, choose_encoder, warm_start
 from .objective import ValidationFigures
 from .wordings import QueryWordings, query_wordings
 
@@ -205,7 +204,7 @@ def build_zero_shot_model(arguments: ModelArguments) -> tuple[SupremeModel, Supr
         )
         return model, AutoProcessor.from_pretrained(arguments.model_name_or_path)
     source = find_text_encoder(arguments.text_model_name_or_path)
-    ecg_config = SupremeEcgConfig.from_preset(arguments.ecg_encoder)
+    ecg_config, extractor = choose_encoder(arguments)
     model = SupremeModel.from_text_pretrained(
         source,
         ecg_config=ecg_config,
@@ -216,9 +215,10 @@ def build_zero_shot_model(arguments: ModelArguments) -> tuple[SupremeModel, Supr
         fusion_intermediate_size=2 * arguments.fusion_hidden_size,
         num_fusion_layers=arguments.num_fusion_layers,
     )
+    warm_start(model, arguments)
     cast(Any, model.config.text_config).name_or_path = describe_source(arguments.text_model_name_or_path)
     tokenizer = AutoTokenizer.from_pretrained(source, revision=arguments.revision)
-    return model, SupremeProcessor(make_feature_extractor(ecg_config, arguments), tokenizer)
+    return model, SupremeProcessor(extractor, tokenizer)
 
 
 def choose_head(arguments: ModelArguments) -> str:

@@ -297,6 +297,16 @@ class TestRun:
         with pytest.raises(CommandLineError, match="has no part for `--view_weight`: it was trained without"):
             train(tmp_path / "merl", ["--objective", "merl", *flags])
 
+    def test_a_new_model_begins_with_the_encoder_of_another(self, run, melp_flags, tmp_path):
+        flags = [*melp_flags, "--max_train_steps", "1", "--ecg_model_name_or_path", str(run.folder)]
+
+        train(tmp_path / "warm", ["--objective", "merl", *flags, "--learning_rate", "0"])
+
+        learnt, begun = read_weights(run.folder), read_weights(tmp_path / "warm")
+        encoder = [name for name in learnt if name.startswith("ecg_model.")]
+        assert encoder
+        assert all(torch.equal(learnt[name], begun[name]) for name in encoder)
+
     def test_without_labels_it_learns_from_reports_and_validates_by_losses(self, melp_flags, tmp_path):
         flags = [*melp_flags, "--max_train_steps", "1", "--min_positives", "100"]
         flags += ["--metric_for_best_model", "validation_loss"]
