@@ -16,7 +16,7 @@ PYTHON_FILES = [path for path in FILES if path.suffix == ".py"]
 TEST_FILES = [path for path in PYTHON_FILES if path.relative_to(ROOT).parts[0] == "tests"]
 # At one level, but for the marker that tells type checkers of a typed package. What travels with a checkpoint cannot
 # have folders: the Hub copies the files that one imports with a dot into one folder.
-MOST_FILES, MOST_TRAVELLING_FILES = 20, 26
+MOST_FILES, MOST_TRAVELLING_FILES = 20, 27
 MOST_LINES, MOST_LINES_OF_A_MODEL = 600, 800
 TRAVELLERS = r"modeling_supreme/(configuration|modeling|feature_extraction|processing|pipeline)_\w+\.py"
 LIBRARIES_OF_TRAVELLERS = {"torch", "numpy", "scipy", "transformers", "safetensors", "huggingface_hub"}
@@ -317,10 +317,10 @@ class TestThisTest:
         ]
 
     def test_what_travels_may_be_fuller(self, tmp_path):
-        files = write_tree(tmp_path, {f"modeling_supreme/file_{number}.py": "" for number in range(26)})
+        files = write_tree(tmp_path, {f"modeling_supreme/file_{number}.py": "" for number in range(28)})
 
         assert complain_of_full_folders(list_files(files), tmp_path) == [
-            "modeling_supreme/ holds 26 files, more than 25. Give those of one concern a folder."
+            "modeling_supreme/ holds 28 files, more than 27. Give those of one concern a folder."
         ]
 
     def test_a_long_module_without_docstring_is_found(self):
