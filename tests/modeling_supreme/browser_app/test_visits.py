@@ -82,6 +82,14 @@ class TestGathering:
             gather_recording([archive], folder, most_mb=1)
         assert list(folder.iterdir()) == []
 
+    def test_files_that_are_too_large_together_are_refused(self, tmp_path, folder):
+        paths = [tmp_path / f"{name}.dat" for name in "ab"]
+        for path in paths:
+            path.write_bytes(bytes(600_000))
+
+        with pytest.raises(ValueError, match=r"a.dat, b.dat hold 1 MB together, and this page takes 1 MB. Drop one"):
+            gather_recording(paths, folder, most_mb=1)
+
     def test_a_damaged_archive_is_refused(self, tmp_path, folder):
         archive = pack(tmp_path / "damaged.zip", {"a.npy": b"0123456789" * 100})
         archive.write_bytes(archive.read_bytes().replace(b"0123456789", b"9876543210", 3))
