@@ -4,6 +4,7 @@ import shutil
 import threading
 import time
 import zipfile
+import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PureWindowsPath
@@ -147,7 +148,7 @@ def _unpack(archive_path: Path, folder: Path, *, most_mb: int) -> None:
         for entry in entries:
             try:
                 content = archive.read(entry)
-            except (zipfile.BadZipFile, RuntimeError, NotImplementedError, OSError) as error:
+            except (zipfile.BadZipFile, zlib.error, RuntimeError, NotImplementedError, OSError, EOFError) as error:
                 raise ValueError(
                     f"{archive_path.name}: {entry.filename} cannot be unpacked ({error}). Pack it again, without a"
                     " password, or drop the files themselves."
