@@ -26,6 +26,7 @@ FIRST_QUESTION = (
 )
 POINTS = {"balanced": "youden", "few false alarms": "specificity_90"}
 UNITS = ("mV", "uV", "V", "nV")
+SHEETS, SPEEDS = ["3x4", "6x2", "12x1"], ["25 mm/s", "50 mm/s"]
 # What of a question may fail on a machine that is too small, beside recordings that cannot be used
 REFUSALS = (*RECORD_ERRORS, RuntimeError, MemoryError)
 ONE_AT_A_TIME, SIDE_BY_SIDE, WAITING = "model", 4, 64
@@ -44,6 +45,8 @@ class Inputs(NamedTuple):
     unit: Any
     other_files: Any
     other_example: Any
+    layout: Any
+    speed: Any
 
 
 class Outputs(NamedTuple):
@@ -109,14 +112,14 @@ def _build_form(lists: Mapping[str, Sequence[str]]) -> tuple[Inputs, gr.Radio, g
     """What a visitor fills in."""
     gr.HTML("<h2>1. Recording</h2>", js_on_load=None)
     files = _build_upload("ECG file, or both of a WFDB record")
-    example = _build_examples("Or an example (simulated, of no patient)")
+    example = _build_examples("Or an example (simulated, of no patient)", "example")
     with gr.Accordion("For files that do not say", open=False):
         sampling_rate = gr.Number(label="Sampling rate in Hz", value=None, minimum=0)
         names = gr.Textbox(label="Leads in their order, with commas", value="")
         unit = gr.Radio(UNITS, label="Unit of the voltages", value=None)
     with gr.Accordion("Compare with a second recording", open=False):
         other_files = _build_upload("Second ECG file")
-        other_example = _build_examples("Or an example")
+        other_example = _build_examples("Or an example", "other-example")
     gr.HTML("<h2>2. Conditions</h2>", js_on_load=None)
     text = gr.Textbox(
         label="In plain words, one a line or with commas",
@@ -131,9 +134,14 @@ def _build_form(lists: Mapping[str, Sequence[str]]) -> tuple[Inputs, gr.Radio, g
     leads = gr.CheckboxGroup(
         list(STANDARD_LEADS), value=list(STANDARD_LEADS), label="Untick leads to see what fewer can still say"
     )
+    with gr.Accordion("Sheet", open=False):
+        layout = gr.Radio(SHEETS, value=SHEETS[0], label="Rows and columns")
+        speed = gr.Radio(SPEEDS, value=SPEEDS[0], label="Speed of the paper")
     ask = gr.Button("Read the ECG", variant="primary", elem_id="ask")
     return (
-        Inputs(files, example, text, leads, point, sampling_rate, names, unit, other_files, other_example),
+        Inputs(
+            files, example, text, leads, point, sampling_rate, names, unit, other_files, other_example, layout, speed
+        ),
         chosen_list,
         ask,
     )
@@ -143,8 +151,9 @@ def _build_upload(label: str) -> gr.File:
     return gr.File(label=label, file_count="multiple", height=160)
 
 
-def _build_examples(label: str) -> gr.Radio:
-    return gr.Radio([(name.replace("_", " "), name) for name in list_examples()], label=label, value=None)
+def _build_examples(label: str, elem_id: str) -> gr.Radio:
+    choices = [(name.replace("_", " "), name) for name in list_examples()]
+    return gr.Radio(choices, label=label, value=None, elem_id=elem_id)
 
 
 def _build_results() -> Outputs:
@@ -205,8 +214,9 @@ class Answers:
         full = ask(case, ()) if leads and not case.is_long else None
         other = self._take_other(inputs, visit)
         against = ask(other, leads) if other else None
-        drawing = draw_reply(reply, visit.make_folder())
-        comparison, offered = _compare(reply, against, visit)
+        form = {"layout": inputs.layout, "mm_per_s": float(inputs.speed.partition(" ")[0])}
+        drawing = draw_reply(reply, visit.make_folder(), form)
+        comparison, offered = _compare(reply, against, visit, form)
         visit.shown |= {"reply": reply, "point": POINTS[inputs.point]}
         return Outputs(
             status=words.tell_progress(f"{case.name} was read."),
@@ -284,11 +294,11 @@ def _read_leads(chosen: Sequence[str] | None) -> tuple[str, ...]:
     return () if len(chosen) == len(STANDARD_LEADS) else tuple(chosen)
 
 
-def _compare(reply: Reply, against: Reply | None, visit: Visit) -> tuple[str, Drawing | None]:
+def _compare(reply: Reply, against: Reply | None, visit: Visit, form: Mapping[str, Any]) -> tuple[str, Drawing | None]:
     """A second recording beside the first, where there is one: a table, and a page with both."""
     if against is None:
         return "", None
-    drawing = draw_comparison(reply, against, visit.make_folder())
+    drawing = draw_comparison(reply, against, visit.make_folder(), form)
     told = f"ECG sheets of {reply.case.name} and {against.case.name}, one below the other"
     return words.tell_comparison(reply, against) + words.show_picture(drawing.url, told), drawing
 

@@ -38,8 +38,17 @@ class Drawing:
         return f"data:image/png;base64,{base64.b64encode(self.png.read_bytes()).decode()}"
 
 
-def draw_reply(reply: Reply, folder: Path) -> Drawing:
-    """Draw the strip with its best scores, or the timeline of a long recording, and write the answers beside it."""
+def draw_reply(reply: Reply, folder: Path, form: Mapping[str, Any]) -> Drawing:
+    """Draw the strip with its best scores, or the timeline of a long recording, and write the answers beside it.
+
+    Args:
+        reply ([`Reply`]):
+            The answers.
+        folder (`Path`):
+            For the files.
+        form (`Mapping`):
+            `layout` and `mm_per_s` of a sheet.
+    """
     title = name_reply(reply)
     if reply.is_timeline:
         figure = plot_timeline(reply.findings[:MOST_ROWS], rate=reply.rate, title=title)
@@ -51,17 +60,19 @@ def draw_reply(reply: Reply, folder: Path) -> Drawing:
             leads=recording.leads,
             title=title,
             scores=reply.findings[:MOST_SCORES],
+            **form,
         )
     return _save(figure, folder / reply.case.path.stem, reply.to_dict())
 
 
-def draw_comparison(first: Reply, second: Reply, folder: Path) -> Drawing:
+def draw_comparison(first: Reply, second: Reply, folder: Path, form: Mapping[str, Any]) -> Drawing:
     """Draw two recordings one below the other, and write the answers to both beside that."""
     pair = (first, second)
     figure = plot_comparison(
         *(take_leads(reply.case.recording, reply.leads, reply.case.name) for reply in pair),
         titles=[name_reply(reply) for reply in pair],
         scores=[reply.findings for reply in pair],
+        **form,
     )
     return _save(figure, folder / "comparison", {"first": first.to_dict(), "second": second.to_dict()})
 

@@ -4,6 +4,7 @@ import shutil
 import threading
 import time
 import zipfile
+import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PureWindowsPath
@@ -96,16 +97,22 @@ def gather_recording(uploads: Sequence[Path], folder: Path, *, most_mb: int) -> 
         folder (`Path`):
             An empty folder, for copies.
         most_mb (`int`):
-            How much an archive may hold, in megabytes.
+            How much the files may hold together, packed and unpacked, in megabytes.
 
     Returns:
         `Path`: What to read.
 
     Raises:
-        ValueError: If there is no file, no recording among several, or more than one; or if an archive is too large.
+        ValueError: If there is no file, no recording among several, or more than one; or if they are too large.
     """
     if not uploads:
         raise ValueError("There is no recording yet. Drop an ECG file on the page, or pick an example.")
+    size_mb = sum(upload.stat().st_size for upload in uploads) / BYTES_PER_MB
+    if size_mb > most_mb:
+        raise ValueError(
+            f"{_list(uploads)} hold {size_mb:.0f} MB together, and this page takes {most_mb} MB. Drop one recording"
+            " alone."
+        )
     for upload in uploads:
         if upload.suffix.lower() == ".zip" and zipfile.is_zipfile(upload):
             _unpack(upload, folder, most_mb=most_mb)
@@ -141,7 +148,7 @@ def _unpack(archive_path: Path, folder: Path, *, most_mb: int) -> None:
         for entry in entries:
             try:
                 content = archive.read(entry)
-            except (zipfile.BadZipFile, RuntimeError, NotImplementedError, OSError) as error:
+            except (zipfile.BadZipFile, zlib.error, RuntimeError, NotImplementedError, OSError, EOFError) as error:
                 raise ValueError(
                     f"{archive_path.name}: {entry.filename} cannot be unpacked ({error}). Pack it again, without a"
                     " password, or drop the files themselves."

@@ -108,8 +108,10 @@ def finish(figure: Figure, path: str | os.PathLike | None) -> Figure:
 
 def save(figure: Figure, path: str | os.PathLike) -> None:
     """Save a figure in the format that the suffix names."""
-    is_png = os.fspath(path).lower().endswith(".png")
-    figure.savefig(path, **({"pil_kwargs": {"compress_level": PNG_LEVEL}} if is_png else {}))
+    if os.fspath(path).lower().endswith(".png"):
+        figure.savefig(path, pil_kwargs={"compress_level": PNG_LEVEL})
+    else:
+        figure.savefig(path)
 
 
 class Sheet(NamedTuple):

@@ -1,7 +1,7 @@
 """The recordings that visitors of the page in the browser may try: simulated, so that they are of no patient."""
 
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -60,7 +60,7 @@ def export_examples(output_dir: Path) -> list[Path]:
     paths = []
     for name, example in EXAMPLES.items():
         path = output_dir / f"{name}.npz"
-        arrays = {
+        arrays: dict[str, Any] = {
             "signal": make_microvolts(example),
             "fs": np.array(STORED_RATE),
             "leads": np.array(example.leads),

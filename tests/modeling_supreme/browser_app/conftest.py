@@ -1,5 +1,7 @@
 """A page served by a tiny model, and a browser that looks at it."""
 
+import socket
+
 import pytest
 from helpers.browser import open_browser, open_page
 from helpers.decisions import make_decision, set_threshold
@@ -30,12 +32,19 @@ def desk(deciding_dir):
     return Desk(str(deciding_dir), device="cpu", limits=Limits(upload_mb=2, answer_s=60, most_labels=20))
 
 
+def find_free_port():
+    """A port that nobody listens at; while the library looks for one, it leaves sockets open."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
 @pytest.fixture(scope="session")
 def server(desk):
     pytest.importorskip("gradio", reason="gradio is not installed")
     from modeling_supreme.browser_app.server import start_server
 
-    server = start_server(desk, LISTS)
+    server = start_server(desk, LISTS, port=find_free_port())
     yield server
     server.close()
 

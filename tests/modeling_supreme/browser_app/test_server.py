@@ -1,5 +1,6 @@
 """What the server says of itself, what a Space needs, and that examples are what the simulator makes."""
 
+import re
 import subprocess
 import sys
 
@@ -10,7 +11,7 @@ from helpers.repository import ROOT
 
 from datasets_scripts.simulator.export.export_examples import EXAMPLES, make_microvolts
 from modeling_supreme.browser_app import server
-from modeling_supreme.browser_app.page import EXAMPLES_DIR, list_examples
+from modeling_supreme.browser_app.page import EXAMPLES_DIR, FOLDER, list_examples
 from modeling_supreme.supreme_command.main import main
 
 
@@ -31,6 +32,13 @@ def test_without_the_library_the_command_says_what_to_install(monkeypatch):
 def test_a_limit_of_nothing_is_refused(flag):
     with pytest.raises(ValueError, match=rf"`--{flag}` is 0(\.0)?. Give a number above 0"):
         main(["app", f"--{flag}", "0"])
+
+
+def test_the_style_calls_colours_that_the_page_or_the_theme_defines():
+    style = server._write_style(FOLDER / "page.css")
+
+    used, own = (set(re.findall(pattern, style)) for pattern in (r"var\((--[a-z-]+)\)", r"(--[a-z-]+):#"))
+    assert used - own == {"--body-text-color", "--border-color-primary", "--background-fill-secondary"}
 
 
 def test_a_space_starts_the_script_of_this_repository():

@@ -30,7 +30,7 @@ def uploads(tmp_path):
 
 
 def pack(path, entries):
-    with zipfile.ZipFile(path, "w") as archive:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, content in entries.items():
             archive.writestr(name, content)
     return path
@@ -82,9 +82,19 @@ class TestGathering:
             gather_recording([archive], folder, most_mb=1)
         assert list(folder.iterdir()) == []
 
+    def test_files_that_are_too_large_together_are_refused(self, tmp_path, folder):
+        paths = [tmp_path / f"{name}.dat" for name in "ab"]
+        for path in paths:
+            path.write_bytes(bytes(600_000))
+
+        with pytest.raises(ValueError, match=r"a.dat, b.dat hold 1 MB together, and this page takes 1 MB. Drop one"):
+            gather_recording(paths, folder, most_mb=1)
+
     def test_a_damaged_archive_is_refused(self, tmp_path, folder):
         archive = pack(tmp_path / "damaged.zip", {"a.npy": b"0123456789" * 100})
-        archive.write_bytes(archive.read_bytes().replace(b"0123456789", b"9876543210", 3))
+        content = bytearray(archive.read_bytes())
+        content[40] ^= 0xFF  # within what was packed
+        archive.write_bytes(bytes(content))
 
         with pytest.raises(ValueError, match=r"damaged.zip: a.npy cannot be unpacked.*Pack it again"):
             gather_recording([archive], folder, most_mb=10)
