@@ -6,8 +6,8 @@ import subprocess
 import sys
 
 import pytest
-from helpers.docs_extensions import load_extension
-from helpers.page_blocks import PAGES
+from helpers.pages.blocks import PAGES
+from helpers.pages.extensions import load_extension
 from helpers.repository import ROOT
 from markdown_it import MarkdownIt
 
