@@ -29,10 +29,11 @@ def read_links(page):
 
 
 def slugs(page):
-    """The anchors that a forge makes of the headings of a page."""
+    """The anchors of a page: those that a forge makes of its headings, and those written in HTML."""
     text = re.sub(r"```.*?```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
     headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
-    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+    made = {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+    return made | set(re.findall(r'<a id="([^"]+)"', text))
 
 
 CHARTS = [(page, name) for page in PAGES for name in load_extension("charts").find_charts(page)]
