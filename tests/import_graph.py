@@ -15,7 +15,7 @@ from typing import NamedTuple, TypeGuard
 
 ROOT = Path(__file__).resolve().parents[1]
 # Folders that hold no code of the repository
-SKIPPED_FOLDERS = {"build", "dist", "fixtures", "node_modules", "runs", "__pycache__"}
+SKIPPED_FOLDERS = {"api", "build", "dist", "fixtures", "node_modules", "runs", "__pycache__"}
 COMMANDS = "commands"
 
 

@@ -70,7 +70,13 @@ def _on_docstring(app: "Sphinx", what: str, name: str, obj: object, options: obj
     lines[:] = convert_lines(lines)
 
 
+def _skip(app: "Sphinx", what: str, name: str, obj: object, skip: bool, options: object) -> bool | None:
+    """Leave out fields of named tuples, which the docstring of the class describes."""
+    return True if (getattr(obj, "__doc__", None) or "").startswith("Alias for field number") else None
+
+
 def setup(app: "Sphinx") -> dict[str, Any]:
     """Tell Sphinx of this extension."""
+    app.connect("autodoc-skip-member", _skip)
     app.connect("autodoc-process-docstring", _on_docstring, priority=BEFORE_NAPOLEON)
     return {"parallel_read_safe": True}

@@ -222,7 +222,8 @@ class ModuleReader:
 
     def _exception_around(self, node: ast.Call) -> str:
         """The exception in whose own methods a call stands, by which it composes its text; else empty."""
-        owner = self._classes.get(self._owners.get(node))
+        method = self._owners.get(node)
+        owner = self._classes.get(method) if method is not None else None
         return owner.name if owner is not None and owner.name in self._house.exceptions else ""
 
     def _elsewhere(self, said: ast.expr, kind: str) -> list[Message]:

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import wfdb
-from helpers.docs_extensions import load_extension
+from helpers.pages.extensions import load_extension
 from helpers.repository import ROOT
 
 from modeling_supreme import STANDARD_LEADS, default_checkpoint

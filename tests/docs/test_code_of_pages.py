@@ -4,7 +4,7 @@ import sys
 import types
 
 import pytest
-from helpers.page_blocks import PAGES, check_command, is_commands, read_blocks, read_commands, run_command_line
+from helpers.pages.blocks import PAGES, check_command, is_commands, read_blocks, read_commands, run_command_line
 
 
 BLOCKS = [block for page in PAGES for block in read_blocks(page)]

@@ -1,7 +1,7 @@
 """Docstrings with the marks of transformers become reStructuredText that says the same."""
 
 import pytest
-from helpers.docs_extensions import load_extension
+from helpers.pages.extensions import load_extension
 
 
 markup = load_extension("docstring_markup")

@@ -4,7 +4,7 @@ import html
 import shutil
 
 import pytest
-from helpers.docs_extensions import load_extension
+from helpers.pages.extensions import load_extension
 from helpers.repository import ROOT
 
 

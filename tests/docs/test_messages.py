@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from helpers.docs_extensions import load_extension
+from helpers.pages.extensions import load_extension
 from helpers.repository import ROOT
 
 

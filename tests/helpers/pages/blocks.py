@@ -15,7 +15,8 @@ from modeling_supreme.command_line.parser import CommandParser
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 COMMANDS = {"bash", "sh", "shell", ""}
-PROGRAMS = {"supreme", "python", "accelerate", "torchrun", "pip", "make", "cat"}
+OTHERS = {"cat", "git", "hf"}  # whose flags are not ours
+PROGRAMS = {"supreme", "python", "accelerate", "torchrun", "pip", "make", *OTHERS}
 # A remark above a block: it is not run here, and why; or it is a command that is run and not only read.
 NOT_RUN, RUN = re.compile(r"<!-- not run: (.+?) -->"), "<!-- run -->"
 
@@ -95,7 +96,7 @@ def check_command(words):
     elif program == "make":
         target = rest[0] if rest else "demo"
         assert re.search(rf"^([\w-]+ )*{target}( [\w-]+)*:", (ROOT / "Makefile").read_text(), re.MULTILINE)
-    elif program != "cat":
+    elif program not in OTHERS:
         _check_flags(program, rest)
 
 
