@@ -82,7 +82,7 @@ def format_catalogue() -> str:
     """docs/corpora.md: a table of all corpora, and a section on each."""
     entries = read_catalogue()
     rows = [
-        f"| [`{name}`](#{name}) | {entry.title} | {entry.size} | {_format_license(entry)} | {entry.splits} |"
+        f"| `{name}` | {entry.title} | {entry.size} | {_format_license(entry)} | {entry.splits} |"
         for name, entry in entries.items()
     ]
     table = ["| name | corpus | size | licence | splits |", "|---|---|---|---|---|", *rows]
@@ -104,7 +104,7 @@ def _format_section(name: str, entry: CorpusEntry) -> str:
     }
     told = [f"- **{what}**: {value}" for what, value in facts.items() if value]
     traps = ["Traps:", "", *(f"- {trap}" for trap in entry.traps)]
-    return "\n".join([f'<a id="{name}"></a>', "", f"## {entry.title} (`{name}`)", "", *told, "", *traps, ""])
+    return "\n".join([f"## {entry.title} (`{name}`)", "", *told, "", *traps, ""])
 
 
 def _format_license(entry: CorpusEntry) -> str:

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from datasets_scripts.readers.losses import summarize_accounts
@@ -86,7 +85,7 @@ def _describe_split(paths: Sequence[Path], label_names: Sequence[str]) -> dict[s
     for path in paths:
         table = pq.read_table(path, columns=["labels", "label_mask", "report", *ids])
         num_rows += table.num_rows
-        num_reports += pc.sum(pc.not_equal(table["report"], "")).as_py() or 0
+        num_reports += int((table["report"].to_pandas().fillna("") != "").sum())
         positives = table["labels"].combine_chunks().flatten().to_numpy(zero_copy_only=False).astype(np.int64)
         num_positives += np.bincount(positives, minlength=len(label_names))
         known = table["label_mask"].combine_chunks().flatten().to_numpy(zero_copy_only=False)
