@@ -68,15 +68,14 @@ def pass_over(
     found = _read_kept(kept, shards, accelerator)
     waiting = [number for number in range(len(shards)) if number not in found]
     own = {number: shards[number][accelerator.process_index :: accelerator.num_processes] for number in waiting}
-    batches = iter(
-        DataLoader(
-            cast("Any", collator.select(rows)),
-            batch_sampler=[list(batch) for part in own.values() for batch in part],
-            collate_fn=collator,
-            num_workers=num_workers,
-            pin_memory=accelerator.device.type == "cuda",
-        )
+    loader = DataLoader(
+        cast("Any", collator.select(rows)),
+        batch_sampler=[list(batch) for part in own.values() for batch in part],
+        collate_fn=collator,
+        num_workers=num_workers,
+        pin_memory=accelerator.device.type == "cuda",
     )
+    answers = (_to_arrays(compute(cast("Any", send_to_device(batch, accelerator.device)))) for batch in loader)
     is_main = accelerator.is_main_process
     num_done = sum(batch.stop - batch.start for number in found for batch in shards[number])
     with (
@@ -84,11 +83,8 @@ def pass_over(
         tqdm(total=len(rows), initial=num_done, unit="record", desc=description, disable=not is_main) as bar,
     ):
         for number, part in own.items():
-            answers = [
-                (batch.start, _to_arrays(compute(cast("Any", send_to_device(next(batches), accelerator.device)))))
-                for batch in part
-            ]
-            found[number] = _join([arrays for _, arrays in sorted(gather_object(answers), key=lambda pair: pair[0])])
+            gathered = gather_object([(batch.start, next(answers)) for batch in part])
+            found[number] = _join([arrays for _, arrays in sorted(gathered, key=lambda pair: pair[0])])
             if is_main:
                 kept.write(number, found[number])
             bar.update(sum(batch.stop - batch.start for batch in shards[number]))

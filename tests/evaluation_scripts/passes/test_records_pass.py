@@ -37,7 +37,7 @@ def end_after(num_batches):
 
     def compute(batch):
         if len(seen) == num_batches:
-            raise EndedError
+            raise EndedError(f"after {num_batches} batches")
         seen.append(len(batch["mean"]))
         return double(batch)
 
@@ -46,7 +46,7 @@ def end_after(num_batches):
 
 def test_a_run_that_was_ended_asks_again_only_for_its_unfinished_shard(tmp_path):
     rows, asked = make_rows(), []
-    with pytest.raises(EndedError):
+    with pytest.raises(EndedError, match="after 3 batches"):
         run(rows, end_after(3), kept_dir=tmp_path)
 
     def count(batch):
