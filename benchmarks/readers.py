@@ -9,12 +9,12 @@
 `--reports` takes a table in the layout of PTB-XL's `ptbxl_database.csv` (columns `report`, `scp_codes`, `strat_fold`)
 and prints as JSON, over all records of the folds together: the sensitivity, the share of codes that are read; and the
 positive predictive value (PPV), the share of read codes that are given. A finding read as uncertain counts as read,
-under its SCP code, or under that of the nearest finding of which it is a kind ("old high lateral infarction" under the
-one of lateral infarction). A code is met by itself and by a code of an ancestor or descendant: a superclass
-("myocardial infarction" for any territory) has none. The figures `with_coarse_codes` also count a code as met by one
-that is used for the same words, by the habit of the coders in `COARSE_CODES`. Then the share of content words (two
-letters or more, no function word) that are accounted for, the share of statements called read, and the seconds that
-reading took.
+under its SCP code, or under those of the nearest findings of which it is a kind ("old high lateral infarction" under
+that of lateral infarction, "biatrial enlargement" under two). A code is met by itself and by a code of an ancestor or
+descendant: a superclass ("myocardial infarction" for any territory) has none. The figures `with_coarse_codes` also
+count a code as met by one that is used for the same words, by the habit of the coders in `COARSE_CODES`. Then the
+share of content words (two letters or more, no function word) that are accounted for, the share of statements called
+read, and the seconds that reading took.
 
 With `--num_examples` it lists the codes most often missed or added, and the words most often left over. `--table`
 writes the agreement of each code; `--num_sampled` lists as many disagreements, drawn at random, for a person to say
@@ -79,16 +79,16 @@ def read_report(report: str) -> frozenset[str]:
     """Findings with an SCP code that a report states for sure or with a hedge."""
     entities = (entity for statement in split_report(report) for entity in read_statement(statement).entities)
     named = (name_coded(entity.entity) for entity in entities if entity.certainty != NEGATIVE)
-    return frozenset(name for name in named if name)
+    return frozenset(name for names in named for name in names)
 
 
 @lru_cache(maxsize=10_000)
-def name_coded(name: str) -> str | None:
-    """The finding that owns the SCP code of this one, or of the nearest one of which it is a kind and that has one."""
+def name_coded(name: str) -> frozenset[str]:
+    """The findings that own the SCP code of this one, or those of the nearest ones of which it is a kind."""
     terminology = load_terminology()
-    codes = (terminology[other].scp_code for other in (name, *terminology.ancestors(name)))
-    code = next(filter(None, codes), None)
-    return terminology.find_label(code, config_name="all").name if code else None
+    if code := terminology[name].scp_code:
+        return frozenset([terminology.find_label(code, config_name="all").name])
+    return frozenset(coded for parent in terminology[name].parents for coded in name_coded(parent))
 
 
 def name_codes(scp_codes: str) -> frozenset[str]:

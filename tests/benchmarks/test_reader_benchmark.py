@@ -1,4 +1,4 @@
-"""`benchmarks/readers.py` tells readers apart by figures counted by hand, and codes that mean the same words."""
+"""`benchmarks/readers.py` tells readers apart by figures counted by hand, and knows codes of like words."""
 
 import json
 import logging

@@ -21,9 +21,9 @@ from .statements import trace_statement
 
 
 RULES_VERSION = "5"  # changes whenever a statement is read differently
-INFARCTION = "myocardial infarction"
-# What the QRS complex shows of damage is a scar; what the ST segment shows of it is an injury. Reports of carts say
-# "damage" of both, under a heading that says which.
+INFARCTION, OLD = "myocardial infarction", "old"
+# What the QRS complex shows of damage, and what is old of it, is a scar; what the ST segment shows is an injury. Carts
+# say "damage" of both, under a heading that says which.
 INJURY, DAMAGED_QRS, DAMAGE = (
     "myocardial injury",
     ("abnormal qrs", "q waves"),
@@ -116,7 +116,8 @@ class StatementReader:
             self._add(mention, is_dependent=name in DEPENDENT_FINDINGS)
 
     def _read_stem(self, token: Token, position: int) -> None:
-        is_scar = self._is_scar(token)
+        is_old_damage = _is_damage(token) and self.age == OLD
+        is_scar = is_old_damage or self._is_scar(token)
         stem = INFARCTION if is_scar else token.value
         mention = Mention(stem, POSITIVE, self.group, self.sentence, is_located=True)
         mention.territories = tuple(place for place in self.territories if _takes_territory(stem, place))
@@ -132,7 +133,7 @@ class StatementReader:
 
     def _is_scar(self, token: Token) -> bool:
         """Whether this is damage that the QRS complex shows, and no finding of repolarization has followed."""
-        if token.value != INJURY or not DAMAGE.search(token.text):
+        if not _is_damage(token):
             return False
         shown = [other for other in self.mentions if other.sentence == self.sentence]
         headings = [other for other in shown if other.stem in DAMAGED_QRS or _is_repolarization(other)]
@@ -197,7 +198,8 @@ class StatementReader:
         following = self._next_token(position, skip=BEFORE_STEM)
         preceding = next((other for other in self.tokens[:position][::-1] if other.kind not in AFTER_STEM), token)
         is_predicate = self._is_hedged_predicate(position)
-        if not is_predicate and (following.kind == "changes" or following.value == INFARCTION):
+        is_old_damage = token.value == OLD and _is_damage(following)
+        if not is_predicate and (following.kind == "changes" or following.value == INFARCTION or is_old_damage):
             self.age = token.value
             self.modifiers += (token,)
         elif preceding.value != INFARCTION:
@@ -477,6 +479,11 @@ def _start_of_list(tokens: Sequence[Token]) -> int | None:
 def _takes_territory(stem: str, territory: str) -> bool:
     """Voltages are located in limb or precordial leads, all other findings anywhere."""
     return stem in located_stems() and (stem not in VOLTAGES or territory in ("limb", "precordial"))
+
+
+def _is_damage(token: Token) -> bool:
+    """Whether a word says that the myocardium is damaged, and neither of which kind nor where in the wall."""
+    return token.value == INJURY and DAMAGE.search(token.text) is not None
 
 
 def _is_repolarization(mention: Mention) -> bool:

@@ -241,6 +241,12 @@ def test_what_cannot_be_read_says_so(statement):
         ("Schenkelblock rechts, inkomplett", ["incomplete right bundle branch block"]),
         ("Schenkelblock links, ant. Hemiblock", ["left anterior fascicular block"]),
         ("Hemiblock, links posteriorer", ["left posterior fascicular block"]),
+        ("ant. Hemiblock links", ["left anterior fascicular block"]),
+        ("Schenkelblock links / ant. Hemiblock", ["left anterior fascicular block"]),
+        ("Sinusrhythmus Linkstyp normales EKG", ["sinus rhythm", "left axis deviation", "normal ecg"]),
+        ("diffuse, unspez. Repol.-Störung", ["st-t changes"]),
+        ("gammal anteroseptal myokardskada", ["?old anteroseptal myocardial infarction"]),
+        ("alter inferiorer Myokardschaden", ["?old inferior myocardial infarction"]),
         ("Kammerhypertrophie LVH sicher", ["left ventricular hypertrophy"]),
         ("inga ischemitecken", ["-myocardial ischemia"]),
     ],
@@ -385,7 +391,7 @@ def test_german_and_swedish_compounds_and_spellings_are_read(statement, findings
         ("Inferiorer Myokardschaden", ["inferior myocardial injury"]),
         (
             "patologisk q-v\u00e5g i avl, s\u00e5som vid gammal h\u00f6g lateral myokardskada",
-            ["q waves", "?high lateral myocardial infarction"],
+            ["q waves", "?old high lateral myocardial infarction"],
         ),
     ],
 )
