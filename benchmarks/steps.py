@@ -41,12 +41,14 @@ class Batch:
     labels: torch.Tensor
 
 
-def make_model(encoder: str, **ecg_fields: Any) -> SupremeModel:
+def make_model(encoder: str, *, fusion_dropout: float = 0.1, **ecg_fields: Any) -> SupremeModel:
     """A model with random weights, in training mode.
 
     Args:
         encoder (`str`):
             Name of a preset.
+        fusion_dropout (`float`):
+            Share that is dropped in the fusion network.
         ecg_fields:
             Fields of the encoder that differ from the preset.
     """
@@ -59,6 +61,7 @@ def make_model(encoder: str, **ecg_fields: Any) -> SupremeModel:
         text_config=stub,
         fusion_hidden_size=fusion_width,
         fusion_intermediate_size=2 * fusion_width,
+        fusion_dropout=fusion_dropout,
     )
     return SupremeModel(config).train()
 

@@ -3,9 +3,10 @@
     python benchmarks/zero_shot_latency.py
 
 Prints, for each encoder, milliseconds of the bare encoder and of the whole model with 100 and with 200 queries that
-were embedded before. Their ratios should be at most 1.5 (100 queries against the encoder) and 1.2 (200 queries against
-100). The batch is one record; the ways take turns; a ratio is the median over the turns of the ratio within a turn. On
-a machine that is busy otherwise, `--clock processor --num_threads 1` gives steadier ratios.
+were embedded before; what the fusion network makes of them before they meet a strip it remembers of the last set, so
+that the first call of a turn computes it. Their ratios should be at most 1.5 (100 queries against the encoder) and 1.2
+(200 queries against 100). The batch is one record; the ways take turns; a ratio is the median over the turns of the
+ratio within a turn. On a machine that is busy otherwise, `--clock processor --num_threads 1` gives steadier ratios.
 """
 
 import argparse

@@ -137,6 +137,7 @@ class SupremeFusionLayer(GradientCheckpointingLayer):
         attention_mask: torch.Tensor | None,
         output_attentions: bool = False,
         asked: torch.Tensor | None = None,
+        num_needed: int | None = None,
     ) -> tuple[torch.Tensor, torch.Tensor | None]:
         """Let every query read the tokens of every strip.
 
@@ -151,6 +152,8 @@ class SupremeFusionLayer(GradientCheckpointingLayer):
                 Whether to return what each query looked at.
             asked (`torch.Tensor`, *optional*):
                 What `cross_attn` makes of the queries alone, where that is known.
+            num_needed (`int`, *optional*):
+                How many of the queries are no padding.
 
         Returns:
             `tuple`: Queries, `(batch_size, num_queries, fusion_hidden_size)`, and the weights,
@@ -159,7 +162,7 @@ class SupremeFusionLayer(GradientCheckpointingLayer):
         normed = self.layer_norm1(queries) if asked is None else queries
         attended, weights = self.cross_attn(normed, tokens, attention_mask, output_attentions, asked)
         queries = queries + self.dropout(attended)  # (batch_size, num_queries, fusion_hidden_size)
-        queries = queries + self.dropout(self.mlp(self.layer_norm2(queries)))
+        queries = queries + self.dropout(self.mlp(self.layer_norm2(queries), num_needed))
         return queries, weights
 
 
@@ -172,8 +175,7 @@ class CardiacFusionNetwork(nn.Module):
     def __init__(self, config: SupremeConfig) -> None:
         super().__init__()
         width, eps = config.fusion_hidden_size, config.layer_norm_eps
-        text_config: Any = config.text_config
-        ecg_config: Any = config.ecg_config
+        text_config, ecg_config = cast(Any, config.text_config), cast(Any, config.ecg_config)
         self.query_norm = nn.LayerNorm(text_config.hidden_size, eps=eps)
         self.query_projection = nn.Linear(text_config.hidden_size, width)
         self.token_projection = nn.Linear(ecg_config.hidden_size, width)
@@ -208,20 +210,19 @@ class CardiacFusionNetwork(nn.Module):
         """
         num_queries = len(query_embeds)
         queries, asked = self.prepare(query_embeds)
-        found, weights = self.read(queries, tokens, token_mask, output_attentions, asked)
+        num_rows = len(tokens) * num_queries  # of all strips together, which may do without padding
+        num_needed = num_queries if asked is not None and num_rows and not num_rows % QUERIES_AT_ONCE else None
+        found, weights = self.read(queries, tokens, token_mask, output_attentions, asked, num_needed)
         # One output would be computed as a product with a vector, whose sums depend on the rows beside it
         weight, bias = (each.expand(OUTPUTS_AT_ONCE, *each.shape[1:]) for each in self.classifier.parameters())
         logits = nn.functional.linear(found, weight, bias)[:, :num_queries, 0]  # (batch_size, num_queries)
-        if not output_attentions:
-            return logits, None
-        return logits, tuple(each[:, :, :num_queries] for each in weights if each is not None)
+        shown = tuple(each[:, :, :num_queries] for each in weights if each is not None)
+        return logits, shown if output_attentions else None
 
     def prepare(self, query_embeds: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor | None]:
-        """What becomes of queries before they meet a strip, which is remembered of the last ones.
+        """Padded and projected queries, and what the first layer makes of them alone, or None for it to see to that.
 
-        Returns:
-            `tuple`: Projected queries, `(num_padded_queries, fusion_hidden_size)`, and what the first layer makes of
-            them alone, or None for that layer to see to it.
+        Both follow from the queries before they meet a strip, and are remembered of the last ones.
         """
         first: Any = self.layers[0]
         parts = (self.query_norm, self.query_projection, first.layer_norm1, first.cross_attn.q_proj)
@@ -237,10 +238,9 @@ class CardiacFusionNetwork(nn.Module):
 
     def _project(self, query_embeds: torch.Tensor) -> torch.Tensor:
         """Queries in the width of this network, with others that are padding."""
-        num_queries = len(query_embeds)
-        at_once = 1 if self.training and num_queries else QUERIES_AT_ONCE  # dropout would fall on what is padded, too
-        num_padded = max(1, -(-num_queries // at_once)) * at_once  # of none, too
-        padded = nn.functional.pad(query_embeds, (0, 0, 0, num_padded - num_queries))
+        at_once = 1 if self.training and len(query_embeds) else QUERIES_AT_ONCE  # dropout would fall on padding, too
+        num_padded = max(1, -(-len(query_embeds) // at_once)) * at_once  # of none, too
+        padded = nn.functional.pad(query_embeds, (0, 0, 0, num_padded - len(query_embeds)))
         return self.query_projection(self.query_norm(padded))
 
     def read(
@@ -250,18 +250,18 @@ class CardiacFusionNetwork(nn.Module):
         token_mask: torch.Tensor | None = None,
         output_attentions: bool = False,
         asked: torch.Tensor | None = None,
+        num_needed: int | None = None,
     ) -> tuple[torch.Tensor, tuple[torch.Tensor | None, ...]]:
         """Let queries, `(num_queries, fusion_hidden_size)`, read every strip; the rest as [`forward`] takes it.
 
         Returns:
-            `tuple`: What each query found, `(batch_size, num_queries, fusion_hidden_size)`, and the weights of each
-            layer, `(batch_size, num_heads, num_queries, num_tokens)`, or None.
+            `tuple`: What each query found, `(batch_size, num_queries, fusion_hidden_size)`, and its weights by layer.
         """
         found, tokens = queries[None], self.token_norm(self.token_projection(tokens))
         attention_mask = make_attention_mask(token_mask, tokens.dtype)
         cross_attentions = ()
         for layer in self.layers:
-            found, weights = layer(found, tokens, attention_mask, output_attentions, asked)
+            found, weights = layer(found, tokens, attention_mask, output_attentions, asked, num_needed)
             cross_attentions, asked = (*cross_attentions, weights), None
         return self.layer_norm(found), cross_attentions
 

@@ -191,9 +191,12 @@ class SupremeMLP(nn.Module):
         self.activation_fn = ACT2FN[hidden_act]
         self.fc2 = nn.Linear(intermediate_size, hidden_size)
 
-    def forward(self, hidden_states: torch.Tensor) -> torch.Tensor:
-        """Map each token for itself: `(batch_size, length, hidden_size)` in and out."""
-        return self.fc2(self.activation_fn(self.fc1(hidden_states)))
+    def forward(self, hidden_states: torch.Tensor, num_needed: int | None = None) -> torch.Tensor:
+        """Map each token for itself: `(batch_size, length, hidden_size)` in and out; zeros after the first needed."""
+        found = self.fc2(self.activation_fn(self.fc1(hidden_states[:, :num_needed])))
+        if num_needed is None:
+            return found
+        return nn.functional.pad(found, (0, 0, 0, hidden_states.shape[1] - num_needed))
 
 
 class SupremeEcgLayer(GradientCheckpointingLayer):

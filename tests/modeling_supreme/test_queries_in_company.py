@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from modeling_supreme.modeling_supreme import QUERIES_AT_ONCE
 from modeling_supreme.queries import encode_queries, to_probabilities
 
 
@@ -44,6 +45,30 @@ def test_a_logit_does_not_depend_on_the_batch(fusion, batch_size):
         whole = fusion(queries, tokens)[0]
 
     assert torch.equal(torch.cat(parts), whole)
+
+
+@pytest.mark.parametrize("num_queries", [1, 2, 16, 17])
+def test_a_lone_strip_answers_as_one_of_many_that_need_no_padding(fusion, num_queries):
+    queries, tokens = torch.randn(num_queries, 32), torch.randn(32, 63, 32)
+
+    with torch.inference_mode():
+        together = fusion(queries, tokens)[0]
+        alone = [fusion(queries, strip)[0] for strip in tokens.split(1)]
+
+    assert torch.equal(torch.cat(alone), together)
+
+
+def test_padding_is_not_computed_where_strips_fill_whole_matrices(fusion):
+    rows = []
+    for layer in fusion.layers:
+        layer.mlp.fc1.register_forward_hook(lambda _, inputs, __: rows.append(inputs[0].shape[:2].numel()))
+
+    with torch.inference_mode():
+        fusion(torch.randn(1, 32), torch.randn(32, 63, 32))
+        fusion(torch.randn(1, 32), torch.randn(1, 63, 32))
+
+    assert set(rows[: len(fusion.layers)]) == {32}
+    assert set(rows[len(fusion.layers) :]) == {QUERIES_AT_ONCE}
 
 
 def test_an_embedding_does_not_depend_on_the_longest_query(tiny_model, tiny_processor):

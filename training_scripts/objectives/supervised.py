@@ -214,6 +214,7 @@ def build_zero_shot_model(arguments: ModelArguments) -> tuple[SupremeModel, Supr
         fusion_hidden_size=arguments.fusion_hidden_size,
         fusion_intermediate_size=2 * arguments.fusion_hidden_size,
         num_fusion_layers=arguments.num_fusion_layers,
+        fusion_dropout=arguments.fusion_dropout,
     )
     warm_start(model, arguments)
     cast(Any, model.config.text_config).name_or_path = describe_source(arguments.text_model_name_or_path)
