@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from modeling_supreme.queries import Composition, join_definitions
+from modeling_supreme.composition import Composition, join_definitions
 
 from .arguments import AnswerBy
 

@@ -17,8 +17,9 @@ from datasets_scripts.terminology.findings import NORMAL_FINDING
 from evaluation_scripts.passes.kept_shards import hash_weights
 from evaluation_scripts.passes.records_pass import pass_over
 from modeling_supreme.checkpoints import check_logits
+from modeling_supreme.composition import Composition
 from modeling_supreme.definitions import Measured
-from modeling_supreme.queries import Composition, encode_query_wordings
+from modeling_supreme.queries import encode_query_wordings
 
 from .answers import choose_answers
 from .arguments import EvaluationArguments

@@ -438,7 +438,7 @@ class SupremeConfig(CheckedConfig):
         rules = kwargs.pop("composed_rules", ())  # of old checkpoints
         if rules:
             with as_validation_error("validate_definitions"):
-                from .queries import define_rules  # needs torch, which a configuration does not
+                from .composition import define_rules  # needs torch, which a configuration does not
 
                 self.definitions = [*define_rules(rules), *self.definitions]
         for name in ("trained_queries", "definitions", "measurements"):

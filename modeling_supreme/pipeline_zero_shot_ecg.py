@@ -17,11 +17,12 @@ from transformers import Pipeline
 from transformers.utils import logging
 
 from .checkpoints import check_logits
+from .composition import Composed, Composition
 from .decisions import OPERATING_POINTS, OperatingPoint
 from .definitions import Measured, read_definitions
 from .ecg_files import find_recordings
 from .feature_extraction_supreme import RESAMPLING_MARGIN_S, is_nested_numbers, is_number, load_recording
-from .queries import Composed, Composition, encode_queries, fill_template, to_probabilities
+from .queries import encode_queries, fill_template, to_probabilities
 from .query_grammar import find_measurement
 from .recordings import NEGLIGIBLE_S, Account, EcgRecording
 from .signal_quality import add_quality

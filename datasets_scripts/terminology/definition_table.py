@@ -12,8 +12,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from modeling_supreme.composition import Composition
 from modeling_supreme.definitions import read_definitions
-from modeling_supreme.queries import Composition
 from modeling_supreme.query_grammar import (
     Comparison,
     Expression,

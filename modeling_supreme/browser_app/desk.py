@@ -14,13 +14,13 @@ from typing import Any
 
 import numpy as np
 
+from ..composition import Composition
 from ..ecg_files import read_ecg
 from ..ecg_index.encoder import load_classifier
 from ..feature_extraction_supreme import RESAMPLING_MARGIN_S, load_recording
 from ..leads import STANDARD_LEADS
 from ..long_recordings import Answerer
 from ..pipeline_zero_shot_ecg import RECORD_ERRORS, check_labels
-from ..queries import Composition
 from ..recordings import Account, EcgRecording
 
 

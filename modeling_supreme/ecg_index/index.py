@@ -14,10 +14,11 @@ import torch
 from safetensors.torch import load_file
 
 from ..checkpoints import check_logits
+from ..composition import Composed, Composition
 from ..configuration_supreme import SupremeConfig
 from ..definitions import Measured
 from ..pipeline_zero_shot_ecg import check_labels
-from ..queries import Composed, Composition, encode_queries, to_probabilities
+from ..queries import encode_queries, to_probabilities
 from ..query_grammar import expand, keys_of
 from .build import list_starts, one_thread
 from .counts import Count, count_present

@@ -6,8 +6,9 @@ from typing import Any
 
 import torch
 
+from ..composition import Composition
 from ..definitions import Measured
-from ..queries import Composition, encode_queries, fill_template, to_probabilities
+from ..queries import encode_queries, fill_template, to_probabilities
 from ..query_grammar import Expression, Finding, QuerySyntaxError, findings_of, keys_of, normalize_name, parse_query
 from .deletion import LEAST_UNITS, Deletion, choose_most_important, draw_deletions, judge_deletion
 from .heartbeats import find_heartbeats

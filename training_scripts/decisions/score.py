@@ -14,8 +14,9 @@ from evaluation_scripts.conditions import describe_conditions
 from evaluation_scripts.load import LabelledRecords
 from evaluation_scripts.prediction_table import MEASURED
 from modeling_supreme.checkpoints import check_logits
+from modeling_supreme.composition import Composition
 from modeling_supreme.definitions import Measured
-from modeling_supreme.queries import Composition, encode_queries, to_probabilities
+from modeling_supreme.queries import encode_queries, to_probabilities
 from modeling_supreme.query_grammar import normalize_name
 from modeling_supreme.recordings import EcgRecording, recording_from_row
 from training_scripts.objectives.calibration import simulate_held_out

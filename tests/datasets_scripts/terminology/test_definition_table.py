@@ -16,8 +16,8 @@ from datasets_scripts.terminology.definition_table import (
 )
 from datasets_scripts.terminology.findings import TERMINOLOGY_PATH, load_terminology
 from datasets_scripts.terminology.measured_findings import load_measured_findings
+from modeling_supreme.composition import Composition
 from modeling_supreme.definitions import Measured, evaluate_expression
-from modeling_supreme.queries import Composition
 from modeling_supreme.query_grammar import find_measurement, normalize_name, parse_query
 
 

@@ -5,8 +5,8 @@ from types import SimpleNamespace
 import pytest
 import torch
 
+from modeling_supreme.composition import Composition, define_rules
 from modeling_supreme.definitions import Measured
-from modeling_supreme.queries import Composition, define_rules
 
 
 def define(condition, expression, *names, reviewed=True):

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
+from modeling_supreme.composition import Composition
 from modeling_supreme.condition_names import ConditionNames, fold_spelling
-from modeling_supreme.queries import Composition
 
 
 TRAINED = ["sinus bradycardia", "premature atrial contraction", "inferior myocardial infarction", "st depression"]

@@ -9,9 +9,9 @@ from helpers.decisions import make_decision, set_threshold
 from huggingface_hub.errors import StrictDataclassClassValidationError
 
 from modeling_supreme import SupremeConfig
+from modeling_supreme.composition import Composition
 from modeling_supreme.decisions import can_measure, has_leads, parse_decisions, read_need
 from modeling_supreme.leads import STANDARD_LEADS
-from modeling_supreme.queries import Composition
 from modeling_supreme.query_grammar import parse_query
 
 

@@ -5,8 +5,8 @@ import torch
 from helpers.explained_models import KnownModel, make_beats_strip, make_inputs
 from helpers.tiny_models import make_tokenizer
 
+from modeling_supreme.composition import Composition
 from modeling_supreme.evidence import Explainer
-from modeling_supreme.queries import Composition
 
 
 LABEL = "fibrillation"
