@@ -152,14 +152,13 @@ class ZeroShotEcgClassificationPipeline(Pipeline):
 
         Returns:
             `list[dict]`: For one recording, a dictionary for each finding, best first, with `label`, `score`, `seen`
-            (whether training named it, by any name; `None` where the checkpoint does not say what it was trained on)
-            and `source` (what answers: `"query"`, with the name of training where that is another, or `"measured: "`
-            or `"composed: "` and the expression). With `return_attention` also `attention`, the share of attention
-            each token received (mean over layers and heads; `None` where an expression answers), and
-            `attention_step_s`, the seconds from one token to the next; with `explain` also `evidence`
-            (docs/evidence.md); with `return_details` also `account`; of a folder also `record`. With decisions also
-            `present`, which is `None` with a `reason` where the question, its leads or the signal leave it open
-            (docs/decisions.md). A list of such lists for several recordings, an iterator for a generator.
+            (whether training named it, by any name; `None` where the checkpoint does not say) and `source` (what
+            answers: `"query"`, with the name of training where that is another, `"measured: "` or `"composed: "` and
+            the expression). With `return_attention` also `attention`, the share of attention each token received (mean
+            over layers and heads; `None` where an expression answers), and `attention_step_s`, the seconds of one;
+            with `explain` also `evidence` (docs/evidence.md); with `return_details` also `account`; of a folder also
+            `record`. With decisions also `present`, `None` with a `reason` where question, leads or signal leave it
+            open (docs/decisions.md). A list of such lists for several recordings, an iterator for a generator.
 
         Raises:
             FileNotFoundError: If a path has no record.

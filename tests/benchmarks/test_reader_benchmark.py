@@ -7,8 +7,8 @@ import sys
 import pandas as pd
 import pytest
 from helpers.annotated_statements import write_lines
-from helpers.chat_server import answer_with, complete, serve_chat
 from helpers.repository import ROOT
+from helpers.servers.chat_server import answer_with, complete, serve_chat
 
 
 sys.path.insert(0, str(ROOT / "benchmarks"))

@@ -4,8 +4,8 @@ import json
 from functools import partial
 
 import pytest
-from helpers.hub_server import run_hub, run_on_hub
 from helpers.records.ptb_xl_records import make_microvolts
+from helpers.servers.hub_server import run_hub, run_on_hub
 
 
 CORPUS, MODEL = "group/simulated-ecg", "group/supreme-tiny"

@@ -9,8 +9,8 @@ import subprocess
 import sys
 
 import pytest
-from helpers.dask_cluster import started_cluster
 from helpers.repository import ROOT
+from helpers.servers.dask_cluster import started_cluster
 
 from datasets_scripts.prepare.corpus import prepare_corpus
 

@@ -12,8 +12,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import torch
-from helpers.dask_cluster import started_cluster
 from helpers.repository import ROOT
+from helpers.servers.dask_cluster import started_cluster
 from helpers.strips import make_long_strip, write_holter
 from helpers.tiny_models import TINY_MEASUREMENTS
 from helpers.waiting import wait_for

@@ -10,7 +10,7 @@ from functools import partial
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
-from helpers.hub_server import run_hub, run_on_hub
+from helpers.servers.hub_server import run_hub, run_on_hub
 from helpers.training_runs import TINY_VIT
 
 from datasets_scripts.simulator.export.export_mimic_iv_ecg import export_mimic_iv_ecg

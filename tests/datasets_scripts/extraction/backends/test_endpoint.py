@@ -10,7 +10,7 @@ import traceback
 
 import pandas as pd
 import pytest
-from helpers.chat_server import answer_with, complete, fail_with, serve_chat
+from helpers.servers.chat_server import answer_with, complete, fail_with, serve_chat
 
 from datasets_scripts.extraction.backends.answers import ANSWER_SCHEMA
 from datasets_scripts.extraction.backends.backend import BackendArguments, BackendError

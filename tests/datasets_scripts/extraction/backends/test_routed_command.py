@@ -4,7 +4,7 @@ import json
 import logging
 
 import pytest
-from helpers.chat_server import answer_with, complete, serve_chat
+from helpers.servers.chat_server import answer_with, complete, serve_chat
 
 from datasets_scripts.extraction.__main__ import main
 from datasets_scripts.extraction.backends.backend import BackendArguments

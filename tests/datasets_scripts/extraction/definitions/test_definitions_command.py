@@ -5,8 +5,8 @@ import logging
 
 import pytest
 import yaml
-from helpers.chat_server import answer_with, complete, fail_with, serve_chat
 from helpers.language_models import save_language_model
+from helpers.servers.chat_server import answer_with, complete, fail_with, serve_chat
 
 from datasets_scripts.extraction.definitions.__main__ import main
 from datasets_scripts.extraction.definitions.conditions_file import other_names

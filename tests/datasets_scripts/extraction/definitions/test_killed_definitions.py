@@ -9,8 +9,8 @@ from types import SimpleNamespace
 
 import pytest
 import yaml
-from helpers.chat_server import answer_with, complete, serve_chat
 from helpers.repository import ROOT
+from helpers.servers.chat_server import answer_with, complete, serve_chat
 
 
 NUM_CONDITIONS, CONCURRENCY = 15, 3
