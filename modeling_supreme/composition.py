@@ -15,6 +15,7 @@ import torch
 from .condition_names import ConditionNames
 from .decisions import Decision, OperatingPoint, Question, Strip, parse_decisions
 from .definitions import Measured, evaluate_expression, parse_definitions, read_definitions
+from .queries import fill_template
 from .query_grammar import (
     AllOf,
     AnyOf,
@@ -164,6 +165,10 @@ class Composition:
     def sources(self) -> list[str]:
         """What answers each label, in words."""
         return [answer.source for answer in self.answers]
+
+    def ask(self, template: str = "{}") -> tuple[str, ...]:
+        """What the text encoder is asked: `queries` in a template, and behind them `findings` by their bare names."""
+        return (*fill_template(template, self.queries), *self.findings)
 
     def evaluate(self, probabilities: torch.Tensor, measured: Measured | None = None) -> torch.Tensor:
         """Scores of the labels, each a probability where somebody has fitted how.

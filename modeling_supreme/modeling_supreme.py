@@ -713,6 +713,7 @@ class SupremeModel(QueriedModel):
         sample_mask: torch.Tensor | None = None,
         recorded_mask: torch.Tensor | None = None,
         output_attentions: bool = False,
+        output_measurements: bool = True,
     ) -> SupremeOutput:
         """Score every query on every strip.
 
@@ -735,6 +736,8 @@ class SupremeModel(QueriedModel):
                 False where a lead was not recorded at that time.
             output_attentions (`bool`):
                 Whether to return what each query looked at.
+            output_measurements (`bool`):
+                Whether to measure, where there is a head for it, which may take as long as the encoder.
 
         Returns:
             `SupremeOutput`: Logits, embeddings, measurements where there is a head for them, and the loss where
@@ -751,7 +754,9 @@ class SupremeModel(QueriedModel):
                 "Give the queries either as `input_ids` or as `query_embeds`, not both and not neither."
                 " `get_query_embeds` turns the first into the second."
             )
-        ecg_outputs, measurements = self.read_strips(signal, lead_mask, sample_mask, recorded_mask)
+        ecg_outputs, measurements = self.read_strips(
+            signal, lead_mask, sample_mask, recorded_mask, output_measurements=output_measurements
+        )
         read = (ecg_outputs.last_hidden_state, ecg_outputs.token_mask)
         logits, cross_attentions = self.fusion(query_embeds.to(self.dtype), *read, output_attentions)
         return SupremeOutput(
@@ -769,25 +774,20 @@ class SupremeModel(QueriedModel):
         lead_mask: torch.Tensor | None = None,
         sample_mask: torch.Tensor | None = None,
         recorded_mask: torch.Tensor | None = None,
+        *,
+        output_measurements: bool = True,
     ) -> tuple[Any, SupremeMeasurements | None]:
         """What every strip says before anything is asked; the arguments are those of `forward`.
 
         Returns:
-            `tuple`: What the ECG encoder returns, a `SupremeEcgModelOutput`, and the measurements, where there is a
-            head for them.
+            `tuple`: What the ECG encoder returns, and the measurements, where there is a head that is to measure.
         """
         ecg_outputs = self.ecg_model(signal, lead_mask, sample_mask, recorded_mask=recorded_mask)
-        if self.measurement_head is None:
+        if self.measurement_head is None or not output_measurements:
             return ecg_outputs, None
         strips, is_any = blank_signal(signal, lead_mask, sample_mask, recorded_mask)
-        measurements = self.measurement_head(
-            ecg_outputs.last_hidden_state,
-            ecg_outputs.token_mask,
-            fusion=self.fusion,
-            strips=strips,
-            sample_mask=is_any,
-        )
-        return ecg_outputs, measurements
+        read = (ecg_outputs.last_hidden_state, ecg_outputs.token_mask)
+        return ecg_outputs, self.measurement_head(*read, fusion=self.fusion, strips=strips, sample_mask=is_any)
 
 
 __all__ = [

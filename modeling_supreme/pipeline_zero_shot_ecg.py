@@ -336,23 +336,23 @@ class ZeroShotEcgClassificationPipeline(Pipeline):
                 "`return_attention` and `composed=True` were both given: an expression has no attention of its own."
                 " Ask for the attention of its findings, as `candidate_labels`."
             )
-        asked = (
-            (*fill_template(hypothesis_template, composition.queries), *composition.findings) if composition else ()
-        )
+        asked = composition.ask(hypothesis_template) if composition else ()
+        # Few labels ask for numbers, and all numbers take as long as everything else
+        needs_none = composition and self.model.config.measurements and not composition.is_measured
         outputs = self.model(
             **{**model_inputs, "signal": model_inputs["signal"].to(self.model.dtype)},
             query_embeds=self._embed(asked),
             output_attentions=return_attention,
+            **({"output_measurements": False} if needs_none else {}),
         )
         check_logits(outputs.logits_per_ecg, places)
         measured = Measured.of(self.model, outputs.measurements)
         if measured is not None:
             check_logits(torch.cat(measured[1:4], dim=-1), places)
-        numbers = {} if measured is None else {"measured": torch.stack(measured[1:4], dim=1)}
         if composition is None:
-            return {**numbers, **notes}
+            return {"measured": torch.stack(measured[1:4], dim=1), **notes} if measured else notes
         probabilities = to_probabilities(outputs.logits_per_ecg)
-        model_outputs = {"scores": composition.evaluate(probabilities, measured), **numbers, **notes}
+        model_outputs = {"scores": composition.evaluate(probabilities, measured), **notes}
         if return_attention:
             weights = torch.stack(outputs.cross_attentions)  # (num_layers, batch_size, num_heads, num_queries, tokens)
             model_outputs["attention"] = weights.float().mean(dim=(0, 2))

@@ -142,7 +142,7 @@ class EcgIndex:
         """Scores of all records, without their names; as [`EcgIndex.ask`] else."""
         labels = check_labels(queries)
         composition = Composition.of(self.config, labels, composed, definitions=definitions)
-        asked = tuple(dict.fromkeys((*composition.queries, *composition.findings)))
+        asked = tuple(dict.fromkeys(composition.ask()))
         new = [name for name in asked if name not in self._places]
         query_embeds = self._embed(new) if new else None
         scores = np.empty((len(labels), len(self)), np.float32)
@@ -151,7 +151,7 @@ class EcgIndex:
             found = dict(zip(new, self._score_tokens(place, query_embeds), strict=True)) if new else {}
             stored, measured = self._read_answers(place, [name for name in asked if name not in found], composition)
             found |= stored
-            names = (*composition.queries, *composition.findings)
+            names = composition.ask()
             num_records = self.manifest.shards[place].num_records
             logits = torch.stack([found[name] for name in names], -1) if names else torch.empty(num_records, 0)
             answers = composition.evaluate(to_probabilities(logits), measured)  # as in the pipeline

@@ -152,7 +152,7 @@ def score_records(
         ValueError: If the model answers NaN or infinity, or a record cannot be used.
     """
     composition = Composition.of(model.config, conditions)
-    asked = (*composition.queries, *composition.findings)
+    asked = composition.ask()
     query_embeds = torch.zeros((0, model.config.text_config.hidden_size), device=model.device)
     if asked:
         query_embeds = encode_queries(model, processor.tokenizer, asked)

@@ -262,3 +262,26 @@ class TestMeasure:
     def test_a_checkpoint_without_a_head_says_so(self, classify_by_rules):
         with pytest.raises(ValueError, match=r"no measurement head.*trained with measurements"):
             classify_by_rules.measure(self.strip)
+
+
+class TestSkippedNumbers:
+    """Labels that ask for no number do not wait for all numbers of the strip."""
+
+    strip = {"array": make_strip(), "sampling_rate": 500, "leads": STANDARD_LEADS}
+
+    @pytest.mark.parametrize(("labels", "expected"), [(["normal ecg"], 0), (["normal ecg", "QRS > 120 ms"], 1)])
+    def test_the_head_is_asked_where_a_label_needs_it(self, measuring, labels, expected):
+        calls = []
+        handle = measuring.model.measurement_head.register_forward_hook(lambda *_: calls.append(1))
+
+        results = measuring(self.strip, candidate_labels=labels)
+
+        handle.remove()
+        assert len(calls) == expected
+        assert len(results) == len(labels)
+
+    def test_the_answer_to_a_name_is_the_same_with_and_without(self, measuring):
+        (alone,) = measuring(self.strip, candidate_labels=["normal ecg"])
+        both = measuring(self.strip, candidate_labels=["normal ecg", "QRS > 120 ms"])
+
+        assert alone["score"] == next(each["score"] for each in both if each["label"] == "normal ecg")

