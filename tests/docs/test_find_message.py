@@ -4,7 +4,7 @@ import html
 import shutil
 
 import pytest
-from helpers.pages.extensions import load_extension
+from helpers.pages.extensions import load_extension, read_all_messages
 from helpers.repository import ROOT
 
 
@@ -18,6 +18,12 @@ TYPED = [
     "looks transposed",
     "nothing says this",
 ]
+
+
+@pytest.fixture(scope="module")
+def known():
+    """All messages of the packages."""
+    return read_all_messages()
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from helpers.pages.extensions import load_extension
+from helpers.pages.extensions import load_extension, read_all_messages
 from helpers.repository import ROOT
 
 
@@ -17,6 +17,12 @@ LEAST_LETTERS = 12
 
 
 messages = load_extension("messages")
+
+
+@pytest.fixture(scope="module")
+def known():
+    """All messages of the packages."""
+    return read_all_messages()
 
 
 def texts_of(node):

@@ -1,5 +1,6 @@
 """The modules beside the pages, which Sphinx loads, for tests."""
 
+import functools
 import importlib.util
 import sys
 
@@ -14,3 +15,9 @@ def load_extension(name):
         sys.modules[name] = module
         spec.loader.exec_module(module)
     return sys.modules[name]
+
+
+@functools.cache
+def read_all_messages():
+    """The messages of the packages, read once for all tests."""
+    return load_extension("messages").read_messages()
