@@ -37,7 +37,6 @@ exclude_patterns = ["build", "api/*.md"]
 myst_enable_extensions = ["colon_fence", "deflist"]
 myst_heading_anchors = 4
 suppress_warnings = [
-    "toc.not_readable",  # tests/docs/test_pages.py says which pages there must be
     "ref.python",  # several classes have a field of one name
 ]
 

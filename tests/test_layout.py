@@ -17,6 +17,7 @@ TEST_FILES = [path for path in PYTHON_FILES if path.relative_to(ROOT).parts[0] =
 # At one level, but for the marker that tells type checkers of a typed package. What travels with a checkpoint cannot
 # have folders: the Hub copies the files that one imports with a dot into one folder.
 MOST_FILES, MOST_TRAVELLING_FILES = 20, 27
+MOST_PAGES = 40  # of documentation, which are read by their contents
 MOST_LINES, MOST_LINES_OF_A_MODEL = 600, 800
 TRAVELLERS = r"modeling_supreme/(configuration|modeling|feature_extraction|processing|pipeline)_\w+\.py"
 LIBRARIES_OF_TRAVELLERS = {"torch", "numpy", "scipy", "transformers", "safetensors", "huggingface_hub"}
@@ -97,7 +98,7 @@ def complain_of_borrowing(path, source):
 def complain_of_full_folders(files, root):
     """One sentence per folder that is too full to be read at a glance."""
     counts = Counter(path.parent for path in files if path.name != "py.typed")
-    most = {root / "modeling_supreme": MOST_TRAVELLING_FILES}
+    most = {root / "modeling_supreme": MOST_TRAVELLING_FILES, root / "docs": MOST_PAGES}
     return [
         f"{folder.relative_to(root)}/ holds {count} files, more than {most.get(folder, MOST_FILES)}. Give those of one"
         " concern a folder."
