@@ -143,8 +143,7 @@ class ZeroShotEcgClassificationPipeline(Pipeline):
                 What to return of recordings longer than a strip, of which windows are scored: the `"max"`, the
                 `"mean"`, or the `"timeline"` (docs/long_recordings.md). By default the first strip answers.
             window_s (`float`, *optional*), stride_s (`float`, *optional*):
-                With `aggregate`: length of a window, by default a strip, and the time from one to the next, by default
-                `window_s`, in seconds.
+                With `aggregate`: length of a window and time from one to the next in seconds, by default a strip.
             batch_size (`int`, *optional*, defaults to 1):
                 Recordings scored at once; with `aggregate` windows, 64 by default.
             kwargs:
@@ -326,6 +325,7 @@ class ZeroShotEcgClassificationPipeline(Pipeline):
         definitions: Any = None,
         explain: Any = False,
         is_measuring: bool = False,
+        needs_numbers: bool = False,
     ) -> dict[str, Any]:
         notes = {key: model_inputs.pop(key) for key in ("account", "failure")}
         accounts = notes["account"] if isinstance(notes["account"], list) else [notes["account"]]
@@ -337,20 +337,20 @@ class ZeroShotEcgClassificationPipeline(Pipeline):
                 " Ask for the attention of its findings, as `candidate_labels`."
             )
         asked = composition.ask(hypothesis_template) if composition else ()
-        # Few labels ask for numbers, and all numbers take as long as everything else
-        needs_none = composition and self.model.config.measurements and not composition.is_measured
+        has_head, is_measured = self.model.config.measurements, composition is None or composition.is_measured
         outputs = self.model(
             **{**model_inputs, "signal": model_inputs["signal"].to(self.model.dtype)},
             query_embeds=self._embed(asked),
             output_attentions=return_attention,
-            **({"output_measurements": False} if needs_none else {}),
+            **({"output_measurements": needs_numbers or is_measured} if has_head else {}),
         )
         check_logits(outputs.logits_per_ecg, places)
         measured = Measured.of(self.model, outputs.measurements)
         if measured is not None:
             check_logits(torch.cat(measured[1:4], dim=-1), places)
+            notes["measured"] = torch.stack(measured[1:4], dim=1)
         if composition is None:
-            return {"measured": torch.stack(measured[1:4], dim=1), **notes} if measured else notes
+            return notes
         probabilities = to_probabilities(outputs.logits_per_ecg)
         model_outputs = {"scores": composition.evaluate(probabilities, measured), **notes}
         if return_attention:

@@ -22,6 +22,8 @@ from helpers.tiny_models import TINY_ENCODERS, make_tokenizer, save_text_encoder
 from hypothesis import settings  # noqa: E402
 
 
+collect_ignore_glob = ["*conftest.py"]  # fixtures hold no doctests
+
 # The same examples in every run; `benchmarks/fuzz_readers.py` looks for new ones.
 settings.register_profile("repeatable", derandomize=True, database=None)
 settings.load_profile("repeatable")

@@ -150,7 +150,8 @@ class _Answers:
         places = [each.place for each in group if each.inputs is not None]
         if not places:
             return
-        outputs = classify.forward(_join([each.inputs for each in group if each.inputs is not None]), **asking)
+        inputs = _join([each.inputs for each in group if each.inputs is not None])
+        outputs = classify.forward(inputs, needs_numbers=True, **asking)  # such as the heart rate
         for name in NUMBERS:
             if name in outputs:
                 values = outputs[name].float().numpy()

@@ -108,7 +108,7 @@ def record_batches(patch):
 def without_dropout(model_class):
     """The constructor from a text encoder, with the dropout of the fusion network turned off."""
     build = model_class.from_text_pretrained
-    return lambda *args, **kwargs: build(*args, **kwargs, fusion_dropout=0.0)
+    return lambda *args, **kwargs: build(*args, **kwargs | {"fusion_dropout": 0.0})
 
 
 def load_ptb_xl(ptb_xl_dir, config_name="hierarchy", **options):

@@ -118,6 +118,8 @@ class TestSaving:
         # What a checkpoint is held to: its files, and the definitions and decisions that a configuration may hold
         assert modules == own | {
             "checkpoints.py",
+            "composition.py",
+            "condition_names.py",
             "decisions.py",
             "definitions.py",
             "queries.py",

@@ -72,9 +72,9 @@ def decide_checkpoint(arguments: DecisionArguments) -> dict[str, Any]:
     plot_calibration(folder / PLOT_FILENAME, fitted)
     write_section(folder / "README.md", results)
     logger.info(f"{folder} decides about {len(fitted)} conditions; {len(reasons)} were shown by too few records.")
-    logger.info(
-        closing_line([folder / RESULTS_FILENAME, folder / PLOT_FILENAME], f"`supreme labels {folder}` lists them")
-    )
+    written = [folder / RESULTS_FILENAME, folder / PLOT_FILENAME]
+    line = closing_line(written, f"`supreme labels {folder}` lists them")
+    logger.info(line)
     return results
 
 

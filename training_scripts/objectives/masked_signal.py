@@ -80,6 +80,8 @@ class MaskedSignalObjective(Objective):
     metrics: ClassVar[Mapping[str, bool]] = {"validation_loss": False, "validation_explained": True}
     card = CardStyle(PLAIN_CARD, task="time-series-forecasting", pipeline_tag="feature-extraction")
     loss_weights = {"signal": 1.0}
+    needs_text_encoder = False
+    next_step = "begin a model with it: `train.py … --ecg_model_name_or_path {folder}`"
 
     def __init__(self, arguments: RunArguments, accelerator: Accelerator) -> None:
         self.arguments, self.accelerator = arguments, accelerator

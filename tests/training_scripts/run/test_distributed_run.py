@@ -32,7 +32,7 @@ from training_scripts.run.weight_average import WeightAverage
 
 ECG_PRESETS["vit_tiny"] = settings["preset"]
 build = SupremeModel.from_text_pretrained
-SupremeModel.from_text_pretrained = lambda *args, **kwargs: build(*args, **kwargs, fusion_dropout=0.0)
+SupremeModel.from_text_pretrained = lambda *args, **kwargs: build(*args, **kwargs | {"fusion_dropout": 0.0})
 
 
 def start(rank, num_processes, task, *arguments):

@@ -118,13 +118,15 @@ class TestCorpus:
     def test_it_holds_rows_and_a_card(self, repos):
         kinds = {re.sub(r"-\d{5}-of-\d{5}", "", name) for name in repos[CORPUS]}
 
-        assert kinds == {"README.md", "train.parquet", "validation.parquet", "test.parquet"}
+        assert kinds == {"README.md", "croissant.json", "train.parquet", "validation.parquet", "test.parquet"}
 
     def test_the_card_has_no_id_of_a_record(self, repos, secrets):
-        assert find_leaks({"README.md": repos[CORPUS]["README.md"]}, secrets) == []
+        described = {name: repos[CORPUS][name] for name in ("README.md", "croissant.json")}
+
+        assert find_leaks(described, secrets) == []
 
     def test_no_column_and_no_footer_tells_of_the_machine(self, repos, home, tmp_path):
-        contents = {"README.md": repos[CORPUS]["README.md"]}
+        contents = {name: repos[CORPUS][name] for name in ("README.md", "croissant.json")}
         for name in repos[CORPUS].keys() - contents.keys():
             (tmp_path / name).write_bytes(repos[CORPUS][name])
             table = pq.read_table(tmp_path / name)
