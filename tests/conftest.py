@@ -29,6 +29,18 @@ settings.register_profile("repeatable", derandomize=True, database=None)
 settings.load_profile("repeatable")
 
 
+_crashed = set()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_handlecrashitem(crashitem, report, sched):
+    """Try a test once more, and say so, whose worker of pytest-xdist vanished; one that takes two along has failed."""
+    if crashitem not in _crashed:
+        _crashed.add(crashitem)
+        sched.mark_test_pending(crashitem)
+        report.outcome = "rerun"
+
+
 @pytest.fixture(scope="session")
 def data_dir():
     """The folder of real records; a test that asks for it is skipped where the folder is missing."""
