@@ -18,6 +18,7 @@ COMMANDS = {
     "training_scripts.decisions.__main__": [],
     "training_scripts.shipping.__main__ make": ["make"],
     "training_scripts.shipping.__main__ describe": ["describe"],
+    "training_scripts.shipping.__main__ names": ["names"],
     "training_scripts.shipping.__main__ zoo": ["zoo"],
     "datasets_scripts.prepare.__main__": ["ptb_xl"],
     "datasets_scripts.overlap": ["folder"],

@@ -2,6 +2,7 @@
 
 python -m training_scripts.shipping make --checkpoint runs/default --text_tower runs/text_tower --output_dir shipped
 python -m training_scripts.shipping describe --output_dir shipped --evaluations evaluations/super evaluations/rhythm
+python -m training_scripts.shipping names --output_dir shipped
 python -m training_scripts.shipping zoo --checkpoints shipped runs/another
 """
 
@@ -11,7 +12,7 @@ from collections.abc import Sequence
 from modeling_supreme.command_line import Command, run_command, run_one_of
 from modeling_supreme.command_line.closing import closing_line
 
-from .arguments import DescribeArguments, MakeArguments, ZooArguments
+from .arguments import DescribeArguments, MakeArguments, NamesArguments, ZooArguments
 
 
 def make(arguments: MakeArguments) -> None:
@@ -32,6 +33,14 @@ def describe(arguments: DescribeArguments) -> None:
     sys.stderr.write(f"{closing_line([card], f'read {card}')}\n")
 
 
+def names(arguments: NamesArguments) -> None:
+    """Take the names of conditions from the terminology."""
+    from .names import refresh_names
+
+    path = refresh_names(arguments.output_dir)
+    sys.stderr.write(f"{closing_line([path], f'`supreme labels {arguments.output_dir}` lists them')}\n")
+
+
 def zoo(arguments: ZooArguments) -> None:
     """Print the table."""
     from .zoo import tabulate_cards
@@ -42,6 +51,7 @@ def zoo(arguments: ZooArguments) -> None:
 COMMANDS = {
     "make": Command(make, (MakeArguments,), "Put a trained checkpoint and a text tower together, without code."),
     "describe": Command(describe, (DescribeArguments,), "Write the model card from the files of evaluations."),
+    "names": Command(names, (NamesArguments,), "Give a checkpoint the other names that its conditions have by now."),
     "zoo": Command(zoo, (ZooArguments,), "Print a table of checkpoints, from their cards."),
 }
 

@@ -1,4 +1,4 @@
-"""Flags of the two commands; nothing here loads a library."""
+"""Flags of the commands; nothing here loads a library."""
 
 from dataclasses import dataclass, field
 
@@ -25,6 +25,13 @@ class DescribeArguments:
     training: str = field(
         default="", metadata={"help": "One sentence on the time and machine that training took.", "metavar": "TEXT"}
     )
+
+
+@dataclass
+class NamesArguments:
+    """What is renamed."""
+
+    output_dir: str = field(metadata={"help": "Folder of a checkpoint, whose names change.", "metavar": "DIR"})
 
 
 @dataclass

@@ -14,6 +14,7 @@ from evaluation_scripts.suites.model_index import to_eval_result
 from modeling_supreme import SupremeModel
 from training_scripts.shipping.describe import write_shipped_card
 from training_scripts.shipping.make import make_checkpoint as make_shipped
+from training_scripts.shipping.names import refresh_names
 from training_scripts.shipping.zoo import tabulate_cards
 
 
@@ -138,6 +139,20 @@ class TestDescribe:
 
         with pytest.raises(ValueError, match=r"training has seen these records\. Evaluate with `--split test`"):
             write_shipped_card(shipped_dir, [tmp_path])
+
+
+class TestNames:
+    def test_a_checkpoint_takes_the_names_of_the_terminology_and_keeps_all_else(self, shipped_dir, tmp_path):
+        before = json.loads((shipped_dir / "config.json").read_text("utf-8"))
+        stale = before | {"trained_queries": ["sinus bradycardia"], "condition_names": {"sinus bradycardia": ["old"]}}
+        (tmp_path / "config.json").write_text(json.dumps(stale), encoding="utf-8")
+
+        refresh_names(tmp_path)
+
+        after = json.loads((tmp_path / "config.json").read_text("utf-8"))
+        assert {"SB", "426177001"} <= set(after["condition_names"]["sinus bradycardia"])
+        assert "old" not in after["condition_names"]["sinus bradycardia"]
+        assert {**after, "condition_names": None} == {**stale, "condition_names": None}
 
 
 class TestZoo:
