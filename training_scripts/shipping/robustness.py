@@ -94,7 +94,7 @@ def plot_curves(path: Path, curves: Mapping[str, Curves]) -> None:
             macro = [_macro(own, family, level) for level in levels]
             axes.plot(range(len(levels)), np.array(macro, dtype=np.float64), "o-", color=colour, markersize=4)
         axes.axhline(0.5, color=MUTED, linewidth=0.8, linestyle=":")
-        axes.set_xticks(range(len(levels)), levels, fontsize=8)
+        axes.set_xticks(range(len(levels)), [_narrow(level) for level in levels], fontsize=8)
         axes.set_title(TITLES[family], fontsize=10, color=INK)
         axes.tick_params(colors=MUTED)
         axes.spines[["top", "right"]].set_visible(False)
@@ -106,6 +106,11 @@ def plot_curves(path: Path, curves: Mapping[str, Curves]) -> None:
     lines = grid[0].get_lines()[: len(curves)]
     figure.legend(lines, list(curves), loc="outside upper center", ncols=len(curves), frameon=False, fontsize=9)
     figure.savefig(path, dpi=110)
+
+
+def _narrow(level: str) -> str:
+    """The name of a level in as many lines as it has words, where it names leads."""
+    return level.replace(" leads", "\nleads").replace(", ", "\n")
 
 
 def _colours(number: int) -> list[str]:
