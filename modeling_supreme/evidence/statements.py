@@ -215,7 +215,12 @@ class StatementReader:
         else:
             text = atom.name if is_seen else deny(atom.name)
         if isinstance(atom, Finding) and numbers:
-            text += f" ({print_amount(numbers['value'], numbers['unit'])} measured)"
+            amount = print_amount(numbers["value"], numbers["unit"])
+            # A number without a unit says nothing beside a name that is not its own
+            measure = measure_of(atom)
+            if numbers["unit"] == "1" and isinstance(measure, Comparison):
+                amount = f"{name_terms(measure.terms)} {amount}"
+            text += f" ({amount} measured)"
         return text
 
     def _amplitudes(self, keys: Sequence[str]) -> list[dict[str, Any]]:

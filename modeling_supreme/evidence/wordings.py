@@ -18,6 +18,8 @@ UNITS = {
     "limit of the lead": "times the limit of the lead",
     "limit of the sex": "times the limit of the sex",
 }
+# What people call measurements whose first phrase says how they are measured
+NAMES = {"q_excess": "q wave", "broad_r_ms": "broad r wave", "st_elevation_ratio": "st elevation"}
 
 
 def measurement_of(key: str) -> Measurement:
@@ -39,11 +41,11 @@ def name_key(key: str) -> str:
     """What people call a measurement.
 
     Example:
-        >>> name_key("st_mv_V2")
-        'st segment in V2'
+        >>> name_key("st_mv_V2"), name_key("q_excess_III")
+        ('st segment in V2', 'q wave in III')
     """
-    lead = lead_of(key)
-    return measurement_of(key).phrases[0] + (f" in {lead}" if lead else "")
+    lead, measurement = lead_of(key), measurement_of(key)
+    return NAMES.get(measurement.name, measurement.phrases[0]) + (f" in {lead}" if lead else "")
 
 
 def deny(finding: str) -> str:
@@ -60,12 +62,17 @@ def print_amount(value: float, unit: str, *, is_limit: bool = False) -> str:
     """A number with its unit; limits as they were asked for.
 
     Example:
-        >>> print_amount(148.2, "ms"), print_amount(0.1, "mV", is_limit=True)
-        ('148 ms', '0.1 mV')
+        >>> print_amount(148.2, "ms"), print_amount(0.1, "mV", is_limit=True), print_amount(72.4, "1/min")
+        ('148 ms', '0.1 mV', '72/min')
+        >>> print_amount(0.37, "limit"), print_amount(1, "limit", is_limit=True)
+        ('0.37 times its limit', 'it')
     """
+    if is_limit and value == 1 and unit.startswith("limit"):
+        return "it"
     number = f"{value:g}" if is_limit else f"{value:.{DECIMALS.get(unit, OTHER_DECIMALS)}f}"
     number = "0" if float(number) == 0 else number  # not -0
-    return f"{number} {UNITS.get(unit, unit)}".strip()
+    shown = UNITS.get(unit, unit)
+    return f"{number}{'' if shown.startswith('/') else ' '}{shown}".strip()
 
 
 def print_comparison(atom: Comparison, values: Mapping[str, float]) -> str:

@@ -28,12 +28,14 @@ MOST_LEADS_NAMED = 4
 # In mm
 MAP_HEIGHT, MAP_STEP, MAP_MARGIN = 3.2, 4.4, 2.0
 COLUMN_STEP, LINE_HEIGHT, PANEL_MARGIN = 90, 3.7, 8
-CHARACTERS = 62  # of a line of a column
+CHARACTERS, CHARACTERS_BOLD = 62, 54  # of a line of a column
+LONGEST_LABEL = 200
 SHADE_DOWN, SHADE_UP, USUAL_ROW = 13, 10.5, 30  # in rows of that height; less in others
 RULER_DOWN, RULER_LABEL_DOWN, RHYTHM_LINE_DOWN, RHYTHM_LINE_STEP = 16.0, 18.6, 20.5, 1.2
 LEAST_TEXT_STEP = 2.8  # between numbers of one lead
 LEAD_BAR_LEFT, LEAD_BAR_LENGTH, LEAD_BAR_HEIGHT = 10.5, 12.0, 0.8
 MARK_LENGTH = 2.2
+CHARACTER_WIDTH, CLEARANCE = 1.25, 1.8  # of a number beside a height, and between its middle and the trace
 
 
 class _Drawn(NamedTuple):
@@ -104,7 +106,8 @@ def plot_evidence(
     if layout in ("12x1", "1x1"):
         raise ValueError(f"The layout {layout} has no rhythm strip for the marks of beats. Choose 3x4 or 6x2.")
     drawn = _choose(results)
-    columns = [_write_column(each) for each in drawn]
+    columns = [(_write_heading(each), _write_column(each)) for each in drawn]
+    column_height = LINE_HEIGHT * (1 + max((len(heading) + len(lines) for heading, lines in columns), default=0))
     maps = [each for each in drawn if _time_map(each)]
     sheet = draw_sheet(
         strip,
@@ -116,7 +119,7 @@ def plot_evidence(
         layout=layout,
         mm_per_s=mm_per_s,
         below_paper_mm=MAP_MARGIN + MAP_STEP * len(maps) if maps else 0.0,
-        below_scores_mm=PANEL_MARGIN + LINE_HEIGHT * (1 + max(map(len, columns), default=0)),
+        below_scores_mm=PANEL_MARGIN + column_height,
     )
     for place, each in enumerate(drawn):
         _draw_spans(sheet, each, place)
@@ -126,9 +129,10 @@ def plot_evidence(
         _draw_time_map(sheet, each, sheet.paper_bottom - MAP_MARGIN - MAP_STEP * (row + 1))
     if drawn:
         _draw_ruler(sheet, drawn[0].evidence["marks"])
-    for place, (each, lines) in enumerate(zip(drawn, columns, strict=True)):
-        top = LINE_HEIGHT * (1 + max(map(len, columns)))
-        _draw_column(sheet.axes, each, lines, GRID_LEFT + place * COLUMN_STEP, top)
+    for place, (each, (heading, lines)) in enumerate(zip(drawn, columns, strict=True)):
+        left = GRID_LEFT + place * COLUMN_STEP
+        _draw_lines(sheet.axes, heading, left, column_height, weight="bold", color=each.color)
+        _draw_lines(sheet.axes, lines, left, column_height - LINE_HEIGHT * len(heading))
     sheet.axes.text(GRID_LEFT, LINE_HEIGHT, LEGEND, size=6, color=MUTED, va="center", gid="legend")
     return finish(sheet.figure, path)
 
@@ -227,18 +231,35 @@ def _draw_amplitudes(sheet: Sheet, drawn: Sequence[_Drawn]) -> None:
                         level = _level_of(sheet, trace, x, each.evidence["marks"]["qrs_onset_s"])
                         y = trace.baseline + (level + height["mv"]) * sheet.gain
                         marks.setdefault(f"{height['wave']} {height['mv']:.2f}", (x, y, each.color))
-        _write_amplitudes(sheet.axes, marks)
+        _write_amplitudes(sheet, trace, marks)
 
 
-def _write_amplitudes(axes: Axes, marks: Mapping[str, tuple[float, float, str]]) -> None:
-    """A short line at each height, and its number beside it; numbers keep apart."""
-    last = -np.inf
-    for text, (x, y, color) in sorted(marks.items(), key=lambda item: item[1][1]):
+def _write_amplitudes(sheet: Sheet, trace: Trace, marks: Mapping[str, tuple[float, float, str]]) -> None:
+    """A short line at each height, and its number beside it; numbers keep off the trace, and apart."""
+    axes, last = sheet.axes, -np.inf
+    places = {text: _keep_off(sheet, trace, x + MARK_LENGTH, y, text) for text, (x, y, _) in marks.items()}
+    for text in sorted(marks, key=places.__getitem__):
+        x, y, color = marks[text]
         axes.plot([x - MARK_LENGTH, x + MARK_LENGTH], [y, y], color=color, linewidth=1.1, zorder=5, gid="height")
-        last = max(y, last + LEAST_TEXT_STEP)
+        last = max(places[text], last + LEAST_TEXT_STEP)
         written = axes.text(x + MARK_LENGTH + 0.6, last, text, size=6, color=color, va="center", zorder=6)
         written.set_path_effects([withStroke(linewidth=1.8, foreground=PAPER)])
         written.set_gid("height")
+
+
+def _keep_off(sheet: Sheet, trace: Trace, left: float, y: float, text: str) -> float:
+    """Where a number can be read: at its height, or above or below the trace that runs there."""
+    first, last = (
+        round((x - trace.left) / trace.mm_per_s * sheet.sampling_rate)
+        for x in (left, left + CHARACTER_WIDTH * len(text))
+    )
+    reach = sheet.layout.reach
+    behind = trace.baseline + np.clip(np.asarray(trace.samples)[first:last] * sheet.gain, -reach, reach)
+    near = behind[np.abs(behind - y) < CLEARANCE]
+    if not len(near):
+        return y
+    above, below = np.nanmax(behind) + CLEARANCE, np.nanmin(behind) - CLEARANCE
+    return float(min(above, below, key=lambda each: abs(each - y)))
 
 
 def _center_of(trace: Trace, spans_s: Sequence[Sequence[float]]) -> float | None:
@@ -306,10 +327,15 @@ def _name_marks(sheet: Sheet, y: float, places: Mapping[str, float | None]) -> N
             sheet.axes.text(x, label_y, name, size=6, color=INK, va="center", ha="center", zorder=6)
 
 
+def _write_heading(drawn: _Drawn) -> list[str]:
+    """Letter, label and score; an expression stands whole, if it is not longer than some lines."""
+    label = shorten(str(drawn.result["label"]), LONGEST_LABEL)
+    return wrap(f"{drawn.letter}  {label}  {drawn.result['score']:.2f}", CHARACTERS_BOLD, subsequent_indent=" " * 4)
+
+
 def _write_column(drawn: _Drawn) -> list[str]:
-    """The lines of a finding at the bottom of the page."""
-    heading = f"{drawn.letter}  {shorten(str(drawn.result['label']), 44)}  {drawn.result['score']:.2f}"
-    lines = [heading]
+    """The lines of a finding at the bottom of the page, below those of its heading."""
+    lines = []
     for statement in drawn.statements:
         sign = "+" if statement["probability"] >= LIKELY else "\N{MINUS SIGN}"
         text = f"{sign} {statement['probability']:.2f}  {statement['statement']}"
@@ -330,9 +356,10 @@ def _write_column(drawn: _Drawn) -> list[str]:
     return lines
 
 
-def _draw_column(axes: Axes, drawn: _Drawn, lines: Sequence[str], left: float, top: float) -> None:
-    """Statements of a finding."""
+def _draw_lines(
+    axes: Axes, lines: Sequence[str], left: float, top: float, *, weight: str = "normal", color: str = INK
+) -> None:
+    """Lines of a column, the first one at its top."""
     for row, line in enumerate(lines):
-        weight, color = ("bold", drawn.color) if row == 0 else ("normal", INK)
         y = top - row * LINE_HEIGHT
         axes.text(left, y, line, size=7, weight=weight, color=color, va="center", parse_math=False, gid="statement")

@@ -39,7 +39,7 @@ class TestNumbers:
     @pytest.mark.parametrize(
         ("question", "values", "words"),
         [
-            ("heart rate 60 to 100", {"rate_per_min": 72.4}, "heart rate 72 /min, between 60 and 100 /min"),
+            ("heart rate 60 to 100", {"rate_per_min": 72.4}, "heart rate 72/min, between 60 and 100/min"),
             ("axis < -30 degrees", {"axis_deg": -45.0}, "qrs axis -45 degrees, below -30 degrees"),
             ("st elevation >= 1 mm in V2", {"st_mv_V2": 0.183}, "st segment in V2 0.18 mV, above 0.1 mV"),
             ("R/S in V1 > 1", {"r_to_s_V1": 1.42}, "r/s ratio in V1 1.42, above 1"),
@@ -97,6 +97,13 @@ class TestFindings:
 
         assert statement["statement"] == "qrs duration above 120 ms (148 ms measured)"
         assert (statement["measurement"], statement["value"]) == ("qrs_ms", pytest.approx(148))
+
+    def test_a_number_without_a_unit_is_named(self):
+        findings = {"irregular rr intervals": 0.9}
+
+        (statement,) = read('"irregular rr intervals"', findings=findings, rr_variation=0.04)
+
+        assert statement["statement"] == "irregular rr intervals (rr variation 0.04 measured)"
 
     def test_waves_that_are_missing_are_absent(self):
         (statement,) = read("no P waves", num_p_waves=0.0, measurable=0.02)

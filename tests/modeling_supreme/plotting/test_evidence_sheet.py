@@ -134,6 +134,16 @@ class TestHeights:
         (line,) = find_lines(figure, "height")
         assert line[0, 1] == pytest.approx(baseline_of(figure, "V1") + 0.5 * 5)
 
+    def test_its_number_keeps_off_the_trace(self):
+        strip = make_strip()
+        strip[:, 2770:2900] = 0.7  # where the number beside the mark at .5 mV would stand
+
+        figure = draw(make_result(), strip=strip)
+
+        (number,) = [text for text in figure.axes[0].texts if text.get_text() == "R 0.50"]
+        (line,) = find_lines(figure, "height")
+        assert abs(number.get_position()[1] - line[0, 1]) >= 1.5
+
 
 class TestMarks:
     def test_the_ruler_has_qrs_and_the_ends_of_p_and_t(self):
@@ -206,6 +216,14 @@ class TestPage:
 
         assert sum(text.get_gid() == "statement" and text.get_weight() == "bold" for text in likely.axes[0].texts) == 3
         assert "A  b  0.20" in [text.get_text() for text in unlikely.axes[0].texts]
+
+    def test_an_expression_stands_whole_above_its_statements(self):
+        label = "ST depression >= 1 mm in two contiguous leads and no left bundle branch block"
+
+        texts = draw(make_result(label, 0.9)).axes[0].texts
+
+        heading = [text.get_text().strip() for text in texts if text.get_weight() == "bold"]
+        assert f"A  {label}  0.90" in " ".join(heading)
 
     def test_without_evidence_it_is_refused(self):
         with pytest.raises(ValueError, match=r"'tall r' has no `evidence`\. Classify with `explain=True`"):

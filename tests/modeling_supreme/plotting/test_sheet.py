@@ -287,7 +287,7 @@ class TestScores:
     def test_a_long_label_ends_with_an_ellipsis(self):
         figure = draw(scores=[{"label": "myocardial infarction of the inferolateral wall", "score": 0.5}])
 
-        assert "myocardial infarction of the infero…" in find_texts(figure)
+        assert "myocardial infarction of the in…" in find_texts(figure)
 
     def test_without_scores_the_page_is_shorter(self):
         assert draw().get_size_inches()[1] < draw(scores=SCORES).get_size_inches()[1]
