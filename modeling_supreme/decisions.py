@@ -7,6 +7,7 @@ user's own is another question under the same name. What no leads or no signal c
 so is what nobody fitted. docs/decisions.md is the manual.
 """
 
+import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from math import isfinite
 from reprlib import repr as shorten
@@ -20,13 +21,16 @@ from .query_grammar import (
     Expression,
     Finding,
     Not,
+    QuerySyntaxError,
     expand,
     find_measurement,
     keys_of,
     normalize_name,
+    parse_query,
 )
 
 
+NUMBER_OR_LIMIT = re.compile("[0-9<>=≤≥]")
 OperatingPoint = Literal["youden", "specificity_90"]
 OPERATING_POINTS = ("youden", "specificity_90")
 RECORDS = ("real", "simulated")
@@ -331,7 +335,7 @@ class Question(NamedTuple):
         if not self.is_known:
             return (
                 f"not understood: the checkpoint was not trained on {self.label!r}, has no definition of it, and reads"
-                " no measurement in it; its score is a guess from the wording."
+                f" no measurement in it; its score is a guess from the wording.{_find_mistake(self.label)}"
             )
         if not strip.leads:
             return f"the signal is too poor: {strip.describe()}."
@@ -344,3 +348,14 @@ class Question(NamedTuple):
         if self.decision or self.is_measured:
             return ""
         return "no threshold was fitted for what answers it: too few records showed it, or the definition is your own."
+
+
+def _find_mistake(label: str) -> str:
+    """Where a label that looks like a question of numbers cannot be read as one, in a sentence; else nothing."""
+    if not NUMBER_OR_LIMIT.search(label):
+        return ""
+    try:
+        parse_query(label)
+    except QuerySyntaxError as error:
+        return f" Read as a query: {str(error).partition(' is no query: ')[2]}" if error.position else ""
+    return ""

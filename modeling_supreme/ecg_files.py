@@ -1,5 +1,6 @@
 """ECG files of any kind as recordings: which reader a file needs, and the reader of files that hold arrays."""
 
+import errno
 import importlib
 import io
 import math
@@ -26,6 +27,7 @@ from .wfdb_files import header_of, read_wfdb
 WFDB_SUFFIXES = ("", ".hea", ".dat", ".mat")
 TABLE_SUFFIXES = (".csv", ".tsv")
 SNIFFED_BYTES = 4096
+LONGEST_NAME_SHOWN = 200  # characters of a name that cannot be
 # A packed file that states more than this many times its bytes is damaged; below the latter it does not matter. Ours.
 MAX_PACKING, SMALL_FILE = 1000, 2**27
 
@@ -118,6 +120,7 @@ def read_ecg(
     if not (math.isfinite(start_s) and start_s >= 0):
         raise ValueError(f"`start_s` is {start_s!r}. Give a time in seconds from the beginning of {path}.")
     names = None if leads is None else list_lead_names(leads)
+    _refuse_impossible_name(path)
     if _is_wfdb(path):
         return read_wfdb(path, leads=names, start_s=start_s, max_seconds=max_seconds)
     reader = _find_reader(path)
@@ -188,6 +191,27 @@ class _Reader(NamedTuple):
     remedy: str
     package: str | None = None  # that it needs
     reads_parts: bool = False
+
+
+def is_folder(path: str | PathLike[str]) -> bool:
+    """Whether there is a folder of this name; a name that no file system takes is none."""
+    try:
+        return Path(path).is_dir()
+    except OSError:
+        return False
+
+
+def _refuse_impossible_name(path: Path) -> None:
+    """Say of a name that no file system takes, such as the content of a file, that there is no record."""
+    try:
+        path.with_name(f"{path.name}.hea").exists()
+    except OSError as error:
+        if error.errno not in (errno.ENAMETOOLONG, errno.ELOOP):
+            return  # who may not read it is told by the reader
+        raise FileNotFoundError(
+            f"There is no ECG record at {str(path)[:LONGEST_NAME_SHOWN]}: {error.strerror.lower()}. Give the path of"
+            " an ECG file, or of a WFDB record with or without `.hea`; voltages go in as an array."
+        ) from error
 
 
 def _is_wfdb(path: Path) -> bool:

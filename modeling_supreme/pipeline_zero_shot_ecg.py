@@ -20,7 +20,7 @@ from .checkpoints import check_logits
 from .composition import Composed, Composition
 from .decisions import OPERATING_POINTS, OperatingPoint
 from .definitions import Measured, read_definitions
-from .ecg_files import find_recordings
+from .ecg_files import find_recordings, is_folder
 from .feature_extraction_supreme import RESAMPLING_MARGIN_S, is_nested_numbers, is_number, load_recording
 from .queries import encode_queries, fill_template, to_probabilities
 from .query_grammar import find_measurement
@@ -210,7 +210,7 @@ class ZeroShotEcgClassificationPipeline(Pipeline):
 
     def _run(self, recordings: Any, **kwargs: Any) -> Any:
         """Results of a recording, of several, or of a folder."""
-        if isinstance(recordings, str | PathLike) and Path(recordings).is_dir():
+        if isinstance(recordings, str | PathLike) and is_folder(recordings):
             return self._run_folder(Path(recordings), **kwargs)
         several = list_recordings(recordings)
         if any(kwargs.get(key, self._preprocess_params.get(key)) is not None for key in SCANNING_OPTIONS):

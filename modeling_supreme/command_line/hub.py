@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import httpx2
 from huggingface_hub import CommitOperationAdd, HfApi
@@ -44,6 +44,25 @@ def told_when_absent(what: str, name: str, *, remedy: str) -> Iterator[None]:
     except (*HUB_ERRORS, ValueError) as error:
         first_line = next(iter(str(error).strip().splitlines()), type(error).__name__).rstrip(".")
         raise CommandLineError(f"{what} {name} cannot be loaded ({first_line}). {remedy}") from error
+
+
+def load_config(name: str, *, revision: str | None = None) -> Any:
+    """The configuration of a checkpoint that a user named, before its weights are loaded.
+
+    Args:
+        name (`str`):
+            Its folder or Hub id.
+        revision (`str`, *optional*):
+            Branch, tag or commit on the Hub.
+
+    Raises:
+        CommandLineError: If there is no checkpoint of this name, or the Hub is out of reach.
+    """
+    from transformers import AutoConfig
+
+    remedy = "Correct its name (`--model`): the folder of a checkpoint, or an id of the Hub."
+    with told_when_absent("The checkpoint", name, remedy=remedy):
+        return AutoConfig.from_pretrained(name, revision=revision)
 
 
 def check_hub(repo_id: str, *, flag: str, is_public: bool, repo_type: RepoType = "model") -> None:

@@ -10,6 +10,7 @@ import xxhash
 from transformers import pipeline
 
 from ..checkpoints import check_logits
+from ..command_line.hub import load_config
 from ..pipeline_zero_shot_ecg import Entry
 from ..queries import encode_queries
 from .sources import SourceRecord
@@ -123,9 +124,13 @@ def load_classifier(model: str | Any, *, revision: str | None = None, device: st
             Branch, tag or commit on the Hub.
         device (`str`, *optional*):
             Such as `"cpu"` or `"cuda:0"`; a GPU if there is one.
+
+    Raises:
+        CommandLineError: If there is no checkpoint of this name, or the Hub is out of reach.
     """
     if not isinstance(model, str):
         return model
+    load_config(model, revision=revision)
     device = device or ("cuda" if torch.cuda.is_available() else "cpu")
     return pipeline(TASK, model=model, revision=revision, device=device)  # pyright: ignore[reportCallIssue, reportArgumentType]
 

@@ -2,17 +2,15 @@
 
 import json
 import sys
-from typing import Any
 
-from transformers import AutoConfig
-
+from ..command_line.hub import load_config
 from ..decisions import OPERATING_POINTS, Decision, parse_decisions
 from .arguments import LabelsArguments
 
 
 def list_labels(arguments: LabelsArguments) -> None:
     """List trained findings, definitions, other names of both, measurements and decisions."""
-    config: Any = AutoConfig.from_pretrained(arguments.model, revision=arguments.revision)
+    config = load_config(arguments.model, revision=arguments.revision)
     listed = {
         "trained": list(getattr(config, "trained_queries", ())),
         "defined": {each["condition"]: each["expression"] for each in getattr(config, "definitions", ())},

@@ -133,6 +133,10 @@ class TestLeftOpen:
         ("label", "reason"),
         [
             ("gout", r"^not understood: the checkpoint was not trained on 'gout', has no definition of it"),
+            (
+                "PR 210 ms",
+                r"its score is a guess from the wording\. Read as a query: at character 7, no measured number",
+            ),
             ("atrial flutter", r"^no threshold was fitted for what answers it: too few records"),
             ("normal ecg", r"^it takes two limb leads and V1 or V2: it has many directions; this recording has II\.$"),
             ("ST > 0.1 mV in V2", r"^it is measured in leads that the strip does not show: this recording has II\.$"),

@@ -191,6 +191,12 @@ class TestLooks:
 
         assert json.loads(capsys.readouterr().out)["trained"] == ["atrial fibrillation", "normal ecg"]
 
+    @pytest.mark.parametrize("command", [["classify", "rec", "--labels", "AF", "--model"], ["labels"]])
+    def test_a_checkpoint_that_is_not_there_is_named_with_the_flag(self, command, tmp_path, capsys):
+        said = refuse([*command, str(tmp_path / "nowhere")], capsys)
+
+        assert re.search(r"The checkpoint \S+/nowhere cannot be loaded.*Correct its name \(`--model`\)", said)
+
     def test_a_file_that_is_not_there_is_named(self, capsys):
         assert re.search(r"error: There is no ECG record at none\.csv", refuse(["info", "none.csv"], capsys))
 
