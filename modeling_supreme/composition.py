@@ -124,16 +124,16 @@ class Composition:
         more = ((each["condition"], each.get("names", ())) for each in definitions)
         self._known = ConditionNames.of(trained_queries, condition_names or {}, more)
         self._measurements = frozenset(measurements)
-        self.seen = [self._name(label) in self._trained if self._trained else None for label in self.labels]
         self.answers = [self._answer(label, composed) for label in self.labels]
+        pairs = list(zip(self.labels, self.answers, strict=True))
+        self.seen = [self._condition(*pair) in self._trained if self._trained else None for pair in pairs]
         self.queries = tuple(dict.fromkeys(answer.query for answer in self.answers if answer.is_asked))
         expressions = [answer.expression for answer in self.answers if answer.expression is not None]
         names = dict.fromkeys(name for each in expressions for name in findings_of(each))
         self.findings = tuple(self._trained[name] for name in names)
         self.is_measured = any(keys_of(each) for each in expressions)
         self._decisions = parse_decisions(decisions or {})
-        pairs = zip(self.labels, self.answers, strict=True)
-        self.decisions = [self._find_decision(label, answer.answered_by) for label, answer in pairs]
+        self.decisions = [self._find_decision(*pair) for pair in pairs]
 
     @classmethod
     def of(
@@ -173,7 +173,8 @@ class Composition:
     def evaluate(self, probabilities: torch.Tensor, measured: Measured | None = None) -> torch.Tensor:
         """Scores of the labels, each a probability where somebody has fitted how.
 
-        What an expression is made of enters it as it is.
+        Findings enter a question as the probabilities that they are as labels, so that "no sinus rhythm" is what
+        "sinus rhythm" leaves of 1; a definition, whose answer is fitted as a whole, as they are.
 
         Args:
             probabilities (`torch.Tensor` of shape `(..., num_queries + num_findings)`):
@@ -187,13 +188,15 @@ class Composition:
         own = dict(zip(self.queries, probabilities.unbind(-1), strict=False))
         named = probabilities[..., len(self.queries) :].unbind(-1)
         found = {normalize_name(name): each for name, each in zip(self.findings, named, strict=True)}
+        fitted = {name: decision.calibrate(found[name]) for name in found if (decision := self._decision_of(name))}
         scores = []
         for answer, decision in zip(self.answers, self.decisions, strict=True):
             if answer.expression is None:
                 score = own[answer.query]
             else:
                 numbers = measured if keys_of(answer.expression) else None
-                score = evaluate_expression(answer.expression, numbers, found)
+                entering = found | fitted if answer.is_measured else found
+                score = evaluate_expression(answer.expression, numbers, entering)
                 score = (score * own[answer.query]).sqrt() if answer.is_asked else score
             scores.append(decision.calibrate(score) if decision else score)
         return torch.stack(scores, -1)
@@ -223,16 +226,28 @@ class Composition:
     def _question(self, label: str, answer: Answer, seen: bool | None, decision: Decision | None) -> Question:
         """A label, and all by which it is decided."""
         is_known = seen is not False or answer.expression is not None
-        return Question(label, decision, answer.expression, answer.is_measured, is_known)
+        denied = None
+        if answer.is_measured and isinstance(answer.expression, Not) and isinstance(answer.expression.part, Finding):
+            denied = self._decision_of(answer.expression.part.name)
+        return Question(label, decision, answer.expression, answer.is_measured, is_known, denied)
 
     def _name(self, label: str) -> str:
         """The condition that a label stands for, folded, or the label."""
         return self._known.find(label) or normalize_name(label)
 
-    def _find_decision(self, label: str, answered_by: str) -> Decision | None:
+    def _condition(self, label: str, answer: Answer) -> str:
+        """The condition that a label stands for, as [`Composition._name`]; of one within quotes the same."""
+        return self._name(label) if answer.expression is not None else self._name(answer.query)
+
+    def _find_decision(self, label: str, answer: Answer) -> Decision | None:
         """What was fitted for a condition on answers from the same source."""
-        fitted = self._decisions.get(self._name(label))
-        return fitted if fitted and fitted.answered_by == answered_by else None
+        fitted = self._decisions.get(self._condition(label, answer))
+        return fitted if fitted and fitted.answered_by == answer.answered_by else None
+
+    def _decision_of(self, finding: str) -> Decision | None:
+        """What was fitted for a finding within an expression, which its query answers."""
+        fitted = self._decisions.get(finding)
+        return fitted if fitted and fitted.answered_by == "query" else None
 
     def _leads_of(self, finding: str) -> Sequence[str]:
         """What a finding within an expression takes."""
@@ -276,6 +291,9 @@ class Composition:
                 f"The {kind} of {label!r} uses {problem}. Ask for the label's own query with `composed=False`, or take"
                 " a checkpoint that was trained with it (corpus `simulated`)."
             )
+        if definition is None and composed == "auto" and isinstance(expression, Finding):
+            trained = self._trained[expression.name]  # a name in quotes, or "present" behind it
+            return Answer(f"query: {trained}", None, is_asked=True, query=trained)
         if definition is None:
             return Answer(f"measured: {written}", expression, is_asked=False, query=query)
         together = "" if definition.is_reviewed else ", together with its own query"

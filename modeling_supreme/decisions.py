@@ -308,6 +308,8 @@ class Question(NamedTuple):
             Whether the label itself asks for measurements.
         is_known (`bool`):
             Whether it is trained, defined or measured.
+        denied (`Decision`, *optional*):
+            What was fitted for a finding, where the label asks for its absence.
     """
 
     label: str
@@ -315,6 +317,7 @@ class Question(NamedTuple):
     expression: Expression | None
     is_measured: bool
     is_known: bool
+    denied: Decision | None = None
 
     def decide(
         self,
@@ -327,6 +330,8 @@ class Question(NamedTuple):
         reason = self._find_reason(strip, needs_of)
         if reason:
             return {"present": None, "reason": reason}
+        if self.denied:
+            return {"present": 1 - score < self.denied.thresholds[operating_point].threshold}
         threshold = self.decision.thresholds[operating_point].threshold if self.decision else MEASURED_THRESHOLD
         return {"present": score >= threshold}
 

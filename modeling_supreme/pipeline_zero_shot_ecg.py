@@ -219,7 +219,7 @@ class ZeroShotEcgClassificationPipeline(Pipeline):
             return super().__call__(Entry(recordings, ""), **kwargs)
         if isinstance(several, Iterator):
             entries = (Entry(recording, f"Recording {index}") for index, recording in enumerate(several))
-            return super().__call__(entries, **kwargs)
+            return iter(super().__call__(entries, **kwargs))
         if not len(several):
             self._sanitize_parameters(**kwargs)
             return []

@@ -275,10 +275,21 @@ def recording_from_row(row: Mapping[str, Any]) -> EcgRecording:
 
     Returns:
         `EcgRecording`: Without the leads that were not recorded and without padding.
+
+    Raises:
+        ValueError: If the parts of the row do not fit together.
     """
-    lead_mask = np.asarray(row["lead_mask"], dtype=bool)
+    signal, lead_mask = np.asarray(row["signal"]), np.asarray(row["lead_mask"], dtype=bool)
     num_samples = int(row["num_samples"])
-    microvolts = np.asarray(row["signal"])[lead_mask, :num_samples].astype(np.int16, copy=False)
+    num_leads = len(STANDARD_LEADS)
+    is_row = signal.shape[:1] == lead_mask.shape == (num_leads,) and signal.ndim == 2
+    if not is_row or not 0 < num_samples <= signal.shape[1]:
+        raise ValueError(
+            f"Record {row.get('record_id')}: `signal` has shape {signal.shape}, `lead_mask` {lead_mask.shape} and"
+            f" `num_samples` is {num_samples}. A row has {num_leads} leads, and no more samples than its signal: give"
+            " one of a corpus, or an array with `sampling_rate` and `leads`."
+        )
+    microvolts = signal[lead_mask, :num_samples].astype(np.int16, copy=False)
     leads = [lead for lead, recorded in zip(STANDARD_LEADS, lead_mask, strict=True) if recorded]
     is_recorded = None
     spans = row.get("not_recorded")

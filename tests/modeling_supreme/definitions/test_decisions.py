@@ -123,6 +123,38 @@ class TestPresent:
         assert decide("QRS > 120 ms", {"fast": make_decision()}, score) == {"present": present}
 
 
+class TestQuestionsAboutFindings:
+    """What is asked about a decided finding in other words is decided as the finding itself."""
+
+    DECISIONS = {"fast": make_decision(offset=-2.0)}
+
+    def test_a_name_in_quotes_is_the_name(self):
+        quoted, plain = (compose([label], self.DECISIONS) for label in ('"fast"', "fast"))
+
+        assert quoted.evaluate(torch.tensor([[0.5]])).tolist() == plain.evaluate(torch.tensor([[0.5]])).tolist()
+        assert (quoted.sources, quoted.seen) == (["query: fast"], [True])
+        assert decide('"fast"', self.DECISIONS) == decide("fast", self.DECISIONS)
+
+    @pytest.mark.parametrize("label", ["no fast", "not fast", "without fast", 'not "fast"'])
+    def test_its_absence_is_what_its_probability_leaves(self, label):
+        composition = compose([label, "fast"], self.DECISIONS)
+
+        absent, present = composition.evaluate(torch.tensor([[0.5, 0.5]], dtype=torch.float64))[0].tolist()
+
+        assert absent == pytest.approx(1 - present)
+
+    @pytest.mark.parametrize(
+        ("score", "operating_point"), [(0.4, "youden"), (0.39, "youden"), (0.6, "specificity_90")]
+    )
+    def test_either_it_or_its_absence_is_present(self, score, operating_point):
+        decided = [
+            decide(label, self.DECISIONS, own, operating_point=operating_point)["present"]
+            for label, own in (("fast", score), ("no fast", 1 - score))
+        ]
+
+        assert sorted(decided) == [False, True]
+
+
 class TestLeftOpen:
     DECISIONS = {
         "fast": make_decision(),

@@ -56,6 +56,23 @@ def test_microvolts_of_a_row_become_millivolts(row):
     np.testing.assert_allclose(recording.strip_mv[:, 0], np.array([0, 1, 3, 4, 5, 6, 7, 8, 9, 10]) / 1000, rtol=1e-6)
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"lead_mask": [True] * 11},
+        {"signal": np.zeros((5000, 12), np.int16)},
+        {"signal": np.zeros((12, 2000), np.int16)},
+        {"num_samples": -1},
+        {"num_samples": 0},
+    ],
+)
+def test_a_row_whose_parts_do_not_fit_is_refused_by_its_record(row, change):
+    with pytest.raises(
+        ValueError, match=r"Record r1: `signal` has shape .*`num_samples` is -?\d+\. A row has 12 leads"
+    ):
+        recording_from_row({**row, "record_id": "r1", **change})
+
+
 @pytest.mark.parametrize("data_format", [None, "numpy", "torch"])
 def test_rows_of_a_corpus_are_read_in_every_format(ptb_xl_dir, data_format):
     corpus = load_corpus("ptb_xl", "superclass", data_dir=ptb_xl_dir)["test"]
