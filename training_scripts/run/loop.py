@@ -11,7 +11,7 @@ import logging
 import math
 import time
 from collections.abc import Sequence
-from contextlib import nullcontext
+from contextlib import closing, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple, cast
@@ -207,17 +207,17 @@ class TrainingLoop:
             `dict`: Seconds and bytes, by what they are of.
         """
         device = self.accelerator.device
-        steps = self.source.steps(0)
-        for _ in range(WARM_STEPS):
-            self._read(self._learn(next(steps)))
-        if device.type == "cuda":
-            torch.cuda.reset_peak_memory_stats(device)
-        started, waited = time.perf_counter(), 0.0
-        for _ in range(DRY_STEPS):
-            asked = time.perf_counter()
-            batches = next(steps)
-            waited += time.perf_counter() - asked
-            self._read(self._learn(batches))
+        with closing(self.source.steps(0)) as steps:
+            for _ in range(WARM_STEPS):
+                self._read(self._learn(next(steps)))
+            if device.type == "cuda":
+                torch.cuda.reset_peak_memory_stats(device)
+            started, waited = time.perf_counter(), 0.0
+            for _ in range(DRY_STEPS):
+                asked = time.perf_counter()
+                batches = next(steps)
+                waited += time.perf_counter() - asked
+                self._read(self._learn(batches))
         step_s = (time.perf_counter() - started) / DRY_STEPS
         validating_s = self._time_validation()
         num_validations = 1 + (self.num_steps // self.arguments.eval_steps if self.arguments.eval_steps else 0)
@@ -287,22 +287,22 @@ class TrainingLoop:
     def _take_steps(self, pace: Pace, bar: tqdm) -> None:
         """Take optimiser steps until the last one, or until something ends the run."""
         self.model.train()
-        steps = self.source.steps(self.progress.step)
         unread: StepFigures | None = None
-        while self.progress.step < self.num_steps and not self._has_stalled:
-            started = time.perf_counter()
-            batches = next(steps)
-            pace.waiting_s += time.perf_counter() - started
-            figures = self._learn(batches)
-            # The loss of the step before is read while the device works on this one.
-            must_end = self._note_step(unread, pace, bar) if unread else False
-            unread = figures
-            if must_end or self._is_due(figures.step):
-                must_end |= self._note_step(figures, pace, bar)
-                unread = None
-            pace.training_s += time.perf_counter() - started
-            if unread is None:
-                self._after_step(bar, must_end=must_end)
+        with closing(self.source.steps(self.progress.step)) as steps:
+            while self.progress.step < self.num_steps and not self._has_stalled:
+                started = time.perf_counter()
+                batches = next(steps)
+                pace.waiting_s += time.perf_counter() - started
+                figures = self._learn(batches)
+                # The loss of the step before is read while the device works on this one.
+                must_end = self._note_step(unread, pace, bar) if unread else False
+                unread = figures
+                if must_end or self._is_due(figures.step):
+                    must_end |= self._note_step(figures, pace, bar)
+                    unread = None
+                pace.training_s += time.perf_counter() - started
+                if unread is None:
+                    self._after_step(bar, must_end=must_end)
         if unread is not None:
             self._note_step(unread, pace, bar)
 
@@ -429,7 +429,8 @@ class TrainingLoop:
         if is_saved or (must_end and self.accelerator.distributed_type != DistributedType.DEEPSPEED):
             state_dir = self.save_state()
         if must_end:
-            saved = f"its state is {state_dir}" if state_dir else f"its state is not saved. {self.describe_remains()}"
+            saved = f"its state is {state_dir}. Go on with `--resume_from_checkpoint latest`." if state_dir else None
+            saved = saved or f"its state is not saved. {self.describe_remains()}"
             raise TerminatedError(f"Told to end at step {step}; {saved}")
 
     def save_state(self) -> Path | None:
