@@ -72,6 +72,7 @@ map change when the weights of the model are random?
   together and each of them `num_maps`, `drop` (of the logit, without what is important), `random_drop`,
   `drop_less_random`, `share_above_random` (of the maps, by pairs), `share_faithful`, and
   `rank_correlation_with_random_weights` (Spearman's, of the same map of a model whose weights are random).
+  `--robustness` adds `robustness`: the AUROC of every condition and their mean at each level of each disturbance.
 - `predictions.parquet`: `record_id`, `patient_id`, `corpus`, `config`, `split`, and per label `score_<label>`
   (probability of presence) and `label_<label>` (1, 0, or missing where unknown); per measurement with a reference
   `value_<key>`, `sd_<key>`, `measurable_<key>` and `reference_<key>`.

@@ -35,7 +35,7 @@ NUM_NAMES_IN_WARNING = 20
 NOTHING_KNOWN = LabelCell((), is_known=False)
 
 # Part of the cache's name: raise it when rows change for another reason than the files.
-ROWS_VERSION = Version("1.2.0")
+ROWS_VERSION = Version("1.3.0")
 
 
 @dataclass
@@ -89,7 +89,8 @@ class EcgFolder(CorpusBuilder):
     `st_mv_V2`, which become `measurements`; others are named in a warning and not used. It may be a `metadata.tsv` or
     `metadata.xlsx` as well, see [`~datasets_scripts.readers.tables.TableFile`] for the dialects that are read. Its
     names of labels, sorted, are the labels of the corpus. An empty cell of `labels`, `NaN` and `unknown` mean that
-    they are unknown, `none` in any spelling that the record has none of them. A file without a line in the table is
+    they are unknown, `none` in any spelling that the record has none of them; in a column of numbers, that there is
+    nothing to measure. A file without a line in the table is
     read, too; nothing is known of it.
 
     Records without a stated split are split by a hash of the patient, or of the record where no patient is known.

@@ -1,6 +1,7 @@
 """MIMIC-IV-ECG (Gow et al. 2023, PhysioNet): 800,035 recordings of 161,352 patients with the reports of the carts."""
 
 import hashlib
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -41,7 +42,7 @@ from .splits import assign_split
 
 
 # Part of the cache's name: raise it when rows change for another reason than the tables.
-ROWS_VERSION = Version("1.2.0")
+ROWS_VERSION = Version("1.3.0")
 MEASURED_KEYS = tuple(measurements_of_cart(dict.fromkeys(FIGURES)))
 
 T = TypeVar("T")
@@ -59,8 +60,8 @@ class MimicRecord(NamedTuple):
             As in record_list.csv.
         settings (`tuple[str | None, ...]`):
             Values of `SETTINGS`.
-        figures (`tuple[int | None, ...]`):
-            Values of `FIGURES`; `None` where nothing was measured.
+        figures (`tuple[float | None, ...]`):
+            Values of `FIGURES`; NaN where the cart found nothing to measure, `None` where it says nothing.
         statements (`tuple[str, ...]`):
             The report.
     """
@@ -70,7 +71,7 @@ class MimicRecord(NamedTuple):
     path: str
     ecg_time: str | None
     settings: tuple[str | None, ...]
-    figures: tuple[int | None, ...]
+    figures: tuple[float | None, ...]
     statements: tuple[str, ...]
 
 
@@ -78,7 +79,7 @@ class _Measurement(NamedTuple):
     """What machine_measurements.csv says of a recording, as the fields of [`MimicRecord`] of these names."""
 
     settings: tuple[str | None, ...]
-    figures: tuple[int | None, ...]
+    figures: tuple[float | None, ...]
     statements: tuple[str, ...]
 
 
@@ -116,7 +117,8 @@ class MimicIvEcg(CorpusBuilder):
     - Splits are by patient: `assign_split(subject_id)`. `age` and `sex` are not part of MIMIC-IV-ECG.
     - `report` has one statement a line; `statements` are the filled cells of `report_0`, `report_1`, ... in order.
     - The cart's intervals (ms) and axes (degrees) are null where it wrote a stand-in such as 29999. `measurements`
-      are made from them; what no heart can do is left out.
+      are made from them: NaN for P and PR where the cart marked the beats and no P wave, else null where a mark is
+      missing; what no heart can do is null, too.
     - `ecg_time` is that of record_list.csv; machine_measurements.csv has another one for some records.
     - Of missing samples, gaps up to 40 ms become a straight line and are counted in `num_bridged_samples`; longer ones
       are masked, as in every corpus.
@@ -176,7 +178,7 @@ class MimicIvEcg(CorpusBuilder):
 
     def _columns_of(self, record: MimicRecord) -> dict[str, Any]:
         """Columns of a row that come from the tables, and the `path` of its signal file."""
-        figures: dict[str, int | None] = dict(zip(FIGURES, record.figures, strict=True))
+        figures = dict(zip(FIGURES, record.figures, strict=True))
         return {
             "record_id": str(record.study_id),
             "patient_id": str(record.subject_id),
@@ -186,7 +188,7 @@ class MimicIvEcg(CorpusBuilder):
             "statements": list(record.statements),
             "ecg_time": record.ecg_time,
             **dict(zip(SETTINGS, record.settings, strict=True)),
-            **figures,
+            **{name: None if figure is None or math.isnan(figure) else figure for name, figure in figures.items()},
             "measurements": measurements_of_cart(figures),
             "filename": record.path,
             "path": str(Path(str(self.config.data_dir)) / f"{record.path}.dat"),
@@ -263,15 +265,17 @@ class _Shared(dict):
 
 
 @lru_cache(maxsize=100_000)
-def parse_figure(cell: str | None) -> int | None:
-    """An interval in ms or an axis in degrees; `None` where nothing was measured.
+def parse_figure(cell: str | None) -> float | None:
+    """An interval in ms or an axis in degrees; NaN where the cart found nothing to measure, `None` for an empty cell.
 
     Raises:
         ValueError: If the cell is no number.
 
     Example:
-        >>> parse_figure("659"), parse_figure("81.0"), parse_figure("29999")
-        (659, 81, None)
+        >>> parse_figure("659"), parse_figure("81.0"), parse_figure("29999"), parse_figure("")
+        (659, 81, nan, None)
     """
     figure = parse_number(cell)
-    return None if figure is None or figure in NOT_MEASURED else round(figure)
+    if figure is None:
+        return None
+    return math.nan if figure in NOT_MEASURED else round(figure)

@@ -51,7 +51,8 @@ def corpus_features(label_names: Sequence[str], **codes: Any) -> Features:
             Names of the labels of this configuration, in the order of their indices.
         codes (`datasets` feature types):
             Columns that only some corpora have, such as `scp_codes`, or `measurements`: a struct of numbers by the
-            names and in the units of [`MEASUREMENTS`], null where a number was not measured.
+            names and in the units of [`MEASUREMENTS`], null where nobody knows a number, NaN where it was looked for
+            and there is nothing to measure.
 
     Returns:
         `Features`: The columns of one row. `signal` is `(12, 5000)` in microvolts, rows in the order of

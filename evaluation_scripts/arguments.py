@@ -102,6 +102,13 @@ class EvaluationArguments:
         default=None,
         metadata={"help": "Test explanations on the first so many positive records of each condition."},
     )
+    robustness: list[str] | None = field(
+        default=None,
+        metadata={
+            "help": "Ask the same about disturbed recordings: all, or some of leads, rate, length, wander, muscle,"
+            " mains, clipping and arms. Each level is one more pass over the records."
+        },
+    )
     min_positives: int = field(
         default=1, metadata={"help": "Conditions with fewer positive records are listed, not averaged."}
     )

@@ -1,5 +1,7 @@
 """The evaluation of one label set: records, answers, figures, and measurements beside their reference."""
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +10,8 @@ from accelerate import Accelerator
 from transformers import PreTrainedModel, ProcessorMixin
 
 from evaluation_scripts.passes.kept_shards import UNFINISHED
+from evaluation_scripts.robustness.curves import DisturbedCollator, choose_families, trace_curves
+from evaluation_scripts.robustness.disturbances import Disturbance
 
 from .arguments import EvaluationArguments
 from .explanations import evaluate_explanations
@@ -15,7 +19,7 @@ from .load import LabelledRecords, load_records
 from .measurement_errors import MeasurementPairs, compare_measurements
 from .measurement_table import plot_measurements
 from .predict import predict
-from .prediction_table import tabulate_predictions
+from .prediction_table import Predictions, tabulate_predictions
 from .references import read_references
 from .results import compile_result
 
@@ -43,12 +47,15 @@ def evaluate_label_set(
             Shares the records among processes.
 
     Returns:
-        `tuple`: "corpus/configuration/split", the result of [`compile_result`] with `measurements` and `explanations`
-        if they were asked for, and the rows of predictions.parquet; both are empty in all processes but the main one.
+        `tuple`: "corpus/configuration/split", the result of [`compile_result`] with `robustness`, `measurements` and
+        `explanations` if they were asked for, and the rows of predictions.parquet; both are empty in all processes but
+        the main one.
 
     Raises:
-        ValueError: If the records have neither labels nor measurements to compare with, or the model answers NaN.
+        ValueError: If the records have neither labels nor measurements to compare with, the model answers NaN, or a
+            disturbance does not exist.
     """
+    families = choose_families(arguments.robustness or ())  # refused before anything is read
     with accelerator.main_process_first():
         records = load_records(arguments, config_name)
     if not records.label_names and not arguments.measurements:
@@ -64,7 +71,8 @@ def evaluate_label_set(
             data_dir=arguments.data_dir,
             annotation_extensions=arguments.annotation_extensions,
         )
-    conditions, predictions = predict(
+    ask = partial(
+        predict,
         model,
         processor,
         records,
@@ -72,10 +80,16 @@ def evaluate_label_set(
         accelerator=accelerator,
         kept_dir=Path(arguments.output_dir) / UNFINISHED,
     )
+    conditions, predictions = ask()
+    bootstrap = {"num_bootstrap_samples": arguments.num_bootstrap_samples, "seed": arguments.seed}
+    result: dict[str, Any] = {}
+    if accelerator.is_main_process:
+        result = compile_result(predictions, conditions, min_positives=arguments.min_positives, **bootstrap)
+    if families and conditions:
+        ask_disturbed = partial(_ask_disturbed, ask, processor.feature_extractor, accelerator)
+        result["robustness"] = trace_curves(families, ask_disturbed, entries=result.get("conditions", ()))
     if not accelerator.is_main_process:
         return records.name, {}, pd.DataFrame()
-    bootstrap = {"num_bootstrap_samples": arguments.num_bootstrap_samples, "seed": arguments.seed}
-    result = compile_result(predictions, conditions, min_positives=arguments.min_positives, **bootstrap)
     measured = None
     if reference is not None:
         measured = MeasurementPairs(list(model.config.measurements), **predictions.measured, reference=reference)
@@ -86,6 +100,18 @@ def evaluate_label_set(
         found = evaluate_explanations(model, processor, records, predictions.labels, arguments=arguments)
         result["explanations"] = found
     return records.name, result, tabulate_predictions(predictions, conditions, measured)
+
+
+def _ask_disturbed(
+    ask: Callable[..., tuple[Any, Predictions]],
+    feature_extractor: Any,
+    accelerator: Accelerator,
+    disturb: Disturbance,
+) -> Predictions | None:
+    """Scores of the same records under a disturbance, which all processes share; `None` in all but the main one."""
+    collator = DisturbedCollator(feature_extractor, disturb)
+    _, predictions = ask(collator=collator, has_controls=False)
+    return predictions if accelerator.is_main_process else None
 
 
 def _plot_path(arguments: EvaluationArguments, records: LabelledRecords) -> Path:

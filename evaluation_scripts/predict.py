@@ -38,6 +38,7 @@ def predict(
     arguments: EvaluationArguments,
     accelerator: Accelerator,
     collator: StripCollator | None = None,
+    has_controls: bool = True,
     kept_dir: Path | None = None,
 ) -> tuple[list[Condition], Predictions]:
     """Score every label of a corpus as a condition, and each once more by the controls.
@@ -55,6 +56,8 @@ def predict(
             Shares the records among processes.
         collator ([`StripCollator`], *optional*):
             What makes batches of the rows, in place of the feature extractor alone.
+        has_controls (`bool`, defaults to `True`):
+            Whether the controls are asked for, which take most of the queries.
         kept_dir (`Path`, *optional*):
             Folder in which the answers to a shard of records are kept, so that a killed evaluation goes on.
 
@@ -76,7 +79,8 @@ def predict(
     )
     names = [condition.query for condition in conditions]
     composition = choose_answers(model.config, names, arguments.answer_by, definitions=arguments.definitions)
-    asked, meaningless = encode_questions(model, processor, names, composition, arguments)
+    num_draws = NUM_RANDOM_DRAWS if has_controls else 0
+    asked, meaningless = encode_questions(model, processor, names, composition, arguments, num_draws=num_draws)
     answers, measured = run_model(
         model,
         records.rows,
@@ -94,8 +98,10 @@ def predict(
     probabilities = torch.from_numpy(expit(logits))
     numbers = Measured.of(model, tensors if measured else None)
     scores = composition.evaluate(probabilities, numbers) if names else probabilities
-    draws = random.reshape(len(random), NUM_RANDOM_DRAWS, len(names)).swapaxes(0, 1)
-    controls = {"normal_ecg": np.broadcast_to(expit(-normal), scores.shape), "random_queries": expit(draws)}
+    controls = {}
+    if has_controls:
+        draws = random.reshape(len(random), num_draws, len(names)).swapaxes(0, 1)
+        controls = {"normal_ecg": np.broadcast_to(expit(-normal), scores.shape), "random_queries": expit(draws)}
     conditions = [
         condition if answer.expression is None else replace(condition, query=answer.source)
         for condition, answer in zip(conditions, composition.answers, strict=True)
@@ -110,6 +116,8 @@ def encode_questions(
     names: Sequence[str],
     composition: Composition,
     arguments: EvaluationArguments,
+    *,
+    num_draws: int,
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Embed what the model is asked: conditions by name, the findings of their definitions, the normal ECG; and noise.
 
@@ -125,10 +133,12 @@ def encode_questions(
         arguments ([`EvaluationArguments`]):
             Wording and template of the names, and the seed; findings of definitions are asked for by their bare names,
             as in training.
+        num_draws (`int`):
+            Random queries of each condition.
 
     Returns:
         `tuple`: The queries of `composition`, its findings and the normal ECG, `(num_asked, text_hidden_size)`; and
-        random queries, `NUM_RANDOM_DRAWS` for each condition.
+        the random queries.
     """
     tokenizer = processor.tokenizer
     texts = (*names, NORMAL_FINDING)
@@ -140,7 +150,7 @@ def encode_questions(
     if composition.findings:
         asked.append(encode_query_wordings(model, tokenizer, [(name,) for name in composition.findings]))
     place = len(names)  # of the normal ECG
-    random = random_queries(embeds[: place + 1], NUM_RANDOM_DRAWS * place, seed=arguments.seed)
+    random = random_queries(embeds[: place + 1], num_draws * place, seed=arguments.seed)
     return torch.cat([*asked, embeds[place : place + 1]]), random
 
 

@@ -6,6 +6,7 @@ from typing import Any
 from .explanations import format_explanations
 from .measurement_table import format_measurements
 from .metrics import format_figure
+from .robustness.curves import format_robustness
 
 
 EXPLANATION = (
@@ -25,13 +26,16 @@ def format_result(name: str, result: dict[str, Any]) -> str:
         name (`str`):
             "corpus/configuration/split".
         result (`dict`):
-            What [`compile_result`] gives, with `measurements` and `explanations` where they were asked for.
+            What [`compile_result`] gives, with `robustness`, `measurements` and `explanations` where they were asked
+            for.
 
     Returns:
         `str`: Lines that end in a line break.
     """
     title = f"{name}: {result['num_records']} records of {result['num_patients']} patients"
     tables = [_format_conditions(result)] if result["conditions"] else []
+    if result.get("robustness"):
+        tables.append(format_robustness(result["robustness"]))
     if "measurements" in result:
         tables.append(format_measurements(result["measurements"]))
     if "explanations" in result:

@@ -50,13 +50,6 @@ class SuiteArguments:
             "help": "Ask a checkpoint for every condition of a suite by name, in all wordings, and by description."
         },
     )
-    robustness: list[str] | None = field(
-        default=None,
-        metadata={
-            "help": "Disturb the recordings of a suite: all, or some of leads, rate, length, wander, muscle, mains,"
-            " clipping and arms. Each level is one more pass over the records."
-        },
-    )
     html: str | None = field(default=None, metadata={"help": "HTML file that receives the figures as a page."})
 
     def __post_init__(self) -> None:
@@ -74,10 +67,9 @@ class SuiteArguments:
             )
         if self.compare is not None and len(self.compare) < 2:
             raise ValueError(f"--compare {self.compare[0]} has nothing to be compared with. Name two or more.")
-        if (self.robustness or self.compare_wordings) and (self.suite is None or self.predictions is not None):
-            flag = "robustness" if self.robustness else "compare_wordings"
+        if self.compare_wordings and (self.suite is None or self.predictions is not None):
             raise ValueError(
-                f"--{flag} asks a checkpoint about a suite. Add `--suite` and a checkpoint, or leave it out."
+                "--compare_wordings asks a checkpoint about a suite. Add `--suite` and a checkpoint, or leave it out."
             )
         if self.html is not None and self.suite is None and self.predictions is None:
             raise ValueError(
@@ -95,6 +87,11 @@ def check_mode(arguments: EvaluationArguments, suite: SuiteArguments) -> None:
     Raises:
         CommandLineError: Naming the flags that are missing.
     """
+    if arguments.robustness and (suite.compare or suite.predictions):
+        raise CommandLineError(
+            "--robustness asks a checkpoint about disturbed recordings. Leave `--predictions` and `--compare` out, or"
+            " leave it out."
+        )
     needed = []
     if suite.compare is None:
         needed += [] if suite.predictions else ["model_name_or_path"]

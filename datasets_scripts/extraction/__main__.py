@@ -7,7 +7,8 @@
 Leaves in the output folder `statements.jsonl` (each distinct statement with its findings), `labels.parquet` (the
 findings of each record), `findings.csv` (the vocabulary with counts) and `report.html` (a page to check all this by).
 A run that was stopped goes on where it was: what a language model has read is kept in `readings.jsonl`. No text of a
-report is logged.
+report is logged. `--push_to_hub owner/name` uploads labels.parquet with a card to a private dataset of the Hub; the
+other files quote reports, and stay.
 """
 
 import logging
@@ -33,6 +34,7 @@ from modeling_supreme.output_files.folder_lock import FolderLock
 from .corrections_file import load_corrections
 from .extract import STATEMENTS_FILE, Extraction, LabelArguments, Records, count_statements, extract_labels
 from .labels_file import LABELS_FILE
+from .publication import PublicationArguments
 from .report_tables import iterate_reports
 
 
@@ -88,12 +90,14 @@ def main(argv: Sequence[str] | None = None) -> None:
     logging.basicConfig(format="%(message)s")
     logger.setLevel(logging.INFO)
     groups = (ExtractionArguments, BackendArguments, RouteArguments, StandardisationArguments, LabelArguments)
-    reports, reading, routing, standardisation, labels = parse_arguments(groups, argv, description=__doc__)
+    parsed = parse_arguments((*groups, PublicationArguments), argv, description=__doc__)
+    reports, reading, routing, standardisation, labels, publication = parsed
     if reading.dry_run:
         backend = make_backend(reading, reports.output_dir, routing=routing, show_progress=True)
         at_a_time = reading.max_concurrency if reading.backend == "endpoint" else reading.batch_size
         report_estimate(reports, backend, seconds_per_answer=routing.seconds_per_answer / at_a_time)
         return
+    publication.check()
     remedy = "What a language model has read is kept. Make room, and repeat the command."
     with (
         logging_redirect_tqdm(),
@@ -113,6 +117,9 @@ def main(argv: Sequence[str] | None = None) -> None:
         )
         write_audit(extraction, reports.output_dir)
     report_extraction(extraction, reports.output_dir)
+    uploaded = publication.push(extraction, reports.output_dir)
+    if uploaded:
+        logger.info("%s now has %s.", publication.push_to_hub, ", ".join(uploaded))
 
 
 def report_estimate(

@@ -17,6 +17,11 @@ What `load_corpus(name, data_dir=…)` and `python -m datasets_scripts.prepare n
 fetched: download it from its publisher, in the layout that he gives it. `python -m datasets_scripts.prepare name
 --help` explains the options of each. This page is made from `datasets_scripts/prepare/catalogue.yaml`.
 
+Where a corpus states numbers, its rows have `measurements`. There null is a number that nobody knows, and NaN says
+that it was looked for and that there is nothing to measure, such as PR in atrial fibrillation: training learns from
+NaN that there is none, and nothing from null. Arrow, Parquet and `datasets` keep the two apart; a column of pandas or
+NumPy makes NaN of both.
+
 A licence marked with an asterisk was not read on the page of its publisher: read it there before you pass data on.
 """
 

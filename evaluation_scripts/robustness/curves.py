@@ -1,13 +1,13 @@
 """What a checkpoint loses under each disturbance: a curve per condition."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import torch
 
 from datasets_scripts.collator import StripCollator
-from evaluation_scripts.metrics import mean_or_none, number_or_none, score_conditions
+from evaluation_scripts.metrics import format_figure, mean_or_none, number_or_none, score_conditions
 from evaluation_scripts.prediction_table import Predictions
 from modeling_supreme.recordings import recording_from_row
 
@@ -54,8 +54,7 @@ def trace_curves(
     names: Sequence[str],
     predict: Callable[[Disturbance], Predictions | None],
     *,
-    labels: Sequence[str],
-    included: np.ndarray,
+    entries: Sequence[Mapping[str, Any]],
 ) -> dict[str, list[dict[str, Any]]]:
     """AUROC of every condition at every level of some families.
 
@@ -64,16 +63,16 @@ def trace_curves(
             Families.
         predict (`Callable`):
             Scores of the records tested under a disturbance; `None` in a process that compiles nothing.
-        labels (`Sequence[str]`):
-            Names of the conditions.
-        included (`np.ndarray` of shape `(num_conditions,)`, boolean):
-            Conditions that are averaged.
+        entries (`Sequence[Mapping]`):
+            The `conditions` of the undisturbed result, of which some are averaged; none in such a process.
 
     Returns:
         `dict[str, list[dict]]`: By family, from the mildest level to the worst: `level`, `auroc_macro`, and `auroc` by
         condition.
     """
     curves: dict[str, list[dict[str, Any]]] = {}
+    labels = [entry["label"] for entry in entries]
+    included = np.array([entry["is_averaged"] for entry in entries], dtype=bool)
     for name in names:
         for level in FAMILIES[name]:
             predictions = predict(level.disturb)
@@ -84,3 +83,13 @@ def trace_curves(
             entry = {"level": level.name, "auroc_macro": mean_or_none(auroc[included]), "auroc": figures}
             curves.setdefault(name, []).append(entry)
     return curves
+
+
+def format_robustness(curves: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
+    """Lines for people: the macro AUROC at each level, a family in each line."""
+    width = max(map(len, curves))
+    lines = ["Macro AUROC of disturbed recordings:"]
+    for family, levels in curves.items():
+        figures = ", ".join(f"{level['level']} {format_figure(level['auroc_macro'])}" for level in levels)
+        lines.append(f"{family.ljust(width)}  {figures}")
+    return "\n".join(lines) + "\n"

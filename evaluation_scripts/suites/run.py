@@ -12,7 +12,6 @@ from accelerate.logging import get_logger
 from transformers import PreTrainedModel, ProcessorMixin
 
 from evaluation_scripts.arguments import EvaluationArguments
-from evaluation_scripts.conditions import Condition
 from evaluation_scripts.passes.kept_shards import UNFINISHED
 from evaluation_scripts.predict import predict
 from evaluation_scripts.prediction_table import Predictions
@@ -143,7 +142,7 @@ def evaluate_suite(
     Raises:
         ValueError: If no set of the suite is there, or the splits leak.
     """
-    choose_families(suite.robustness or ())  # refused before hours are spent
+    choose_families(arguments.robustness or ())  # refused before hours are spent
     sets = make_sets(arguments, suite.protocol)
     read = read_tables(suite) if read is None else read
     sets.missing |= read.missing
@@ -172,7 +171,7 @@ def evaluate_suite(
             sets.add(label_set.name, conditions, answers, num_missing_records=missing["num_missing"])
             sets.recordings[f"{label_set.name}/{'+'.join(sets.splits)}"] = records
         ask = partial(_ask_again, model, processor, records, sets=sets, accelerator=accelerator)
-        _try_further(sets, label_set.name, conditions, ask, arguments=arguments, suite=suite)
+        _try_further(sets, label_set.name, ask, arguments=arguments, suite=suite)
     for name, reason in sets.missing.items():
         logger.warning(f"{name} is not tested: {reason}.")
     if accelerator.is_main_process and not sets.results:
@@ -209,6 +208,7 @@ def _ask_again(
         arguments=arguments,
         accelerator=accelerator,
         collator=collator,
+        has_controls=False,
         kept_dir=Path(arguments.output_dir) / UNFINISHED,
     )
     return merge_windows(predictions, conditions) if accelerator.is_main_process else None
@@ -217,7 +217,6 @@ def _ask_again(
 def _try_further(
     sets: EvaluatedSets,
     name: str,
-    conditions: Sequence[Condition],
     ask: Callable[..., Predictions | None],
     *,
     arguments: EvaluationArguments,
@@ -229,12 +228,11 @@ def _try_further(
         asked = {wording: ask(ask_in(arguments, wording)) for wording in WORDINGS}
         if result is not None:
             add_wordings(result, {wording: own for wording, own in asked.items() if own is not None})
-    if suite.robustness:
+    if arguments.robustness:
         curves = trace_curves(
-            choose_families(suite.robustness),
+            choose_families(arguments.robustness),
             lambda disturb: ask(arguments, disturb=disturb),
-            labels=[condition.label for condition in conditions],
-            included=np.array([entry["is_averaged"] for entry in (result or {}).get("conditions", ())], dtype=bool),
+            entries=(result or {}).get("conditions", ()),
         )
         if result is not None:
             result["robustness"] = curves

@@ -8,7 +8,7 @@ from helpers.records.ptb_xl_records import make_microvolts
 from helpers.servers.hub_server import run_hub, run_on_hub
 
 
-CORPUS, MODEL = "group/simulated-ecg", "group/supreme-tiny"
+CORPUS, MODEL, LABELS = "group/simulated-ecg", "group/supreme-tiny", "group/report-labels"
 
 
 @pytest.fixture(scope="module")
@@ -53,6 +53,45 @@ def test_a_pushed_corpus_loads_with_datasets_alone(run, pushed_corpus, tmp_path)
 
     assert num_rows == {"train": 14, "validation": 2, "test": 2}  # two records have no superclass
     assert samples == make_microvolts(1)[:3, 0].tolist()
+
+
+@pytest.fixture(scope="module")
+def extracted(run, tmp_path_factory):
+    """The findings of three reports, read and pushed by the command."""
+    folder = tmp_path_factory.mktemp("labels")
+    table = folder / "reports.csv"
+    table.write_text(
+        "record_id,patient_id,report\n7,p1,Atrial fibrillation. Dr Somebody\n8,p2,Possible LVH\n9,p2,No ST elevation\n"
+    )
+    flags = ("--reports", table, "--backend", "rules", "--output_dir", folder / "out", "--push_to_hub", LABELS)
+    run("-m", "datasets_scripts.extraction", *flags)
+    return folder / "out"
+
+
+def test_labels_are_pushed_to_a_private_dataset_without_a_word_of_a_report(hub, extracted):
+    files = hub.repos[f"datasets/{LABELS}"]
+
+    assert hub.is_private[f"datasets/{LABELS}"]
+    assert sorted(files) == ["README.md", "labels.parquet"]
+    assert (extracted / "report.html").exists()
+    assert not any(word in content for content in files.values() for word in (b"Somebody", b"Possible", b"p2"))
+    assert "| atrial fibrillation | 1 | 0 | 0 |" in files["README.md"].decode()
+
+
+@pytest.mark.usefixtures("extracted")
+def test_pushed_labels_load_with_datasets_alone(run, tmp_path):
+    script = (
+        "import sys, json; sys.modules['datasets_scripts'] = sys.modules['modeling_supreme'] = None; import datasets;"
+        f" rows = datasets.load_dataset({LABELS!r}, split='train');"
+        " print(json.dumps(rows.to_list()))"
+    )
+
+    fibrillating, hypertrophic, neither = json.loads(run("-c", script, cwd=tmp_path))
+
+    assert [row["record_id"] for row in (fibrillating, hypertrophic, neither)] == ["7", "8", "9"]
+    assert "atrial fibrillation" in fibrillating["positive"]
+    assert "left ventricular hypertrophy" in hypertrophic["uncertain"]
+    assert "st elevation" in neither["negative"]
 
 
 @pytest.mark.usefixtures("pushed_corpus")

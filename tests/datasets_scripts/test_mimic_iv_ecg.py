@@ -1,5 +1,6 @@
 """MIMIC-IV-ECG: leads by name, reports cell by cell, splits by patient, gaps counted or masked, labels on request."""
 
+import math
 import shutil
 
 import numpy as np
@@ -223,6 +224,16 @@ class TestMeasurements:
         measured = first_row(changed_dir)["measurements"]
 
         assert (measured["pr_ms"], measured["p_ms"], measured["qrs_ms"]) == (None, None, 88)
+
+    def test_a_beat_without_marks_of_p_has_no_p_to_measure(self, changed_dir):
+        marks = {name: {40689238: 29999} for name in ("p_onset", "p_end", "t_end")}
+        change_cells(changed_dir, "machine_measurements.csv", **marks)
+
+        measured = first_row(changed_dir)["measurements"]
+
+        assert math.isnan(measured["pr_ms"])
+        assert math.isnan(measured["p_ms"])
+        assert (measured["qrs_ms"], measured["qt_ms"]) == (88, None)
 
     def test_what_no_heart_can_do_is_left_out_and_said(self, changed_dir, tmp_path):
         change_cells(changed_dir, "machine_measurements.csv", qrs_end={40689238: 100})

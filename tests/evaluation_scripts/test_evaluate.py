@@ -112,6 +112,20 @@ def test_a_label_set_without_a_normal_ecg_has_nothing_among_non_normal_records(e
     assert evaluated[0]["results"][RHYTHM]["unseen"]["among_non_normal"] is None
 
 
+def test_a_corpus_is_asked_again_with_every_disturbance(checkpoint_dir, ptb_xl_dir, tmp_path, capsys):
+    flags = (*ALL_SPLITS, "--dataset_config_name", "superclass", "--robustness", "arms", "length")
+
+    results, _ = evaluate_corpus(checkpoint_dir, ptb_xl_dir, tmp_path, *flags)
+
+    result = results["results"][SUPERCLASS]
+    assert [level["level"] for level in result["robustness"]["length"]] == ["10 s", "5 s", "2.5 s"]
+    unchanged = result["robustness"]["length"][0]
+    assert unchanged["auroc"]["MI"] == pytest.approx(result["auroc_MI"])
+    assert unchanged["auroc_macro"] == pytest.approx(result["auroc_macro"])
+    assert result["robustness"]["arms"][0]["auroc"] != unchanged["auroc"]
+    assert "\nlength  10 s " in capsys.readouterr().out
+
+
 def test_several_configurations_share_both_files(evaluated):
     results, table = evaluated
 

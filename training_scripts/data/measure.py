@@ -24,7 +24,7 @@ class MeasuredNumbers(NamedTuple):
         measurements (`np.ndarray` of shape `(num_rows, num_measurements)`):
             Values in the units of the measurements, float32; NaN where there is none.
         measurable (`np.ndarray` of shape `(num_rows, num_measurements)`):
-            1 where there is something to measure, 0 where there is not, NaN where nobody looked.
+            1 where there is something to measure, 0 where there is not, NaN where nobody knows.
     """
 
     measurements: np.ndarray
@@ -56,21 +56,20 @@ class MeasurementTargets:
     def targets(self, rows: Sequence[Mapping[str, Any]], corpora: Sequence[int]) -> MeasuredNumbers:
         """Numbers of rows and the corpora they are from.
 
-        A number that a row lacks although its corpus has it was looked for and not found: there is nothing to measure.
-        Nobody looked at a row that lacks all of them. A count of 0 is nothing to measure, too.
+        NaN was looked for and not found: there is nothing to measure. Of null nobody knows. A count of 0 is nothing to
+        measure, too.
         """
         values = np.full((len(rows), len(self.keys)), np.nan, dtype=np.float32)
         measurable = values.copy()
         for place, (row, corpus) in enumerate(zip(rows, corpora, strict=True)):
             keys, columns = self._keys[corpus], self._columns[corpus]
             numbers = row.get(MEASUREMENTS_COLUMN) if keys else None
-            found = np.array([(numbers or {}).get(key) for key in keys], dtype=np.float32)
-            found[~np.isfinite(found)] = np.nan
-            if np.isnan(found).all():
-                continue
-            found[self._is_count[columns] & (found == 0)] = np.nan
+            stated = [(numbers or {}).get(key) for key in keys]
+            found = np.array(stated, dtype=np.float32)
+            is_known = np.array([number is not None for number in stated], dtype=bool) & ~np.isinf(found)
+            found[~np.isfinite(found) | (self._is_count[columns] & (found == 0))] = np.nan
             values[place, columns] = found
-            measurable[place, columns] = ~np.isnan(found)
+            measurable[place, columns] = np.where(is_known, ~np.isnan(found), np.nan)
         return MeasuredNumbers(values, measurable)
 
 

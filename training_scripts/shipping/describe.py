@@ -16,6 +16,7 @@ from training_scripts.decisions.decide import RESULTS_FILENAME as DECISIONS_FILE
 from training_scripts.decisions.report import write_section
 
 from .make import RUN_FILE
+from .robustness import collect_curves, list_conditions_by_leads, list_levels, write_curves
 
 
 CARD = Path(__file__).parents[1] / "cards" / "shipped.md"
@@ -25,7 +26,7 @@ MEGABYTE = 1e6
 
 
 def write_shipped_card(folder: str | Path, evaluations: Sequence[str | Path], *, training: str = "") -> ModelCard:
-    """Write README.md beside the checkpoint.
+    """Write README.md beside the checkpoint, and where an evaluation disturbed its recordings, what that costs.
 
     Args:
         folder (`str` or `Path`):
@@ -43,6 +44,8 @@ def write_shipped_card(folder: str | Path, evaluations: Sequence[str | Path], *,
     """
     folder = Path(folder)
     results = read_evaluations(evaluations)
+    curves = collect_curves(results)
+    write_curves(folder, curves)
     weights = folder / "model.safetensors"
     settings = yaml.safe_load((folder / RUN_FILE).read_text(encoding="utf-8"))
     config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
@@ -66,6 +69,9 @@ def write_shipped_card(folder: str | Path, evaluations: Sequence[str | Path], *,
         training=training,
         sets=[describe_set(name, result) for name, result in results.items()],
         conditions=[row for name, result in results.items() for row in list_conditions(name, result)],
+        disturbed=list(curves),
+        levels=list_levels(curves),
+        by_leads=list_conditions_by_leads(results),
     )
     write_text(folder / CARD_FILENAME, str(card).rstrip() + "\n")
     decisions = folder / DECISIONS_FILENAME

@@ -72,14 +72,30 @@ class TestCart:
     @pytest.mark.parametrize("index", range(5))
     def test_they_are_what_an_exported_record_was_made_with(self, index):
         record = simulate_record(index)
-        figures = {name: None if value == 29999 else value for name, value in machine_figures(record).items()}
+        figures = {name: math.nan if value == 29999 else value for name, value in machine_figures(record).items()}
 
         measured = measurements_of_cart(figures)
 
         stated = {key: value for key, value in measured.items() if value is not None and key != "rate_per_min"}
         for key, value in stated.items():
-            assert value == pytest.approx(record.measurements[key], abs=4)  # marks stand on steps of 4 ms
+            known = record.measurements.get(key, math.nan)
+            assert value == pytest.approx(known, abs=4, nan_ok=True)  # marks stand on steps of 4 ms
         assert "qrs_ms" in stated
+
+    def test_beats_without_a_p_wave_have_nothing_to_measure_there(self):
+        marks = {"p_onset": math.nan, "p_end": math.nan, "qrs_onset": 170, "qrs_end": 258, "t_end": math.nan}
+
+        measured = measurements_of_cart({**NOTHING, **marks})
+
+        assert math.isnan(measured["p_ms"])
+        assert math.isnan(measured["pr_ms"])
+        assert (measured["qrs_ms"], measured["qt_ms"]) == (88, None)
+
+    @pytest.mark.parametrize("marks", [{"p_onset": 40}, {"p_end": None}, {"qrs_onset": math.nan}])
+    def test_what_a_cart_did_not_find_with_the_beat_is_not_known(self, marks):
+        figures = dict.fromkeys(NOTHING, 100.0) | {"p_onset": math.nan, "p_end": math.nan} | marks
+
+        assert measurements_of_cart(figures)["p_ms"] is None
 
 
 class TestPossible:
@@ -96,9 +112,15 @@ class TestPossible:
     def test_what_no_heart_can_do_is_left_out_and_said_without_the_number(self, key, value, remark):
         assert keep_possible({key: value}) == ({key: None}, [remark])
 
-    @pytest.mark.parametrize("value", [None, math.nan, math.inf])
+    @pytest.mark.parametrize("value", [None, math.inf])
     def test_what_is_not_stated_is_no_fault(self, value):
         assert keep_possible({"qrs_ms": value}) == ({"qrs_ms": None}, [])
+
+    def test_that_there_is_nothing_to_measure_stays_said(self):
+        kept, remarks = keep_possible({"pr_ms": math.nan})
+
+        assert math.isnan(kept["pr_ms"])
+        assert remarks == []
 
     @pytest.mark.parametrize(("stated", "kept"), [(180, 180), (-180, 180), (270, -90), (-270, 90), (-30, -30)])
     def test_an_axis_has_one_way_to_be_written(self, stated, kept):
@@ -116,6 +138,12 @@ class TestTables:
         (row,) = write_table(tmp_path, "name,qrs_ms", f"a,{cell}")
 
         assert read_measurements(row, {"qrs_ms": "qrs_ms", "pr_ms": "pr_ms"}) == {"qrs_ms": None, "pr_ms": None}
+
+    @pytest.mark.parametrize("cell", ["none", "None", "KEINE"])
+    def test_a_cell_may_say_that_there_is_nothing_to_measure(self, tmp_path, cell):
+        (row,) = write_table(tmp_path, "name,pr_ms", f"a,{cell}")
+
+        assert math.isnan(read_measurements(row, {"pr_ms": "pr_ms"})["pr_ms"])
 
     def test_a_cell_that_is_no_number_is_named(self, tmp_path):
         (row,) = write_table(tmp_path, "name,qrs_ms", "a,wide")

@@ -118,10 +118,9 @@ def test_a_curve_has_a_figure_for_every_level_and_condition():
     from helpers.made_predictions import make_predictions
 
     predictions = make_predictions()
+    entries = [{"label": label, "is_averaged": label != "d"} for label in "abcd"]
 
-    curves = trace_curves(
-        ["arms", "length"], lambda disturb: predictions, labels=list("abcd"), included=np.array([True] * 3 + [False])
-    )
+    curves = trace_curves(["arms", "length"], lambda disturb: predictions, entries=entries)
 
     assert [level["level"] for level in curves["length"]] == ["10 s", "5 s", "2.5 s"]
     figures = curves["arms"][0]

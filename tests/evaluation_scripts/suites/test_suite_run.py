@@ -106,7 +106,14 @@ def test_sets_that_are_not_there_are_named_and_the_others_are_run(make_checkpoin
         (["--control_columns", "noise"], r"--control_columns noise are columns of a file.*Add `--predictions`"),
         (["--fold_table", "folds.csv"], r"--fold_table folds\.csv splits the sets of a suite\. Add `--suite`"),
         (["--html", "page.html"], r"--html page\.html shows a suite or anybody's scores\. Add `--suite` or"),
-        (["--robustness", "all"], r"--robustness asks a checkpoint about a suite\. Add `--suite` and a checkpoint"),
+        (
+            ["--predictions", "a.csv", "--robustness", "all"],
+            r"--robustness asks a checkpoint about disturbed recordings\. Leave `--predictions` and `--compare` out",
+        ),
+        (
+            ["--compare_wordings"],
+            r"--compare_wordings asks a checkpoint about a suite\. Add `--suite` and a checkpoint",
+        ),
         (["--predictions", "a.csv"], r"`--output_dir` is missing"),
     ],
 )

@@ -42,12 +42,12 @@ class TestTargets:
         np.testing.assert_allclose(found.measurements, [[92.4, 160.0, 2.0]], rtol=1e-6)
         assert found.measurable.tolist() == [[1.0, 1.0, 1.0]]
 
-    @pytest.mark.parametrize("missing", [None, NAN, math.inf])
-    def test_a_number_that_is_missing_is_not_there_to_be_measured(self, missing):
-        found = targets_of([row(qrs_ms=92.0, pr_ms=missing, num_early_wide=2.0)])
+    @pytest.mark.parametrize(("stated", "measurable"), [(NAN, 0.0), (None, NAN), (math.inf, NAN)])
+    def test_nan_is_nothing_to_measure_and_null_is_not_known(self, stated, measurable):
+        found = targets_of([row(qrs_ms=92.0, pr_ms=stated, num_early_wide=2.0)])
 
         assert np.isnan(found.measurements).tolist() == [[False, True, False]]
-        assert found.measurable.tolist() == [[1.0, 0.0, 1.0]]
+        np.testing.assert_array_equal(found.measurable, [[1.0, measurable, 1.0]])
 
     def test_a_count_of_zero_is_nothing_to_measure(self):
         found = targets_of([row(qrs_ms=0.0, pr_ms=160.0, num_early_wide=0.0)])
@@ -56,7 +56,7 @@ class TestTargets:
         assert found.measurable.tolist() == [[1.0, 1.0, 0.0]]
 
     def test_a_row_without_any_number_was_not_looked_at(self):
-        found = targets_of([row(qrs_ms=NAN, pr_ms=None), {"measurements": None}])
+        found = targets_of([row(qrs_ms=None, pr_ms=None), {"measurements": None}])
 
         assert np.isnan(found.measurements).all()
         assert np.isnan(found.measurable).all()
@@ -73,6 +73,42 @@ class TestTargets:
         targets = MeasurementTargets(KEYS, [KEYS, (), ("rate_per_min",)])
 
         assert [targets.columns(corpus) for corpus in range(3)] == [("measurements",), (), ()]
+
+
+@pytest.fixture(scope="module")
+def stated():
+    """A record without P waves of which early beats were not counted, and one of which nothing is known."""
+    features = corpus_features(["normal ecg"], measurements=dict.fromkeys(KEYS, Value("float32")))
+    numbers = [{"qrs_ms": 90.0, "pr_ms": NAN, "num_early_wide": None}, dict.fromkeys(KEYS)]
+    strip = np.zeros((12, 5000), np.int16)
+    rows = [make_corpus_row(name, strip, labels=[], measurements=own) for name, own in zip("ab", numbers, strict=True)]
+    return Dataset.from_list(rows, features=features)
+
+
+class TestWaysToTraining:
+    """Whatever way a row takes to training, null stays null and NaN stays NaN."""
+
+    EXPECTED = [[1.0, 0.0, NAN], [NAN, NAN, NAN]]
+
+    def test_arrow(self, stated):
+        found = targets_of(list(select_arrays(stated, ["signal", "measurements"])))
+
+        np.testing.assert_array_equal(found.measurable, self.EXPECTED)
+
+    def test_parquet(self, stated, tmp_path):
+        stated.to_parquet(tmp_path / "train-00000-of-00001.parquet")
+
+        found = targets_of(list(Dataset.from_parquet(str(tmp_path / "*.parquet"), cache_dir=str(tmp_path / "cache"))))
+
+        np.testing.assert_array_equal(found.measurable, self.EXPECTED)
+
+    def test_streamed_shards(self, stated, tmp_path):
+        stated.to_parquet(tmp_path / "train-00000-of-00001.parquet")
+        shards = load_shards(str(tmp_path))["train"]
+
+        found = targets_of(list(shards.iter_rows(np.arange(2), ["measurements"])))
+
+        np.testing.assert_array_equal(found.measurable, self.EXPECTED)
 
 
 class TestUnits:

@@ -141,6 +141,53 @@ class TestDescribe:
             write_shipped_card(shipped_dir, [tmp_path])
 
 
+def make_disturbed_result(auroc, *, losses):
+    """[`make_result`] with curves: each level of two families loses so much."""
+    result = make_result(auroc)
+    result["robustness"] = {
+        family: [
+            {"level": level, "auroc_macro": auroc - loss, "auroc": {"AFIB": auroc - loss, "SVTAC": None}}
+            for level, loss in zip(levels, losses, strict=True)
+        ]
+        for family, levels in {"leads": ["12 leads", "II"], "length": ["10 s", "2.5 s"]}.items()
+    }
+    return result
+
+
+class TestRobustness:
+    @pytest.fixture
+    def card(self, shipped_dir, tmp_path):
+        report = {
+            "results": {
+                "ptb_xl/rhythm/test": make_disturbed_result(0.93, losses=[0.0, 0.11]),
+                "simulated/default/test": make_result(0.95),
+            }
+        }
+        (tmp_path / "eval_results.json").write_text(json.dumps(report))
+        return write_shipped_card(shipped_dir, [tmp_path]).text
+
+    def test_the_card_has_the_figure_of_each_level_and_of_each_condition_by_leads(self, card):
+        assert "| disturbance | level | ptb_xl/rhythm/test |\n|---|---|---|\n| leads | 12 leads | 0.930 |" in card
+        assert "| leads | II | 0.820 |\n| length | 10 s | 0.930 |\n| length | 2.5 s | 0.820 |" in card
+        assert "| corpus/labels/split | condition | 12 leads | II |\n|---|---|---|---|\n" in card
+        assert "| ptb_xl/rhythm/test | atrial fibrillation | 0.930 | 0.820 |" in card
+        assert card.index("## Figures") < card.index("## Robustness") < card.index("## Limits")
+
+    def test_the_picture_and_every_figure_lie_beside_the_card(self, card, shipped_dir):
+        assert (shipped_dir / "robustness.png").read_bytes().startswith(b"\x89PNG")
+        assert "](robustness.png)" in card
+        curves = json.loads((shipped_dir / "robustness.json").read_text(encoding="utf-8"))
+        assert curves["ptb_xl/rhythm/test"]["length"][1]["auroc"] == {"AFIB": 0.82, "SVTAC": None}
+
+    def test_evaluations_without_disturbances_leave_no_curves_of_other_weights(self, card, shipped_dir, tmp_path):
+        (tmp_path / "eval_results.json").write_text(
+            json.dumps({"results": {"simulated/default/test": make_result(0.95)}})
+        )
+
+        assert "Robustness" not in write_shipped_card(shipped_dir, [tmp_path]).text
+        assert not list(shipped_dir.glob("robustness.*"))
+
+
 class TestNames:
     def test_a_checkpoint_takes_the_names_of_the_terminology_and_keeps_all_else(self, shipped_dir, tmp_path):
         before = json.loads((shipped_dir / "config.json").read_text("utf-8"))
