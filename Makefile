@@ -47,11 +47,13 @@ default-checkpoint: $(INSTALLED)
 	test -n "$(PTB_XL)" || { echo "Name the folder of PTB-XL: make default-checkpoint PTB_XL=folder"; exit 2; }
 	test -f runs/text_tower/model.safetensors || $(BIN)/python -m training_scripts.text_tower configs/text_tower.yaml \
 		--output_dir runs/text_tower
-	test -f runs/default/model.safetensors || $(BIN)/python train.py configs/default.yaml --data_dir "$(PTB_XL)" \
-		--output_dir runs/default
+	test -f runs/default_first/model.safetensors || $(BIN)/python train.py configs/default.yaml --data_dir "$(PTB_XL)" \
+		--output_dir runs/default_first
+	test -f runs/default/model.safetensors || $(BIN)/python train.py configs/default_second.yaml \
+		--model_name_or_path runs/default_first --data_dir "$(PTB_XL)" --output_dir runs/default
 	rm -rf $(SHIPPED)
 	$(BIN)/python -m training_scripts.shipping make --checkpoint runs/default --text_tower runs/text_tower \
-		--output_dir $(SHIPPED)
+		--earlier runs/default_first --output_dir $(SHIPPED)
 	$(BIN)/python -m training_scripts.decisions --model_name_or_path $(SHIPPED) --dataset_name ptb_xl \
 		--dataset_config_name hierarchy --data_dir "$(PTB_XL)" --on_error skip --num_records 16000
 	$(BIN)/python evaluate.py --model_name_or_path $(SHIPPED) --dataset_name ptb_xl --data_dir "$(PTB_XL)" \
