@@ -2,7 +2,7 @@
 # make test     the test suite
 # make test-oldest   the same on the oldest versions that setup.cfg allows
 # make test-newest   the same on the newest versions of everything but torch
-# make default-checkpoint PTB_XL=folder   the checkpoint that the package ships, from nothing, in about two hours
+# make default-checkpoint PTB_XL=folder   the checkpoint that the package ships, from nothing, in about three hours
 # make quality  format, lint, types
 # make docs     the pages of docs/ as a site in docs/build/html; a warning is an error
 # make wheel    a wheel in dist/, installed and tried
@@ -57,9 +57,10 @@ default-checkpoint: $(INSTALLED)
 	$(BIN)/python -m training_scripts.decisions --model_name_or_path $(SHIPPED) --dataset_name ptb_xl \
 		--dataset_config_name hierarchy --data_dir "$(PTB_XL)" --on_error skip --num_records 16000
 	$(BIN)/python evaluate.py --model_name_or_path $(SHIPPED) --dataset_name ptb_xl --data_dir "$(PTB_XL)" \
-		--dataset_config_name superclass,subclass,form,rhythm --split test --on_error skip --output_dir runs/shipped_ptb_xl
+		--dataset_config_name superclass,subclass,form,rhythm --split test --on_error skip --robustness all \
+		--output_dir runs/shipped_ptb_xl
 	$(BIN)/python evaluate.py --model_name_or_path $(SHIPPED) --dataset_name simulated --num_records 5000 \
-		--output_dir runs/shipped_simulated
+		--robustness all --output_dir runs/shipped_simulated
 	$(BIN)/python -m training_scripts.shipping describe --output_dir $(SHIPPED) \
 		--evaluations runs/shipped_ptb_xl runs/shipped_simulated
 

@@ -25,6 +25,7 @@ from transformers import get_scheduler
 
 from evaluation_scripts.metrics import format_figure
 from modeling_supreme.command_line import CommandLineError
+from modeling_supreme.command_line.threads import keep_threads
 from modeling_supreme.output_files.atomic_files import replace_when_complete
 from modeling_supreme.output_files.disk import DiskError, describe_disk_error, find_disk_error, told_when_refused
 from training_scripts.arguments import TrainArguments
@@ -167,6 +168,9 @@ class TrainingLoop:
         self.scheduler.load_state_dict(saved["scheduler"])
         self.progress = progress
         logger.info(f"Resuming from step {progress.step} ({state_dir}).")
+        num_threads = saved.get("num_threads")
+        if num_threads and self.num_threads and (said := keep_threads(num_threads)):
+            logger.info(said)
 
     def train(self) -> dict[str, Any]:
         """Train to the last step.
@@ -441,8 +445,14 @@ class TrainingLoop:
             "order": self.source.state_dict(),
             "findings": name_findings(self.objective.model),
             "history": self.history.at_step(self.progress.step) if self.history else None,
+            "num_threads": self.num_threads,
         }
         return self.states.save(self.progress.step, progress, self.average, logs=list(self._logs.values()))
+
+    @property
+    def num_threads(self) -> int | None:
+        """Threads that compute the steps, on which their last digits depend; `None` where a device does."""
+        return torch.get_num_threads() if self.accelerator.device.type == "cpu" else None
 
     def _note_validation(self, figures: ValidationFigures) -> None:
         """Log the figures of a validation, and keep the model if it is the best so far."""
