@@ -1,6 +1,6 @@
 """What a training step is made of, wherever its records come from and whatever is learnt from them."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from typing import Any, NamedTuple, Protocol
 
 import torch
@@ -55,7 +55,7 @@ class StepSource(Protocol):
         """Most records of a step, those of all processes together."""
         ...
 
-    def steps(self, first_step: int) -> Iterator[list[TrainingBatch]]:
+    def steps(self, first_step: int) -> Generator[list[TrainingBatch], None, None]:
         """The batches of every step from a step on, without end."""
         ...
 

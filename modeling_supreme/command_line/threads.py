@@ -58,6 +58,30 @@ def choose_threads() -> Threads:
     return Threads(number, threads.reason)
 
 
+def keep_threads(number: int) -> str | None:
+    """Compute with as many threads as before, for the same last bits of results, unless the user has chosen.
+
+    Args:
+        number (`int`):
+            Threads of the session that is gone on from.
+
+    Returns:
+        `str` or `None`: What is to be said of it, if that is another number than this session's.
+    """
+    import torch
+
+    own, chosen = torch.get_num_threads(), find_chosen()
+    if own == number:
+        return None
+    if chosen is not None:
+        return (
+            f"{chosen} is set, and the session before had {number} threads: last digits may differ from those of an"
+            " unbroken run."
+        )
+    torch.set_num_threads(number)
+    return Threads(number, "as the session before, for the last digits depend on it").line()
+
+
 def say_threads(say: Callable[[str], object] = sys.stderr.write) -> None:
     """Choose, and say which in one line."""
     say(f"{choose_threads().line()}\n")

@@ -17,6 +17,7 @@ from datasets_scripts.terminology.definition_table import names_for_checkpoint
 from modeling_supreme import SupremeModel, SupremeProcessor, default_checkpoint
 from modeling_supreme.definitions import parse_definitions
 from training_scripts.run.upload import PATH_IN_TEXT
+from training_scripts.shipping.describe import read_rounds
 from training_scripts.shipping.zoo import tabulate_cards
 
 
@@ -51,11 +52,13 @@ class TestFolder:
 
         assert [path.name for path in said if PATH_IN_TEXT.search(path.read_text("utf-8"))] == []
 
-    def test_the_recipe_that_is_committed_trained_it(self):
-        recipe = yaml.safe_load((ROOT / "configs" / "default.yaml").read_text())
-        settings = yaml.safe_load((FOLDER / "train_arguments.yaml").read_text())
+    def test_the_recipes_that_are_committed_trained_it(self):
+        names = ("default.yaml", "default_second.yaml")
+        recipes = [yaml.safe_load((ROOT / "configs" / name).read_text()) for name in names]
+        rounds = read_rounds(FOLDER)
 
-        assert {name: settings[name] for name in recipe} == recipe
+        settled = [{name: own[name] for name in recipe} for own, recipe in zip(rounds, recipes, strict=True)]
+        assert settled == recipes
 
     def test_the_figures_of_the_readme_are_those_of_the_card(self):
         table = tabulate_cards([str(FOLDER)])

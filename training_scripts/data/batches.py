@@ -1,7 +1,8 @@
 """Batches of training and validation records, of one corpus or a mixture, made ahead of the model by workers."""
 
 import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from itertools import count
 from typing import Any, cast
@@ -197,7 +198,7 @@ class MappedSteps:
         """What the order of the records depends on."""
         return self.order.state_dict()
 
-    def steps(self, first_step: int) -> Iterator[list[TrainingBatch]]:
+    def steps(self, first_step: int) -> Generator[list[TrainingBatch], None, None]:
         """The batches of every step from a step on, without end: workers never pause between epochs."""
         settings = self.settings
         sampler = ProcessBatches(
@@ -207,9 +208,9 @@ class MappedSteps:
             num_processes=settings.num_processes,
             process_index=settings.process_index,
         )
-        batches = load_batches(self._train, sampler, self.collator, settings)
-        for step in count(first_step):
-            yield [place_batch(next(batches), positions) for positions in sampler.positions(step)]
+        with closing(load_batches(self._train, sampler, self.collator, settings)) as batches:
+            for step in count(first_step):
+                yield [place_batch(next(batches), positions) for positions in sampler.positions(step)]
 
     def validation_batches(self) -> Iterator[TrainingBatch]:
         """Every validation record once, in order; each process has as many batches."""
@@ -256,16 +257,16 @@ class StreamedSteps:
         """What the order of the records depends on."""
         return {**self._train.state_dict(), "num_accumulated": self.settings.num_accumulated}
 
-    def steps(self, first_step: int) -> Iterator[list[TrainingBatch]]:
+    def steps(self, first_step: int) -> Generator[list[TrainingBatch], None, None]:
         """The batches of every step from a step on, without end."""
         num_accumulated = self.settings.num_accumulated
         epoch, step = divmod(first_step, self.steps_per_epoch)
         while True:
             self._train.start_at(epoch=epoch, batch=step * num_accumulated)
-            batches = self._load(self._train)
-            for first in range(step * num_accumulated, len(self._train), num_accumulated):
-                numbers = range(min(num_accumulated, len(self._train) - first))
-                yield [self._place(next(batches), number) for number in numbers]
+            with closing(self._load(self._train)) as batches:
+                for first in range(step * num_accumulated, len(self._train), num_accumulated):
+                    numbers = range(min(num_accumulated, len(self._train) - first))
+                    yield [self._place(next(batches), number) for number in numbers]
             epoch, step = epoch + 1, 0
 
     def validation_batches(self) -> Iterator[TrainingBatch]:
@@ -292,10 +293,10 @@ class StreamedSteps:
             shuffle_buffer_size=shuffle_buffer_size,
         )
 
-    def _load(self, stream: RecordStream) -> Iterator[TrainingBatch]:
+    def _load(self, stream: RecordStream) -> Generator[TrainingBatch, None, None]:
         """The batches of a stream; workers start anew with every pass: only so do they learn where it begins."""
         options = {**self.settings.loader_options(), "collate_fn": BatchMaker(self.collator)}
-        return iter(DataLoader(stream, batch_size=None, **options))
+        return read_loader(DataLoader(stream, batch_size=None, **options))
 
 
 def pass_once(records: Sequence[Records], collator: RowCollator, settings: LoaderSettings) -> Iterator[TrainingBatch]:
@@ -315,7 +316,7 @@ def pass_once(records: Sequence[Records], collator: RowCollator, settings: Loade
 
 def load_batches(
     records: Sequence[Records], sampler: Any, collator: RowCollator, settings: LoaderSettings
-) -> Iterator[TrainingBatch]:
+) -> Generator[TrainingBatch, None, None]:
     """Batches of the records that a sampler names by corpus and index."""
     columns = [
         select_arrays(split, choose_columns(collator.columns(corpus), split.column_names))
@@ -324,7 +325,20 @@ def load_batches(
         for corpus, split in enumerate(records)
     ]
     options = {**settings.loader_options(), "collate_fn": BatchMaker(collator)}
-    return iter(DataLoader(cast(Any, MixedRecords(cast(Any, columns))), batch_sampler=sampler, **options))
+    return read_loader(DataLoader(cast(Any, MixedRecords(cast(Any, columns))), batch_sampler=sampler, **options))
+
+
+def read_loader(loader: DataLoader) -> Generator[TrainingBatch, None, None]:
+    """The batches of a loader, whose workers end with it, also where an error or a signal ends the run.
+
+    Python ends what an error left over at exit by SIGTERM, which workers do not hear: it would wait for them for ever.
+    """
+    batches = iter(loader)
+    try:
+        yield from batches
+    finally:
+        if loader.num_workers:
+            cast(Any, batches)._shutdown_workers()  # torch has no public name for it
 
 
 def select_arrays(records: Dataset, columns: Sequence[str]) -> Dataset:

@@ -11,7 +11,7 @@ import logging
 import math
 import time
 from collections.abc import Sequence
-from contextlib import nullcontext
+from contextlib import closing, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple, cast
@@ -25,6 +25,7 @@ from transformers import get_scheduler
 
 from evaluation_scripts.metrics import format_figure
 from modeling_supreme.command_line import CommandLineError
+from modeling_supreme.command_line.threads import keep_threads
 from modeling_supreme.output_files.atomic_files import replace_when_complete
 from modeling_supreme.output_files.disk import DiskError, describe_disk_error, find_disk_error, told_when_refused
 from training_scripts.arguments import TrainArguments
@@ -167,6 +168,9 @@ class TrainingLoop:
         self.scheduler.load_state_dict(saved["scheduler"])
         self.progress = progress
         logger.info(f"Resuming from step {progress.step} ({state_dir}).")
+        num_threads = saved.get("num_threads")
+        if num_threads and self.num_threads and (said := keep_threads(num_threads)):
+            logger.info(said)
 
     def train(self) -> dict[str, Any]:
         """Train to the last step.
@@ -207,17 +211,17 @@ class TrainingLoop:
             `dict`: Seconds and bytes, by what they are of.
         """
         device = self.accelerator.device
-        steps = self.source.steps(0)
-        for _ in range(WARM_STEPS):
-            self._read(self._learn(next(steps)))
-        if device.type == "cuda":
-            torch.cuda.reset_peak_memory_stats(device)
-        started, waited = time.perf_counter(), 0.0
-        for _ in range(DRY_STEPS):
-            asked = time.perf_counter()
-            batches = next(steps)
-            waited += time.perf_counter() - asked
-            self._read(self._learn(batches))
+        with closing(self.source.steps(0)) as steps:
+            for _ in range(WARM_STEPS):
+                self._read(self._learn(next(steps)))
+            if device.type == "cuda":
+                torch.cuda.reset_peak_memory_stats(device)
+            started, waited = time.perf_counter(), 0.0
+            for _ in range(DRY_STEPS):
+                asked = time.perf_counter()
+                batches = next(steps)
+                waited += time.perf_counter() - asked
+                self._read(self._learn(batches))
         step_s = (time.perf_counter() - started) / DRY_STEPS
         validating_s = self._time_validation()
         num_validations = 1 + (self.num_steps // self.arguments.eval_steps if self.arguments.eval_steps else 0)
@@ -287,22 +291,22 @@ class TrainingLoop:
     def _take_steps(self, pace: Pace, bar: tqdm) -> None:
         """Take optimiser steps until the last one, or until something ends the run."""
         self.model.train()
-        steps = self.source.steps(self.progress.step)
         unread: StepFigures | None = None
-        while self.progress.step < self.num_steps and not self._has_stalled:
-            started = time.perf_counter()
-            batches = next(steps)
-            pace.waiting_s += time.perf_counter() - started
-            figures = self._learn(batches)
-            # The loss of the step before is read while the device works on this one.
-            must_end = self._note_step(unread, pace, bar) if unread else False
-            unread = figures
-            if must_end or self._is_due(figures.step):
-                must_end |= self._note_step(figures, pace, bar)
-                unread = None
-            pace.training_s += time.perf_counter() - started
-            if unread is None:
-                self._after_step(bar, must_end=must_end)
+        with closing(self.source.steps(self.progress.step)) as steps:
+            while self.progress.step < self.num_steps and not self._has_stalled:
+                started = time.perf_counter()
+                batches = next(steps)
+                pace.waiting_s += time.perf_counter() - started
+                figures = self._learn(batches)
+                # The loss of the step before is read while the device works on this one.
+                must_end = self._note_step(unread, pace, bar) if unread else False
+                unread = figures
+                if must_end or self._is_due(figures.step):
+                    must_end |= self._note_step(figures, pace, bar)
+                    unread = None
+                pace.training_s += time.perf_counter() - started
+                if unread is None:
+                    self._after_step(bar, must_end=must_end)
         if unread is not None:
             self._note_step(unread, pace, bar)
 
@@ -429,7 +433,8 @@ class TrainingLoop:
         if is_saved or (must_end and self.accelerator.distributed_type != DistributedType.DEEPSPEED):
             state_dir = self.save_state()
         if must_end:
-            saved = f"its state is {state_dir}" if state_dir else f"its state is not saved. {self.describe_remains()}"
+            saved = f"its state is {state_dir}. Go on with `--resume_from_checkpoint latest`." if state_dir else None
+            saved = saved or f"its state is not saved. {self.describe_remains()}"
             raise TerminatedError(f"Told to end at step {step}; {saved}")
 
     def save_state(self) -> Path | None:
@@ -440,8 +445,14 @@ class TrainingLoop:
             "order": self.source.state_dict(),
             "findings": name_findings(self.objective.model),
             "history": self.history.at_step(self.progress.step) if self.history else None,
+            "num_threads": self.num_threads,
         }
         return self.states.save(self.progress.step, progress, self.average, logs=list(self._logs.values()))
+
+    @property
+    def num_threads(self) -> int | None:
+        """Threads that compute the steps, on which their last digits depend; `None` where a device does."""
+        return torch.get_num_threads() if self.accelerator.device.type == "cpu" else None
 
     def _note_validation(self, figures: ValidationFigures) -> None:
         """Log the figures of a validation, and keep the model if it is the best so far."""

@@ -106,7 +106,7 @@ def run(folder: RunFolder, objective: Objective) -> None:
         loop.save_model(folder.output_dir)
     except TerminatedError as ending:
         folder.end(loop, "told to end")
-        logger.warning(f"{ending}. Go on with `--resume_from_checkpoint latest`.")
+        logger.warning(str(ending))
         raise SystemExit(TERMINATED_EXIT_CODE) from None
     except BaseException as error:
         folder.end(loop, f"failed: {type(error).__name__}")

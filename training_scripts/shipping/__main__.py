@@ -19,7 +19,7 @@ def make(arguments: MakeArguments) -> None:
     """Put a checkpoint and a text tower together."""
     from .make import make_checkpoint
 
-    make_checkpoint(arguments.checkpoint, arguments.text_tower, arguments.output_dir)
+    make_checkpoint(arguments.checkpoint, arguments.text_tower, arguments.output_dir, earlier=arguments.earlier)
     next_step = f"`python -m training_scripts.decisions --model_name_or_path {arguments.output_dir}` calibrates it"
     sys.stderr.write(f"{closing_line([arguments.output_dir], next_step)}\n")
 

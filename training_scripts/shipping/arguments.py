@@ -12,6 +12,14 @@ class MakeArguments:
         metadata={"help": "Folder of the text encoder that takes the place of its own.", "metavar": "DIR"}
     )
     output_dir: str = field(metadata={"help": "Folder to write, empty or absent.", "metavar": "DIR"})
+    earlier: list[str] = field(
+        default_factory=list,
+        metadata={
+            "help": "Folders of the trainings that the checkpoint went on from, the first one first; the card names"
+            " them.",
+            "metavar": "DIR",
+        },
+    )
 
 
 @dataclass

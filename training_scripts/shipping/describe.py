@@ -15,7 +15,7 @@ from modeling_supreme.output_files.atomic_files import write_text
 from training_scripts.decisions.decide import RESULTS_FILENAME as DECISIONS_FILENAME
 from training_scripts.decisions.report import write_section
 
-from .make import RUN_FILE
+from .make import EARLIER_FILE, RUN_FILE
 from .robustness import collect_curves, list_conditions_by_leads, list_levels, write_curves
 
 
@@ -47,7 +47,7 @@ def write_shipped_card(folder: str | Path, evaluations: Sequence[str | Path], *,
     curves = collect_curves(results)
     write_curves(folder, curves)
     weights = folder / "model.safetensors"
-    settings = yaml.safe_load((folder / RUN_FILE).read_text(encoding="utf-8"))
+    rounds = read_rounds(folder)
     config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     card = ModelCard.from_template(
         card_data=ModelCardData(
@@ -60,7 +60,7 @@ def write_shipped_card(folder: str | Path, evaluations: Sequence[str | Path], *,
             eval_results=[to_eval_result(name, result) for name, result in results.items()],
         ),
         template_path=str(CARD),
-        settings=settings,
+        rounds=rounds,
         num_queries=len(config["trained_queries"]),
         num_definitions=len(config["definitions"]),
         num_measurements=len(config["measurements"]),
@@ -78,6 +78,13 @@ def write_shipped_card(folder: str | Path, evaluations: Sequence[str | Path], *,
     if decisions.is_file():
         write_section(folder / CARD_FILENAME, json.loads(decisions.read_text(encoding="utf-8")))
     return ModelCard.load(folder / CARD_FILENAME)
+
+
+def read_rounds(folder: Path) -> list[dict[str, Any]]:
+    """Flags of the trainings of a checkpoint, each of which went on from the one before."""
+    earlier = folder / EARLIER_FILE
+    rounds = yaml.safe_load(earlier.read_text(encoding="utf-8")) if earlier.is_file() else []
+    return [*rounds, yaml.safe_load((folder / RUN_FILE).read_text(encoding="utf-8"))]
 
 
 def read_evaluations(evaluations: Sequence[str | Path]) -> dict[str, Mapping[str, Any]]:

@@ -1,6 +1,7 @@
 """A trained model with a small text tower in the place of its text encoder, in a folder that holds data alone."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +17,14 @@ from training_scripts.run.upload import strip_paths
 
 TEXT_PREFIX = "text_model."
 RUN_FILE = "train_arguments.yaml"
+EARLIER_FILE = "earlier_train_arguments.yaml"
 # What a configuration says of code beside it: the package brings its own
 OF_CODE = ("auto_map", "custom_pipelines")
 
 
-def make_checkpoint(checkpoint: str | Path, text_tower: str | Path, output_dir: str | Path) -> None:
+def make_checkpoint(
+    checkpoint: str | Path, text_tower: str | Path, output_dir: str | Path, *, earlier: Sequence[str | Path] = ()
+) -> None:
     """Write the checkpoint.
 
     Weights of the text tower have 16 bits in the file, as its own folder has them, and so have the matrices and
@@ -34,6 +38,8 @@ def make_checkpoint(checkpoint: str | Path, text_tower: str | Path, output_dir: 
             Folder of an encoder that was distilled from the model's own.
         output_dir (`str` or `Path`):
             Folder to write.
+        earlier (`Sequence[str | Path]`, *optional*):
+            Folders of the trainings that this one went on from, the first one first, whose flags are kept too.
 
     Raises:
         FileExistsError: If `output_dir` holds files.
@@ -53,9 +59,16 @@ def make_checkpoint(checkpoint: str | Path, text_tower: str | Path, output_dir: 
     SupremeProcessor(processor.feature_extractor, AutoTokenizer.from_pretrained(text_tower)).save_pretrained(
         output_dir
     )
-    settings = yaml.safe_load((Path(checkpoint) / RUN_FILE).read_text(encoding="utf-8"))
-    write_text(output_dir / RUN_FILE, yaml.safe_dump(strip_paths(settings), sort_keys=False))
+    write_text(output_dir / RUN_FILE, yaml.safe_dump(read_flags(checkpoint), sort_keys=False))
+    if earlier:
+        rounds = [read_flags(folder) for folder in earlier]
+        write_text(output_dir / EARLIER_FILE, yaml.safe_dump(rounds, sort_keys=False))
     leave_data_alone(output_dir)
+
+
+def read_flags(checkpoint: str | Path) -> Any:
+    """The flags of the training that left a checkpoint, without the folders of its machine."""
+    return strip_paths(yaml.safe_load((Path(checkpoint) / RUN_FILE).read_text(encoding="utf-8")))
 
 
 def exchange_text_encoder(model: SupremeModel, text_tower: str | Path) -> None:

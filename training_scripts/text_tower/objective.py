@@ -7,7 +7,7 @@ large one runs in every step: texts are short, and no text comes twice.
 """
 
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, cast
 
@@ -104,7 +104,7 @@ class TextSteps:
         """What the order of the texts depends on."""
         return {"seed": self.seed, "step_size": self.step_size}
 
-    def steps(self, first_step: int) -> Iterator[list[TrainingBatch]]:
+    def steps(self, first_step: int) -> Generator[list[TrainingBatch], None, None]:
         """The batches of every step from a step on, without end."""
         for step in itertools.count(first_step):
             texts = self.writer.write_texts(self.step_size, seed=stream_seed(self.seed, LEARNT, step))

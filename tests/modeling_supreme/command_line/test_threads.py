@@ -1,5 +1,7 @@
 """Threads are chosen in one place, from the cores that are free, unless the user has chosen."""
 
+import re
+
 import pytest
 import torch
 
@@ -64,6 +66,22 @@ def test_processes_of_one_run_share_the_cores(machine, monkeypatch):
     monkeypatch.setenv("LOCAL_WORLD_SIZE", "2")
 
     assert threads.choose_threads().number == 2
+
+
+class TestSessionThatGoesOn:
+    def test_it_computes_with_as_many_as_the_session_before(self, machine):
+        machine(shares=[0.0], cores=range(1))
+
+        assert threads.keep_threads(3).startswith("Computing with 3 threads: as the session before")
+        assert torch.get_num_threads() == 3
+        assert threads.keep_threads(3) is None
+
+    def test_what_the_user_has_set_stays_and_is_said(self, machine, monkeypatch):
+        machine(shares=[0.0], cores=range(1))
+        monkeypatch.setenv("OMP_NUM_THREADS", "8")
+
+        assert re.match(r"OMP_NUM_THREADS=8 is set.*3 threads: last digits may differ", threads.keep_threads(3))
+        assert torch.get_num_threads() == 8
 
 
 def test_a_command_says_which_in_one_line(machine):

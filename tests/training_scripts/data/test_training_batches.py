@@ -1,5 +1,6 @@
 """`make_steps`: batches of corpora come step by step, the same from any start and for any number of processes."""
 
+import multiprocessing
 from itertools import chain, islice
 
 import pytest
@@ -10,7 +11,7 @@ from torch.utils.data import DataLoader
 from datasets_scripts import load_corpus
 from modeling_supreme import SupremeEcgFeatureExtractor
 from training_scripts.arguments import DataArguments
-from training_scripts.data.batches import LabelledStrips, LoaderSettings, StreamedSteps, make_steps
+from training_scripts.data.batches import LabelledStrips, LoaderSettings, StreamedSteps, make_steps, read_loader
 from training_scripts.data.training_data import load_data
 
 
@@ -183,3 +184,40 @@ def test_a_worker_computes_on_one_core():
         (threads,) = DataLoader(Threads(), batch_size=None, **LoaderSettings(1, 1, num_workers=1).loader_options())
 
     assert set(threads) == {1}
+
+
+class Damaged:
+    """Records the second of which cannot be read."""
+
+    def __len__(self):
+        return 8
+
+    def __getitem__(self, index):
+        if index == 1:
+            raise ValueError("record 1 is damaged")
+        return index
+
+
+class TestWorkersThatHearNoSigterm:
+    """Python ends what is left over at exit by SIGTERM, and would wait for these for ever."""
+
+    def test_an_error_of_their_own_ends_them(self):
+        loader = DataLoader(Damaged(), batch_size=None, **LoaderSettings(1, 1, num_workers=1).loader_options())
+
+        with pytest.raises(ValueError, match="record 1 is damaged") as caught:
+            list(read_loader(loader))
+
+        assert caught.tb is not None  # which keeps all that was at work alive, as at the end of a process
+        assert multiprocessing.active_children() == []
+
+    @pytest.mark.parametrize("source", ["data", "streamed_data"])
+    def test_the_end_of_the_steps_ends_them(self, request, source):
+        settings = LoaderSettings(batch_size=4, eval_batch_size=4, num_workers=1)
+        steps = make_source(request.getfixturevalue(source), settings).steps(0)
+        next(steps)
+        working = multiprocessing.active_children()
+
+        steps.close()
+
+        assert len(working) == 1
+        assert multiprocessing.active_children() == []

@@ -7,10 +7,12 @@ import shutil
 from types import SimpleNamespace
 
 import pytest
+import torch
 import yaml
 from helpers.training_runs import are_equal, read_weights, train
 
 from modeling_supreme.command_line import CommandLineError
+from modeling_supreme.command_line.threads import CHOSEN_BY, Threads
 from modeling_supreme.output_files.disk import DiskError
 from modeling_supreme.output_files.folder_lock import FolderInUseError, FolderLock
 from training_scripts.objectives.supervised import SupervisedObjective
@@ -140,6 +142,22 @@ class TestAnotherRun:
         steps = [(session["first_step"], session["last_step"]) for session in branch["sessions"]]
         assert steps == [(0, 2), (2, 4)]
         assert branch["run_id"] != whole["run_id"]
+
+    def test_it_goes_on_with_as_many_threads(self, run, tmp_path, monkeypatch):
+        for name in CHOSEN_BY:
+            monkeypatch.delenv(name, raising=False)
+        before = torch.get_num_threads()
+        monkeypatch.setattr(
+            "training_scripts.run.launch.choose_threads", lambda: Threads(before + 1, "a test says so")
+        )
+        try:
+            torch.set_num_threads(before + 1)
+            state_dir = run.folder / "checkpoints" / "step_00000002"
+            train(tmp_path / "branch", [*run.flags, "--resume_from_checkpoint", str(state_dir)])
+
+            assert torch.get_num_threads() == before
+        finally:
+            torch.set_num_threads(before)
 
     def test_a_second_run_stops_with_a_word(self, run):
         with (

@@ -28,6 +28,7 @@ def run_dir(make_checkpoint):
         "fusion_hidden_size": 16,
         "max_train_steps": 10,
         "per_device_train_batch_size": 4,
+        "positive_weighting": "none",
         "seed": 0,
         "data_dir": ["/home/somebody/ptb-xl"],
     }
@@ -132,6 +133,19 @@ class TestDescribe:
         assert "| ptb_xl/rhythm/test | atrial fibrillation | 12 | 0.931 |" in card.text
         assert "SVTAC" not in card.text
         assert "somebody" not in card.text
+
+    def test_the_card_names_every_round_of_the_training(self, run_dir, tower_dir, tmp_path):
+        first = yaml.safe_load((run_dir / "train_arguments.yaml").read_text())
+        (tmp_path / "first").mkdir()
+        flags = {**first, "max_train_steps": 7, "seed": 3}
+        (tmp_path / "first" / "train_arguments.yaml").write_text(yaml.safe_dump(flags))
+        (tmp_path / "eval_results.json").write_text(json.dumps({"results": {}}))
+        make_shipped(run_dir, tower_dir, tmp_path / "shipped", earlier=[tmp_path / "first"])
+
+        card = write_shipped_card(tmp_path / "shipped", [tmp_path])
+
+        assert "| training | 7 steps of 4 strips, seed 3, then 10 steps of 4 strips, seed 0 |" in card.text
+        assert "somebody" not in (tmp_path / "shipped" / "earlier_train_arguments.yaml").read_text()
 
     def test_figures_of_records_that_training_saw_are_refused(self, shipped_dir, tmp_path):
         report = {"results": {"ptb_xl/rhythm/train+test": make_result(0.9)}}
