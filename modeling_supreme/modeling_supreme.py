@@ -46,9 +46,10 @@ from .query_words import check_measurement_keys, find_measurement
 
 # Standard deviation of the logistic distribution whose scale is 1
 LOGISTIC_SD = math.pi / math.sqrt(3)
-# Libraries sum in another order where a matrix has few rows or one column. With no fewer than these, which are padded,
-# the logit of a query is the same to the last bit whatever is asked beside it, and on a CPU in batches of any size.
-QUERIES_AT_ONCE, OUTPUTS_AT_ONCE = 16, 8
+# Libraries sum in another order where a matrix has few rows. With no fewer than these, and a multiple of those, which
+# queries are padded to, the logit of a query is the same to the last bit whatever is asked beside it, and on a CPU in
+# batches of any size.
+LEAST_ROWS, ROWS_AT_ONCE = 16, 4
 # The usual beat is drawn at about this rate, in Hz, so long before and after the middle of its QRS, in seconds
 BEAT_RATE_HZ, BEFORE_BEAT_S, AFTER_BEAT_S = 250, 0.45, 0.65
 # A QRS complex is where the voltages of all leads change most, over the width of a QRS and in this distance
@@ -114,6 +115,16 @@ class SupremeOutput(ModelOutput):
     query_embeds: torch.Tensor | None = None
     cross_attentions: tuple[torch.Tensor, ...] | None = None
     measurements: SupremeMeasurements | None = None
+
+
+def pad_rows(num_rows: int) -> int:
+    """How many rows a matrix has to have, of which so many are needed, for the numbers of a row to be its own.
+
+    Example:
+        >>> pad_rows(1), pad_rows(100), pad_rows(101)
+        (16, 100, 104)
+    """
+    return max(LEAST_ROWS, -(-num_rows // ROWS_AT_ONCE) * ROWS_AT_ONCE)
 
 
 class SupremeFusionLayer(GradientCheckpointingLayer):
@@ -211,11 +222,11 @@ class CardiacFusionNetwork(nn.Module):
         num_queries = len(query_embeds)
         queries, asked = self.prepare(query_embeds)
         num_rows = len(tokens) * num_queries  # of all strips together, which may do without padding
-        num_needed = num_queries if asked is not None and num_rows and not num_rows % QUERIES_AT_ONCE else None
+        num_needed = num_queries if asked is not None and num_rows and pad_rows(num_rows) == num_rows else None
         found, weights = self.read(queries, tokens, token_mask, output_attentions, asked, num_needed)
-        # One output would be computed as a product with a vector, whose sums depend on the rows beside it
-        weight, bias = (each.expand(OUTPUTS_AT_ONCE, *each.shape[1:]) for each in self.classifier.parameters())
-        logits = nn.functional.linear(found, weight, bias)[:, :num_queries, 0]  # (batch_size, num_queries)
+        # As a product with a vector, sums would depend on the rows beside it
+        products = found[:, :num_queries] * self.classifier.weight[0]
+        logits = products.sum(dim=-1) + self.classifier.bias  # (batch_size, num_queries)
         shown = tuple(each[:, :, :num_queries] for each in weights if each is not None)
         return logits, shown if output_attentions else None
 
@@ -238,9 +249,9 @@ class CardiacFusionNetwork(nn.Module):
 
     def _project(self, query_embeds: torch.Tensor) -> torch.Tensor:
         """Queries in the width of this network, with others that are padding."""
-        at_once = 1 if self.training and len(query_embeds) else QUERIES_AT_ONCE  # dropout would fall on padding, too
-        num_padded = max(1, -(-len(query_embeds) // at_once)) * at_once  # of none, too
-        padded = nn.functional.pad(query_embeds, (0, 0, 0, num_padded - len(query_embeds)))
+        num_queries = len(query_embeds)
+        num_padded = num_queries if self.training and num_queries else pad_rows(num_queries)  # dropout would fall on it
+        padded = nn.functional.pad(query_embeds, (0, 0, 0, num_padded - num_queries))
         return self.query_projection(self.query_norm(padded))
 
     def read(
