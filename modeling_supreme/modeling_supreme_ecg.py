@@ -22,7 +22,7 @@ from .checkpoints import CheckedPreTrainedModel, StoredTensor
 from .configuration_supreme import SupremeEcgConfig
 
 
-WEIGHTS_AT_ONCE = 2**17  # of attention on a CPU, which are as many numbers as half a megabyte holds
+NUMBERS_AT_ONCE = 2**17  # of attention on a CPU: weights, keys and values of half a megabyte
 
 
 @dataclass
@@ -117,13 +117,13 @@ def attend_in_parts(
     attention_mask: torch.Tensor | None,
     **options: Any,
 ) -> tuple[torch.Tensor, None]:
-    """[`eager_attention_forward`] for a few strips at a time, whose weights stay in the cache of a core.
+    """[`eager_attention_forward`] for a few strips at a time, so that all of it stays in the cache of a core.
 
-    With as few tokens as a strip has, that takes a CPU half the time of the fused attention of torch, and the answer of
-    a strip is the same to the last bit whatever is beside it.
+    With as few tokens as a strip has, that is faster on a CPU than torch's fused attention; a strip's answer is the
+    same to the last bit whatever is beside it.
     """
-    num_weights = query.shape[1:3].numel() * key.shape[2]
-    at_once = max(1, WEIGHTS_AT_ONCE // num_weights)
+    num_heads, num_queries, num_tokens, head_size = *query.shape[1:3], *key.shape[2:]
+    at_once = max(1, NUMBERS_AT_ONCE // (num_heads * num_tokens * (num_queries + 2 * head_size)))
     masks = [None] * len(key) if attention_mask is None else attention_mask.split(at_once)
     parts = zip(query.split(at_once), key.split(at_once), value.split(at_once), masks, strict=False)
     attended = [eager_attention_forward(module, *part, **options)[0] for part in parts]
@@ -216,12 +216,9 @@ class SupremeMLP(nn.Module):
         self.activation_fn = ACT2FN[hidden_act]
         self.fc2 = nn.Linear(intermediate_size, hidden_size)
 
-    def forward(self, hidden_states: torch.Tensor, num_needed: int | None = None) -> torch.Tensor:
-        """Map each token for itself: `(batch_size, length, hidden_size)` in and out; zeros after the first needed."""
-        found = self.fc2(self.activation_fn(self.fc1(hidden_states[:, :num_needed])))
-        if num_needed is None:
-            return found
-        return nn.functional.pad(found, (0, 0, 0, hidden_states.shape[1] - num_needed))
+    def forward(self, hidden_states: torch.Tensor) -> torch.Tensor:
+        """Map each token for itself: `(batch_size, length, hidden_size)` in and out."""
+        return self.fc2(self.activation_fn(self.fc1(hidden_states)))
 
 
 class SupremeEcgLayer(GradientCheckpointingLayer):
@@ -243,15 +240,7 @@ class SupremeEcgLayer(GradientCheckpointingLayer):
     def forward(
         self, hidden_states: torch.Tensor, attention_mask: torch.Tensor | None, output_attentions: bool = False
     ) -> tuple[torch.Tensor, torch.Tensor | None]:
-        """Let the tokens of each strip read each other.
-
-        Args:
-            hidden_states (`torch.Tensor` of shape `(batch_size, num_tokens, hidden_size)`):
-                Tokens.
-            attention_mask (`torch.Tensor` of shape `(batch_size, 1, 1, num_tokens)`, *optional*):
-                As [`make_attention_mask`] returns it.
-            output_attentions (`bool`):
-                Whether to return the attention weights.
+        """Let the tokens of each strip read each other; the arguments are those of [`SupremeAttention.forward`].
 
         Returns:
             `tuple`: Tokens of the same shape, and the weights, `(batch_size, num_heads, num_tokens, num_tokens)`, or
@@ -278,13 +267,9 @@ class SupremeEcgTransformer(nn.Module):
     ) -> SupremeEcgModelOutput:
         """Add positions and run the layers.
 
-        Args:
-            tokens (`torch.Tensor` of shape `(batch_size, num_tokens, hidden_size)`):
-                Tokens in order of time, from the start of the strip; fewer than the configuration's for short strips.
-            token_mask (`torch.Tensor` of shape `(batch_size, num_tokens)`, *optional*):
-                False for tokens that were not recorded.
-            output_attentions (`bool`):
-                Whether to return the attention weights.
+        Tokens, `(batch_size, num_tokens, hidden_size)`, are in order of time, from the start of the strip, and fewer
+        than the configuration's for short strips; `token_mask`, `(batch_size, num_tokens)`, is false for those that
+        were not recorded.
 
         Returns:
             `SupremeEcgModelOutput`: Tokens, `(batch_size, num_tokens, hidden_size)`, those between the layers, and the
@@ -389,19 +374,7 @@ class SupremeEcgHybridEncoder(nn.Module):
     def forward(
         self, signal: torch.Tensor, sample_mask: torch.Tensor | None, output_attentions: bool
     ) -> SupremeEcgModelOutput:
-        """Turn strips into tokens.
-
-        Args:
-            signal (`torch.Tensor` of shape `(batch_size, num_leads, num_samples)`):
-                Strips, zero where nothing was recorded.
-            sample_mask (`torch.Tensor` of shape `(batch_size, num_samples)`, *optional*):
-                False for padding after the end of the strip.
-            output_attentions (`bool`):
-                Whether to return the attention weights.
-
-        Returns:
-            `SupremeEcgModelOutput`: Tokens, `(batch_size, num_tokens, hidden_size)`, and their mask.
-        """
+        """Turn strips into tokens, as [`SupremeEcgVitEncoder.forward`] does."""
         hidden_states, mask = signal, sample_mask
         for layer, stride in zip(self.conv_layers, self.strides, strict=True):
             mask = thin_sample_mask(mask, stride)
@@ -465,19 +438,9 @@ class SupremeEcgResNetEncoder(nn.Module):
     def forward(
         self, signal: torch.Tensor, sample_mask: torch.Tensor | None, output_attentions: bool
     ) -> SupremeEcgModelOutput:
-        """Turn strips into tokens.
+        """Turn strips into tokens, as [`SupremeEcgVitEncoder.forward`] does, without weights.
 
-        Args:
-            signal (`torch.Tensor` of shape `(batch_size, num_leads, num_samples)`):
-                Strips, zero where nothing was recorded.
-            sample_mask (`torch.Tensor` of shape `(batch_size, num_samples)`, *optional*):
-                False for padding after the end of the strip.
-            output_attentions (`bool`):
-                Changes nothing: no layer attends.
-
-        Returns:
-            `SupremeEcgModelOutput`: Tokens, `(batch_size, num_tokens, hidden_size)`, their mask, and those between
-            the blocks, which are wider and fewer from stage to stage.
+        Those between the blocks are wider and fewer from stage to stage.
         """
         mask = thin_sample_mask(sample_mask, 2)
         hidden_states = apply_mask(nn.functional.relu(self.norm(self.conv(signal))), mask)

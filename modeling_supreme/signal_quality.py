@@ -140,9 +140,9 @@ def measure_noise(strip: np.ndarray, sampling_rate: float) -> tuple[np.ndarray, 
 
 
 def find_rapid(strip: np.ndarray, sampling_rate: float) -> np.ndarray:
-    """Leads that may be noisy by [`measure_noise`], `(num_leads,)`: true where half the windows can be above `NOISE_MV`.
+    """Leads that may be noisy, `(num_leads,)`: true where half the windows of [`measure_noise`] can exceed `NOISE_MV`.
 
-    The rapid part of all windows together is in the spectrum, so that most leads need no look at each of them.
+    The spectrum says what all windows together hold, so that most leads need no look at each of them.
     """
     spectrum, band = _rapid_part(strip, sampling_rate)
     sums = 2 * np.square(np.abs(spectrum[:, band])).sum(axis=1) / strip.shape[1]  # of squares, over all samples
