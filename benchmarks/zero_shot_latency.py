@@ -6,8 +6,8 @@
 The part `queries` prints, for each encoder, milliseconds of the bare encoder and of the whole model with 100 and with
 200 queries that were embedded before; what the fusion network makes of them before they meet a strip it remembers of
 the last set, so that the first call of a turn computes it. Their ratios should be at most 1.5 (100 queries against the
-encoder) and 1.2 (200 queries against 100). The batch is one record; the ways take turns; a ratio is the median over the
-turns of the ratio within a turn.
+encoder) and 1.2 (200 queries against 100). The batch is one record; the ways take turns; a ratio is the median over
+the turns of the ratio within a turn.
 
 The part `batches` prints ECG per second through the pipeline of a checkpoint, the shipped one by default, for records
 in memory: one at a time and 32 at a time. The second should be at least 2.5 times the first.
