@@ -103,7 +103,7 @@ def eager_attention_forward(
         `(batch_size, num_heads, num_queries, num_tokens)`.
     """
     scores = torch.matmul(query, key.transpose(-1, -2))
-    scores = scores * scaling if attention_mask is None else torch.add(attention_mask, scores, alpha=scaling)
+    scores = scores.mul_(scaling) if attention_mask is None else torch.add(attention_mask, scores, alpha=scaling)
     weights = nn.functional.softmax(scores, dim=-1, dtype=torch.float32).to(query.dtype)
     weights = nn.functional.dropout(weights, p=dropout, training=module.training)
     return torch.matmul(weights, value).transpose(1, 2).contiguous(), weights
@@ -124,10 +124,12 @@ def attend_in_parts(
     """
     num_heads, num_queries, num_tokens, head_size = *query.shape[1:3], *key.shape[2:]
     at_once = max(1, NUMBERS_AT_ONCE // (num_heads * num_tokens * (num_queries + 2 * head_size)))
+    if len(key) <= at_once:
+        return eager_attention_forward(module, query, key, value, attention_mask, **options)[0], None
     masks = [None] * len(key) if attention_mask is None else attention_mask.split(at_once)
     parts = zip(query.split(at_once), key.split(at_once), value.split(at_once), masks, strict=False)
     attended = [eager_attention_forward(module, *part, **options)[0] for part in parts]
-    return attended[0] if len(attended) == 1 else torch.cat(attended), None
+    return torch.cat(attended), None
 
 
 class SupremeAttention(nn.Module):
