@@ -269,9 +269,8 @@ class SupremeEcgTransformer(nn.Module):
     ) -> SupremeEcgModelOutput:
         """Add positions and run the layers.
 
-        Tokens, `(batch_size, num_tokens, hidden_size)`, are in order of time, from the start of the strip, and fewer
-        than the configuration's for short strips; `token_mask`, `(batch_size, num_tokens)`, is false for those that
-        were not recorded.
+        Tokens, `(batch_size, num_tokens, hidden_size)`, begin where the strip does; those of short strips are fewer, and
+        `token_mask`, `(batch_size, num_tokens)`, is false for those that were not recorded.
 
         Returns:
             `SupremeEcgModelOutput`: Tokens, `(batch_size, num_tokens, hidden_size)`, those between the layers, and the
@@ -440,10 +439,7 @@ class SupremeEcgResNetEncoder(nn.Module):
     def forward(
         self, signal: torch.Tensor, sample_mask: torch.Tensor | None, output_attentions: bool
     ) -> SupremeEcgModelOutput:
-        """Turn strips into tokens, as [`SupremeEcgVitEncoder.forward`] does, without weights.
-
-        Those between the blocks are wider and fewer from stage to stage.
-        """
+        """Turn strips into tokens, as [`SupremeEcgVitEncoder.forward`] does; those between blocks are wider."""
         mask = thin_sample_mask(sample_mask, 2)
         hidden_states = apply_mask(nn.functional.relu(self.norm(self.conv(signal))), mask)
         mask = thin_sample_mask(mask, 2)
