@@ -269,7 +269,7 @@ class SupremeEcgTransformer(nn.Module):
     ) -> SupremeEcgModelOutput:
         """Add positions and run the layers.
 
-        Tokens, `(batch_size, num_tokens, hidden_size)`, begin where the strip does; those of short strips are fewer, and
+        Tokens, `(batch_size, num_tokens, hidden_size)`, begin where the strip does; those of short strips are fewer.
         `token_mask`, `(batch_size, num_tokens)`, is false for those that were not recorded.
 
         Returns:
