@@ -22,7 +22,7 @@ from transformers.activations import ACT2FN
 from transformers.utils import ModelOutput
 
 from .configuration_melp import MelpConfig
-from .modeling_supreme import QUERIES_AT_ONCE, QueriedModel, SupremeMeasurements
+from .modeling_supreme import QueriedModel, SupremeMeasurements, pad_rows
 from .modeling_supreme_ecg import SupremeAttention, SupremeEcgModel, make_attention_mask, multilabel_loss
 
 
@@ -197,7 +197,7 @@ class MelpAlignment(nn.Module):
             `tuple`: Logits, `(batch_size, num_queries)`, and the queries, `(num_queries, projection_size)`.
         """
         num_queries = len(query_embeds)
-        num_padded = max(1, -(-num_queries // QUERIES_AT_ONCE)) * QUERIES_AT_ONCE
+        num_padded = pad_rows(num_queries)
         padded = nn.functional.pad(query_embeds, (0, 0, 0, num_padded - num_queries))
         queries = self.embed_texts(padded)[:num_queries]
         # Summed product by product: a matrix product adds up in an order that depends on its size

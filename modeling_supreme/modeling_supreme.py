@@ -46,9 +46,10 @@ from .query_words import check_measurement_keys, find_measurement
 
 # Standard deviation of the logistic distribution whose scale is 1
 LOGISTIC_SD = math.pi / math.sqrt(3)
-# Libraries sum in another order where a matrix has few rows or one column. With no fewer than these, which are padded,
-# the logit of a query is the same to the last bit whatever is asked beside it, and on a CPU in batches of any size.
-QUERIES_AT_ONCE, OUTPUTS_AT_ONCE = 16, 8
+# Libraries sum in another order where a matrix has few rows. With no fewer than these in all, and a multiple of those
+# for each strip, which queries are padded to, the logit of a query is the same to the last bit whatever is asked
+# beside it, and on a CPU in batches of any size.
+LEAST_ROWS, ROWS_AT_ONCE = 16, 4
 # The usual beat is drawn at about this rate, in Hz, so long before and after the middle of its QRS, in seconds
 BEAT_RATE_HZ, BEFORE_BEAT_S, AFTER_BEAT_S = 250, 0.45, 0.65
 # A QRS complex is where the voltages of all leads change most, over the width of a QRS and in this distance
@@ -116,6 +117,17 @@ class SupremeOutput(ModelOutput):
     measurements: SupremeMeasurements | None = None
 
 
+def pad_rows(num_queries: int, num_strips: int = 1) -> int:
+    """How many queries are to be asked of each of some strips where these are wanted; the others are padding.
+
+    Example:
+        >>> pad_rows(1), pad_rows(101), pad_rows(1, num_strips=2), pad_rows(1, num_strips=32)
+        (16, 104, 8, 4)
+    """
+    least = max(num_queries, -(-LEAST_ROWS // max(1, num_strips)))
+    return -(-least // ROWS_AT_ONCE) * ROWS_AT_ONCE
+
+
 class SupremeFusionLayer(GradientCheckpointingLayer):
     """Pre-norm layer in which each query reads the tokens of the strip; queries do not see each other."""
 
@@ -137,23 +149,11 @@ class SupremeFusionLayer(GradientCheckpointingLayer):
         attention_mask: torch.Tensor | None,
         output_attentions: bool = False,
         asked: torch.Tensor | None = None,
-        num_needed: int | None = None,
     ) -> tuple[torch.Tensor, torch.Tensor | None]:
         """Let every query read the tokens of every strip.
 
-        Args:
-            queries (`torch.Tensor` of shape `(batch_size or 1, num_queries, fusion_hidden_size)`):
-                In the first layer one set for all strips, from then on one set for each.
-            tokens (`torch.Tensor` of shape `(batch_size, num_tokens, fusion_hidden_size)`):
-                Tokens of the strips.
-            attention_mask (`torch.Tensor` of shape `(batch_size, 1, 1, num_tokens)`, *optional*):
-                As `make_attention_mask` returns it.
-            output_attentions (`bool`):
-                Whether to return what each query looked at.
-            asked (`torch.Tensor`, *optional*):
-                What `cross_attn` makes of the queries alone, where that is known.
-            num_needed (`int`, *optional*):
-                How many of the queries are no padding.
+        Queries are `(batch_size or 1, num_queries, fusion_hidden_size)`: in the first layer one set for all strips,
+        from then on one set for each. All arguments are those of [`SupremeAttention.forward`].
 
         Returns:
             `tuple`: Queries, `(batch_size, num_queries, fusion_hidden_size)`, and the weights,
@@ -162,7 +162,7 @@ class SupremeFusionLayer(GradientCheckpointingLayer):
         normed = self.layer_norm1(queries) if asked is None else queries
         attended, weights = self.cross_attn(normed, tokens, attention_mask, output_attentions, asked)
         queries = queries + self.dropout(attended)  # (batch_size, num_queries, fusion_hidden_size)
-        queries = queries + self.dropout(self.mlp(self.layer_norm2(queries), num_needed))
+        queries = queries + self.dropout(self.mlp(self.layer_norm2(queries)))
         return queries, weights
 
 
@@ -210,12 +210,13 @@ class CardiacFusionNetwork(nn.Module):
         """
         num_queries = len(query_embeds)
         queries, asked = self.prepare(query_embeds)
-        num_rows = len(tokens) * num_queries  # of all strips together, which may do without padding
-        num_needed = num_queries if asked is not None and num_rows and not num_rows % QUERIES_AT_ONCE else None
-        found, weights = self.read(queries, tokens, token_mask, output_attentions, asked, num_needed)
-        # One output would be computed as a product with a vector, whose sums depend on the rows beside it
-        weight, bias = (each.expand(OUTPUTS_AT_ONCE, *each.shape[1:]) for each in self.classifier.parameters())
-        logits = nn.functional.linear(found, weight, bias)[:, :num_queries, 0]  # (batch_size, num_queries)
+        if asked is not None:
+            num_rows = pad_rows(num_queries, len(tokens))  # several strips take less padding than one
+            queries, asked = queries[:num_rows], asked[:, :, :num_rows]
+        found, weights = self.read(queries, tokens, token_mask, output_attentions, asked)
+        # As a product with a vector, sums would depend on the rows beside it
+        products = found[:, :num_queries] * self.classifier.weight[0]
+        logits = products.sum(dim=-1) + self.classifier.bias  # (batch_size, num_queries)
         shown = tuple(each[:, :, :num_queries] for each in weights if each is not None)
         return logits, shown if output_attentions else None
 
@@ -238,9 +239,9 @@ class CardiacFusionNetwork(nn.Module):
 
     def _project(self, query_embeds: torch.Tensor) -> torch.Tensor:
         """Queries in the width of this network, with others that are padding."""
-        at_once = 1 if self.training and len(query_embeds) else QUERIES_AT_ONCE  # dropout would fall on padding, too
-        num_padded = max(1, -(-len(query_embeds) // at_once)) * at_once  # of none, too
-        padded = nn.functional.pad(query_embeds, (0, 0, 0, num_padded - len(query_embeds)))
+        num_queries, has_dropout = len(query_embeds), self.training  # which would fall on padding, too
+        num_padded = num_queries if has_dropout and num_queries else pad_rows(num_queries)
+        padded = nn.functional.pad(query_embeds, (0, 0, 0, num_padded - num_queries))
         return self.query_projection(self.query_norm(padded))
 
     def read(
@@ -250,7 +251,6 @@ class CardiacFusionNetwork(nn.Module):
         token_mask: torch.Tensor | None = None,
         output_attentions: bool = False,
         asked: torch.Tensor | None = None,
-        num_needed: int | None = None,
     ) -> tuple[torch.Tensor, tuple[torch.Tensor | None, ...]]:
         """Let queries, `(num_queries, fusion_hidden_size)`, read every strip; the rest as [`forward`] takes it.
 
@@ -261,7 +261,7 @@ class CardiacFusionNetwork(nn.Module):
         attention_mask = make_attention_mask(token_mask, tokens.dtype)
         cross_attentions = ()
         for layer in self.layers:
-            found, weights = layer(found, tokens, attention_mask, output_attentions, asked, num_needed)
+            found, weights = layer(found, tokens, attention_mask, output_attentions, asked)
             cross_attentions, asked = (*cross_attentions, weights), None
         return self.layer_norm(found), cross_attentions
 

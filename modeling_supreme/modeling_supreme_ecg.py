@@ -22,6 +22,9 @@ from .checkpoints import CheckedPreTrainedModel, StoredTensor
 from .configuration_supreme import SupremeEcgConfig
 
 
+NUMBERS_AT_ONCE = 2**17  # of attention on a CPU: weights, keys and values of half a megabyte
+
+
 @dataclass
 class SupremeEcgModelOutput(ModelOutput):
     """What the ECG encoder returns.
@@ -75,7 +78,7 @@ def eager_attention_forward(
     dropout: float = 0.0,
     **kwargs: Any,
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Attention written out, for those who want the weights.
+    """Attention written out, for those who want the weights, and for CPUs.
 
     Args:
         module (`nn.Module`):
@@ -87,7 +90,7 @@ def eager_attention_forward(
         value (`torch.Tensor` of shape `(batch_size, num_heads, num_tokens, head_size)`):
             What is answered.
         attention_mask (`torch.Tensor` of shape `(batch_size, 1, 1, num_tokens)`, *optional*):
-            Minus infinity where no one may look, else zero.
+            The lowest number there is where no one may look, else zero.
         scaling (`float`):
             Factor on the products.
         dropout (`float`):
@@ -99,12 +102,34 @@ def eager_attention_forward(
         `tuple`: The answers, `(batch_size, num_queries, num_heads, head_size)`, and the weights,
         `(batch_size, num_heads, num_queries, num_tokens)`.
     """
-    scores = torch.matmul(query, key.transpose(-1, -2)) * scaling
-    if attention_mask is not None:
-        scores = scores.masked_fill(attention_mask.isinf(), torch.finfo(scores.dtype).min)
+    scores = torch.matmul(query, key.transpose(-1, -2))
+    scores = scores.mul_(scaling) if attention_mask is None else torch.add(attention_mask, scores, alpha=scaling)
     weights = nn.functional.softmax(scores, dim=-1, dtype=torch.float32).to(query.dtype)
     weights = nn.functional.dropout(weights, p=dropout, training=module.training)
     return torch.matmul(weights, value).transpose(1, 2).contiguous(), weights
+
+
+def attend_in_parts(
+    module: nn.Module,
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    attention_mask: torch.Tensor | None,
+    **options: Any,
+) -> tuple[torch.Tensor, None]:
+    """[`eager_attention_forward`] for a few strips at a time, so that all of it stays in the cache of a core.
+
+    With as few tokens as a strip has, that is faster on a CPU than torch's fused attention; a strip's answer is the
+    same to the last bit whatever is beside it.
+    """
+    num_heads, num_queries, num_tokens, head_size = *query.shape[1:3], *key.shape[2:]
+    at_once = max(1, NUMBERS_AT_ONCE // (num_heads * num_tokens * (num_queries + 2 * head_size)))
+    if len(key) <= at_once:
+        return eager_attention_forward(module, query, key, value, attention_mask, **options)[0], None
+    masks = [None] * len(key) if attention_mask is None else attention_mask.split(at_once)
+    parts = zip(query.split(at_once), key.split(at_once), value.split(at_once), masks, strict=False)
+    attended = [eager_attention_forward(module, *part, **options)[0] for part in parts]
+    return torch.cat(attended), None
 
 
 class SupremeAttention(nn.Module):
@@ -157,9 +182,11 @@ class SupremeAttention(nn.Module):
 
         attention_interface: Callable = eager_attention_forward
         if not output_attentions:
-            attention_interface = ALL_ATTENTION_FUNCTIONS.get_interface(
-                self.config._attn_implementation or "eager", eager_attention_forward
-            )
+            attention_interface = attend_in_parts
+            if is_traced() or key.device.type != "cpu":
+                attention_interface = ALL_ATTENTION_FUNCTIONS.get_interface(
+                    self.config._attn_implementation or "eager", eager_attention_forward
+                )
         attended, weights = attention_interface(
             self,
             query,
@@ -191,12 +218,9 @@ class SupremeMLP(nn.Module):
         self.activation_fn = ACT2FN[hidden_act]
         self.fc2 = nn.Linear(intermediate_size, hidden_size)
 
-    def forward(self, hidden_states: torch.Tensor, num_needed: int | None = None) -> torch.Tensor:
-        """Map each token for itself: `(batch_size, length, hidden_size)` in and out; zeros after the first needed."""
-        found = self.fc2(self.activation_fn(self.fc1(hidden_states[:, :num_needed])))
-        if num_needed is None:
-            return found
-        return nn.functional.pad(found, (0, 0, 0, hidden_states.shape[1] - num_needed))
+    def forward(self, hidden_states: torch.Tensor) -> torch.Tensor:
+        """Map each token for itself: `(batch_size, length, hidden_size)` in and out."""
+        return self.fc2(self.activation_fn(self.fc1(hidden_states)))
 
 
 class SupremeEcgLayer(GradientCheckpointingLayer):
@@ -218,15 +242,7 @@ class SupremeEcgLayer(GradientCheckpointingLayer):
     def forward(
         self, hidden_states: torch.Tensor, attention_mask: torch.Tensor | None, output_attentions: bool = False
     ) -> tuple[torch.Tensor, torch.Tensor | None]:
-        """Let the tokens of each strip read each other.
-
-        Args:
-            hidden_states (`torch.Tensor` of shape `(batch_size, num_tokens, hidden_size)`):
-                Tokens.
-            attention_mask (`torch.Tensor` of shape `(batch_size, 1, 1, num_tokens)`, *optional*):
-                As [`make_attention_mask`] returns it.
-            output_attentions (`bool`):
-                Whether to return the attention weights.
+        """Let the tokens of each strip read each other; the arguments are those of [`SupremeAttention.forward`].
 
         Returns:
             `tuple`: Tokens of the same shape, and the weights, `(batch_size, num_heads, num_tokens, num_tokens)`, or
@@ -253,13 +269,8 @@ class SupremeEcgTransformer(nn.Module):
     ) -> SupremeEcgModelOutput:
         """Add positions and run the layers.
 
-        Args:
-            tokens (`torch.Tensor` of shape `(batch_size, num_tokens, hidden_size)`):
-                Tokens in order of time, from the start of the strip; fewer than the configuration's for short strips.
-            token_mask (`torch.Tensor` of shape `(batch_size, num_tokens)`, *optional*):
-                False for tokens that were not recorded.
-            output_attentions (`bool`):
-                Whether to return the attention weights.
+        Tokens, `(batch_size, num_tokens, hidden_size)`, begin where the strip does; those of short strips are fewer.
+        `token_mask`, `(batch_size, num_tokens)`, is false for those that were not recorded.
 
         Returns:
             `SupremeEcgModelOutput`: Tokens, `(batch_size, num_tokens, hidden_size)`, those between the layers, and the
@@ -364,19 +375,7 @@ class SupremeEcgHybridEncoder(nn.Module):
     def forward(
         self, signal: torch.Tensor, sample_mask: torch.Tensor | None, output_attentions: bool
     ) -> SupremeEcgModelOutput:
-        """Turn strips into tokens.
-
-        Args:
-            signal (`torch.Tensor` of shape `(batch_size, num_leads, num_samples)`):
-                Strips, zero where nothing was recorded.
-            sample_mask (`torch.Tensor` of shape `(batch_size, num_samples)`, *optional*):
-                False for padding after the end of the strip.
-            output_attentions (`bool`):
-                Whether to return the attention weights.
-
-        Returns:
-            `SupremeEcgModelOutput`: Tokens, `(batch_size, num_tokens, hidden_size)`, and their mask.
-        """
+        """Turn strips into tokens, as [`SupremeEcgVitEncoder.forward`] does."""
         hidden_states, mask = signal, sample_mask
         for layer, stride in zip(self.conv_layers, self.strides, strict=True):
             mask = thin_sample_mask(mask, stride)
@@ -440,20 +439,7 @@ class SupremeEcgResNetEncoder(nn.Module):
     def forward(
         self, signal: torch.Tensor, sample_mask: torch.Tensor | None, output_attentions: bool
     ) -> SupremeEcgModelOutput:
-        """Turn strips into tokens.
-
-        Args:
-            signal (`torch.Tensor` of shape `(batch_size, num_leads, num_samples)`):
-                Strips, zero where nothing was recorded.
-            sample_mask (`torch.Tensor` of shape `(batch_size, num_samples)`, *optional*):
-                False for padding after the end of the strip.
-            output_attentions (`bool`):
-                Changes nothing: no layer attends.
-
-        Returns:
-            `SupremeEcgModelOutput`: Tokens, `(batch_size, num_tokens, hidden_size)`, their mask, and those between
-            the blocks, which are wider and fewer from stage to stage.
-        """
+        """Turn strips into tokens, as [`SupremeEcgVitEncoder.forward`] does; those between blocks are wider."""
         mask = thin_sample_mask(sample_mask, 2)
         hidden_states = apply_mask(nn.functional.relu(self.norm(self.conv(signal))), mask)
         mask = thin_sample_mask(mask, 2)
@@ -479,6 +465,7 @@ def blank_signal(
     Returns:
         `tuple`: The signal, and when any lead was recorded, `(batch_size, num_samples)`, or None for throughout.
     """
+    lead_mask, sample_mask, recorded_mask = map(drop_idle_mask, (lead_mask, sample_mask, recorded_mask))
     # Not by multiplication: a missing sample may be NaN, and NaN times zero is NaN
     if lead_mask is not None:
         signal = signal.masked_fill(lead_mask.logical_not()[..., None], 0.0)
@@ -489,6 +476,23 @@ def blank_signal(
         is_any = recorded_mask.any(dim=1)
         sample_mask = is_any if sample_mask is None else sample_mask & is_any
     return signal, sample_mask
+
+
+def is_traced() -> bool:
+    """Whether a graph is being made, which may not depend on numbers and hardly on sizes."""
+    return torch.jit.is_tracing() or torch.compiler.is_compiling()
+
+
+def drop_idle_mask(mask: torch.Tensor | None) -> torch.Tensor | None:
+    """None in place of a mask that is true throughout, where a look at it costs next to nothing: on a CPU.
+
+    Example:
+        >>> drop_idle_mask(torch.tensor([[True, True]])), drop_idle_mask(torch.tensor([[True, False]]))
+        (None, tensor([[ True, False]]))
+    """
+    if mask is None or is_traced() or mask.device.type != "cpu":
+        return mask
+    return None if mask.numpy().all() else mask
 
 
 def thin_sample_mask(sample_mask: torch.Tensor | None, stride: int) -> torch.Tensor | None:
@@ -502,15 +506,17 @@ def thin_sample_mask(sample_mask: torch.Tensor | None, stride: int) -> torch.Ten
 
 
 def make_attention_mask(token_mask: torch.Tensor | None, dtype: torch.dtype) -> torch.Tensor | None:
-    """What attention adds to its scores, made once for all layers: minus infinity for tokens that were not recorded.
+    """What attention adds to its scores, made once for all layers: the lowest number for tokens not recorded.
 
     Example:
         >>> make_attention_mask(torch.tensor([[True, False]]), torch.float32)
-        tensor([[[[0., -inf]]]])
+        tensor([[[[ 0.0000e+00, -3.4028e+38]]]])
     """
+    token_mask = drop_idle_mask(token_mask)
     if token_mask is None:
         return None
-    return torch.zeros_like(token_mask, dtype=dtype).masked_fill_(~token_mask, -torch.inf)[:, None, None, :]
+    lowest = torch.finfo(dtype).min  # beside an infinity, a strip of which nothing was recorded would have no weights
+    return torch.zeros_like(token_mask, dtype=dtype).masked_fill_(~token_mask, lowest)[:, None, None, :]
 
 
 def apply_mask(hidden_states: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:

@@ -63,26 +63,45 @@ def find_problems(strip: np.ndarray, sampling_rate: float) -> list[str]:
     """
     is_recorded = ~np.isnan(strip)
     filled = strip if is_recorded.all() else bridge(strip)
-    seconds = is_recorded.sum(axis=1) / sampling_rate
-    heights, drifts = np.ptp(filled, axis=1), measure_drift(filled, sampling_rate)
-    noise = zip(*measure_noise(filled, sampling_rate), strict=True)
+    num_recorded = is_recorded.sum(axis=1)
+    highest, lowest = filled.max(axis=1, keepdims=True), filled.min(axis=1, keepdims=True)
+    heights = (highest - lowest)[:, 0]
+    num_at_ends = np.count_nonzero(strip == highest, axis=1) + np.count_nonzero(strip == lowest, axis=1)
+    between, within = np.zeros((2, len(strip)))
+    may_be_noisy = find_rapid(filled, sampling_rate)
+    if may_be_noisy.any():
+        between[may_be_noisy], within[may_be_noisy] = measure_noise(filled[may_be_noisy], sampling_rate)
     problems = []
-    for row, (between, within) in enumerate(noise):
-        clipped = count_clipped(strip[row, is_recorded[row]], sampling_rate) / max(1, int(is_recorded[row].sum()))
-        if seconds[row] < LEAST_S:
-            problem = f"too short: {seconds[row]:.1f} s were recorded, and it takes {LEAST_S:g} s"
-        elif heights[row] < FLAT_MV:
+    for row, (seconds, height) in enumerate(zip(num_recorded / sampling_rate, heights, strict=True)):
+        if seconds < LEAST_S:
+            problem = f"too short: {seconds:.1f} s were recorded, and it takes {LEAST_S:g} s"
+        elif height < FLAT_MV:
             problem = f"flat: it moves by less than {FLAT_MV:g} mV"
-        elif clipped > MOST_CLIPPED:
-            problem = f"saturated: {clipped:.0%} of it stand at the end of the recorder's range"
-        elif drifts[row] > DRIFT_MV:
-            problem = f"off its baseline, which wanders by {drifts[row]:.1f} mV"
-        elif between > NOISE_MV and between > NOISE_SHARE * within:
-            problem = f"covered by noise: {between:.2f} mV between beats, where QRS complexes have {within:.2f} mV"
+        elif num_at_ends[row] > MOST_CLIPPED * num_recorded[row]:
+            problem = _name_clipping(strip[row, is_recorded[row]], sampling_rate)
         else:
             problem = ""
+        # The medians of two windows are no further apart than the lowest and the highest voltage
+        if not problem and height > DRIFT_MV:
+            problem = _name_drift(filled[row : row + 1], sampling_rate)
+        if not problem and between[row] > NOISE_MV and between[row] > NOISE_SHARE * within[row]:
+            problem = (
+                f"covered by noise: {between[row]:.2f} mV between beats, where QRS complexes have {within[row]:.2f} mV"
+            )
         problems.append(problem)
     return problems
+
+
+def _name_clipping(voltages: np.ndarray, sampling_rate: float) -> str:
+    """That a lead stands at its extremes, where it does."""
+    clipped = count_clipped(voltages, sampling_rate) / len(voltages)
+    return f"saturated: {clipped:.0%} of it stand at the end of the recorder's range" if clipped > MOST_CLIPPED else ""
+
+
+def _name_drift(lead: np.ndarray, sampling_rate: float) -> str:
+    """That a lead, `(1, num_samples)`, drifts, where it does."""
+    (drift,) = measure_drift(lead, sampling_rate)
+    return f"off its baseline, which wanders by {drift:.1f} mV" if drift > DRIFT_MV else ""
 
 
 def count_clipped(voltages: np.ndarray, sampling_rate: float) -> int:
@@ -113,13 +132,29 @@ def measure_noise(strip: np.ndarray, sampling_rate: float) -> tuple[np.ndarray, 
         sampling_rate (`float`):
             In Hz.
     """
-    low, high = NOISE_BAND_HZ
-    frequencies = fft.rfftfreq(strip.shape[1], 1 / sampling_rate)
-    spectrum = np.asarray(fft.rfft(strip, axis=1)) * ((frequencies >= low) & (frequencies <= high))
-    rapid = np.asarray(fft.irfft(spectrum, strip.shape[1], axis=1))
+    spectrum, band = _rapid_part(strip, sampling_rate)
+    rapid = np.asarray(fft.irfft(spectrum * band, strip.shape[1], axis=1))
     sizes = np.sqrt(np.mean(_windows(rapid, NOISE_WINDOW_S * sampling_rate) ** 2, axis=2))
     between, within = np.percentile(sizes, (BETWEEN, WITHIN), axis=1)
     return between, within
+
+
+def find_rapid(strip: np.ndarray, sampling_rate: float) -> np.ndarray:
+    """Leads that may be noisy, `(num_leads,)`: true where half the windows of [`measure_noise`] can exceed `NOISE_MV`.
+
+    The spectrum says what all windows together hold, so that most leads need no look at each of them.
+    """
+    spectrum, band = _rapid_part(strip, sampling_rate)
+    sums = 2 * np.square(np.abs(spectrum[:, band])).sum(axis=1) / strip.shape[1]  # of squares, over all samples
+    _, num_windows, length = _windows(strip, NOISE_WINDOW_S * sampling_rate).shape
+    return sums >= 0.99 * (num_windows // 2) * length * NOISE_MV**2  # less a hundredth for rounding
+
+
+def _rapid_part(strip: np.ndarray, sampling_rate: float) -> tuple[np.ndarray, np.ndarray]:
+    """Spectrum of each lead, and which of its frequencies are in the band of noise."""
+    low, high = NOISE_BAND_HZ
+    frequencies = fft.rfftfreq(strip.shape[1], 1 / sampling_rate)
+    return np.asarray(fft.rfft(strip, axis=1)), (frequencies >= low) & (frequencies <= high)
 
 
 def _windows(strip: np.ndarray, length: float) -> np.ndarray:

@@ -232,7 +232,8 @@ def describe(name: str, sizes: Sequence[int], found: Sequence[dict[str, float]])
     times = "".join(f"{each['wall_s']:9.2f} s" for each in found)
     memory = f"{first['peak_mib']:.0f} and {second['peak_mib']:.0f} MiB"
     return (
-        f"{name:14}{times}, {memory:20}   {at_target['wall_s']:.0f} s of {TARGET_S:.0f},"
+        f"{name:14}{times} ({second['cpu_s']:.1f} s of processor), {memory:20}"
+        f"   {at_target['wall_s']:.0f} s of {TARGET_S:.0f},"
         f" {at_target['cpu_s']:.0f} s of processor, {at_target['peak_mib']:.0f} MiB of {TARGET_MIB:.0f}"
     )
 

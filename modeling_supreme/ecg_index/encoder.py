@@ -110,6 +110,8 @@ class RecordEncoder:
         measured = signal.new_empty(len(prepared), 3, 0)
         if found is not None:
             measured = torch.stack([found.value, found.sd, found.measurable], dim=1)
+        if token_mask is None:  # all of every strip was recorded
+            token_mask = torch.ones(tokens.shape[:2], dtype=torch.bool, device=device)
         parts = (tokens, token_mask, logits.float(), measured.float())
         return list(zip(*(part.cpu().unbind() for part in parts), strict=True))
 

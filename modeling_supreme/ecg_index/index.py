@@ -39,7 +39,7 @@ from .store import (
 )
 
 
-RECORDS_AT_ONCE = 128  # in the fusion network; larger batches leave the cache of a core
+RECORDS_AT_ONCE = 64  # in the fusion network; larger batches leave the cache of a core
 # Shards in work at the same time hold no more than this together, in bytes
 MOST_MEMORY = 2**28
 

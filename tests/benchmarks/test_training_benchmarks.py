@@ -111,10 +111,20 @@ class TestScripts:
     def test_the_latency_of_one_record_is_measured(self, tmp_path):
         options = ["--encoders", "hybrid", "--num_turns", "1", "--num_calls", "1", "--num_threads", "1"]
 
-        zero_shot_latency.main([*options, "--output_file", str(tmp_path / "latency.json")])
+        zero_shot_latency.main(["--parts", "queries", *options, "--output_file", str(tmp_path / "latency.json")])
 
-        figures = read_json(tmp_path / "latency.json")["encoders"]["hybrid"]
+        figures = read_json(tmp_path / "latency.json")["queries"]["hybrid"]
         assert set(figures) == {"encoder", "few", "many", "few / encoder", "many / few"}
+        assert min(figures.values()) > 0
+
+    def test_batches_of_the_pipeline_are_measured(self, tmp_path, monkeypatch):
+        monkeypatch.setattr(zero_shot_latency, "NUM_RECORDS", 3)
+        options = ["--num_turns", "1", "--num_threads", "1", "--output_file", str(tmp_path / "latency.json")]
+
+        zero_shot_latency.main(["--parts", "batches", *options])
+
+        figures = read_json(tmp_path / "latency.json")["batches"]
+        assert set(figures) == {"ecg_per_s_batch_1", "ecg_per_s_batch_32", "times"}
         assert min(figures.values()) > 0
 
     def test_the_bootstrap_is_timed(self, tmp_path):

@@ -9,7 +9,7 @@ import torch
 from helpers.tiny_models import fit
 from transformers import AutoModel
 
-from modeling_supreme import SupremeConfig, SupremeEcgConfig, SupremeEcgModel, SupremeModel
+from modeling_supreme import SupremeConfig, SupremeEcgConfig, SupremeEcgModel, SupremeModel, modeling_supreme_ecg
 
 
 ENCODERS = ["vit", "resnet", "hybrid"]
@@ -235,7 +235,15 @@ class TestAttention:
         lead_mask[1, 11] = False
         return {"signal": make_signal(2), "lead_mask": lead_mask, "sample_mask": sample_mask}
 
-    def test_eager_equals_sdpa(self, model, inputs):
+    def test_a_cpu_attends_as_the_fused_attention_of_torch_does(self, model, inputs, monkeypatch):
+        in_parts = logits_of(model, **inputs)
+
+        monkeypatch.setattr(modeling_supreme_ecg, "is_traced", lambda: True)  # a graph takes the fused one
+
+        assert_same(logits_of(model, **inputs), in_parts)
+
+    def test_eager_equals_sdpa(self, model, inputs, monkeypatch):
+        monkeypatch.setattr(modeling_supreme_ecg, "is_traced", lambda: True)
         fused = logits_of(model, **inputs)
 
         model.set_attn_implementation("eager")

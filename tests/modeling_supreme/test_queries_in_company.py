@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from modeling_supreme.modeling_supreme import QUERIES_AT_ONCE
+from modeling_supreme import modeling_supreme_ecg
+from modeling_supreme.modeling_supreme import LEAST_ROWS, ROWS_AT_ONCE
 from modeling_supreme.queries import encode_queries, to_probabilities
 
 
@@ -26,7 +27,7 @@ def fusion(make_tiny_model):
     return network
 
 
-@pytest.mark.parametrize("num_queries", [1, 2, 5, 16, 17, 33])
+@pytest.mark.parametrize("num_queries", [1, 2, 5, 16, 17, 20, 33])
 def test_a_logit_does_not_depend_on_the_other_queries(fusion, num_queries):
     queries, tokens = torch.randn(40, 32), torch.randn(3, 63, 32)
 
@@ -47,7 +48,7 @@ def test_a_logit_does_not_depend_on_the_batch(fusion, batch_size):
     assert torch.equal(torch.cat(parts), whole)
 
 
-@pytest.mark.parametrize("num_queries", [1, 2, 16, 17])
+@pytest.mark.parametrize("num_queries", [1, 2, 5, 16, 17])
 def test_a_lone_strip_answers_as_one_of_many_that_need_no_padding(fusion, num_queries):
     queries, tokens = torch.randn(num_queries, 32), torch.randn(32, 63, 32)
 
@@ -58,17 +59,58 @@ def test_a_lone_strip_answers_as_one_of_many_that_need_no_padding(fusion, num_qu
     assert torch.equal(torch.cat(alone), together)
 
 
-def test_padding_is_not_computed_where_strips_fill_whole_matrices(fusion):
+def test_several_strips_take_less_padding_than_one(fusion):
     rows = []
     for layer in fusion.layers:
-        layer.mlp.fc1.register_forward_hook(lambda _, inputs, __: rows.append(inputs[0].shape[:2].numel()))
+        layer.mlp.fc1.register_forward_hook(lambda _, inputs, __: rows.append(inputs[0].shape[1]))
 
     with torch.inference_mode():
         fusion(torch.randn(1, 32), torch.randn(32, 63, 32))
         fusion(torch.randn(1, 32), torch.randn(1, 63, 32))
 
-    assert set(rows[: len(fusion.layers)]) == {32}
-    assert set(rows[len(fusion.layers) :]) == {QUERIES_AT_ONCE}
+    assert set(rows[: len(fusion.layers)]) == {ROWS_AT_ONCE}
+    assert set(rows[len(fusion.layers) :]) == {LEAST_ROWS}
+
+
+@pytest.mark.parametrize("num_queries", [20, 100])
+def test_many_queries_are_not_padded_where_they_fill_whole_rows(fusion, num_queries):
+    rows = []
+    fusion.layers[0].mlp.fc1.register_forward_hook(lambda _, inputs, __: rows.append(inputs[0].shape[1]))
+
+    with torch.inference_mode():
+        fusion(torch.randn(num_queries, 32), torch.randn(1, 63, 32))
+
+    assert rows == [num_queries]
+
+
+@pytest.mark.parametrize("numbers_at_once", [1, 10**9])
+def test_how_many_strips_are_attended_to_at_once_changes_no_bit(fusion, monkeypatch, numbers_at_once):
+    queries, tokens = torch.randn(17, 32), torch.randn(32, 63, 32)
+    token_mask = torch.arange(63) < torch.randint(20, 63, (32, 1))
+
+    with torch.inference_mode():
+        usual = fusion(queries, tokens, token_mask)[0]
+        monkeypatch.setattr(modeling_supreme_ecg, "NUMBERS_AT_ONCE", numbers_at_once)
+        other = fusion(queries, tokens, token_mask)[0]
+
+    assert torch.equal(other, usual)
+
+
+@pytest.mark.parametrize("encoder_type", ["vit", "resnet", "hybrid"])
+def test_masks_that_mask_nothing_change_no_bit(make_tiny_model, encoder_type):
+    model = make_tiny_model(encoder_type)
+    signal, queries = torch.randn(2, 12, 1000), torch.randn(4, 32)
+    shapes = {"lead_mask": (2, 12), "sample_mask": (2, 1000), "recorded_mask": (2, 12, 1000)}
+    masks = {name: torch.ones(shape, dtype=torch.bool) for name, shape in shapes.items()}
+
+    with torch.inference_mode():
+        without = model(signal, query_embeds=queries).logits_per_ecg
+        whole = model(signal, query_embeds=queries, **masks).logits_per_ecg
+        masks["sample_mask"][1, 500:] = False  # now the masks of the first strip are applied, too
+        beside_another = model(signal, query_embeds=queries, **masks).logits_per_ecg
+
+    assert torch.equal(whole, without)
+    assert torch.equal(beside_another[0], without[0])
 
 
 def test_an_embedding_does_not_depend_on_the_longest_query(tiny_model, tiny_processor):

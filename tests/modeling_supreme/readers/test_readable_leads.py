@@ -5,7 +5,14 @@ import pytest
 from helpers.strips import spike_train
 
 from modeling_supreme.ecg_files import find_recordings, read_ecg
-from modeling_supreme.signal_quality import add_quality, count_clipped, find_problems, measure_noise
+from modeling_supreme.signal_quality import (
+    NOISE_MV,
+    add_quality,
+    count_clipped,
+    find_problems,
+    find_rapid,
+    measure_noise,
+)
 
 
 RATE = 500
@@ -43,6 +50,19 @@ class TestWhatIsRefused:
         strip[:, RATE:] = np.nan
 
         assert problem_of(strip).startswith("too short: 1.0 s")
+
+
+@pytest.mark.parametrize("num_samples", [5000, 4999, 1234, 40])
+@pytest.mark.parametrize("share_noisy", [1.0, 0.55])
+def test_no_noise_escapes_the_first_look(num_samples, share_noisy):
+    sizes_mv = np.linspace(0.05, 0.4, 36)[:, None]
+    strips = sizes_mv * np.random.default_rng(0).normal(0, 1, (36, num_samples))
+    strips[:, round(share_noisy * num_samples) :] = 0
+
+    between, _ = measure_noise(strips, RATE)
+
+    assert (between > NOISE_MV).any()
+    assert find_rapid(strips, RATE)[between > NOISE_MV].all()
 
 
 class TestWhatIsRead:
