@@ -88,6 +88,7 @@ _MEASUREMENTS = (
     (r"(?<=\b[123])[\u00b0\u00ba\u00aa](?= ?(?:grado|grau|degre|graad))", ""),
 )
 # How clinicians write: "AF w RVR", "s/p MI", "2/2 LVH", "T waves have normalised".
+_MONTHS = "jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec"
 _SHORTHAND = (
     (r"\bqt/qtc?:? ?=? ?\d{3} ?/ ?\d{3}(?: ?ms)?", " _measured "),
     (r"\b([pqrstu])'s\b(?: waves?\b)?", r"\1 waves"),
@@ -107,6 +108,13 @@ _SHORTHAND = (
     (r"\bdz\b", "disease"),
     (r"\bami\b", "acute mi"),
     (r"\bromi\b", "rule out mi"),
+    (r"\bacute mi ?/ ?(?=stemi\b)", "acute mi and "),
+    (r"\bfib ?/ ?flut(?:ter)?\b", "atrial fibrillation / atrial flutter"),
+    (r"\b(t(?: waves?)?) inv\b\.?", r"\1 inversion"),
+    (r"\brecip\b\.?", "reciprocal"),
+    (r"\baxis ?[:=]? ?(?:[-+]\d{1,3}|\d{2,3})(?: ?(?:\u00b0|deg\w*))?(?![\w.])", " _measured "),
+    (r"\b\d+(?:\.\d+)? ?mm\b(?!hg)", " "),
+    (rf"\b\d{{1,2}}[-. ](?:{_MONTHS})[a-z]*[-., ]{{1,2}}\d{{2,4}}(?: \d\d:\d\d)?\b", " "),
     (r"\bnsst[- ]?tw\w*\b", "nssttw"),
     (
         r"\b((?:inferior|inf|lateral|septal|deep|pathologic(?:al)?|narrow|small|significant|insignificant)) qs\b"
@@ -134,9 +142,9 @@ _SHORTHAND = (
     (r"\b(?:previously|formerly) (inverted|negative|flat(?:tened)?)\b(?! t)", r"no \1 t waves"),
     (r"\b(?:previously|formerly) (depressed|elevated)\b(?! st)", r"no \1 st segments"),
     (
-        r", (?:was|previously|formerly)(?: in)? (?=(?:nsr|sinus|sr|af|afib|a-?fib|atrial|flutter|paced|svt|vt|normal"
+        r"(^|, )(?:was|previously|formerly)(?: in)? (?=(?:nsr|sinus|sr|af|afib|a-?fib|atrial|flutter|paced|svt|vt|normal"
         r"|[lr]bbb|junctional)\b)",
-        ", no longer ",
+        r"\1no longer ",
     ),
     (r"\brh?yth?e?m(s?)\b", r"rhythm\1"),
     (r"(?<![\d.,])(?<![\d] )\bstd\b(?![.])", "st depression"),
@@ -303,9 +311,9 @@ REWRITES = [
             r"\bsinus (?:or |\((?:\?|query) ?)((?:paroxysmal |ectopic )?atrial)\)? (tachycardia|rhythm|bradycardia)",
             r"sinus \2 or \1 \2",
         ),
-        (r"\bant(?=\s*/|\s+(?:[qrst]|leads?|wall|mi|isch\w*|inf\w+|st\w*|twi|q waves?)\b|\.)", "anterior"),
-        (r"\blat(?=\s*/|\s+(?:[qrst]|leads?|wall|mi|isch\w*|inf\w+|st\w*|twi|q waves?)\b|\.)", "lateral"),
-        (r"\binf(?=\s*/|\s+(?:[qrst]|leads?|wall|mi|isch\w*|inf\w+|st\w*|twi|q waves?)\b|\.)", "inferior"),
+        (r"\bant(?=\s*[/+&]|\s+(?:[qrst]|leads?|wall|mi|isch\w*|inf\w+|st\w*|twi|q waves?|and)\b|\.|$)", "anterior"),
+        (r"\blat(?=\s*[/+&]|\s+(?:[qrst]|leads?|wall|mi|isch\w*|inf\w+|st\w*|twi|q waves?)\b|\.|$)", "lateral"),
+        (r"\binf(?=\s*[/+&]|\s+(?:[qrst]|leads?|wall|mi|isch\w*|inf\w+|st\w*|twi|q waves?)\b|\.)", "inferior"),
         (r"\bt waves? (?:are|is|remains?|now|generally|still)(?: (?:now|generally|still|slightly))* ", "t waves "),
         (r"\bst segments? (?:are|is|remains?|now|still)(?: (?:now|still|slightly))* ", "st segments "),
         (r"\b(t waves|st segments) no longer ", r"no \1 "),
