@@ -227,10 +227,15 @@ class StatementReader:
             self._open_scope(UNCERTAIN)
 
     def _read_negation(self, token: Token, position: int) -> None:
+        is_last = self._next_token(position, skip=()).kind in PHRASE_ENDS
+        if is_last and self._last_group() and not self.has_remark:
+            self._read_negation_after(token, position)
+        else:
+            self._read_negation_next(token, position)
+
+    def _read_negation_next(self, token: Token, position: int) -> None:
         if not self.is_in_condition:
             self._open_scope(NEGATIVE)
-
-    _read_negation_next = _read_negation
 
     def _read_if(self, token: Token, position: int) -> None:
         self._open_scope(UNCERTAIN)

@@ -108,6 +108,8 @@ _SHORTHAND = (
     (r"\bdz\b", "disease"),
     (r"\bami\b", "acute mi"),
     (r"\bromi\b", "rule out mi"),
+    (r"\b(?:cause|due to|secondary to) ?\?", "possibly due to"),
+    (r": (?=(?:not (?:present|seen|found)|absent|(?:un)?likely|possible|probable|resolved|no)(?: today| now)?$)", " "),
     (r"\bacute mi ?/ ?(?=stemi\b)", "acute mi and "),
     (r"\bfib ?/ ?flut(?:ter)?\b", "atrial fibrillation / atrial flutter"),
     (r"\b(t(?: waves?)?) inv\b\.?", r"\1 inversion"),
@@ -136,14 +138,20 @@ _SHORTHAND = (
         r"\2 \3 \1 interval",
     ),
     (r"\b(?:lv)?ef ?[=:~<]? ?\d{2} ?%?", " _measured "),
-    (r"\bmobitz (?:type )?(?:i|1) (or|vs\.?|versus|/) (?:mobitz )?(?:type )?(?:ii|2)\b", r"mobitz i \1 mobitz ii"),
     (r"\b(axis|intervals?|rhythm): ", r"\1 "),
     (r"\b(distinguish|differentiate|tell) ([\w ]{1,60}?) from ", r"\1 \2 or "),
+    (
+        r"\bmobitz (?:type )?(?:i|1) (or|vs\.?|versus|/) (?:mobitz )?(?:type )?(?:ii|2|_leads)\b",
+        (
+            r"\bmobitz (?:type )?(?:i|1) (or|vs\.?|versus|/) +(?:mobitz )?(?:type )?(?:ii|2|_leads)(?!\w)",
+            r"mobitz i \1 mobitz ii",
+        ),
+    ),
     (r"\b(?:previously|formerly) (inverted|negative|flat(?:tened)?)\b(?! t)", r"no \1 t waves"),
     (r"\b(?:previously|formerly) (depressed|elevated)\b(?! st)", r"no \1 st segments"),
     (
-        r"(^|, )(?:was|previously|formerly)(?: in)? (?=(?:nsr|sinus|sr|af|afib|a-?fib|atrial|flutter|paced|svt|vt|normal"
-        r"|[lr]bbb|junctional)\b)",
+        r"(^|, )(?:was|previously|formerly)(?: in)? (?=(?:nsr|sinus|sr|af|afib|a-?fib|atrial|flutter|paced|svt|vt"
+        r"|normal|[lr]bbb|junctional)\b)",
         r"\1no longer ",
     ),
     (r"\brh?yth?e?m(s?)\b", r"rhythm\1"),
