@@ -141,11 +141,8 @@ _SHORTHAND = (
     (r"\b(axis|intervals?|rhythm): ", r"\1 "),
     (r"\b(distinguish|differentiate|tell) ([\w ]{1,60}?) from ", r"\1 \2 or "),
     (
-        r"\bmobitz (?:type )?(?:i|1) (or|vs\.?|versus|/) (?:mobitz )?(?:type )?(?:ii|2|_leads)\b",
-        (
-            r"\bmobitz (?:type )?(?:i|1) (or|vs\.?|versus|/) +(?:mobitz )?(?:type )?(?:ii|2|_leads)(?!\w)",
-            r"mobitz i \1 mobitz ii",
-        ),
+        r"\bmobitz (?:type )?(?:i|1) (or|vs\.?|versus|/) +(?:mobitz )?(?:type )?(?:ii|2|_leads)(?!\w)",
+        r"mobitz i \1 mobitz ii",
     ),
     (r"\b(?:previously|formerly) (inverted|negative|flat(?:tened)?)\b(?! t)", r"no \1 t waves"),
     (r"\b(?:previously|formerly) (depressed|elevated)\b(?! st)", r"no \1 st segments"),
