@@ -178,8 +178,8 @@ _SHORTHAND = (
     (r"\bddx?\b:?(?= )", "differential diagnosis"),
     (r"\bcan'?t (?=rule|exclude|r/o)", "cannot "),
     (r"\bcannot r/o\b", "cannot rule out"),
-    (r"(?<![\w?])\?{1,3} ?(?=[a-z])", "query "),
-    (r"\(\?+\)|(?<=\w) ?\?{1,3}(?=$|[\s.,;)/])", " _query "),
+    (r"(?<![\w?])\?{1,3} ?(?=[a-z])", "? "),
+    (r"\(\?+\)|(?<=\w)\?{1,3}(?=$|[\s.,;)/])|(?<=\w) \?{1,3}(?=$|[.,;)/])", " _query "),
     (r"\bwellen'?s'?(?: (?:syndrome|sign|pattern|type|warning))?\b(?! ?und)", "wellens syndrome"),
     (r"\bfailure to (sense|capture) (and|or|and/or) (sense|capture)\b", r"failure to \1 \2 failure to \3"),
     (
@@ -313,7 +313,7 @@ REWRITES = [
         (r"\batrial flutter ?/ ?fibrillation", "atrial flutter / atrial fibrillation"),
         (r"\batrial fibrillation ?/ ?flutter", "atrial fibrillation / atrial flutter"),
         (
-            r"\bsinus (?:or |\((?:\?|query) ?)((?:paroxysmal |ectopic )?atrial)\)? (tachycardia|rhythm|bradycardia)",
+            r"\bsinus (?:or |\(\? ?)((?:paroxysmal |ectopic )?atrial)\)? (tachycardia|rhythm|bradycardia)",
             r"sinus \2 or \1 \2",
         ),
         (r"\bant(?=\s*[/+&]|\s+(?:[qrst]|leads?|wall|mi|isch\w*|inf\w+|st\w*|twi|q waves?|and)\b|\.|$)", "anterior"),
