@@ -9,17 +9,18 @@
 `--reports` takes a table in the layout of PTB-XL's `ptbxl_database.csv` (columns `report`, `scp_codes`, `strat_fold`)
 and prints as JSON, over all records of the folds together: the sensitivity, the share of codes that are read; and the
 positive predictive value (PPV), the share of read codes that are given. A finding read as uncertain counts as read,
-under its SCP code, or under those of the nearest findings of which it is a kind ("old high lateral infarction" under
-that of lateral infarction, "biatrial enlargement" under two). A code is met by itself and by a code of an ancestor or
-descendant: a superclass ("myocardial infarction" for any territory) has none. The figures `with_coarse_codes` also
-count a code as met by one that is used for the same words, by the habit of the coders in `COARSE_CODES`. Then the
-share of content words (two letters or more, no function word) that are accounted for, the share of statements called
-read, and the seconds that reading took.
+and a code counts whatever its likelihood. A code is met by itself and by a code of an ancestor or descendant: a
+superclass ("myocardial infarction" for any territory) has none. Beside these figures stand, under `by_definition` and
+`by_habit`, those with findings brought to codes as the coders bring them (`code_agreement.py`), and under each
+`doubts_open`: without hedged findings that have no code, and without codes under 50 % likelihood that are not read,
+since neither says that the reader is wrong. Then the share of content words (two letters or more, no function word)
+that are accounted for, the share of statements called read, and the seconds that reading took.
 
 With `--num_examples` it lists the codes most often missed or added, and the words most often left over. `--table`
-writes the agreement of each code; `--num_sampled` lists as many disagreements, drawn at random, for a person to say
-whose fault each is: the reader's, the coder's who knew more than the report says, or a matter of wording. Reports of
-patients appear there: keep the output where the reports may be.
+writes the agreement of each code and what it costs the pooled figures, `--conventions_table` what each convention
+does; `--num_sampled` lists as many disagreements, drawn at random, for a person to say whose fault each is: the
+reader's, the coder's who knew more than the report says, or a matter of wording. Reports of patients appear there:
+keep the output where the reports may be.
 
 `--annotations` takes a file as `python -m datasets_scripts.extraction.score` does, and has its statements read by the
 rules, by the language model alone (`all`), by the rules with the model where they leave words over (`leftover`), and
@@ -30,7 +31,6 @@ what was asked and how long it took.
 """
 
 import argparse
-import ast
 import json
 import logging
 import sys
@@ -38,12 +38,17 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from functools import lru_cache
 from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
 import pandas as pd
+from code_agreement import (
+    compare_records,
+    describe_with_doubts,
+    tabulate_agreement,
+    tabulate_conventions,
+)
 from command_line import make_parser
 
 
@@ -53,109 +58,15 @@ from datasets_scripts.extraction.backends.backend import BackendArguments
 from datasets_scripts.extraction.backends.make_backend import make_backend
 from datasets_scripts.extraction.backends.routes import Route, RouteArguments
 from datasets_scripts.extraction.checks.annotation_score import name_canonically
-from datasets_scripts.extraction.readings.reading import NEGATIVE, Entity, Reading
+from datasets_scripts.extraction.readings.reading import Entity, Reading
 from datasets_scripts.extraction.readings.rules import account_for, read_statement
 from datasets_scripts.extraction.readings.statements import split_report
-from datasets_scripts.terminology.findings import load_terminology
 
 
 logger = logging.getLogger(__name__)
 
-# Findings that are kinds of one another in the habit of PTB-XL's coders and not in the terminology, where each has its
-# own criterion: coders give NST_ for any change of ST, NT_ for "non-specific T wave flattening" (319 of 321 records of
-# folds 1 to 8), NDT for the same, and only the code of a voltage criterion where high voltages suggest a hypertrophy.
-COARSE_CODES = {
-    "st depression": "st changes",
-    "st elevation": "st changes",
-    "low amplitude t waves": "nonspecific t wave changes",
-    "nondiagnostic t wave abnormality": "nonspecific t wave changes",
-    "left ventricular hypertrophy by voltage": "high qrs voltage",
-}
 ROUTES: tuple[Route, ...] = ("all", "leftover", "audit")
 INTERVAL = (2.5, 97.5)  # percentiles
-
-
-def read_report(report: str) -> frozenset[str]:
-    """Findings with an SCP code that a report states for sure or with a hedge."""
-    entities = (entity for statement in split_report(report) for entity in read_statement(statement).entities)
-    named = (name_coded(entity.entity) for entity in entities if entity.certainty != NEGATIVE)
-    return frozenset(name for names in named for name in names)
-
-
-@lru_cache(maxsize=10_000)
-def name_coded(name: str) -> frozenset[str]:
-    """The findings that own the SCP code of this one, or those of the nearest ones of which it is a kind."""
-    terminology = load_terminology()
-    if code := terminology[name].scp_code:
-        return frozenset([terminology.find_label(code, config_name="all").name])
-    return frozenset(coded for parent in terminology[name].parents for coded in name_coded(parent))
-
-
-def name_codes(scp_codes: str) -> frozenset[str]:
-    """Findings of the codes of a record."""
-    terminology = load_terminology()
-    return frozenset(terminology.find_label(code, config_name="all").name for code in ast.literal_eval(scp_codes))
-
-
-@lru_cache(maxsize=100_000)
-def is_kind_of(first: str, second: str) -> bool:
-    """Whether the findings are the same or one is a kind of the other."""
-    terminology = load_terminology()
-    return first == second or first in terminology.ancestors(second) or second in terminology.ancestors(first)
-
-
-def is_coded_alike(first: str, second: str) -> bool:
-    """Whether the findings are of one kind, or are by the habit of the coders."""
-    coarse = COARSE_CODES.get(first, first), COARSE_CODES.get(second, second)
-    return is_kind_of(first, second) or is_kind_of(coarse[0], second) or is_kind_of(first, coarse[1])
-
-
-def compare_records(records: pd.DataFrame) -> pd.DataFrame:
-    """Every finding that a record has by its codes or by its report.
-
-    Args:
-        records (`pd.DataFrame`):
-            Columns `report` and `scp_codes`.
-
-    Returns:
-        `pd.DataFrame`: Columns `report`, `scp_codes`, `finding`, `side` (`"coded"` or `"read"`), `is_met`, whether the
-        other side has the finding, an ancestor or a descendant of it, and `is_met_coarsely`, by `is_coded_alike`.
-    """
-    rows = []
-    for report, codes in zip(records["report"], records["scp_codes"], strict=True):
-        read, coded = read_report(report), name_codes(codes)
-        for side, names, others in (("coded", coded, read), ("read", read, coded)):
-            for name in sorted(names):
-                met = [any(is_alike(name, other) for other in others) for is_alike in (is_kind_of, is_coded_alike)]
-                rows.append((report, codes, name, side, *met))
-    columns = ["report", "scp_codes", "finding", "side", "is_met", "is_met_coarsely"]
-    return pd.DataFrame(rows, columns=cast(Any, columns))
-
-
-def tabulate_agreement(compared: pd.DataFrame) -> pd.DataFrame:
-    """Agreement of each finding, the most frequent code first.
-
-    Args:
-        compared (`pd.DataFrame`):
-            What `compare_records` returns.
-
-    Returns:
-        `pd.DataFrame`: Columns `finding`, `scp_code`, `num_coded`, `num_missed`, `sensitivity`, `num_read`,
-        `num_added` and `ppv`.
-    """
-    counts = compared.groupby(["finding", "side"])["is_met"].agg(["size", "sum"]).unstack(fill_value=0)
-    table = pd.DataFrame(index=counts.index)
-    table["scp_code"] = [load_terminology()[name].scp_code for name in table.index]
-    for side, failed, share in (("coded", "num_missed", "sensitivity"), ("read", "num_added", "ppv")):
-        size, met = counts["size"][side], counts["sum"][side]
-        table[f"num_{side}"], table[failed], table[share] = size, size - met, (met / size).round(3)
-    return table.sort_values(["num_coded", "num_read"], ascending=False).reset_index()
-
-
-def describe_agreement(compared: pd.DataFrame, column: str = "is_met") -> dict[str, float]:
-    """Sensitivity and PPV over all findings of all records together."""
-    met: dict[str, float] = cast(Any, compared.groupby("side")[column].mean()).to_dict()
-    return {"sensitivity": round(met["coded"], 4), "ppv": round(met["read"], 4)}
 
 
 def measure_coverage(statements: Iterable[str]) -> tuple[dict[str, float], Counter[str]]:
@@ -193,14 +104,18 @@ def measure_reports(arguments: argparse.Namespace) -> None:
     seconds = round(time.perf_counter() - began, 1)
     statements = [statement for report in records["report"] for statement in split_report(report)]
     shares, left_over = measure_coverage(statements)
-    coarse = {"with_coarse_codes": describe_agreement(compared, "is_met_coarsely")}
-    figures = {"num_records": len(records), **describe_agreement(compared), **coarse, **shares, "seconds": seconds}
-    logger.info("%s", json.dumps({"reports": figures}))
+    by_convention = {
+        f"by_{basis}": describe_with_doubts(compare_records(records, basis)) for basis in ("definition", "habit")
+    }
+    figures = {**describe_with_doubts(compared), **by_convention, **shares, "seconds": seconds}
+    logger.info("%s", json.dumps({"reports": {"num_records": len(records), **figures}}))
     failed = compared[~compared["is_met"]]
     missed, added = (Counter(failed.query("side == @side")["finding"]) for side in ("coded", "read"))
     show_examples({"missed": missed, "added": added, "left over": left_over}, arguments.num_examples)
     if arguments.table:
         tabulate_agreement(compared).to_csv(arguments.table, index=False)
+    if arguments.conventions_table:
+        tabulate_conventions(records).to_csv(arguments.conventions_table, index=False)
     drawn = failed.sample(min(arguments.num_sampled, len(failed)), random_state=arguments.seed)
     for row in cast(Any, drawn).to_dict("records"):
         logger.info("%(side)s but not the other: %(finding)s | %(scp_codes)s | %(report)s", row)
@@ -306,6 +221,7 @@ def make_arguments() -> argparse.ArgumentParser:
     parser.add_argument("--statements", type=Path, help="Text file with one statement a line, for the coverage alone.")
     parser.add_argument("--num_examples", type=int, default=0, help="Codes and words to list.")
     parser.add_argument("--table", type=Path, help="CSV file for the agreement of each code.")
+    parser.add_argument("--conventions_table", type=Path, help="CSV file for what each convention does.")
     parser.add_argument("--num_sampled", type=int, default=0, help="Disagreements to list, with their reports.")
     parser.add_argument(
         "--annotations", type=Path, help="JSONL file of annotated statements, for readers side by side."

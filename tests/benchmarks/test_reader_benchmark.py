@@ -1,4 +1,4 @@
-"""`benchmarks/readers.py` tells readers apart by figures counted by hand, and knows codes of like words."""
+"""`benchmarks/readers.py` tells readers apart by figures counted by hand, and says how codes are compared."""
 
 import json
 import logging
@@ -13,7 +13,10 @@ from helpers.servers.chat_server import answer_with, complete, serve_chat
 
 sys.path.insert(0, str(ROOT / "benchmarks"))
 
+import code_agreement
 import readers
+
+from datasets_scripts.terminology.findings import load_terminology
 
 
 ANNOTATIONS = [
@@ -68,24 +71,84 @@ def test_wrong_statements_and_what_was_asked_are_counted(figures):
     assert [figures[name]["spent"].split(" requests")[0] for name in ("all", "leftover", "audit")] == ["2", "1", "2"]
 
 
-def test_a_code_is_met_by_kinds_and_coarsely_by_the_habit_of_the_coders():
-    records = pd.DataFrame(
-        {
-            "report": ["non-specific t wave flattening in v6", "voltages are high in chest leads suggesting lvh"],
-            "scp_codes": ["{'NT_': 0.0}", "{'VCLVH': 0.0}"],
-        }
+def compare(report, codes, basis="code"):
+    """The findings of one record on both sides."""
+    return code_agreement.compare_records(pd.DataFrame({"report": [report], "scp_codes": [str(codes)]}), basis)
+
+
+def met_in(compared):
+    """`is_met` of a comparison by side and finding."""
+    return compared.set_index(["side", "finding"])["is_met"].to_dict()
+
+
+def test_a_code_is_met_by_itself_an_ancestor_or_a_descendant():
+    compared = compare("old inferolateral infarct with premature beats", {"IMI": 100.0, "PVC": 100.0})
+
+    assert met_in(compared) == {
+        ("coded", "inferior myocardial infarction"): True,
+        ("coded", "premature ventricular contraction"): True,
+        ("read", "inferolateral myocardial infarction"): True,
+        ("read", "premature complexes"): True,
+    }
+
+
+@pytest.mark.parametrize(
+    ("report", "codes", "is_met_by"),
+    [
+        ("non-specific t wave flattening in v6", {"NT_": 0.0}, {"code": False, "definition": True, "habit": True}),
+        ("t wave flattening in v6", {"NT_": 0.0}, {"code": False, "definition": False, "habit": True}),
+        ("left axis deviation", {"LAFB": 100.0}, {"code": False, "definition": False, "habit": True}),
+        ("inferior infarct, lateral infarct", {"IMI": 100.0}, {"code": True, "definition": True, "habit": True}),
+    ],
+)
+def test_each_basis_counts_the_conventions_of_those_before_it(report, codes, is_met_by):
+    met = {basis: compare(report, codes, basis).query("side == 'coded'")["is_met"].all() for basis in is_met_by}
+
+    assert met == is_met_by
+
+
+def test_a_row_counts_only_beside_the_findings_that_it_names():
+    alone, beside = (
+        code_agreement.code_report(report, "definition")
+        for report in ("voltages are high in chest leads", "voltages are high in chest leads suggesting lvh")
     )
 
-    compared = readers.compare_records(records).set_index(["side", "finding"])
-
-    assert compared["is_met"].to_dict() == {
-        ("coded", "nonspecific t wave changes"): False,
-        ("read", "low amplitude t waves"): False,
-        ("coded", "left ventricular hypertrophy by voltage"): True,
-        ("read", "left ventricular hypertrophy by voltage"): True,
-        ("read", "high qrs voltage"): False,
-        ("read", "left ventricular hypertrophy"): False,
+    assert alone == {"high qrs voltage": "positive"}
+    assert beside == {
+        "left ventricular hypertrophy by voltage": "positive",
+        "left ventricular hypertrophy": "uncertain",
     }
-    assert [name for (_, name), met in compared["is_met_coarsely"].items() if not met] == [
-        "left ventricular hypertrophy"
+
+
+def test_what_one_side_doubts_and_the_other_lacks_is_left_open():
+    codes = {"LVH": 15.0, "IMI": 50.0, "NORM": 0.0}
+    compared = compare("sinus rhythm. possible pericarditis. possible lbbb. pvcs", codes)
+
+    left = code_agreement.leave_doubts_open(compared)
+
+    assert sorted(set(compared["finding"]) - set(left["finding"])) == [
+        "left bundle branch block",  # hedged and not coded
+        "left ventricular hypertrophy",  # coded as rather absent, and not read
     ]
+    assert not left["is_met"].any()
+
+
+def test_the_table_says_what_a_finding_costs_the_pooled_figures():
+    compared = compare("pvcs. lbbb", {"PVC": 100.0, "LVH": 100.0})
+
+    table = code_agreement.tabulate_agreement(compared).set_index("finding")
+
+    # One of two codes is missed, one of two readings added
+    assert table["missed_share"].to_dict() == {
+        "premature ventricular contraction": 0.0,
+        "left ventricular hypertrophy": 0.5,
+        "left bundle branch block": 0.0,
+    }
+    assert table.loc["left bundle branch block", "added_share"] == 0.5
+
+
+def test_every_convention_names_findings_of_the_terminology_and_codes_of_ptb_xl():
+    for row in code_agreement.load_conventions():
+        assert row.basis in code_agreement.BASES[1:]
+        assert all(name in load_terminology() for name in (row.finding, *row.beside))
+        assert all(load_terminology().find_label(code, config_name="all") for code in row.scp_codes)

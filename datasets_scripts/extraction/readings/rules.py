@@ -20,7 +20,7 @@ from .reading import NEGATIVE, POSITIVE, UNCERTAIN, Certainty, Reading, code_ent
 from .statements import trace_statement
 
 
-RULES_VERSION = "5"  # changes whenever a statement is read differently
+RULES_VERSION = "6"  # changes whenever a statement is read differently
 INFARCTION, OLD = "myocardial infarction", "old"
 # What the QRS complex shows of damage, and what is old of it, is a scar; what the ST segment shows is an injury. Carts
 # say "damage" of both, under a heading that says which.
@@ -168,7 +168,7 @@ class StatementReader:
         if is_dependent and mention.certainty == POSITIVE:
             mention.certainty = self.certainty_before_with
         if self.is_alternative:
-            for alternative in (*self._last_group()[-1:], mention):
+            for alternative in (*(self._last_group()[-1:] if self.is_joined else ()), mention):
                 _weaken(alternative)
         if not self.is_joined:
             self.group += 1
@@ -227,10 +227,15 @@ class StatementReader:
             self._open_scope(UNCERTAIN)
 
     def _read_negation(self, token: Token, position: int) -> None:
+        is_last = self._next_token(position, skip=()).kind in PHRASE_ENDS
+        if is_last and self._last_group() and not self.has_remark:
+            self._read_negation_after(token, position)
+        else:
+            self._read_negation_next(token, position)
+
+    def _read_negation_next(self, token: Token, position: int) -> None:
         if not self.is_in_condition:
             self._open_scope(NEGATIVE)
-
-    _read_negation_next = _read_negation
 
     def _read_if(self, token: Token, position: int) -> None:
         self._open_scope(UNCERTAIN)
@@ -277,8 +282,8 @@ class StatementReader:
         self.is_joined = bool(self.mentions)
 
     def _read_or(self, token: Token, position: int) -> None:
-        follows_finding = bool(self.mentions) and self._is_in_last_group()
         before = self.tokens[position - 1].kind if position else ""
+        follows_finding = bool(self.mentions) and self._is_in_last_group() and before != "alternative"
         self.is_joined = follows_finding
         self.is_alternative = follows_finding or before in ("", "alternative")
 
@@ -307,6 +312,13 @@ class StatementReader:
             mention.certainty = NEGATIVE
         if not denied:
             self._open_scope(NEGATIVE)
+
+    def _read_replaced(self, token: Token, position: int) -> None:
+        """Deny the findings before "has converted to"; those behind are there."""
+        for mention in self._last_group():
+            mention.certainty = NEGATIVE
+        self._close_scope()
+        self._end_group()
 
     def _read_present(self, token: Token, position: int) -> None:
         for mention in self._last_group():

@@ -88,9 +88,69 @@ _MEASUREMENTS = (
     (r"(?<=\b[123])[\u00b0\u00ba\u00aa](?= ?(?:grado|grau|degre|graad))", ""),
 )
 # How clinicians write: "AF w RVR", "s/p MI", "2/2 LVH", "T waves have normalised".
+_MONTHS = "jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec"
 _SHORTHAND = (
     (r"\bqt/qtc?:? ?=? ?\d{3} ?/ ?\d{3}(?: ?ms)?", " _measured "),
-    (r"\bq's\b(?: waves?\b)?", "q waves"),
+    (r"\b([pqrstu])'s\b(?: waves?\b)?", r"\1 waves"),
+    (r"\b(peaked|inverted|flipped|retrograde|tall|flat|biphasic|hyperacute|upright|deep) ([pt])s\b", r"\1 \2 waves"),
+    (r"\babnl\b\.?", "abnormal"),
+    (r"\bnl\b\.?", "normal"),
+    (r"\binterp\b\.?", "interpretation"),
+    (r"\b(rapid|fast|slow|controlled) vr\b", r"\1 ventricular response"),
+    (r" ?[-=]+> ?(?=(?:nsr|sr|sinus|normal sinus)\b)", " converted to "),
+    (r"\b([rl]bbb) ?/ ?(?=l[ap](?:f|h)b\b)", r"\1 and "),
+    (r"\btach(?:y)?\b", "tachycardia"),
+    (r"\bbrady\b", "bradycardia"),
+    (r"\b(tri|bi)fasc\b\.?", r"\1fascicular"),
+    (r"\bventric\b\.?", "ventricular"),
+    (r"\b2(?:nd)?ary\b", "secondary"),
+    (r"\bj[- ]?pt\b", "j point"),
+    (r"\bdz\b", "disease"),
+    (r"\bami\b", "acute mi"),
+    (r"\bromi\b", "rule out mi"),
+    (r"\b(?:cause|due to|secondary to) ?\?", "possibly due to"),
+    (r": (?=(?:not (?:present|seen|found)|absent|(?:un)?likely|possible|probable|resolved|no)(?: today| now)?$)", " "),
+    (r"\bacute mi ?/ ?(?=stemi\b)", "acute mi and "),
+    (r"\bfib ?/ ?flut(?:ter)?\b", "atrial fibrillation / atrial flutter"),
+    (r"\b(t(?: waves?)?) inv\b\.?", r"\1 inversion"),
+    (r"\brecip\b\.?", "reciprocal"),
+    (r"\baxis ?[:=]? ?(?:[-+]\d{1,3}|\d{2,3})(?: ?(?:\u00b0|deg\w*))?(?![\w.])", " _measured "),
+    (r"\b\d+(?:\.\d+)? ?mm\b(?!hg)", " "),
+    (rf"\b\d{{1,2}}[-. ](?:{_MONTHS})[a-z]*[-., ]{{1,2}}\d{{2,4}}(?: \d\d:\d\d)?\b", " "),
+    (r"\bnsst[- ]?tw\w*\b", "nssttw"),
+    (
+        r"\b((?:inferior|inf|lateral|septal|deep|pathologic(?:al)?|narrow|small|significant|insignificant)) qs\b"
+        r"(?! (?:complex|wave|pattern|deflection))",
+        r"\1 q waves",
+    ),
+    (
+        r"\bmore (consistent with|c/w|suggestive of|typical of|likely) ([\w ]{1,40}?) than\b",
+        r"more \1 \2 rather than",
+    ),
+    (
+        r"\b(qtc?|pr|qrs)(?: interval| duration)?(?: is| was)? not (prolonged|long|short|wide|widened)\b",
+        r"no \2 \1 interval",
+    ),
+    (r"\bborderline (qtc?|pr)\b(?: interval)?(?! prol)", r"borderline prolonged \1 interval"),
+    (
+        r"\b(qtc?|pr)(?: interval)?(?: is| was| appears)? (borderline|possibly|probably) (?=(?:prolonged|long)\b)"
+        r"(prolonged|long)",
+        r"\2 \3 \1 interval",
+    ),
+    (r"\b(?:lv)?ef ?[=:~<]? ?\d{2} ?%?", " _measured "),
+    (r"\b(axis|intervals?|rhythm): ", r"\1 "),
+    (r"\b(distinguish|differentiate|tell) ([\w ]{1,60}?) from ", r"\1 \2 or "),
+    (
+        r"\bmobitz (?:type )?(?:i|1) (or|vs\.?|versus|/) +(?:mobitz )?(?:type )?(?:ii|2|_leads)(?!\w)",
+        r"mobitz i \1 mobitz ii",
+    ),
+    (r"\b(?:previously|formerly) (inverted|negative|flat(?:tened)?)\b(?! t)", r"no \1 t waves"),
+    (r"\b(?:previously|formerly) (depressed|elevated)\b(?! st)", r"no \1 st segments"),
+    (
+        r"(^|, )(?:was|previously|formerly)(?: in)? (?=(?:nsr|sinus|sr|af|afib|a-?fib|atrial|flutter|paced|svt|vt"
+        r"|normal|[lr]bbb|junctional)\b)",
+        r"\1no longer ",
+    ),
     (r"\brh?yth?e?m(s?)\b", r"rhythm\1"),
     (r"(?<![\d.,])(?<![\d] )\bstd\b(?![.])", "st depression"),
     (
@@ -119,7 +179,7 @@ _SHORTHAND = (
     (r"\bcan'?t (?=rule|exclude|r/o)", "cannot "),
     (r"\bcannot r/o\b", "cannot rule out"),
     (r"(?<![\w?])\?{1,3} ?(?=[a-z])", "? "),
-    (r"\(\?+\)|(?<=\w) ?\?{1,3}(?=$|[\s.,;)/])", " _query "),
+    (r"\(\?+\)|(?<=\w)\?{1,3}(?=$|[\s.,;)/])|(?<=\w) \?{1,3}(?=$|[.,;)/])", " _query "),
     (r"\bwellen'?s'?(?: (?:syndrome|sign|pattern|type|warning))?\b(?! ?und)", "wellens syndrome"),
     (r"\bfailure to (sense|capture) (and|or|and/or) (sense|capture)\b", r"failure to \1 \2 failure to \3"),
     (
@@ -256,9 +316,9 @@ REWRITES = [
             r"\bsinus (?:or |\(\? ?)((?:paroxysmal |ectopic )?atrial)\)? (tachycardia|rhythm|bradycardia)",
             r"sinus \2 or \1 \2",
         ),
-        (r"\bant(?=\s*/|\s+[qrst]\b|\.)", "anterior"),
-        (r"\blat(?=\s*/|\s+[qrst]\b|\.)", "lateral"),
-        (r"\binf(?=\s*/|\s+[qrst]\b|\.)", "inferior"),
+        (r"\bant(?=\s*[/+&]|\s+(?:[qrst]|leads?|wall|mi|isch\w*|inf\w+|st\w*|twi|q waves?|and)\b|\.|$)", "anterior"),
+        (r"\blat(?=\s*[/+&]|\s+(?:[qrst]|leads?|wall|mi|isch\w*|inf\w+|st\w*|twi|q waves?)\b|\.|$)", "lateral"),
+        (r"\binf(?=\s*[/+&]|\s+(?:[qrst]|leads?|wall|mi|isch\w*|inf\w+|st\w*|twi|q waves?)\b|\.)", "inferior"),
         (r"\bt waves? (?:are|is|remains?|now|generally|still)(?: (?:now|generally|still|slightly))* ", "t waves "),
         (r"\bst segments? (?:are|is|remains?|now|still)(?: (?:now|still|slightly))* ", "st segments "),
         (r"\b(t waves|st segments) no longer ", r"no \1 "),

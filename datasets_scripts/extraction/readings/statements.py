@@ -24,7 +24,7 @@ _EDITOR_NOTE = re.compile(r"\bEdit:.*", re.DOTALL)
 _SENTENCE_END = re.compile(r"[.;](?=\s|$)(?!\s*grade)|[\u3002\uff1b]", re.IGNORECASE)
 _ABBREVIATION = re.compile(
     r"\b(?:(?:in|un)?kompl|(?:un)?vollst|unbest|unspez|chron|path|indiff|intraventr|rep|evtl|ca|bds|vgl|ggf|bzw|abl|vs"
-    r"|amplitudkrit|prob|poss|approx|dr|resp|moegl|m\u00f6gl|fragl|wahrsch|supraventr|ventr|ant|post|lat|inf|sept|repol|beh|pat|verd|bzgl|sog|part|[aedhnvz])$",
+    r"|amplitudkrit|prob|poss|approx|dr|resp|moegl|m\u00f6gl|fragl|wahrsch|supraventr|ventr|vent|freq|occ|abnl|ant|post|lat|inf|sept|repol|beh|pat|verd|bzgl|sog|part|[aedhnvz])$",
     re.IGNORECASE,
 )
 _LONGEST_ABBREVIATION = 13  # characters, with the one before

@@ -34,6 +34,7 @@ WITHOUT_DEFINITION = {
         "intermittent conduction defect",
         "transient ischemic attack",
         "hypertension",
+        "pulmonary hypertension",
         "congenital heart disease",
         "cardiac surgery",
         "cardiomyopathy",
