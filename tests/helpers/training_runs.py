@@ -3,12 +3,11 @@
 import json
 import os
 import socket
-import subprocess
-import sys
 
 import pytest
 import torch
 from accelerate.state import AcceleratorState, GradientState
+from helpers.forked_python import run_forked, start_forked
 from helpers.repository import ROOT, load_script
 from safetensors.torch import load_file
 
@@ -41,17 +40,25 @@ def train(output_dir, flags):
 
 def run_python(folder, *words, cwd=ROOT):
     """Run Python in a process of its own, whose cache is in the folder; returns what it said."""
-    run = subprocess.run(
-        [sys.executable, *map(str, words)],
-        cwd=cwd,
-        env={**os.environ, "HF_HOME": str(folder / "home")},
-        capture_output=True,
-        text=True,
-        timeout=900,  # a loaded machine takes its time
-        check=False,
-    )
+    run = run_forked(*words, cwd=cwd, env={**os.environ, "HF_HOME": str(folder / "home")})
     assert run.returncode == 0, run.stderr
     return run.stderr
+
+
+def run_two_processes(folder, *words):
+    """Run Python in two processes, as torchrun starts them."""
+    known = {
+        "WORLD_SIZE": "2",
+        "MASTER_ADDR": "127.0.0.1",
+        "MASTER_PORT": str(find_port()),
+        "ACCELERATE_USE_CPU": "true",
+    }
+    logs = [folder / f"process_{rank}.log" for rank in range(2)]
+    forks = [
+        start_forked(*words, env={**os.environ, **known, "RANK": f"{rank}", "LOCAL_RANK": f"{rank}"}, stderr=log)
+        for rank, log in enumerate(logs)
+    ]
+    assert [fork.wait() for fork in forks] == [0, 0], "\n".join(log.read_text(encoding="utf-8") for log in logs)
 
 
 def find_port():

@@ -11,7 +11,7 @@ from helpers.training_runs import (
     load_ptb_xl,
     read_weights,
     record_batches,
-    run_python,
+    run_two_processes,
     train,
     train_in_two_parts,
 )
@@ -151,9 +151,8 @@ def test_two_processes_find_the_validation_loss_of_one(stream_flags, ptb_xl_dir,
     train_split.select(range(3, 8)).flatten_indices().to_parquet(tmp_path / "validation-00000-of-00001.parquet")
     flags = [*stream_flags, "--dataset_name", str(tmp_path), "--ecg_encoder", "vit_small", "--learning_rate", "0"]
     flags += ["--max_train_steps", "2", "--dataloader_num_workers", "1"]
-    launch = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2", "train.py"]
 
-    run_python(tmp_path, *launch, *flags, "--output_dir", tmp_path / "two")
+    run_two_processes(tmp_path, "train.py", *flags, "--output_dir", tmp_path / "two")
 
     results = json.loads((tmp_path / "two" / "train_results.json").read_text(encoding="utf-8"))
     expected = train(tmp_path / "one", flags)["validation_loss"]

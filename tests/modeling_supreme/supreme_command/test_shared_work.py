@@ -5,14 +5,12 @@ import json
 import re
 import shutil
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import pandas as pd
 import pytest
 import torch
-from helpers.repository import ROOT
+from helpers.forked_python import run_forked, start_forked
 from helpers.servers.dask_cluster import started_cluster
 from helpers.strips import make_long_strip, write_holter
 from helpers.tiny_models import TINY_MEASUREMENTS
@@ -149,23 +147,10 @@ class TestSharing:
     def test_the_workers_of_a_cluster_write_the_same_bytes(self, words, folder, tmp_path):
         main([*words, "--csv", str(tmp_path / "one.csv")])
         words[1] = "."  # of this process; the workers run in another folder
-        command = [
-            sys.executable,
-            "-m",
-            "modeling_supreme.supreme_command",
-            *words,
-            "--csv",
-            str(tmp_path / "many.csv"),
-        ]
+        command = ["-m", "modeling_supreme.supreme_command", *words, "--csv", str(tmp_path / "many.csv")]
 
         with started_cluster(tmp_path) as scheduler:
-            done = subprocess.run(
-                [*command, "--dask_scheduler", scheduler, "--plot", str(tmp_path / "plots")],
-                cwd=folder,
-                capture_output=True,
-                text=True,
-                check=False,
-            )
+            done = run_forked(*command, "--dask_scheduler", scheduler, "--plot", tmp_path / "plots", cwd=folder)
 
         assert done.returncode == 0, done.stderr
         assert (tmp_path / "many.csv").read_bytes() == (tmp_path / "one.csv").read_bytes()
@@ -204,9 +189,7 @@ class TestGoingOn:
         table = tmp_path / "killed.csv"
         starts = "import sys; from modeling_supreme.supreme_command import main, recordings;"
         starts += "recordings.RECORDS_PER_PART = 2; main.main(sys.argv[1:])"
-        with subprocess.Popen(
-            [sys.executable, "-c", starts, *words, "--csv", str(table)], cwd=ROOT, stderr=subprocess.DEVNULL
-        ) as killed:
+        with start_forked("-c", starts, *words, "--csv", table) as killed:
             kept = wait_for(lambda: parts_of(table))
             killed.send_signal(signal.SIGKILL)
         assert not table.exists()
