@@ -4,9 +4,11 @@ import errno
 import os
 import re
 import shutil
+import subprocess
+import sys
 
 import pytest
-from helpers.forked_python import run_forked
+from helpers.repository import ROOT
 
 from modeling_supreme.output_files.atomic_files import move_files, replace_when_complete, write_text
 from modeling_supreme.output_files.disk import DiskError, count_free_bytes, find_disk_error, told_when_refused
@@ -117,7 +119,7 @@ class TestDisk:
             "    save_file({'a': torch.zeros(9000)}, folder / 'a.safetensors')\n"
         )
 
-        run = run_forked("-c", code, tmp_path)
+        run = subprocess.run([sys.executable, "-c", code, tmp_path], cwd=ROOT, capture_output=True, text=True)
 
         assert "DiskError: The model could not be written to" in run.stderr
         assert "larger than this process may write" in run.stderr
