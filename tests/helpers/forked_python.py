@@ -82,6 +82,23 @@ def run_forked(*words, cwd=ROOT, env=None):
         return subprocess.CompletedProcess(words, code, *(path.read_text(encoding="utf-8") for path in outputs))
 
 
+def fork_instead(patch):
+    """Let code that runs Python by `subprocess.run` fork it, as long as a patch lasts; what it prints is printed."""
+    run = subprocess.run
+
+    def fork(command, *args, check=False, **options):
+        if command[0] != sys.executable or args or options:
+            return run(command, *args, check=check, **options)
+        done = run_forked(*command[1:], cwd=Path.cwd())
+        sys.stdout.write(done.stdout)
+        sys.stderr.write(done.stderr)
+        if check:
+            done.check_returncode()
+        return done
+
+    patch.setattr(subprocess, "run", fork)
+
+
 _server = []
 
 
