@@ -65,7 +65,8 @@ def test_the_file_opens_with_its_claim(path):
 @pytest.mark.parametrize("path", TEST_FILES, ids=lambda path: path.name)
 def test_every_expected_error_is_matched_by_its_message(path):
     calls = [node for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, ast.Call)]
-    expected_errors = [call for call in calls if ast.unparse(call.func) == "pytest.raises"]
+    raises = [call for call in calls if getattr(call.func, "attr", "") == "raises"]  # writing out all takes seconds
+    expected_errors = [call for call in raises if ast.unparse(call.func) == "pytest.raises"]
 
     unmatched = [call.lineno for call in expected_errors if "match" not in {word.arg for word in call.keywords}]
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import wfdb
+from helpers.forked_python import fork_instead
 from PIL import Image
 from transformers import AutoModel
 
@@ -15,7 +16,9 @@ import demo
 def demo_dir(tmp_path_factory):
     """What the demo leaves after a handful of training steps."""
     folder = tmp_path_factory.mktemp("demo") / "out"
-    demo.main(["--num_records", "160", "--max_train_steps", "4", "--output_dir", str(folder)])
+    with pytest.MonkeyPatch.context() as patch:
+        fork_instead(patch)
+        demo.main(["--num_records", "160", "--max_train_steps", "4", "--output_dir", str(folder)])
     return folder
 
 

@@ -10,7 +10,6 @@ import pytest
 from import_graph import ROOT, find_circles, list_files, read_graph, top_level_imports
 
 
-GRAPH = read_graph()
 FILES = list_files(ROOT)
 PYTHON_FILES = [path for path in FILES if path.suffix == ".py"]
 TEST_FILES = [path for path in PYTHON_FILES if path.relative_to(ROOT).parts[0] == "tests"]
@@ -21,6 +20,12 @@ MOST_PAGES = 40  # of documentation, which are read by their contents
 MOST_LINES, MOST_LINES_OF_A_MODEL = 600, 800
 TRAVELLERS = r"modeling_supreme/(configuration|modeling|feature_extraction|processing|pipeline)_\w+\.py"
 LIBRARIES_OF_TRAVELLERS = {"torch", "numpy", "scipy", "transformers", "safetensors", "huggingface_hub"}
+
+
+@pytest.fixture(scope="module")
+def graph():
+    """What imports what in this repository; read when asked for, as every worker collects every test."""
+    return read_graph()
 
 
 def complain_of_arrows_up(graph):
@@ -120,20 +125,20 @@ def complain_of_module(path, source):
 
 
 class TestImports:
-    def test_no_arrow_runs_up(self):
-        assert complain_of_arrows_up(GRAPH) == []
+    def test_no_arrow_runs_up(self, graph):
+        assert complain_of_arrows_up(graph) == []
 
-    def test_nobody_imports_a_command(self):
-        assert complain_of_arrows_to_commands(GRAPH) == []
+    def test_nobody_imports_a_command(self, graph):
+        assert complain_of_arrows_to_commands(graph) == []
 
-    def test_there_is_no_circle(self):
-        assert complain_of_circles(GRAPH) == []
+    def test_there_is_no_circle(self, graph):
+        assert complain_of_circles(graph) == []
 
-    def test_what_travels_with_a_checkpoint_travels_light(self):
-        assert complain_of_luggage(GRAPH) == []
+    def test_what_travels_with_a_checkpoint_travels_light(self, graph):
+        assert complain_of_luggage(graph) == []
 
-    def test_a_registered_corpus_is_an_arrow(self):
-        sources = {arrow.source for arrow in GRAPH.arrows if arrow.target == "datasets_scripts/ptb_xl.py"}
+    def test_a_registered_corpus_is_an_arrow(self, graph):
+        sources = {arrow.source for arrow in graph.arrows if arrow.target == "datasets_scripts/ptb_xl.py"}
 
         assert sources & {"datasets_scripts/__init__.py", "datasets_scripts/registry.py"}
 

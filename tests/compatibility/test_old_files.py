@@ -3,8 +3,6 @@
 import json
 import os
 import shutil
-import subprocess
-import sys
 import threading
 import zipfile
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -15,6 +13,7 @@ import pandas as pd
 import pytest
 import torch
 from accelerate.state import AcceleratorState, GradientState
+from helpers.forked_python import run_forked
 from helpers.repository import load_script
 from transformers import AutoFeatureExtractor, AutoModelForSequenceClassification, pipeline
 
@@ -89,14 +88,10 @@ class TestCheckpoint:
 
     def test_the_code_that_it_carries_still_runs_without_this_package(self, checkpoint, tmp_path):
         environment = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "HF_"))}
-        done = subprocess.run(
-            [sys.executable, "-c", FOREIGN_SCRIPT, str(checkpoint), str(CORPUS), json.dumps(FINDINGS)],
+        done = run_forked(
+            *("-c", FOREIGN_SCRIPT, checkpoint, CORPUS, json.dumps(FINDINGS)),
             cwd=tmp_path,
             env={**environment, "HF_HOME": str(tmp_path / "home"), "HF_HUB_OFFLINE": "1"},
-            capture_output=True,
-            text=True,
-            timeout=300,
-            check=False,
         )
 
         assert done.returncode == 0, done.stderr

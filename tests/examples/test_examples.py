@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from helpers.forked_python import fork_instead
 from helpers.language_models import save_language_model
 from helpers.repository import ROOT
 
@@ -29,6 +30,7 @@ def run_example(tmp_path, monkeypatch, capfd):
         monkeypatch.chdir(tmp_path)
         monkeypatch.setenv("PYTHONPATH", f"{ROOT}{os.pathsep}{os.environ.get('PYTHONPATH', '')}")
         monkeypatch.setattr(sys, "argv", [name])
+        fork_instead(monkeypatch)
         runpy.run_path(str(script), run_name="__main__")
         return capfd.readouterr().out
 

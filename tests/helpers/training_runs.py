@@ -3,13 +3,14 @@
 import json
 import os
 import socket
-import subprocess
-import sys
 
 import pytest
 import torch
 from accelerate.state import AcceleratorState, GradientState
+from helpers.forked_python import run_forked, start_forked
 from helpers.repository import ROOT, load_script
+from matplotlib.figure import Figure
+from PIL import Image
 from safetensors.torch import load_file
 
 from training_scripts.arguments import DataArguments
@@ -30,28 +31,45 @@ TINY_VIT = {
 script = load_script("train")
 
 
-def train(output_dir, flags):
+class Sketch(Figure):
+    """The figure of a run whose curves nobody looks at: to lay it out takes longer than a run of a few steps."""
+
+    def savefig(self, path, **_):
+        Image.new("RGB", (1, 1)).save(path, format="png")
+
+
+def train(output_dir, flags, figure_class=Sketch):
     """Run the script in this process; returns train_results.json."""
     # Accelerate keeps its settings for the life of a process
     AcceleratorState._reset_state(reset_partial_state=True)
     GradientState._reset_state()
-    script.main([*flags, "--output_dir", str(output_dir)])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("training_scripts.run.log.Figure", figure_class)
+        script.main([*flags, "--output_dir", str(output_dir)])
     return json.loads((output_dir / "train_results.json").read_text(encoding="utf-8"))
 
 
 def run_python(folder, *words, cwd=ROOT):
     """Run Python in a process of its own, whose cache is in the folder; returns what it said."""
-    run = subprocess.run(
-        [sys.executable, *map(str, words)],
-        cwd=cwd,
-        env={**os.environ, "HF_HOME": str(folder / "home")},
-        capture_output=True,
-        text=True,
-        timeout=900,  # a loaded machine takes its time
-        check=False,
-    )
+    run = run_forked(*words, cwd=cwd, env={**os.environ, "HF_HOME": str(folder / "home")})
     assert run.returncode == 0, run.stderr
     return run.stderr
+
+
+def run_two_processes(folder, *words):
+    """Run Python in two processes, as torchrun starts them."""
+    known = {
+        "WORLD_SIZE": "2",
+        "MASTER_ADDR": "127.0.0.1",
+        "MASTER_PORT": str(find_port()),
+        "ACCELERATE_USE_CPU": "true",
+    }
+    logs = [folder / f"process_{rank}.log" for rank in range(2)]
+    forks = [
+        start_forked(*words, env={**os.environ, **known, "RANK": f"{rank}", "LOCAL_RANK": f"{rank}"}, stderr=log)
+        for rank, log in enumerate(logs)
+    ]
+    assert [fork.wait() for fork in forks] == [0, 0], "\n".join(log.read_text(encoding="utf-8") for log in logs)
 
 
 def find_port():

@@ -4,13 +4,12 @@ import json
 import os
 import pickle
 import shutil
-import subprocess
-import sys
 import time
 
 import numpy as np
 import pytest
 import torch
+from helpers.forked_python import run_forked
 from huggingface_hub.errors import StrictDataclassError
 from safetensors.torch import load_file, save_file
 from transformers import AutoModel, AutoModelForSequenceClassification, pipeline
@@ -582,16 +581,10 @@ def test_the_code_that_travels_refuses_too(folder, tmp_path):
     save_as_pickle(pickled)
     change_config(large, num_fusion_layers=10**9)
 
-    run = subprocess.run(
-        [sys.executable, "-c", FOREIGN_SCRIPT, *map(str, (folder, broken, pickled, large))],
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": "", "HF_HOME": str(tmp_path / "home")},
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=True,
-    )
+    environment = {**os.environ, "PYTHONPATH": "", "HF_HOME": str(tmp_path / "home")}
+    run = run_forked("-c", FOREIGN_SCRIPT, folder, broken, pickled, large, cwd=tmp_path, env=environment)
 
+    assert run.returncode == 0, run.stderr
     said = run.stdout.splitlines()
     assert said[0] == "loaded"
     assert "transformers_modules" in said[1]

@@ -1,13 +1,12 @@
 """The checkpoint in the box: found without a name, small, offline, calibrated, and good on real records."""
 
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 import yaml
+from helpers.forked_python import run_forked
 from helpers.repository import ROOT
 from huggingface_hub import ModelCard
 from sklearn.metrics import roc_auc_score
@@ -77,9 +76,7 @@ class TestFolder:
 class TestLoading:
     @pytest.mark.slow
     def test_the_pipeline_takes_it_without_a_network(self):
-        done = subprocess.run(
-            [sys.executable, "-c", LOADS_WITHOUT_A_NETWORK], cwd=ROOT, capture_output=True, text=True, check=False
-        )
+        done = run_forked("-c", LOADS_WITHOUT_A_NETWORK)
 
         assert done.returncode == 0, done.stderr[-2000:]
         assert done.stdout.split() == ["2"]

@@ -1,11 +1,10 @@
 """The measurement head: real units, angles on a circle, and no word in what the named queries score."""
 
 import os
-import subprocess
-import sys
 
 import pytest
 import torch
+from helpers.forked_python import run_forked
 from helpers.tiny_models import TINY_MEASUREMENTS, settle_measurements
 from huggingface_hub.errors import StrictDataclassError
 from transformers import AutoModel
@@ -217,16 +216,10 @@ class TestSaving:
             "print(found.value[0, 2].item())\n"
         )
 
-        run = subprocess.run(
-            [sys.executable, "-c", script],
-            cwd=tmp_path,
-            env={**os.environ, "PYTHONPATH": "", "HF_HOME": str(tmp_path / "home")},
-            capture_output=True,
-            text=True,
-            timeout=300,
-            check=True,
-        )
+        environment = {**os.environ, "PYTHONPATH": "", "HF_HOME": str(tmp_path / "home")}
+        run = run_forked("-c", script, cwd=tmp_path, env=environment)
 
+        assert run.returncode == 0, run.stderr
         expected = measure(model, torch.zeros(1, 12, 1000)).value[0, 2].item()
         assert float(run.stdout) == pytest.approx(expected, rel=1e-5)
 

@@ -6,6 +6,7 @@ import sys
 from importlib.machinery import SourceFileLoader
 
 import pytest
+from helpers.forked_python import run_forked
 from helpers.repository import ROOT
 
 import modeling_supreme
@@ -20,14 +21,16 @@ IS_PIPELINE_KNOWN = "from transformers.pipelines import PIPELINE_REGISTRY; PIPEL
 
 
 def run(code):
-    """Run lines in a Python of its own; what the last of them prints."""
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    """Run lines in a process of their own; what the last of them prints."""
+    done = run_forked("-c", code)
     assert done.returncode == 0, done.stderr[-2000:]
     return done.stdout
 
 
 def test_importing_the_package_loads_no_library():
-    loaded = json.loads(run("import sys, modeling_supreme, json; print(json.dumps(list(sys.modules)))"))
+    code = "import sys, modeling_supreme, json; print(json.dumps(list(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    loaded = json.loads(done.stdout)
 
     assert {name.partition(".")[0] for name in loaded} & HEAVY == set()
     assert len(loaded) < 200  # 3,138 when every class was loaded at once

@@ -2,10 +2,9 @@
 
 import json
 import os
-import subprocess
-import sys
 
 import pytest
+from helpers.forked_python import run_forked
 from helpers.repository import ROOT
 from transformers import pipeline
 
@@ -54,13 +53,10 @@ pipeline(TASK, model=source, trust_remote_code=True, dtype=torch.bfloat16).save_
 def run_elsewhere(steps, *, source, record, folder, home, **environment):
     """Scores and rules of what a process without this package made of a checkpoint."""
     variables = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "HF_HOME")}
-    process = subprocess.run(
-        [sys.executable, "-c", ELSEWHERE.format(steps=steps), str(source), f"{record}", str(folder)],
+    process = run_forked(
+        *("-c", ELSEWHERE.format(steps=steps), source, record, folder),
         env={**variables, "HF_HOME": str(home), "HF_HUB_OFFLINE": "1", **environment},
         cwd=folder.parent,
-        capture_output=True,
-        text=True,
-        check=False,
     )
     assert process.returncode == 0, process.stderr[-3000:]
     return json.loads(process.stdout.splitlines()[-1])

@@ -7,11 +7,12 @@ import pytest
 from datasets import Dataset
 from helpers.corpus_rows import write_report_labels
 from helpers.training_runs import (
+    TINY_VIT,
     are_equal,
     load_ptb_xl,
     read_weights,
     record_batches,
-    run_python,
+    run_two_processes,
     train,
     train_in_two_parts,
 )
@@ -22,6 +23,14 @@ from training_scripts.data.training_data import load_data
 
 
 pytestmark = pytest.mark.usefixtures("tiny_preset")
+
+# The script in a process of its own, with the encoder of `tiny_preset`
+TRAIN_TINY = f"""
+import runpy
+from modeling_supreme import ECG_PRESETS
+ECG_PRESETS["vit_tiny"] = {TINY_VIT}
+runpy.run_path("train.py", run_name="__main__")
+"""
 
 
 @pytest.fixture(scope="module")
@@ -149,11 +158,10 @@ def test_two_processes_find_the_validation_loss_of_one(stream_flags, ptb_xl_dir,
     train_split = load_corpus("ptb_xl", "hierarchy", data_dir=ptb_xl_dir)["train"]
     train_split.to_parquet(tmp_path / "train-00000-of-00001.parquet")
     train_split.select(range(3, 8)).flatten_indices().to_parquet(tmp_path / "validation-00000-of-00001.parquet")
-    flags = [*stream_flags, "--dataset_name", str(tmp_path), "--ecg_encoder", "vit_small", "--learning_rate", "0"]
+    flags = [*stream_flags, "--dataset_name", str(tmp_path), "--learning_rate", "0"]
     flags += ["--max_train_steps", "2", "--dataloader_num_workers", "1"]
-    launch = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2", "train.py"]
 
-    run_python(tmp_path, *launch, *flags, "--output_dir", tmp_path / "two")
+    run_two_processes(tmp_path, "-c", TRAIN_TINY, *flags, "--output_dir", tmp_path / "two")
 
     results = json.loads((tmp_path / "two" / "train_results.json").read_text(encoding="utf-8"))
     expected = train(tmp_path / "one", flags)["validation_loss"]

@@ -5,11 +5,10 @@ Everything runs in other processes: importing `distributed` changes how exceptio
 
 import hashlib
 import importlib.util
-import subprocess
-import sys
+import os
 
 import pytest
-from helpers.repository import ROOT
+from helpers.forked_python import run_forked
 from helpers.servers.dask_cluster import started_cluster
 
 from datasets_scripts.prepare.corpus import prepare_corpus
@@ -26,10 +25,10 @@ def digests(folder):
     return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(folder.glob("*.parquet"))}
 
 
-def prepare_on_cluster(scheduler, *flags):
+def prepare_on_cluster(scheduler, *flags, **environment):
     """Run the command; a broken record ends it with a message on standard error."""
-    command = [sys.executable, "-m", "datasets_scripts.prepare", "ptb_xl", "--dask_scheduler", scheduler, *flags]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
+    command = ["-m", "datasets_scripts.prepare", "ptb_xl", "--dask_scheduler", scheduler, *flags]
+    return run_forked(*command, env={**os.environ, **environment})
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +63,8 @@ def test_a_missing_table_is_named(scheduler, tmp_path):
 def test_an_address_without_a_scheduler_is_an_error(ptb_xl_dir, tmp_path):
     flags = ["--config_name", "all", "--data_dir", str(ptb_xl_dir), "--output_dir", str(tmp_path / "out")]
 
-    done = prepare_on_cluster("tcp://127.0.0.1:9", *flags)
+    # Dask would look for it for half a minute
+    done = prepare_on_cluster("tcp://127.0.0.1:9", *flags, DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT="2s")
 
     assert done.returncode != 0
     assert "Timed out" in done.stderr

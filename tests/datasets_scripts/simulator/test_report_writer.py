@@ -1,5 +1,7 @@
 """Reports of simulated records: wordings of carts, each read back to what it was written for, and chosen noise."""
 
+import functools
+
 import numpy as np
 import pytest
 
@@ -23,7 +25,12 @@ TEMPLATES = [(language, template) for language in JOINING_WORDS for template in 
 RHYTHMS = {"en": "Sinus rhythm", "de": "sinusrhythmus"}
 # No wording of German readers that the rules could read is known.
 NOT_IN_GERMAN = {"hypercalcemia", "hypocalcemia", "exchanged arm electrodes", "precordial low qrs voltage"}
-RECORDS = [simulate_record(index, seed=5) for index in range(150)]
+
+
+@functools.cache
+def records():
+    """What the reports are written on; made when asked for, as every worker collects every test."""
+    return [simulate_record(index, seed=5) for index in range(150)]
 
 
 def certainties_of(statement):
@@ -41,10 +48,10 @@ def rewrite(record, style, *, seed=0):
 
 def compare(style):
     """Shares of the true conditions that the rules miss in the reports, and false ones per report."""
-    reports = [rewrite(record, style, seed=seed) for seed, record in enumerate(RECORDS)]
+    reports = [rewrite(record, style, seed=seed) for seed, record in enumerate(records())]
     pairs = [
         (record.conditions & set(CONDITIONS), positives_of(report))
-        for record, report in zip(RECORDS, reports, strict=True)
+        for record, report in zip(records(), reports, strict=True)
         if len(report) < MAX_STATEMENTS
     ]
     missed = sum(len(true - read) for true, read in pairs) / sum(len(true) for true, _ in pairs)
@@ -69,7 +76,7 @@ def test_every_condition_has_a_wording(language):
 
 
 def test_without_noise_the_rules_read_the_truth():
-    reports = [(record, rewrite(record, EXACT)) for record in RECORDS]
+    reports = [(record, rewrite(record, EXACT)) for record in records()]
     read = [positives_of(report) for record, report in reports if len(report) < MAX_STATEMENTS]
     true = [record.conditions & set(CONDITIONS) for record, report in reports if len(report) < MAX_STATEMENTS]
 
@@ -110,7 +117,7 @@ def test_the_default_noise_misses_some_and_states_little_that_is_false():
 
 
 def test_a_report_has_one_to_eight_statements():
-    lengths = {len(rewrite(record, style)) for record in RECORDS for style in (EXACT, ReportStyle(language="de"))}
+    lengths = {len(rewrite(record, style)) for record in records() for style in (EXACT, ReportStyle(language="de"))}
 
     assert min(lengths) >= 1
     assert max(lengths) <= MAX_STATEMENTS
@@ -152,7 +159,7 @@ def test_findings_of_the_rhythm_are_joined_listed_or_stated_by_themselves():
 
 
 def test_the_looks_of_carts_are_kept_throughout_a_report():
-    reports = [rewrite(record, EXACT, seed=index) for index, record in enumerate(RECORDS)]
+    reports = [rewrite(record, EXACT, seed=index) for index, record in enumerate(records())]
 
     num_capitals = sum(all(text.replace("Cs", "CS").isupper() for text in report) for report in reports)
     num_full_stops = sum(all(text.endswith(".") for text in report) for report in reports)
@@ -171,9 +178,9 @@ def test_capitals_keep_the_plural_of_abbreviations():
 
 def test_german_reports_end_with_a_verdict_only_if_the_ecg_is_normal():
     german = ReportStyle(0, 0, 0, 0, language="de")
-    reports = {record.record_id: rewrite(record, german) for record in RECORDS}
+    reports = {record.record_id: rewrite(record, german) for record in records()}
 
-    normal = {record.record_id for record in RECORDS if "normal ecg" in record.conditions}
+    normal = {record.record_id for record in records() if "normal ecg" in record.conditions}
 
     assert {key for key, report in reports.items() if report[-1].endswith("normales ekg")} == normal
 
@@ -198,7 +205,7 @@ def test_an_infarct_takes_its_age_where_it_is_most_precise():
 
 
 def test_the_same_random_numbers_give_the_same_report():
-    assert rewrite(RECORDS[3], ReportStyle(), seed=4) == rewrite(RECORDS[3], ReportStyle(), seed=4)
+    assert rewrite(records()[3], ReportStyle(), seed=4) == rewrite(records()[3], ReportStyle(), seed=4)
 
 
 def test_the_style_is_part_of_the_settings_of_the_simulator():

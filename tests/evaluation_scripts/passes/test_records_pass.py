@@ -1,8 +1,6 @@
 """A pass over records: answers in their order, kept as they come, the same however often it was ended."""
 
 import errno
-import subprocess
-import sys
 
 import numpy as np
 import psutil
@@ -10,7 +8,7 @@ import pytest
 import torch
 from datasets import Dataset, concatenate_datasets
 from helpers.counted_passes import double, make_rows, run
-from helpers.repository import ROOT
+from helpers.forked_python import run_forked
 
 from evaluation_scripts.passes import records_pass
 from evaluation_scripts.passes.kept_shards import KeptShards, forget_shards, hash_weights
@@ -132,7 +130,7 @@ run(make_rows(), kept_dir=Path(sys.argv[1]))
 
 
 def test_a_killed_process_leaves_whole_shards(tmp_path):
-    done = subprocess.run([sys.executable, "-c", KILL, str(tmp_path)], cwd=ROOT, check=False, timeout=600)
+    done = run_forked("-c", KILL, tmp_path)
 
     answers = run(make_rows(), end_after(2), kept_dir=tmp_path)  # six of ten records were kept
 

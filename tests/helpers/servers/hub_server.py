@@ -8,13 +8,12 @@ import hashlib
 import json
 import os
 import re
-import subprocess
-import sys
 import threading
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, unquote, urlparse
 
+from helpers.forked_python import run_forked
 from helpers.repository import ROOT
 
 
@@ -203,9 +202,6 @@ def run_on_hub(hub, home, *arguments, cwd=ROOT, **environment):
         "HF_HOME": str(home),
         "OMP_NUM_THREADS": "1",
     }
-    command = [sys.executable, *map(str, arguments)]
-    done = subprocess.run(
-        command, cwd=cwd, env={**kept, **own, **environment}, capture_output=True, text=True, check=False
-    )
+    done = run_forked(*arguments, cwd=cwd, env={**kept, **own, **environment})
     assert done.returncode == 0, done.stderr[-3000:]
     return done.stdout

@@ -5,11 +5,9 @@ import importlib.util
 import json
 import shutil
 import signal
-import subprocess
-import sys
 
 import pytest
-from helpers.repository import ROOT
+from helpers.forked_python import run_forked, start_forked
 from helpers.servers.dask_cluster import started_cluster
 from helpers.waiting import wait_for
 
@@ -62,10 +60,8 @@ class TestSharing:
         self, corpus_dir, measuring_checkpoint_dir, tmp_path
     ):
         command = ["index", str(corpus_dir), "--model", str(measuring_checkpoint_dir), "--records_per_shard", "1"]
-        command = [sys.executable, "-m", "modeling_supreme.supreme_command", *command]
-        with subprocess.Popen(
-            [*command, "--output", str(tmp_path / "killed")], cwd=ROOT, stderr=subprocess.DEVNULL
-        ) as killed:
+        command = ["-m", "modeling_supreme.supreme_command", *command]
+        with start_forked(*command, "--output", tmp_path / "killed") as killed:
             kept = wait_for(lambda: finished_shards(tmp_path / "killed")[2:] and finished_shards(tmp_path / "killed"))
             killed.send_signal(signal.SIGKILL)
         state = (tmp_path / "killed" / "shards" / kept[0] / "tokens.safetensors").stat()
@@ -84,12 +80,10 @@ class TestSharing:
         self, index_dir, corpus_dir, measuring_checkpoint_dir, tmp_path
     ):
         words = ["index", str(corpus_dir), "--model", str(measuring_checkpoint_dir), "--records_per_shard", "7"]
-        command = [sys.executable, "-m", "modeling_supreme.supreme_command", *words, "--output", str(tmp_path / "i")]
+        command = ["-m", "modeling_supreme.supreme_command", *words, "--output", str(tmp_path / "i")]
 
         with started_cluster(tmp_path) as scheduler:
-            done = subprocess.run(
-                [*command, "--dask_scheduler", scheduler], cwd=ROOT, capture_output=True, text=True, check=False
-            )
+            done = run_forked(*command, "--dask_scheduler", scheduler)
 
         assert done.returncode == 0, done.stderr
         assert shards_of(digests(tmp_path / "i")) == shards_of(digests(index_dir))

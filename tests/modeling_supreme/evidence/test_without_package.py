@@ -2,9 +2,8 @@
 
 import json
 import os
-import subprocess
-import sys
 
+from helpers.forked_python import run_forked
 from helpers.scores import TASK
 
 
@@ -34,14 +33,10 @@ def test_it_answers_and_does_not_explain(tiny_checkpoint_dir, ptb_xl_dir, tmp_pa
     record = ptb_xl_dir / "records500/00000/00001_hr"
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
 
-    process = subprocess.run(
-        [sys.executable, "-c", ELSEWHERE, TASK, str(tiny_checkpoint_dir), str(record)],
+    process = run_forked(
+        *("-c", ELSEWHERE, TASK, tiny_checkpoint_dir, record),
         env={**environment, "HF_HOME": str(tmp_path), "HF_HUB_OFFLINE": "1"},
         cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
     )
 
     assert process.returncode == 0, process.stderr

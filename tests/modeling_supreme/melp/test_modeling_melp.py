@@ -2,12 +2,11 @@
 
 import json
 import os
-import subprocess
-import sys
 
 import numpy as np
 import pytest
 import torch
+from helpers.forked_python import run_forked
 from helpers.tiny_models import TINY_MELP, make_melp
 from huggingface_hub.errors import StrictDataclassClassValidationError
 from transformers import AutoModel, pipeline
@@ -315,9 +314,7 @@ class TestCheckpoint:
             "print(json.dumps([type(model).__module__, logits.tolist(), written.tolist()]))\n"
         )
         environment = {**os.environ, "PYTHONPATH": "", "HF_HOME": str(tmp_path)}
-        run = subprocess.run(
-            [sys.executable, "-c", script], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
-        )
+        run = run_forked("-c", script, cwd=tmp_path, env=environment)
         assert run.returncode == 0, run.stderr
 
         module, logits, written = json.loads(run.stdout)

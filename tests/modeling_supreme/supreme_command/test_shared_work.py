@@ -2,17 +2,16 @@
 
 import importlib.util
 import json
+import multiprocessing
 import re
 import shutil
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import pandas as pd
 import pytest
 import torch
-from helpers.repository import ROOT
+from helpers.forked_python import run_forked, start_forked
 from helpers.servers.dask_cluster import started_cluster
 from helpers.strips import make_long_strip, write_holter
 from helpers.tiny_models import TINY_MEASUREMENTS
@@ -20,6 +19,7 @@ from helpers.waiting import wait_for
 
 from modeling_supreme.command_line import run_command
 from modeling_supreme.ecg_index.sources import FileSource
+from modeling_supreme.output_files import workers
 from modeling_supreme.output_files.folder_lock import FolderLock
 from modeling_supreme.supreme_command import recordings
 from modeling_supreme.supreme_command.answering import Answering, write_part
@@ -55,6 +55,14 @@ def words(folder, checkpoint):
 def small_parts(monkeypatch):
     """Parts of two recordings."""
     monkeypatch.setattr(recordings, "RECORDS_PER_PART", 2)
+
+
+@pytest.fixture
+def forked_workers(monkeypatch):
+    """Workers are forked from a server that has loaded torch, once for all tests; those that are spawned load it."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["modeling_supreme.supreme_command.answering"])
+    monkeypatch.setattr(workers.multiprocessing, "get_context", lambda _method: context)
 
 
 @pytest.fixture
@@ -103,6 +111,7 @@ class TestSharing:
         assert capsys.readouterr().err.count(f"1 of {len(names) + 1} recordings were left out: notes.csv.") == 2
 
     @pytest.mark.slow
+    @pytest.mark.usefixtures("forked_workers")
     def test_numbers_do_not_depend_on_it_either(self, folder, checkpoint, tmp_path):
         words = ["measure", str(folder), "--model", checkpoint, "--on_error", "skip", "--parquet"]
 
@@ -112,6 +121,7 @@ class TestSharing:
         assert (tmp_path / "one.parquet").read_bytes() == (tmp_path / "two.parquet").read_bytes()
 
     @pytest.mark.slow
+    @pytest.mark.usefixtures("forked_workers")
     def test_long_recordings_are_shared_too(self, checkpoint, tmp_path):
         paths = []
         for name in ("a", "b", "c"):
@@ -149,23 +159,10 @@ class TestSharing:
     def test_the_workers_of_a_cluster_write_the_same_bytes(self, words, folder, tmp_path):
         main([*words, "--csv", str(tmp_path / "one.csv")])
         words[1] = "."  # of this process; the workers run in another folder
-        command = [
-            sys.executable,
-            "-m",
-            "modeling_supreme.supreme_command",
-            *words,
-            "--csv",
-            str(tmp_path / "many.csv"),
-        ]
+        command = ["-m", "modeling_supreme.supreme_command", *words, "--csv", str(tmp_path / "many.csv")]
 
         with started_cluster(tmp_path) as scheduler:
-            done = subprocess.run(
-                [*command, "--dask_scheduler", scheduler, "--plot", str(tmp_path / "plots")],
-                cwd=folder,
-                capture_output=True,
-                text=True,
-                check=False,
-            )
+            done = run_forked(*command, "--dask_scheduler", scheduler, "--plot", tmp_path / "plots", cwd=folder)
 
         assert done.returncode == 0, done.stderr
         assert (tmp_path / "many.csv").read_bytes() == (tmp_path / "one.csv").read_bytes()
@@ -200,13 +197,12 @@ class TestGoingOn:
         assert (tmp_path / "cut.csv").read_bytes() == (tmp_path / "whole.csv").read_bytes()
 
     @pytest.mark.slow
+    @pytest.mark.usefixtures("forked_workers")
     def test_killed_in_the_middle_it_goes_on_with_more_processes(self, words, tmp_path, monkeypatch):
         table = tmp_path / "killed.csv"
         starts = "import sys; from modeling_supreme.supreme_command import main, recordings;"
         starts += "recordings.RECORDS_PER_PART = 2; main.main(sys.argv[1:])"
-        with subprocess.Popen(
-            [sys.executable, "-c", starts, *words, "--csv", str(table)], cwd=ROOT, stderr=subprocess.DEVNULL
-        ) as killed:
+        with start_forked("-c", starts, *words, "--csv", table) as killed:
             kept = wait_for(lambda: parts_of(table))
             killed.send_signal(signal.SIGKILL)
         assert not table.exists()
@@ -232,6 +228,7 @@ class TestGoingOn:
 
 
 class TestRefusals:
+    @pytest.mark.usefixtures("forked_workers")
     def test_a_worker_that_cannot_use_a_recording_names_it(self, words, tmp_path, capsys):
         words = [*words[:-1], "raise", "--csv", str(tmp_path / "out.csv"), "--num_proc", "2"]
 

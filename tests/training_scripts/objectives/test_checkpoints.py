@@ -2,13 +2,12 @@
 
 import json
 import os
-import subprocess
-import sys
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
+from helpers.forked_python import run_forked
 from transformers import AutoModel, AutoProcessor, pipeline
 
 from modeling_supreme import STANDARD_LEADS, SupremeModel, ZeroShotEcgClassificationPipeline
@@ -70,14 +69,10 @@ def elsewhere(tiny_checkpoint_dir, strips, tmp_path_factory):
     np.save(folder / "strips.npy", strips)
     script = FOREIGN_SCRIPT.replace("LEADS", repr(list(STANDARD_LEADS))).replace("LABELS", repr(LABELS))
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "HF_"))}
-    run = subprocess.run(
-        [sys.executable, "-c", script, str(tiny_checkpoint_dir), "strips.npy", "results.json"],
+    run = run_forked(
+        *("-c", script, tiny_checkpoint_dir, "strips.npy", "results.json"),
         cwd=folder,
         env={**environment, "HF_HOME": str(folder / "home"), "HF_HUB_OFFLINE": "1"},
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
     )
     assert run.returncode == 0, run.stderr
     return SimpleNamespace(folder=folder, **json.loads((folder / "results.json").read_text(encoding="utf-8")))

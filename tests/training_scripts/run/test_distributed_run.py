@@ -12,6 +12,8 @@ from training_scripts.run.log import read_lines
 from training_scripts.run.states import list_states
 
 
+pytestmark = pytest.mark.slow
+
 # One process imports torch; every run is forked from it, those of two processes as torchrun would start them.
 RUNNER = """
 import json, os, signal, sys, time, traceback

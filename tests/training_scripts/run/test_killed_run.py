@@ -14,6 +14,8 @@ from training_scripts.run.log import read_lines
 from training_scripts.run.states import list_states
 
 
+pytestmark = pytest.mark.slow
+
 NUM_STEPS, NUM_KILLS = 60, 10
 
 # Importing torch takes longer than all runs together, so one process imports it and forks each run. Two kills of ten

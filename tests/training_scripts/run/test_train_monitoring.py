@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import torch
 from helpers.training_runs import TINY_VIT, are_equal, read_weights, train, without_dropout
+from matplotlib.figure import Figure
 from PIL import Image
 from safetensors.torch import load_file
 
@@ -39,7 +40,7 @@ def voltage_flags(model_flags, voltage_dir):
 def watched(voltage_flags, tmp_path_factory):
     """The folder of a run of twelve steps, validated every four."""
     folder = tmp_path_factory.mktemp("watched")
-    train(folder, [*voltage_flags, "--max_train_steps", "12", "--eval_steps", "4"])
+    train(folder, [*voltage_flags, "--max_train_steps", "12", "--eval_steps", "4"], figure_class=Figure)
     return folder
 
 

@@ -15,6 +15,9 @@ from datasets_scripts.simulator.realism.pairs import MeasuredStrip, Pair
 from datasets_scripts.simulator.realism.strip_features import measure_strip
 
 
+pytestmark = pytest.mark.slow
+
+
 def load_rows(data_dir, cache_dir, num_records):
     """The first rows of a folder of PTB-XL."""
     corpus = load_corpus("ptb_xl", "all", data_dir=data_dir, cache_dir=cache_dir)
