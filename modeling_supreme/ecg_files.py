@@ -204,13 +204,14 @@ def is_folder(path: str | PathLike[str]) -> bool:
 def _refuse_impossible_name(path: Path) -> None:
     """Say of a name that no file system takes, such as the content of a file, that there is no record."""
     try:
-        path.with_name(f"{path.name}.hea").exists()
+        Path(f"{path}.hea").exists()
     except OSError as error:
         if error.errno not in (errno.ENAMETOOLONG, errno.ELOOP):
             return  # who may not read it is told by the reader
+        reason = (error.strerror or "no such name").lower()
         raise FileNotFoundError(
-            f"There is no ECG record at {str(path)[:LONGEST_NAME_SHOWN]}: {error.strerror.lower()}. Give the path of"
-            " an ECG file, or of a WFDB record with or without `.hea`; voltages go in as an array."
+            f"There is no ECG record at {str(path)[:LONGEST_NAME_SHOWN]}: {reason}. Give the path of an ECG file, or of"
+            " a WFDB record with or without `.hea`; voltages go in as an array."
         ) from error
 
 
