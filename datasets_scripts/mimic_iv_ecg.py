@@ -178,7 +178,7 @@ class MimicIvEcg(CorpusBuilder):
 
     def _columns_of(self, record: MimicRecord) -> dict[str, Any]:
         """Columns of a row that come from the tables, and the `path` of its signal file."""
-        figures = dict(zip(FIGURES, record.figures, strict=True))
+        figures: dict[str, float | None] = dict(zip(FIGURES, record.figures, strict=True))
         return {
             "record_id": str(record.study_id),
             "patient_id": str(record.subject_id),

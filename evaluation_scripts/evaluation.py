@@ -10,7 +10,6 @@ from accelerate import Accelerator
 from transformers import PreTrainedModel, ProcessorMixin
 
 from evaluation_scripts.passes.kept_shards import UNFINISHED
-from evaluation_scripts.robustness.curves import DisturbedCollator, choose_families, trace_curves
 from evaluation_scripts.robustness.disturbances import Disturbance
 
 from .arguments import EvaluationArguments
@@ -22,6 +21,7 @@ from .predict import predict
 from .prediction_table import Predictions, tabulate_predictions
 from .references import read_references
 from .results import compile_result
+from .robustness_curves import DisturbedCollator, choose_families, trace_curves
 
 
 def evaluate_label_set(

@@ -1,12 +1,11 @@
 """The tables that an evaluation prints: conditions, with what their controls mean, and measurements."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from .explanations import format_explanations
 from .measurement_table import format_measurements
 from .metrics import format_figure
-from .robustness.curves import format_robustness
 
 
 EXPLANATION = (
@@ -35,7 +34,7 @@ def format_result(name: str, result: dict[str, Any]) -> str:
     title = f"{name}: {result['num_records']} records of {result['num_patients']} patients"
     tables = [_format_conditions(result)] if result["conditions"] else []
     if result.get("robustness"):
-        tables.append(format_robustness(result["robustness"]))
+        tables.append(_format_robustness(result["robustness"]))
     if "measurements" in result:
         tables.append(format_measurements(result["measurements"]))
     if "explanations" in result:
@@ -130,3 +129,13 @@ def _format_controls(
         format_figure(specific.get(auroc)),
         *(format_figure(get(specific_controls[name])) if specific_controls else "-" for name in names),
     ]
+
+
+def _format_robustness(curves: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
+    """Lines for people: the macro AUROC at each level, a family in each line."""
+    width = max(map(len, curves))
+    lines = ["Macro AUROC of disturbed recordings:"]
+    for family, levels in curves.items():
+        figures = ", ".join(f"{level['level']} {format_figure(level['auroc_macro'])}" for level in levels)
+        lines.append(f"{family.ljust(width)}  {figures}")
+    return "\n".join(lines) + "\n"

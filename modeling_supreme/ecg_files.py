@@ -194,24 +194,26 @@ class _Reader(NamedTuple):
 
 
 def is_folder(path: str | PathLike[str]) -> bool:
-    """Whether there is a folder of this name; a name that no file system takes is none."""
+    """Whether there is a folder of this name; a name that no file system takes is none, nor is an empty one."""
     try:
-        return Path(path).is_dir()
+        return str(path) != "" and Path(path).is_dir()
     except OSError:
         return False
 
 
 def _refuse_impossible_name(path: Path) -> None:
-    """Say of a name that no file system takes, such as the content of a file, that there is no record."""
+    """Say of a name that no file has, such as the content of a file, that there is no record."""
+    reason = "" if path.name else "the name is that of no file"
     try:
-        path.with_name(f"{path.name}.hea").exists()
+        Path(f"{path}.hea").exists()
     except OSError as error:
-        if error.errno not in (errno.ENAMETOOLONG, errno.ELOOP):
-            return  # who may not read it is told by the reader
+        if error.errno in (errno.ENAMETOOLONG, errno.ELOOP):  # who may not read it is told by the reader
+            reason = (error.strerror or "there is no such name").lower()
+    if reason:
         raise FileNotFoundError(
-            f"There is no ECG record at {str(path)[:LONGEST_NAME_SHOWN]}: {error.strerror.lower()}. Give the path of"
-            " an ECG file, or of a WFDB record with or without `.hea`; voltages go in as an array."
-        ) from error
+            f"There is no ECG record at {str(path)[:LONGEST_NAME_SHOWN]}: {reason}. Give the path of an ECG file, or"
+            " of a WFDB record with or without `.hea`; voltages go in as an array."
+        )
 
 
 def _is_wfdb(path: Path) -> bool:

@@ -9,7 +9,7 @@ from importlib import import_module
 from numbers import Integral
 from os import PathLike
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import torch
@@ -219,7 +219,7 @@ class ZeroShotEcgClassificationPipeline(Pipeline):
             return super().__call__(Entry(recordings, ""), **kwargs)
         if isinstance(several, Iterator):
             entries = (Entry(recording, f"Recording {index}") for index, recording in enumerate(several))
-            return iter(super().__call__(entries, **kwargs))
+            return iter(cast("Any", super().__call__(entries, **kwargs)))
         if not len(several):
             self._sanitize_parameters(**kwargs)
             return []

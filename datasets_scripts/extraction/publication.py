@@ -96,8 +96,12 @@ def describe_labels(extraction: Extraction, repo_id: str, *, source_license: str
         source_license (`str`, *optional*):
             Licence under which the source is passed on, by its name on the Hub.
     """
-    header = DatasetCardData(license=source_license or "other", tags=["ecg"], pretty_name="Findings of ECG reports")
-    header.configs = [{"config_name": "labels", "data_files": LABELS_FILE}]
+    header = DatasetCardData(
+        license=source_license or "other",
+        tags=["ecg"],
+        pretty_name="Findings of ECG reports",
+        configs=[{"config_name": "labels", "data_files": LABELS_FILE}],
+    )
     return f"---\n{header.to_yaml()}\n---\n\n" + "\n".join(_tell(extraction, repo_id)) + "\n"
 
 

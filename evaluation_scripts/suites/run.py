@@ -18,8 +18,8 @@ from evaluation_scripts.prediction_table import Predictions
 from evaluation_scripts.protocols.label_sets import FEWEST_POSITIVES, SUITES
 from evaluation_scripts.protocols.label_table import SPLITS, LabelTable
 from evaluation_scripts.protocols.read import SuiteTables, read_suite
-from evaluation_scripts.robustness.curves import DisturbedCollator, choose_families, trace_curves
 from evaluation_scripts.robustness.disturbances import Disturbance
+from evaluation_scripts.robustness_curves import DisturbedCollator, choose_families, trace_curves
 from evaluation_scripts.suite_arguments import SuiteArguments
 
 from .evaluated import EvaluatedSets

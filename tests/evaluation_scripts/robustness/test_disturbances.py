@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 
-from evaluation_scripts.robustness.curves import choose_families, trace_curves
 from evaluation_scripts.robustness.disturbances import (
     FAMILIES,
     add_noise,
@@ -13,6 +12,7 @@ from evaluation_scripts.robustness.disturbances import (
     shorten,
     swap_arms,
 )
+from evaluation_scripts.robustness_curves import choose_families, trace_curves
 from modeling_supreme.leads import STANDARD_LEADS
 from modeling_supreme.recordings import Account, EcgRecording
 

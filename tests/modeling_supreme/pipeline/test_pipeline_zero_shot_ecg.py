@@ -300,9 +300,12 @@ class TestRefusals:
         ):
             classify([paths[0], missing] if many else missing, candidate_labels=LABELS)
 
-    def test_a_name_that_no_file_system_takes_is_no_record(self, classify):
-        with pytest.raises(FileNotFoundError, match=r"no ECG record at 0 0 0 .*: file name too long\. Give the path"):
-            classify("0 " * 5000, candidate_labels="normal ecg")
+    @pytest.mark.parametrize(
+        ("name", "reason"), [("0 " * 5000, r"0 0 0 .*: file name too long"), ("", r"\.: the name is that of no file")]
+    )
+    def test_a_name_that_no_file_has_is_no_record(self, classify, name, reason):
+        with pytest.raises(FileNotFoundError, match=rf"no ECG record at {reason}\. Give the path"):
+            classify(name, candidate_labels="normal ecg")
 
     def test_a_missing_header_is_reported_under_the_name_given(self, classify, tmp_path):
         with pytest.raises(FileNotFoundError, match=r"no ECG record at \S+/s0001\.hea: \S+/s0001\.hea does not exist"):

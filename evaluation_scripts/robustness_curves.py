@@ -7,11 +7,11 @@ import numpy as np
 import torch
 
 from datasets_scripts.collator import StripCollator
-from evaluation_scripts.metrics import format_figure, mean_or_none, number_or_none, score_conditions
-from evaluation_scripts.prediction_table import Predictions
+from evaluation_scripts.robustness.disturbances import FAMILIES, Disturbance
 from modeling_supreme.recordings import recording_from_row
 
-from .disturbances import FAMILIES, Disturbance
+from .metrics import mean_or_none, number_or_none, score_conditions
+from .prediction_table import Predictions
 
 
 class DisturbedCollator(StripCollator):
@@ -83,13 +83,3 @@ def trace_curves(
             entry = {"level": level.name, "auroc_macro": mean_or_none(auroc[included]), "auroc": figures}
             curves.setdefault(name, []).append(entry)
     return curves
-
-
-def format_robustness(curves: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
-    """Lines for people: the macro AUROC at each level, a family in each line."""
-    width = max(map(len, curves))
-    lines = ["Macro AUROC of disturbed recordings:"]
-    for family, levels in curves.items():
-        figures = ", ".join(f"{level['level']} {format_figure(level['auroc_macro'])}" for level in levels)
-        lines.append(f"{family.ljust(width)}  {figures}")
-    return "\n".join(lines) + "\n"
