@@ -183,7 +183,7 @@ class SupremeAttention(nn.Module):
         attention_interface: Callable = eager_attention_forward
         if not output_attentions:
             attention_interface = attend_in_parts
-            if is_traced() or key.device.type != "cpu":
+            if self.training or is_traced() or key.device.type != "cpu":  # the way back needs all parts at once
                 attention_interface = ALL_ATTENTION_FUNCTIONS.get_interface(
                     self.config._attn_implementation or "eager", eager_attention_forward
                 )
