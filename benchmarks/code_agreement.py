@@ -191,7 +191,7 @@ def describe_with_doubts(compared: pd.DataFrame) -> dict[str, Any]:
 
 def leave_doubts_open(compared: pd.DataFrame) -> pd.DataFrame:
     """The comparison without what one side doubts and the other lacks, which cannot be held against a reader."""
-    return compared[compared["is_met"] | ~compared["is_doubted"]]
+    return compared.loc[compared["is_met"] | ~compared["is_doubted"]]
 
 
 def tabulate_agreement(compared: pd.DataFrame) -> pd.DataFrame:
