@@ -38,7 +38,9 @@ class Fork:
     def __enter__(self):
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, error_class, *_):
+        if error_class is not None:
+            self.send_signal(signal.SIGKILL)
         self.wait()
 
     def poll(self):
@@ -54,7 +56,7 @@ class Fork:
             if time.monotonic() > end:
                 self.send_signal(signal.SIGKILL)
                 raise subprocess.TimeoutExpired(str(self.pid), timeout)
-            time.sleep(0.005)
+            time.sleep(0.02)
         return self.returncode
 
     def send_signal(self, number):
