@@ -11,10 +11,11 @@ and prints as JSON, over all records of the folds together: the sensitivity, the
 positive predictive value (PPV), the share of read codes that are given. A finding read as uncertain counts as read,
 and a code counts whatever its likelihood. A code is met by itself and by a code of an ancestor or descendant: a
 superclass ("myocardial infarction" for any territory) has none. Beside these figures stand, under `by_definition` and
-`by_habit`, those with findings brought to codes as the coders bring them (`code_agreement.py`), and under each
-`doubts_open`: without hedged findings that have no code, and without codes under 50 % likelihood that are not read,
-since neither says that the reader is wrong. Then the share of content words (two letters or more, no function word)
-that are accounted for, the share of statements called read, and the seconds that reading took.
+`by_habit`, those with findings brought to codes as the coders bring them
+(`datasets_scripts/extraction/checks/code_agreement.py`), and under each `doubts_open`: without hedged findings that
+have no code, and without codes under 50 % likelihood that are not read, since neither says that the reader is wrong.
+Then the share of content words (two letters or more, no function word) that are accounted for, the share of statements
+called read, and the seconds that reading took.
 
 With `--num_examples` it lists the codes most often missed or added, and the words most often left over. `--table`
 writes the agreement of each code and what it costs the pooled figures, `--conventions_table` what each convention
@@ -43,12 +44,6 @@ from typing import Any, cast
 
 import numpy as np
 import pandas as pd
-from code_agreement import (
-    compare_records,
-    describe_with_doubts,
-    tabulate_agreement,
-    tabulate_conventions,
-)
 from command_line import make_parser
 
 
@@ -58,6 +53,12 @@ from datasets_scripts.extraction.backends.backend import BackendArguments
 from datasets_scripts.extraction.backends.make_backend import make_backend
 from datasets_scripts.extraction.backends.routes import Route, RouteArguments
 from datasets_scripts.extraction.checks.annotation_score import name_canonically
+from datasets_scripts.extraction.checks.code_agreement import (
+    compare_records,
+    describe_with_doubts,
+    tabulate_agreement,
+    tabulate_conventions,
+)
 from datasets_scripts.extraction.readings.reading import Entity, Reading
 from datasets_scripts.extraction.readings.rules import account_for, read_statement
 from datasets_scripts.extraction.readings.statements import split_report

@@ -13,9 +13,9 @@ from helpers.servers.chat_server import answer_with, complete, serve_chat
 
 sys.path.insert(0, str(ROOT / "benchmarks"))
 
-import code_agreement
 import readers
 
+from datasets_scripts.extraction.checks import code_agreement
 from datasets_scripts.terminology.findings import load_terminology
 
 
