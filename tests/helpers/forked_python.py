@@ -49,7 +49,7 @@ class Fork:
             self.returncode = _ask("poll", self.pid)
         return self.returncode
 
-    def wait(self, timeout=900):  # a loaded machine takes its time
+    def wait(self, timeout=3600):  # a loaded machine takes its time
         """Wait for the end; returns the exit code."""
         end = time.monotonic() + timeout
         while self.poll() is None:
