@@ -30,7 +30,7 @@ demo: $(INSTALLED)
 	$(BIN)/python demo.py
 
 test: $(INSTALLED)
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 2 --dist worksteal
 
 # Not part of .ci/run: each makes an environment of its own (2 GB) and runs every test
 test-oldest test-newest: test-%:
@@ -38,7 +38,7 @@ test-oldest test-newest: test-%:
 	.venv-$*/bin/python -m pip install --quiet --constraint constraints-oldest.txt torch
 	.venv-$*/bin/python -m pip install --quiet $(CONSTRAINED_$*) --editable ".[dev,s3]"
 	.venv-$*/bin/python -m pip check
-	.venv-$*/bin/python -m pytest -n 2
+	.venv-$*/bin/python -m pytest -n 2 --dist worksteal
 
 # PTB-XL (https://physionet.org/content/ptb-xl/1.0.3/): the records 1 to 500 are enough
 SHIPPED := runs/shipped
