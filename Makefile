@@ -49,11 +49,13 @@ default-checkpoint: $(INSTALLED)
 		--output_dir runs/text_tower
 	test -f runs/default_first/model.safetensors || $(BIN)/python train.py configs/default.yaml --data_dir "$(PTB_XL)" \
 		--output_dir runs/default_first
-	test -f runs/default/model.safetensors || $(BIN)/python train.py configs/default_second.yaml \
-		--model_name_or_path runs/default_first --data_dir "$(PTB_XL)" --output_dir runs/default
+	test -f runs/default_second/model.safetensors || $(BIN)/python train.py configs/default_second.yaml \
+		--model_name_or_path runs/default_first --data_dir "$(PTB_XL)" --output_dir runs/default_second
+	test -f runs/default/model.safetensors || $(BIN)/python train.py configs/default_third.yaml \
+		--model_name_or_path runs/default_second --data_dir "$(PTB_XL)" --output_dir runs/default
 	rm -rf $(SHIPPED)
 	$(BIN)/python -m training_scripts.shipping make --checkpoint runs/default --text_tower runs/text_tower \
-		--earlier runs/default_first --output_dir $(SHIPPED)
+		--earlier runs/default_first runs/default_second --output_dir $(SHIPPED)
 	$(BIN)/python -m training_scripts.decisions --model_name_or_path $(SHIPPED) --dataset_name ptb_xl \
 		--dataset_config_name hierarchy --data_dir "$(PTB_XL)" --on_error skip --num_records 16000
 	$(BIN)/python evaluate.py --model_name_or_path $(SHIPPED) --dataset_name ptb_xl --data_dir "$(PTB_XL)" \
