@@ -433,9 +433,11 @@ class TrainingLoop:
         if is_saved or (must_end and self.accelerator.distributed_type != DistributedType.DEEPSPEED):
             state_dir = self.save_state()
         if must_end:
-            saved = f"its state is {state_dir}. Go on with `--resume_from_checkpoint latest`." if state_dir else None
-            saved = saved or f"its state is not saved. {self.describe_remains()}"
-            raise TerminatedError(f"Told to end at step {step}; {saved}")
+            if state_dir is None:
+                raise TerminatedError(f"Told to end at step {step}; its state is not saved. {self.describe_remains()}")
+            raise TerminatedError(
+                f"Told to end at step {step}; its state is {state_dir}. Go on with `--resume_from_checkpoint latest`."
+            )
 
     def save_state(self) -> Path | None:
         """Save all that the run needs to go on; returns where, or `None` if the disk refused."""

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from evaluation_scripts.metrics import format_figure
+from evaluation_scripts.robustness.disturbances import FAMILIES
 from modeling_supreme.output_files.atomic_files import write_text
 from modeling_supreme.plotting.palette import BLUE, GREEN, GREY, INK, MUTED, ORANGE, RED
 
@@ -90,7 +92,7 @@ def plot_curves(path: Path, curves: Mapping[str, Curves]) -> None:
     grid = figure.subplots(num_rows, min(NUM_COLUMNS, len(families)), squeeze=False, sharey=True).ravel()
     for axes, family in zip(grid, families, strict=False):
         levels = [level for own, level in _all_levels(curves) if own == family]
-        for colour, own in zip(_colours(len(curves)), curves.values(), strict=True):
+        for colour, own in zip(cycle(COLOURS), curves.values(), strict=False):
             macro = [_macro(own, family, level) for level in levels]
             axes.plot(range(len(levels)), np.array(macro, dtype=np.float64), "o-", color=colour, markersize=4)
         axes.axhline(0.5, color=MUTED, linewidth=0.8, linestyle=":")
@@ -113,18 +115,13 @@ def _narrow(level: str) -> str:
     return level.replace(" leads", "\nleads").replace(", ", "\n")
 
 
-def _colours(number: int) -> list[str]:
-    """As many colours, which repeat where there are more label sets than colours."""
-    return [COLOURS[place % len(COLOURS)] for place in range(number)]
-
-
 def _all_levels(curves: Mapping[str, Curves]) -> Iterator[tuple[str, str]]:
     """Family and level of everything that any label set was tried with, each once."""
     seen = {}
     for own in curves.values():
         for family, levels in own.items():
             seen |= {(family, level["level"]): None for level in levels}
-    order = list(TITLES)
+    order = list(FAMILIES)
     yield from sorted(seen, key=lambda pair: order.index(pair[0]))
 
 

@@ -10,11 +10,13 @@ from huggingface_hub import ModelCard, ModelCardData
 from safetensors.torch import load_file
 from transformers import AutoTokenizer, pipeline
 
+from evaluation_scripts.robustness.disturbances import FAMILIES
 from evaluation_scripts.suites.model_index import to_eval_result
 from modeling_supreme import SupremeModel
 from training_scripts.shipping.describe import write_shipped_card
 from training_scripts.shipping.make import make_checkpoint as make_shipped
 from training_scripts.shipping.names import refresh_names
+from training_scripts.shipping.robustness import TITLES
 from training_scripts.shipping.zoo import tabulate_cards
 
 
@@ -29,6 +31,7 @@ def run_dir(make_checkpoint):
         "max_train_steps": 10,
         "per_device_train_batch_size": 4,
         "positive_weighting": "none",
+        "dataset_weights": [4, 1],
         "seed": 0,
         "data_dir": ["/home/somebody/ptb-xl"],
     }
@@ -137,7 +140,7 @@ class TestDescribe:
     def test_the_card_names_every_round_of_the_training(self, run_dir, tower_dir, tmp_path):
         first = yaml.safe_load((run_dir / "train_arguments.yaml").read_text())
         (tmp_path / "first").mkdir()
-        flags = {**first, "max_train_steps": 7, "seed": 3}
+        flags = {**first, "max_train_steps": 7, "seed": 3, "dataset_weights": [0.5, 0.5]}
         (tmp_path / "first" / "train_arguments.yaml").write_text(yaml.safe_dump(flags))
         (tmp_path / "eval_results.json").write_text(json.dumps({"results": {}}))
         make_shipped(run_dir, tower_dir, tmp_path / "shipped", earlier=[tmp_path / "first"])
@@ -145,6 +148,7 @@ class TestDescribe:
         card = write_shipped_card(tmp_path / "shipped", [tmp_path])
 
         assert "| training | 7 steps of 4 strips, seed 3, then 10 steps of 4 strips, seed 0 |" in card.text
+        assert "Most strips are simulated (50 %, then 80 %)" in card.text
         assert "somebody" not in (tmp_path / "shipped" / "earlier_train_arguments.yaml").read_text()
 
     def test_figures_of_records_that_training_saw_are_refused(self, shipped_dir, tmp_path):
@@ -186,6 +190,9 @@ class TestRobustness:
         assert "| corpus/labels/split | condition | 12 leads | II |\n|---|---|---|---|\n" in card
         assert "| ptb_xl/rhythm/test | atrial fibrillation | 0.930 | 0.820 |" in card
         assert card.index("## Figures") < card.index("## Robustness") < card.index("## Limits")
+
+    def test_every_disturbance_has_a_title(self):
+        assert list(TITLES) == list(FAMILIES)
 
     def test_the_picture_and_every_figure_lie_beside_the_card(self, card, shipped_dir):
         assert (shipped_dir / "robustness.png").read_bytes().startswith(b"\x89PNG")
