@@ -53,6 +53,14 @@ _crashed = set()
 
 
 @pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node, error):
+    """Say how a worker of pytest-xdist ended that vanished: by a signal, or by itself."""
+    if error:
+        code = node.gateway._io.popen.wait(timeout=30)
+        node.config.get_terminal_writer().line(f"[{node.gateway.id}] ended with code {code}")
+
+
+@pytest.hookimpl(optionalhook=True)
 def pytest_handlecrashitem(crashitem, report, sched):
     """Try a test once more, and say so, whose worker of pytest-xdist vanished; one that takes two along has failed."""
     if crashitem not in _crashed:

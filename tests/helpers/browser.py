@@ -7,6 +7,8 @@ import pytest
 
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+STANDS_STILL = """() => !document.querySelector(".pending")
+    && document.getAnimations().every(animation => animation.playState !== "running")"""
 
 
 @contextmanager
@@ -39,6 +41,7 @@ def open_page(browser, url, **options):
 def find_barriers(page):
     """What axe-core finds to be serious or critical for people who do not see, hear or point, one line each."""
     axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-playwright-python is not installed")
+    page.wait_for_function(STANDS_STILL)  # what fades in is too pale until it is there
     violations = axe.Axe().run(page).response["violations"]
     return [
         f"{found['id']}: {node['target']} {node['html'][:160]}"
