@@ -36,12 +36,7 @@ TARGET_RECORDS, TARGET_S, TARGET_MIB = 800_000, 120.0, 1024.0
 MIB = 2**20
 MEASUREMENTS = ("rate_per_min", "pr_ms", "qrs_ms", "qt_ms", "qtc_ms", "axis_deg")
 TRAINED = [f"finding number {place}" for place in range(100)]
-QUESTIONS = {
-    "measured": ["qtc_ms > 500 and not pr_ms > 200"],
-    "trained": TRAINED[:1],
-    "1 new name": ["brugada pattern"],
-    "16 new names": [f"a new name, number {place}" for place in range(16)],
-}
+NEW_NAMES = [f"a new name, number {place}" for place in range(16)]
 
 
 @dataclass
@@ -80,6 +75,19 @@ def make_checkpoint(folder: Path) -> Path:
     model.save_pretrained(folder)
     SupremeProcessor(SupremeEcgFeatureExtractor(), AutoTokenizer.from_pretrained(name)).save_pretrained(folder)
     return folder
+
+
+def choose_questions(checkpoint: str) -> dict[str, list[str]]:
+    """A question of each kind, among them a name that this checkpoint was trained on, and names that it was not."""
+    from transformers import AutoConfig
+
+    trained = AutoConfig.from_pretrained(checkpoint).trained_queries
+    return {
+        "measured": ["qtc_ms > 500 and not pr_ms > 200"],
+        **({"trained": list(trained[:1])} if trained else {}),
+        "1 new name": NEW_NAMES[:1],
+        "16 new names": NEW_NAMES,
+    }
 
 
 def write_corpus(folder: Path, num_records: int) -> None:
@@ -166,16 +174,17 @@ def ask_in_process(folder: Path, queries: Sequence[str]) -> dict[str, float]:
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def compare_with_pipeline(index_dir: Path, corpus_dir: Path, checkpoint: str, num_records: int) -> float:
+def compare_with_pipeline(
+    index_dir: Path, corpus_dir: Path, checkpoint: str, labels: Sequence[str], *, num_records: int
+) -> float:
     """Largest difference between scores of the index and of the pipeline, each record alone."""
     from transformers import pipeline
 
     from modeling_supreme import EcgIndex
     from modeling_supreme.ecg_index.sources import open_source
 
-    labels = [query for queries in QUESTIONS.values() for query in queries]
     classify: Any = pipeline("zero-shot-ecg-classification", model=checkpoint, device="cpu")  # pyright: ignore[reportCallIssue, reportArgumentType]
-    scores = EcgIndex(index_dir).score(labels).scores
+    scores = EcgIndex(index_dir).score(list(labels)).scores
     largest = 0.0
     for place, record in enumerate(open_source([corpus_dir]).read(0, num_records)):
         for query, score in zip(labels, scores[:, place].tolist(), strict=True):
@@ -209,7 +218,12 @@ def run(arguments: BenchmarkArguments, folder: Path) -> None:
         f"encoded {manifest.num_records} records at {rate:.0f}/s with {arguments.num_proc} processes;"
         f" {size / 1024:.1f} KiB a record on disk, {size * TARGET_RECORDS / 2**30:.1f} GiB for {TARGET_RECORDS:,}"
     )
-    largest = compare_with_pipeline(folder / "index", folder / "corpus", checkpoint, arguments.num_compared)
+    questions = choose_questions(checkpoint)
+    largest = compare_with_pipeline(
+        *(folder / "index", folder / "corpus", checkpoint),
+        list(dict.fromkeys(query for queries in questions.values() for query in queries)),
+        num_records=arguments.num_compared,
+    )
     logger.info(f"largest difference to the pipeline over {arguments.num_compared} records: {largest:g}")
     sizes = (arguments.num_records // 5, arguments.num_records)
     for number in sizes:
@@ -217,7 +231,7 @@ def run(arguments: BenchmarkArguments, folder: Path) -> None:
         multiply_index(folder / "index", folder / f"index_{number}", number)
     heading = f"{'question':14}" + "".join(f"{number:>11,}" for number in sizes)
     logger.info(f"{heading} records{'':6}{TARGET_RECORDS:,} records by the line through both")
-    for name, queries in QUESTIONS.items():
+    for name, queries in questions.items():
         found = [ask_in_process(folder / f"index_{number}", queries) for number in sizes]
         logger.info(describe(name, sizes, found))
 
