@@ -24,7 +24,7 @@ from ..query_grammar import (
     parse_query,
 )
 from .heartbeats import LEAST_MEASURABLE, Heartbeats
-from .wordings import deny, lead_of, measurement_of, name_key, name_terms, print_amount, print_comparison
+from .wordings import deny, lead_of, measurement_of, name_key, name_terms, print_amount, print_comparison, print_limits
 
 
 MOST_STATEMENTS = 12
@@ -214,13 +214,9 @@ class StatementReader:
             text = f"{name_key(atom.key)} {'present' if is_seen else 'absent'}"
         else:
             text = atom.name if is_seen else deny(atom.name)
-        if isinstance(atom, Finding) and numbers:
-            amount = print_amount(numbers["value"], numbers["unit"])
-            # A number without a unit says nothing beside a name that is not its own
-            measure = measure_of(atom)
-            if numbers["unit"] == "1" and isinstance(measure, Comparison):
-                amount = f"{name_terms(measure.terms)} {amount}"
-            text += f" ({amount} measured)"
+        measure = measure_of(atom)
+        if isinstance(atom, Finding) and isinstance(measure, Comparison) and numbers:
+            text += f" ({_print_number(measure, numbers, is_seen=is_seen)})"
         return text
 
     def _amplitudes(self, keys: Sequence[str]) -> list[dict[str, Any]]:
@@ -245,6 +241,16 @@ def measure_of(atom: Expression) -> Expression | None:
     except QuerySyntaxError:
         return None
     return expression if isinstance(expression, Comparison | Present) else None
+
+
+def _print_number(measure: Comparison, numbers: Mapping[str, Any], *, is_seen: bool) -> str:
+    """What was read off beside a name, with the limit where the two contradict each other."""
+    value, unit = numbers["value"], numbers["unit"]
+    # A number without a unit says nothing beside a name that is not its own
+    text = f"{name_terms(measure.terms)} " if unit == "1" else ""
+    text += f"{print_amount(value, unit)} measured"
+    is_within = measure.above < value < measure.below
+    return text if is_within == is_seen else f"{text}, {'' if is_within else 'not '}{print_limits(measure, unit)}"
 
 
 def _leads_of(keys: Sequence[str]) -> list[str]:
