@@ -4,11 +4,11 @@ python benchmarks/drawing/explained_records.py --data_root D --output_dir runs/e
 
 `--data_root` has the official files of PTB-XL, CPSC2018, CODE-15 % and the Georgia collection in `ptb-xl`, `cpsc2018`,
 `code15` and `georgia`. Nobody chooses the records of the names: the first one with each label of `CONDITIONS`, of
-PTB-XL among those that training has not seen; then, of all conditions of PTB-XL that have a definition, the surest
-false alarm, the surest miss, and the next surest of each until there are three, no two of one condition or record. The
-expressions are those of `EXPRESSIONS`, on strips named there and on the first simulated ones with a label.
-`--output_dir` receives a sheet for each, explained_records.md and .json, and contradictions.png with the sheets of the
-three below each other.
+PTB-XL among those that training has not seen; then, of the other conditions of PTB-XL that have a definition, the
+surest false alarm, the surest miss, and the next surest of each until there are three, no two of one condition or
+record. A label counts for what it is a kind of, too. The expressions are those of `EXPRESSIONS`, on strips named there
+and on the first simulated ones with a label. `--output_dir` receives a sheet for each, explained_records.md and .json,
+and contradictions.png with the sheets of the three below each other.
 """
 
 import argparse
@@ -25,6 +25,7 @@ from transformers import pipeline
 
 from datasets_scripts import load_corpus
 from datasets_scripts.simulator import simulate_record
+from datasets_scripts.terminology.findings import load_terminology
 from evaluation_scripts.conditions import describe_conditions
 from evaluation_scripts.metrics import label_matrix
 from modeling_supreme import STANDARD_LEADS, default_checkpoint
@@ -121,11 +122,14 @@ def load_labelled(data_root: Path, corpus: str) -> Labelled:
     truth = rows.select_columns(["labels", "label_mask"])[:]
     described = describe_conditions(names, config_name=config_name, trained_queries=None)
     labels = label_matrix(truth["labels"], len(names), label_masks=truth["label_mask"])
-    columns: dict[str, list[int]] = {}  # several labels may be one finding
-    for place, each in enumerate(described):
-        columns.setdefault(each.query, []).append(place)
-    joined = np.stack([labels[:, places].max(axis=1) for places in columns.values()], axis=1)
-    return Labelled(rows, list(columns), joined)
+    columns: dict[str, list[int]] = {}
+    terminology = load_terminology()
+    for place, each in enumerate(described):  # several labels may be one finding, and what is a kind of it counts too
+        for finding in {each.query, *terminology.ancestors(each.query)}:
+            columns.setdefault(finding, []).append(place)
+    findings = list(dict.fromkeys(each.query for each in described))
+    joined = np.stack([labels[:, columns[finding]].max(axis=1) for finding in findings], axis=1)
+    return Labelled(rows, findings, joined)
 
 
 def ask(corpus: str, known: Labelled, record: int, finding: str) -> Question:
@@ -208,17 +212,31 @@ def choose_contradictions(
     return chosen[:most]
 
 
-def find_contradictions(classify: Any, known: Labelled) -> list[Question]:
-    """The contradictions of PTB-XL, among conditions that have a definition, so that statements can be read."""
+def find_contradictions(classify: Any, known: Labelled, named: Sequence[Question]) -> list[Question]:
+    """The contradictions of PTB-XL, among conditions that have a definition, so that statements can be read.
+
+    Args:
+        classify (`ZeroShotEcgClassificationPipeline`):
+            Answers.
+        known ([`Labelled`]):
+            The records.
+        named (`Sequence[Question]`):
+            What is explained already.
+    """
     defined = {normalize_name(entry["condition"]) for entry in join_definitions(classify.model.config, None)}
     columns = [place for place, finding in enumerate(known.findings) if normalize_name(finding) in defined]
     asked = [known.findings[place] for place in columns]
+    titles = [f"ptb_xl {record}" for record in known.rows["record_id"]]
     scores, present = np.zeros((2, len(known.rows), len(asked)))
     for place, results in enumerate(classify(list(known.rows), candidate_labels=asked)):
         by_label = {result["label"]: result for result in results}
         scores[place] = [by_label[finding]["score"] for finding in asked]
         present[place] = [np.nan if by_label[each]["present"] is None else by_label[each]["present"] for each in asked]
-    found = choose_contradictions(scores, present, known.labels[:, columns])
+    labels = known.labels[:, columns]
+    for question in named:
+        labels[[record == question.title for record in titles]] = np.nan
+        labels[:, [finding == question.asked for finding in asked]] = np.nan
+    found = choose_contradictions(scores, present, labels)
     return [ask("ptb_xl", known, record, asked[condition]) for record, condition in found]
 
 
@@ -274,7 +292,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     classify = pipeline("zero-shot-ecg-classification", model=str(model))
     records = {corpus: load_labelled(options.data_root, corpus) for corpus in CORPORA}
     named = choose_first(records)
-    wrong = find_contradictions(classify, records["ptb_xl"])
+    wrong = find_contradictions(classify, records["ptb_xl"], named)
     questions = [*named, *wrong, *choose_expressions(options.data_root)]
     paths = [
         options.output_dir / file_name(place, f"{each.title}_{each.asked}") for place, each in enumerate(questions)

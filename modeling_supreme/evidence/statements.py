@@ -71,6 +71,11 @@ SHOWN_BY = {
     "st_elevation_ratio": ("st_mv",),
     **dict.fromkeys(("t_size_mv", "t_high_mv", "t_low_mv"), ("t_mv",)),
 }
+# Heights that a sum of several leads is made of, with their leads
+SUMMED = {
+    "sokolow_lyon_mv": (("s_mv", "V1"), ("r_mv", "V5"), ("r_mv", "V6")),
+    **dict.fromkeys(("cornell_mv", "cornell_ratio"), (("r_mv", "aVL"), ("s_mv", "V3"))),
+}
 
 
 @dataclass(frozen=True)
@@ -108,6 +113,10 @@ class StatementReader:
         found = dict.fromkeys(self._collect(expression, is_true=True))
         ordered = sorted(found, key=lambda support: -support.probability)
         return [self._describe(support) for support in ordered[:MOST_STATEMENTS]]
+
+    def judge(self, expression: Expression) -> float:
+        """Probability that an expression holds."""
+        return self._chance(expression, is_true=True)
 
     def _chance(self, part: Expression, *, is_true: bool) -> float:
         measured = self._measured if keys_of(part) else None
@@ -223,8 +232,8 @@ class StatementReader:
         """Heights of waves that a sheet can mark, in millivolts from the level before QRS."""
         found = []
         for key in keys:
-            name, lead = measurement_of(key).name, lead_of(key)
-            for shown in SHOWN_BY.get(name, (name,)):
+            name = measurement_of(key).name
+            for shown, lead in SUMMED.get(name, ((each, lead_of(key)) for each in SHOWN_BY.get(name, (name,)))):
                 value = self._values.get(f"{shown}_{lead}")
                 if shown in WAVES and value is not None and value[2] >= LEAST_MEASURABLE:
                     wave, sign = WAVES[shown]

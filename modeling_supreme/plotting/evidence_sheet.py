@@ -345,6 +345,9 @@ def _write_column(drawn: _Drawn) -> list[str]:
     left_out = len(drawn.evidence["statements"]) - len(drawn.statements)
     if left_out > 0:
         lines.append(f"and {left_out} less probable statement{'s' if left_out > 1 else ''}")
+    by_definition = drawn.evidence.get("by_definition")
+    if by_definition is not None:
+        lines.append(f"By its definition {by_definition:.2f}; its own query answers")
     found = drawn.evidence["occlusion"]["leads"]
     if found:
         order = sorted(found["drops"].items(), key=lambda item: -item[1])[:MOST_LEADS_NAMED]

@@ -252,8 +252,11 @@ def tell_score(answer: Mapping[str, Any]) -> list[str]:
     lines = [f"  {answer['score']:.3f}  {when}{verdict}{answer['label']}{source}"]
     if answer.get("reason"):
         lines.append(f"         {answer['reason']}")
-    statements = answer.get("evidence", {}).get("statements", ())
-    return lines + [f"           {each['probability']:.2f}  {each['statement']}" for each in statements]
+    evidence = answer.get("evidence", {})
+    lines += [f"           {each['probability']:.2f}  {each['statement']}" for each in evidence.get("statements", ())]
+    if evidence.get("by_definition") is not None:
+        lines.append(f"           {evidence['by_definition']:.2f}  by its definition; its own query answers")
+    return lines
 
 
 def _print_numbers(entry: Entry) -> None:

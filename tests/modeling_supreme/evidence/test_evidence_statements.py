@@ -72,6 +72,14 @@ class TestNumbers:
         assert statement["statement"] == "pr interval not measurable"
         assert statement["value"] is None
 
+    def test_of_a_sum_over_leads_every_height_can_be_marked(self):
+        (statement,) = read("sokolow-lyon sum > 35 mm", sokolow_lyon_mv=3.8, s_mv_V1=1.3, r_mv_V5=2.5)
+
+        assert statement["amplitudes"] == [
+            {"lead": "V1", "wave": "S", "mv": -1.3},
+            {"lead": "V5", "wave": "R", "mv": 2.5},
+        ]
+
     def test_heights_that_a_sheet_can_mark_are_signed(self):
         (statement,) = read("R/S in V1 > 1", r_to_s_V1=1.4, r_mv_V1=0.7, s_mv_V1=0.5)
 

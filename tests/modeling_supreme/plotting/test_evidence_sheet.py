@@ -187,6 +187,14 @@ class TestMaps:
 
 
 class TestPage:
+    def test_where_a_query_answers_the_sheet_says_what_the_definition_would(self):
+        result = make_result(score=0.02)
+        result["evidence"]["by_definition"] = 0.968
+
+        texts = [text.get_text() for text in draw(result).axes[0].texts]
+
+        assert "By its definition 0.97; its own query answers" in texts
+
     def test_texts_do_not_lie_on_each_other(self):
         long = "t wave in V3 -0.05 mV, not below -0.1 mV (V3 comes nearest of 12 leads), and more of it"
         statements = [make_statement(long) for _ in range(7)]

@@ -12,6 +12,7 @@ from transformers import pipeline
 from modeling_supreme.command_line import run_command
 from modeling_supreme.ecg_index.build import write_index
 from modeling_supreme.supreme_command.main import COMMANDS, main
+from modeling_supreme.supreme_command.recordings import tell_score
 
 
 LABELS = "atrial fibrillation, a block of the left bundle branch"
@@ -106,6 +107,11 @@ class TestClassify:
         evidence = json.loads(last)["answers"][0]["evidence"]
         assert any(line.endswith(evidence["statements"][0]["statement"]) for line in printed)
         assert len(list(tmp_path.glob("*.png"))) == 1
+
+    def test_where_a_query_answers_the_line_below_says_what_the_definition_would(self):
+        answer = {"label": "lvh", "score": 0.02, "source": "query", "evidence": {"by_definition": 0.968}}
+
+        assert tell_score(answer)[-1].split(maxsplit=1) == ["0.97", "by its definition; its own query answers"]
 
     def test_labels_are_needed(self, capsys):
         assert "Name findings with `--labels" in refuse(["classify", "a.csv", "--model", "m"], capsys)
