@@ -69,7 +69,7 @@ EXPRESSIONS = (
 FIRST_SEED, NUM_SEEDS = 3000, 6000  # of simulated strips
 ARRAY = {"sampling_rate": 500, "leads": STANDARD_LEADS}  # of files and strips that do not say
 MOST_STATEMENTS = 5
-PICTURE_WIDTH, NUM_COLORS = 1200, 32  # pixels
+PICTURE_WIDTH, NUM_COLORS = 1200, 64  # pixels
 
 
 class Labelled(NamedTuple):
@@ -271,7 +271,7 @@ def stack_pictures(paths: Sequence[Path], path: Path) -> None:
     for each in sheets:
         stacked.paste(each, (0, top))
         top += each.height
-    stacked.quantize(NUM_COLORS, dither=Image.Dither.NONE).save(path, optimize=True)
+    stacked.quantize(NUM_COLORS, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).save(path, optimize=True)
 
 
 def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespace:

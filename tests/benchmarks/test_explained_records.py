@@ -70,4 +70,5 @@ def test_sheets_stand_below_each_other(tmp_path):
 
     stack_pictures(paths, tmp_path / "both.png")
 
-    assert Image.open(tmp_path / "both.png").size == (PICTURE_WIDTH, 50 + 150)
+    with Image.open(tmp_path / "both.png") as both:
+        assert both.size == (PICTURE_WIDTH, 50 + 150)
