@@ -117,7 +117,7 @@ def load_labelled(data_root: Path, corpus: str) -> Labelled:
     folder, config_name, split = CORPORA[corpus]
     known = load_corpus(corpus, config_name, data_dir=data_root / folder, on_error="skip")
     split = "+".join(name for name in split.split("+") if name in known)
-    rows = load_corpus(corpus, config_name, data_dir=data_root / folder, on_error="skip", split=split)
+    rows: Any = load_corpus(corpus, config_name, data_dir=data_root / folder, on_error="skip", split=split)
     names = rows.features["labels"].feature.names
     truth = rows.select_columns(["labels", "label_mask"])[:]
     described = describe_conditions(names, config_name=config_name, trained_queries=None)

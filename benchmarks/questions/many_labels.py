@@ -67,7 +67,7 @@ def name_labels(config: Any) -> Iterator[str]:
 
 def ask_pipeline(classify: Any, labels: Sequence[str]) -> dict[str, float]:
     """Seconds of the first and the second time, and the most megabytes held so far."""
-    seconds = []
+    seconds, results = [], []
     for _ in range(2):
         began = time.perf_counter(), time.process_time()
         results = classify(str(RECORDING), candidate_labels=list(labels))
