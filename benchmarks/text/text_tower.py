@@ -2,11 +2,12 @@
 
     python benchmarks/text/text_tower.py runs/text_tower runs/smaller --texts statements.txt --output_file towers.json
 
-For every folder that `python -m training_scripts.text_tower` left: megabytes on the disk; mean cosine to the large
-encoder's embeddings and Spearman's correlation of the similarities between texts, on texts like those of training, on
-the lines of `--texts` that no training text can be equal to, and on texts that name the findings which the run held
-out; how often a wording that people write is nearest to the right name of the terminology, by the small encoder and by
-the large one; and texts per second.
+For every folder that `python -m training_scripts.text_tower` left, or for a checkpoint with the tower of
+configs/text_tower.yaml in it, such as modeling_supreme/default_checkpoint: megabytes on the disk; mean cosine to the
+large encoder's embeddings and Spearman's correlation of the similarities between texts, on texts like those of
+training, on the lines of `--texts` that no training text can be equal to, and on texts that name the findings which
+the run held out; how often a wording that people write is nearest to the right name of the terminology, by the small
+encoder and by the large one; and texts per second.
 
     python benchmarks/text/text_tower.py runs/text_tower --checkpoint runs/demo/checkpoint --output_dir runs/swapped
 
@@ -35,6 +36,7 @@ from turns import CLOCKS, take_turns
 
 from datasets_scripts.terminology.findings import load_terminology
 from modeling_supreme.checkpoints import half_floats, load_text_encoder
+from modeling_supreme.modeling_supreme import QueriedModel
 from modeling_supreme.modeling_supreme_ecg import masked_mean
 from modeling_supreme.queries import find_text_encoder
 from modeling_supreme.query_grammar import normalize_name
@@ -47,6 +49,7 @@ logger = logging.getLogger(__name__)
 
 BATCH_SIZE = 64
 BYTES_PER_MEGABYTE = 1_000_000
+RECIPE = Path(__file__).parents[2] / "configs" / "text_tower.yaml"
 SEED = 12345  # of texts that no run with a small seed has drawn
 NUM_TEXTS, NUM_DRAWN, MOST_COMPARED = 2000, 60_000, 2000
 NUM_TIMED = 256
@@ -123,10 +126,14 @@ class Tower(NamedTuple):
 
 
 def load_tower(folder: Path) -> Tower:
-    """The encoder that a run left."""
-    settings = yaml.safe_load((folder / "train_arguments.yaml").read_text(encoding="utf-8"))
+    """The encoder that a run left, or that of a checkpoint which has the tower of `RECIPE`."""
     tokenizer = AutoTokenizer.from_pretrained(folder)
-    return Tower(folder, Encoder(AutoModel.from_pretrained(folder), tokenizer, settings["text_pooling"]), settings)
+    model = AutoModel.from_pretrained(folder)
+    is_checkpoint = isinstance(model, QueriedModel)
+    recipe = RECIPE if is_checkpoint else folder / "train_arguments.yaml"
+    settings = {"held_out_findings": None, "revision": None} | yaml.safe_load(recipe.read_text(encoding="utf-8"))
+    encoder: Any = model.text_model if is_checkpoint else model
+    return Tower(folder, Encoder(encoder.eval(), tokenizer, settings["text_pooling"]), settings)
 
 
 def load_teacher(tower: Tower) -> Encoder:

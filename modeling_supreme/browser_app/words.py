@@ -173,6 +173,9 @@ def tell_evidence(finding: Mapping[str, Any], picture: str, *, at_s: float | Non
         if rows
         else "<p>There is no definition to take apart: the finding's own query answers.</p>"
     )
+    by_definition = evidence.get("by_definition")
+    if by_definition is not None:
+        table += f"<p>By its definition {by_definition:.2f}; the finding's own query answers.</p>"
     faithful = evidence["faithful"]
     withheld = [kind for kind, is_faithful in faithful.items() if is_faithful is False]
     note = (

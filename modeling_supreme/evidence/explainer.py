@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from ..composition import Composition
+from ..composition import Answer, Composition
 from ..definitions import Measured
 from ..queries import encode_queries, fill_template, to_probabilities
 from ..query_grammar import Expression, Finding, QuerySyntaxError, findings_of, keys_of, normalize_name, parse_query
@@ -187,18 +187,18 @@ class Explainer:
         answers = self.answer(inputs, with_attention=True)
         occluder = Occluder(inputs, self.sampling_rate)
         maps = self.find_maps(occluder, answers)
-        statements, marks = self._read_statements(inputs, answers)
+        read, marks = self._read_statements(inputs, answers)
         return {
             label: {
-                "statements": statements[place],
+                **read[place],
                 "marks": marks,
                 **self._describe_maps(maps[place], occluder, show_all=show_all),
             }
             for place, label in enumerate(self.composition.labels)
         }
 
-    def _read_statements(self, inputs: Inputs, answers: Answers) -> tuple[list[list[dict[str, Any]]], dict[str, Any]]:
-        """The statements of each label, and the marks of the beats."""
+    def _read_statements(self, inputs: Inputs, answers: Answers) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+        """The statements of each label with what they make together, and the marks of the beats."""
         measured, numbers = answers.measured, {}
         if measured is not None:
             parts = [part[0].float().cpu() for part in measured[1:4]]
@@ -215,7 +215,8 @@ class Explainer:
             for name, chance in zip(self._names_asked, answers.findings[0], strict=True)
         }
         reader = StatementReader(measured, findings, beats)
-        return [reader.read(each) if each is not None else [] for each in self.expressions], beats.to_dict()
+        pairs = zip(self.expressions, self.composition.answers, strict=True)
+        return [_read(reader, expression, answer) for expression, answer in pairs], beats.to_dict()
 
     def find_maps(
         self, occluder: Occluder, answers: Answers, labels: Sequence[int] | None = None
@@ -313,6 +314,14 @@ class Explainer:
             "attention": shown["attention"],
             "faithful": {kind: maps[kind].deletion.is_faithful if kind in maps else None for kind in MAPS},
         }
+
+
+def _read(reader: StatementReader, expression: Expression | None, answer: Answer) -> dict[str, Any]:
+    """The statements of a label; where its query answers too, also how probable its definition is."""
+    if expression is None:
+        return {"statements": [], "by_definition": None}
+    by_definition = reader.judge(expression) if answer.is_asked else None
+    return {"statements": reader.read(expression), "by_definition": by_definition}
 
 
 def unit_of(kind: str) -> str:

@@ -24,7 +24,7 @@ from ..query_grammar import (
     parse_query,
 )
 from .heartbeats import LEAST_MEASURABLE, Heartbeats
-from .wordings import deny, lead_of, measurement_of, name_key, name_terms, print_amount, print_comparison
+from .wordings import deny, lead_of, measurement_of, name_key, name_terms, print_amount, print_comparison, print_limits
 
 
 MOST_STATEMENTS = 12
@@ -71,6 +71,11 @@ SHOWN_BY = {
     "st_elevation_ratio": ("st_mv",),
     **dict.fromkeys(("t_size_mv", "t_high_mv", "t_low_mv"), ("t_mv",)),
 }
+# Heights that a sum of several leads is made of, with their leads
+SUMMED = {
+    "sokolow_lyon_mv": (("s_mv", "V1"), ("r_mv", "V5"), ("r_mv", "V6")),
+    **dict.fromkeys(("cornell_mv", "cornell_ratio"), (("r_mv", "aVL"), ("s_mv", "V3"))),
+}
 
 
 @dataclass(frozen=True)
@@ -108,6 +113,10 @@ class StatementReader:
         found = dict.fromkeys(self._collect(expression, is_true=True))
         ordered = sorted(found, key=lambda support: -support.probability)
         return [self._describe(support) for support in ordered[:MOST_STATEMENTS]]
+
+    def judge(self, expression: Expression) -> float:
+        """Probability that an expression holds."""
+        return self._chance(expression, is_true=True)
 
     def _chance(self, part: Expression, *, is_true: bool) -> float:
         measured = self._measured if keys_of(part) else None
@@ -214,21 +223,17 @@ class StatementReader:
             text = f"{name_key(atom.key)} {'present' if is_seen else 'absent'}"
         else:
             text = atom.name if is_seen else deny(atom.name)
-        if isinstance(atom, Finding) and numbers:
-            amount = print_amount(numbers["value"], numbers["unit"])
-            # A number without a unit says nothing beside a name that is not its own
-            measure = measure_of(atom)
-            if numbers["unit"] == "1" and isinstance(measure, Comparison):
-                amount = f"{name_terms(measure.terms)} {amount}"
-            text += f" ({amount} measured)"
+        measure = measure_of(atom)
+        if isinstance(atom, Finding) and isinstance(measure, Comparison) and numbers:
+            text += f" ({_print_number(measure, numbers, is_seen=is_seen)})"
         return text
 
     def _amplitudes(self, keys: Sequence[str]) -> list[dict[str, Any]]:
         """Heights of waves that a sheet can mark, in millivolts from the level before QRS."""
         found = []
         for key in keys:
-            name, lead = measurement_of(key).name, lead_of(key)
-            for shown in SHOWN_BY.get(name, (name,)):
+            name = measurement_of(key).name
+            for shown, lead in SUMMED.get(name, ((each, lead_of(key)) for each in SHOWN_BY.get(name, (name,)))):
                 value = self._values.get(f"{shown}_{lead}")
                 if shown in WAVES and value is not None and value[2] >= LEAST_MEASURABLE:
                     wave, sign = WAVES[shown]
@@ -245,6 +250,16 @@ def measure_of(atom: Expression) -> Expression | None:
     except QuerySyntaxError:
         return None
     return expression if isinstance(expression, Comparison | Present) else None
+
+
+def _print_number(measure: Comparison, numbers: Mapping[str, Any], *, is_seen: bool) -> str:
+    """What was read off beside a name, with the limit where the two contradict each other."""
+    value, unit = numbers["value"], numbers["unit"]
+    # A number without a unit says nothing beside a name that is not its own
+    text = f"{name_terms(measure.terms)} " if unit == "1" else ""
+    text += f"{print_amount(value, unit)} measured"
+    is_within = measure.above < value < measure.below
+    return text if is_within == is_seen else f"{text}, {'' if is_within else 'not '}{print_limits(measure, unit)}"
 
 
 def _leads_of(keys: Sequence[str]) -> list[str]:

@@ -95,7 +95,7 @@ def print_comparison(atom: Comparison, values: Mapping[str, float]) -> str:
     if len(atom.terms) == 2 and {atom.above, atom.below} & {0.0} and sum(term.weight for term in atom.terms) == 0:
         return _print_pair(atom, values, denied)
     unit = measurement_of(atom.terms[0].key).unit
-    return f"{name_terms(atom.terms)} {print_amount(total, unit)}, {denied}{_print_limits(atom, unit)}"
+    return f"{name_terms(atom.terms)} {print_amount(total, unit)}, {denied}{print_limits(atom, unit)}"
 
 
 def name_terms(terms: tuple[Term, ...]) -> str:
@@ -122,7 +122,7 @@ def _print_pair(atom: Comparison, values: Mapping[str, float], denied: str) -> s
     return f"{shown[0]}, {denied}{'larger' if atom.above == 0 else 'smaller'} than {shown[1]}"
 
 
-def _print_limits(atom: Comparison, unit: str) -> str:
+def print_limits(atom: Comparison, unit: str) -> str:
     """The limits of a comparison; whole numbers as one counts."""
     if len(atom.terms) == 1 and measurement_of(atom.terms[0].key).is_whole:
         low, high = floor(atom.above) + 1 if atom.above > -inf else None, atom.below

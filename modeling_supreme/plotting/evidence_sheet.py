@@ -69,7 +69,8 @@ def plot_evidence(
 ) -> Figure:
     """Draw a strip as [`plot_strip`] does, with what carries the answers on it.
 
-    The three most probable findings above .5 are drawn, or the most probable one. Shades and numbers on the traces are
+    The three most probable findings that are present are drawn (above .5, where that was not decided), or the most
+    probable one. Shades and numbers on the traces are
     where the statements are seen and what was read off; the ruler under the rhythm strip has P onset, QRS (thick) and
     T end of the usual beats, from R peaks and measured intervals. Bars beside the names of leads, and those below the
     paper, are by how much the answer falls without a lead or a time; maps that failed the deletion test are not there.
@@ -140,9 +141,15 @@ def plot_evidence(
 def _choose(results: Sequence[Mapping[str, Any]]) -> list[_Drawn]:
     """The findings to draw."""
     ordered = sorted(results, key=lambda result: -result["score"])
-    likely = [result for result in ordered if result["score"] >= LIKELY]
-    chosen = (likely or ordered[:1])[: len(COLORS)]
+    present = [result for result in ordered if _is_present(result)]
+    chosen = (present or ordered[:1])[: len(COLORS)]
     return [_Drawn(*each) for each in zip("ABC", COLORS, chosen, strict=False)]
+
+
+def _is_present(result: Mapping[str, Any]) -> bool:
+    """What was decided of a finding, or whether it is likely where nothing was."""
+    decided = result.get("present")
+    return result["score"] >= LIKELY if decided is None else decided
 
 
 def _time_map(drawn: _Drawn) -> Mapping[str, Any] | None:
@@ -345,6 +352,9 @@ def _write_column(drawn: _Drawn) -> list[str]:
     left_out = len(drawn.evidence["statements"]) - len(drawn.statements)
     if left_out > 0:
         lines.append(f"and {left_out} less probable statement{'s' if left_out > 1 else ''}")
+    by_definition = drawn.evidence.get("by_definition")
+    if by_definition is not None:
+        lines.append(f"By its definition {by_definition:.2f}; its own query answers")
     found = drawn.evidence["occlusion"]["leads"]
     if found:
         order = sorted(found["drops"].items(), key=lambda item: -item[1])[:MOST_LEADS_NAMED]

@@ -47,6 +47,7 @@ NUMBERS = pa.schema(
     }
 )
 VERDICTS = {True: "present", False: "absent", None: "?"}
+MANY_LABELS = 1000  # that are read for seconds before the first answer
 NUM_NAMED = 5  # recordings that were left out
 
 
@@ -97,6 +98,8 @@ class Numbers:
 def classify_recordings(arguments: ClassifyArguments, model: ModelArguments, reading: ReadingArguments) -> None:
     """Score findings on recordings."""
     labels = list_labels_asked(arguments)
+    if len(labels) >= MANY_LABELS:
+        sys.stderr.write(f"{len(labels)} labels are read once, some milliseconds each, before the first answer.\n")
     names = ("threshold", "top_k", "operating_point")
     choice = {name: getattr(arguments, name) for name in names} | {"definitions": absolute(arguments.definitions)}
     choice |= {"explain": True} if arguments.explain else {}
@@ -252,8 +255,11 @@ def tell_score(answer: Mapping[str, Any]) -> list[str]:
     lines = [f"  {answer['score']:.3f}  {when}{verdict}{answer['label']}{source}"]
     if answer.get("reason"):
         lines.append(f"         {answer['reason']}")
-    statements = answer.get("evidence", {}).get("statements", ())
-    return lines + [f"           {each['probability']:.2f}  {each['statement']}" for each in statements]
+    evidence = answer.get("evidence", {})
+    lines += [f"           {each['probability']:.2f}  {each['statement']}" for each in evidence.get("statements", ())]
+    if evidence.get("by_definition") is not None:
+        lines.append(f"           {evidence['by_definition']:.2f}  by its definition; its own query answers")
+    return lines
 
 
 def _print_numbers(entry: Entry) -> None:

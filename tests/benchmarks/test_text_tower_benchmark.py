@@ -55,3 +55,14 @@ def test_the_tower_takes_the_place_of_the_text_encoder(encoder, tiny_checkpoint_
     assert {tensor.dtype for tensor in stored.values() if tensor.is_floating_point()} == {torch.float16}
     assert model.dtype == torch.float32
     assert model.config.trained_queries == ["atrial fibrillation", "normal ecg"]
+
+
+def test_the_tower_within_a_checkpoint_is_measured_as_it_stands(tiny_checkpoint_dir):
+    model = SupremeModel.from_pretrained(tiny_checkpoint_dir)
+
+    tower = text_tower.load_tower(tiny_checkpoint_dir)
+
+    inputs = tower.encoder.tokenizer(["atrial flutter"], return_tensors="pt")
+    hidden_states = model.text_model(**inputs).last_hidden_state
+    assert torch.allclose(tower.encoder.embed(["atrial flutter"]), hidden_states.mean(dim=1), atol=1e-5)
+    assert tower.settings["text_model_name_or_path"] == "sentence-transformers/all-MiniLM-L6-v2"

@@ -87,6 +87,14 @@ class TestFindings:
         assert not [page for page in pages if "<script" in page or "<img src=x" in page]
 
 
+def test_where_a_query_answers_the_page_says_what_the_definition_would():
+    evidence = {"statements": [], "by_definition": 0.968, "faithful": {}}
+
+    text = read(words.tell_evidence(make_finding(evidence=evidence), ""))
+
+    assert "By its definition 0.97; the finding's own query answers." in text
+
+
 class TestAccount:
     def test_losses_come_first_as_warnings(self):
         account = Account(leads_used=("II",), leads_found=("II", "X"), left_out={"X": "none of the 12 leads"})

@@ -72,6 +72,14 @@ class TestNumbers:
         assert statement["statement"] == "pr interval not measurable"
         assert statement["value"] is None
 
+    def test_of_a_sum_over_leads_every_height_can_be_marked(self):
+        (statement,) = read("sokolow-lyon sum > 35 mm", sokolow_lyon_mv=3.8, s_mv_V1=1.3, r_mv_V5=2.5)
+
+        assert statement["amplitudes"] == [
+            {"lead": "V1", "wave": "S", "mv": -1.3},
+            {"lead": "V5", "wave": "R", "mv": 2.5},
+        ]
+
     def test_heights_that_a_sheet_can_mark_are_signed(self):
         (statement,) = read("R/S in V1 > 1", r_to_s_V1=1.4, r_mv_V1=0.7, s_mv_V1=0.5)
 
@@ -101,9 +109,31 @@ class TestFindings:
     def test_a_number_without_a_unit_is_named(self):
         findings = {"irregular rr intervals": 0.9}
 
-        (statement,) = read('"irregular rr intervals"', findings=findings, rr_variation=0.04)
+        (statement,) = read('"irregular rr intervals"', findings=findings, rr_variation=0.14)
 
-        assert statement["statement"] == "irregular rr intervals (rr variation 0.04 measured)"
+        assert statement["statement"] == "irregular rr intervals (rr variation 0.14 measured)"
+
+    @pytest.mark.parametrize(
+        ("name", "chance", "values", "words"),
+        [
+            (
+                "irregular rr intervals",
+                0.65,
+                {"rr_variation": 0.01},
+                "irregular rr intervals (rr variation 0.01 measured, not above 0.1)",
+            ),
+            (
+                "qrs duration above 120 ms",
+                0.2,
+                {"qrs_ms": 148.0},
+                "qrs duration above 120 ms absent (148 ms measured, above 120 ms)",
+            ),
+        ],
+    )
+    def test_a_number_that_contradicts_the_name_says_what_it_fails(self, name, chance, values, words):
+        (statement,) = read(f'"{name}"', findings={name: chance}, **values)
+
+        assert statement["statement"] == words
 
     def test_waves_that_are_missing_are_absent(self):
         (statement,) = read("no P waves", num_p_waves=0.0, measurable=0.02)

@@ -100,6 +100,18 @@ class TestStatements:
         assert [each["asked"] for each in statements] == ['"waves"', 'not "regular"']
         assert sum(each["probability"] for each in statements) == pytest.approx(1.0)  # both have the same logit
 
+    def test_where_its_own_query_answers_its_definition_has_a_probability_of_its_own(self):
+        entry = {"names": [], "expression": '"waves" and not "regular"', "source": "By hand", "is_reviewed": True}
+        findings = {"trained_queries": ("waves", "regular"), "definitions": [entry | {"condition": LABEL}]}
+        named = findings | {"trained_queries": (LABEL, *findings["trained_queries"])}
+
+        evidence = explain(KnownModel(["V1"], **named))
+
+        of_waves, of_no_regular = (each["probability"] for each in evidence["statements"])
+        assert evidence["by_definition"] == pytest.approx(of_waves * of_no_regular)
+        assert explain(KnownModel(["V1"], **findings))["by_definition"] is None  # the definition itself answers
+        assert explain(KnownModel(["V1"]))["by_definition"] is None  # there is none
+
     def test_the_marks_of_the_beats_come_along(self):
         assert explain(KnownModel(["V1"]))["marks"]["beat_s"] == pytest.approx(
             [0.5 + beat for beat in range(10)], abs=0.02

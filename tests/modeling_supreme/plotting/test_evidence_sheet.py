@@ -187,6 +187,14 @@ class TestMaps:
 
 
 class TestPage:
+    def test_where_a_query_answers_the_sheet_says_what_the_definition_would(self):
+        result = make_result(score=0.02)
+        result["evidence"]["by_definition"] = 0.968
+
+        texts = [text.get_text() for text in draw(result).axes[0].texts]
+
+        assert "By its definition 0.97; its own query answers" in texts
+
     def test_texts_do_not_lie_on_each_other(self):
         long = "t wave in V3 -0.05 mV, not below -0.1 mV (V3 comes nearest of 12 leads), and more of it"
         statements = [make_statement(long) for _ in range(7)]
@@ -216,6 +224,20 @@ class TestPage:
 
         assert sum(text.get_gid() == "statement" and text.get_weight() == "bold" for text in likely.axes[0].texts) == 3
         assert "A  b  0.20" in [text.get_text() for text in unlikely.axes[0].texts]
+
+    def test_what_was_decided_chooses_the_findings_and_not_their_scores(self):
+        decided = [
+            make_result("rare", score=0.3) | {"present": True},
+            make_result("common", score=0.7) | {"present": False},
+            make_result("open", score=0.6) | {"present": None},
+        ]
+
+        headings = [text.get_text() for text in draw(*decided).axes[0].texts if text.get_weight() == "bold"]
+
+        assert [heading for heading in headings if heading[:3] in ("A  ", "B  ", "C  ")] == [
+            "A  open  0.60",
+            "B  rare  0.30",
+        ]
 
     def test_an_expression_stands_whole_above_its_statements(self):
         label = "ST depression >= 1 mm in two contiguous leads and no left bundle branch block"

@@ -11,7 +11,9 @@ from transformers import pipeline
 
 from modeling_supreme.command_line import run_command
 from modeling_supreme.ecg_index.build import write_index
+from modeling_supreme.supreme_command import recordings
 from modeling_supreme.supreme_command.main import COMMANDS, main
+from modeling_supreme.supreme_command.recordings import tell_score
 
 
 LABELS = "atrial fibrillation, a block of the left bundle branch"
@@ -106,6 +108,20 @@ class TestClassify:
         evidence = json.loads(last)["answers"][0]["evidence"]
         assert any(line.endswith(evidence["statements"][0]["statement"]) for line in printed)
         assert len(list(tmp_path.glob("*.png"))) == 1
+
+    def test_why_the_first_answer_to_many_labels_takes_a_while_is_said(
+        self, files_dir, tiny_checkpoint_dir, capsys, monkeypatch
+    ):
+        monkeypatch.setattr(recordings, "MANY_LABELS", 2)
+
+        main(["classify", str(files_dir / "00001_hr"), "--model", str(tiny_checkpoint_dir), "--labels", LABELS])
+
+        assert "2 labels are read once, some milliseconds each, before the first answer." in capsys.readouterr().err
+
+    def test_where_a_query_answers_the_line_below_says_what_the_definition_would(self):
+        answer = {"label": "lvh", "score": 0.02, "source": "query", "evidence": {"by_definition": 0.968}}
+
+        assert tell_score(answer)[-1].split(maxsplit=1) == ["0.97", "by its definition; its own query answers"]
 
     def test_labels_are_needed(self, capsys):
         assert "Name findings with `--labels" in refuse(["classify", "a.csv", "--model", "m"], capsys)
