@@ -15,7 +15,7 @@ import torch
 from .condition_names import ConditionNames
 from .decisions import Decision, OperatingPoint, Question, Strip, parse_decisions
 from .definitions import Measured, evaluate_expression, parse_definitions, read_definitions
-from .queries import fill_template
+from .queries import fill_template, quote
 from .query_grammar import (
     AllOf,
     AnyOf,
@@ -277,9 +277,9 @@ class Composition:
             if composed == "auto":
                 return own
             raise ValueError(
-                f"The checkpoint has no definition of {label!r}, and it asks for no measurement: {error} Give one in"
-                " `definitions`, ask for the label's own query with `composed=False`, or let the pipeline choose with"
-                " `composed='auto'`."
+                f"The checkpoint has no definition of {quote(label)}, and it asks for no measurement: {error} Give one"
+                " in `definitions`, ask for the label's own query with `composed=False`, or let the pipeline choose"
+                " with `composed='auto'`."
             ) from error
         expression = self._resolve(written)
         problem = self._missing(expression)
@@ -288,8 +288,8 @@ class Composition:
         if problem:
             kind = "definition" if definition else "question"
             raise ValueError(
-                f"The {kind} of {label!r} uses {problem}. Ask for the label's own query with `composed=False`, or take"
-                " a checkpoint that was trained with it (corpus `simulated`)."
+                f"The {kind} of {quote(label)} uses {problem}. Ask for the label's own query with `composed=False`, or"
+                " take a checkpoint that was trained with it (corpus `simulated`)."
             )
         if definition is None and composed == "auto" and isinstance(expression, Finding):
             trained = self._trained[expression.name]  # a name in quotes, or "present" behind it

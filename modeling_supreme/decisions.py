@@ -14,6 +14,7 @@ from reprlib import repr as shorten
 from typing import Any, Literal, NamedTuple
 
 from .leads import BIPOLAR_LEADS, NamedLeads, read_leads
+from .queries import quote
 from .query_grammar import (
     AllOf,
     AnyOf,
@@ -339,8 +340,8 @@ class Question(NamedTuple):
         """Why nothing is decided, in a sentence; empty where it is."""
         if not self.is_known:
             return (
-                f"not understood: the checkpoint was not trained on {self.label!r}, has no definition of it, and reads"
-                f" no measurement in it; its score is a guess from the wording.{_find_mistake(self.label)}"
+                f"not understood: the checkpoint was not trained on {quote(self.label)}, has no definition of it, and"
+                f" reads no measurement in it; its score is a guess from the wording.{_find_mistake(self.label)}"
             )
         if not strip.leads:
             return f"the signal is too poor: {strip.describe()}."

@@ -22,7 +22,7 @@ from .decisions import OPERATING_POINTS, OperatingPoint
 from .definitions import Measured, read_definitions
 from .ecg_files import find_recordings, is_folder
 from .feature_extraction_supreme import RESAMPLING_MARGIN_S, is_nested_numbers, is_number, load_recording
-from .queries import encode_queries, fill_template, to_probabilities
+from .queries import encode_queries, fill_template, quote, to_probabilities
 from .query_grammar import find_measurement
 from .recordings import NEGLIGIBLE_S, Account, EcgRecording
 from .signal_quality import add_quality
@@ -458,8 +458,8 @@ def _warn_of_unseen(composition: Composition) -> None:
     if unseen is not None and not _warned_of_unseen:
         _warned_of_unseen = True
         logger.warning(
-            f"Training never named {unseen!r}: its score is a guess from the wording, marked `seen: False`, as are"
-            " those of other such labels."
+            f"Training never named {quote(unseen)}: its score is a guess from the wording, marked `seen: False`, as"
+            " are those of other such labels."
         )
 
 
@@ -492,12 +492,12 @@ def check_labels(candidate_labels: Any) -> list[str]:
         raise ValueError(f"Candidate label {labels.index('')} of {len(labels)} is empty. Remove it or name a finding.")
     repeated = [label for label, count in Counter(labels).items() if count > 1]
     if repeated:
-        raise ValueError(f"Candidate label {min(repeated)!r} is given more than once. Give each label once.")
+        raise ValueError(f"Candidate label {quote(min(repeated))} is given more than once. Give each label once.")
     broken = next((label for label in labels if LONE_SURROGATE.search(label)), None)
     if broken is not None:
         raise ValueError(
-            f"The candidate label {broken!r} holds half a character (a lone surrogate), which no text encoder reads."
-            " Decode the text with the encoding that it was written in."
+            f"The candidate label {quote(broken)} holds half a character (a lone surrogate), which no text encoder"
+            " reads. Decode the text with the encoding that it was written in."
         )
     return labels
 

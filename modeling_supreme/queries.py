@@ -15,6 +15,7 @@ logger = logging.get_logger(__name__)
 # Tokens, to a multiple of which a query is padded: matrices with fewer rows are multiplied in another order
 PADDED_TO = 16
 PLAIN_TENSORS = (torch.Tensor, torch.nn.Parameter)  # others may hold no numbers of their own
+LONGEST_QUOTED = 80  # characters of a label in a message
 COMPARED_BY_NUMPY = 4096  # numbers; from here on it is several times as fast as torch
 
 
@@ -85,6 +86,16 @@ def _are_equal(one: torch.Tensor, other: torch.Tensor) -> bool:
     if one.dtype != torch.float32 or one.numel() < COMPARED_BY_NUMPY:
         return torch.equal(one, other)
     return bool((one.detach().numpy() == other.detach().numpy()).all())
+
+
+def quote(label: str) -> str:
+    """A label as messages repeat it: whole, or the beginning of one that nobody would read to its end.
+
+    Example:
+        >>> quote("atrial flutter"), len(quote("x" * 1_000_000))
+        ("'atrial flutter'", 82)
+    """
+    return repr(label if len(label) <= LONGEST_QUOTED else f"{label[: LONGEST_QUOTED - 1]}…")
 
 
 def fill_template(template: str, labels: Sequence[str]) -> list[str]:
@@ -163,7 +174,7 @@ def _warn_of_cut(queries: Sequence[str], tokenizer: Any) -> None:
     if cut:
         logger.warning(
             f"The text encoder reads {tokenizer.model_max_length} tokens of {max(lengths)} of the query"
-            f" {cut[0][:80]!r}{f' and of {len(cut) - 1} more' if len(cut) > 1 else ''}: the rest is not asked for."
+            f" {quote(cut[0])}{f' and of {len(cut) - 1} more' if len(cut) > 1 else ''}: the rest is not asked for."
             " Shorten it."
         )
 

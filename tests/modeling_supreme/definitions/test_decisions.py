@@ -182,6 +182,12 @@ class TestLeftOpen:
         assert decided["present"] is None
         assert re.search(reason, decided["reason"])
 
+    def test_of_a_label_of_a_megabyte_the_reason_has_the_beginning(self):
+        reason = decide("gout " * 200_000, self.DECISIONS)["reason"]
+
+        assert "'gout gout " in reason
+        assert len(reason) < 1000
+
     def test_a_poor_signal_shows_nothing(self):
         decided = decide("fast", self.DECISIONS, account=account_of("II", II="covered by noise"))
 

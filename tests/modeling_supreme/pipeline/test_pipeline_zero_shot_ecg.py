@@ -256,6 +256,15 @@ class TestRefusals:
         with pytest.raises(ValueError, match=r"label 'pacing\\udc80' holds half a character.*Decode the text"):
             classify(paths[0], candidate_labels=["normal ecg", "pacing\udc80"])
 
+    @pytest.mark.parametrize("labels", [["x" * 1_000_000] * 2, ["\udc80" * 1_000_000]], ids=["repeated", "broken"])
+    def test_of_a_label_of_a_megabyte_a_message_has_the_beginning(self, labels):
+        with pytest.raises(
+            ValueError, match=r"andidate label '(x|\\udc80){3}.*(Give each label once|Decode the text)"
+        ) as refused:
+            check_labels(labels)
+
+        assert len(str(refused.value)) < 1000
+
     def test_ten_thousand_labels_are_checked_at_once(self):
         started = time.perf_counter()
 
