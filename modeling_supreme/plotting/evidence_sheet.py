@@ -70,10 +70,10 @@ def plot_evidence(
     """Draw a strip as [`plot_strip`] does, with what carries the answers on it.
 
     The three most probable findings that are present are drawn (above .5, where that was not decided), or the most
-    probable one. Shades and numbers on the traces are
-    where the statements are seen and what was read off; the ruler under the rhythm strip has P onset, QRS (thick) and
-    T end of the usual beats, from R peaks and measured intervals. Bars beside the names of leads, and those below the
-    paper, are by how much the answer falls without a lead or a time; maps that failed the deletion test are not there.
+    probable one. Shades and numbers on the traces are where the statements are seen and what was read off; the ruler
+    under the rhythm strip has P onset, QRS (thick) and T end of the usual beats, from R peaks and measured intervals.
+    Bars beside the names of leads, and those below the paper, are by how much the answer falls without a lead or a
+    time; maps that failed the deletion test are not there.
 
     Args:
         strip (`np.ndarray` of shape `(num_leads, num_samples)`):
