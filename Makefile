@@ -49,9 +49,9 @@ default-checkpoint: $(INSTALLED)
 		--output_dir runs/text_tower
 	test -f runs/default_first/model.safetensors || $(BIN)/python train.py configs/default.yaml --data_dir "$(PTB_XL)" \
 		--output_dir runs/default_first
-	test -f runs/default_second/model.safetensors || $(BIN)/python train.py configs/default_second.yaml \
+	test -f runs/default_second/model.safetensors || $(BIN)/python train.py configs/default_rounds/second.yaml \
 		--model_name_or_path runs/default_first --data_dir "$(PTB_XL)" --output_dir runs/default_second
-	test -f runs/default/model.safetensors || $(BIN)/python train.py configs/default_third.yaml \
+	test -f runs/default/model.safetensors || $(BIN)/python train.py configs/default_rounds/third.yaml \
 		--model_name_or_path runs/default_second --data_dir "$(PTB_XL)" --output_dir runs/default
 	rm -rf $(SHIPPED)
 	$(BIN)/python -m training_scripts.shipping make --checkpoint runs/default --text_tower runs/text_tower \

@@ -52,7 +52,7 @@ class TestFolder:
         assert [path.name for path in said if PATH_IN_TEXT.search(path.read_text("utf-8"))] == []
 
     def test_the_recipes_that_are_committed_trained_it(self):
-        names = ("default.yaml", "default_second.yaml", "default_third.yaml")
+        names = ("default.yaml", "default_rounds/second.yaml", "default_rounds/third.yaml")
         recipes = [yaml.safe_load((ROOT / "configs" / name).read_text()) for name in names]
         rounds = read_rounds(FOLDER)
 

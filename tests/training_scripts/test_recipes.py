@@ -14,8 +14,9 @@ from training_scripts.data.choose import choose_corpora
 from training_scripts.text_tower.arguments import TowerArguments
 
 
-TOWER_RECIPE = ROOT / "configs" / "text_tower.yaml"
-RECIPES = sorted(set((ROOT / "configs").glob("*.yaml")) - {TOWER_RECIPE})
+CONFIGS = ROOT / "configs"
+TOWER_RECIPE = CONFIGS / "text_tower.yaml"
+RECIPES = sorted({*CONFIGS.glob("*.yaml"), *(CONFIGS / "default_rounds").glob("*.yaml")} - {TOWER_RECIPE})
 
 
 def read(path):
@@ -31,7 +32,7 @@ def test_there_are_recipes():
 
 
 def test_recipes_are_yaml_files_alone():
-    assert {path.suffix for path in (ROOT / "configs").rglob("*") if path.is_file()} == {".yaml"}
+    assert {path.suffix for path in CONFIGS.rglob("*") if path.is_file()} == {".yaml"}
 
 
 @pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.name)
