@@ -148,7 +148,7 @@ def find_rapid(strip: np.ndarray, sampling_rate: float) -> np.ndarray:
     The spectrum says what all windows together hold, so that most leads need no look at each of them.
     """
     spectrum, band = _rapid_part(strip, sampling_rate)
-    rapid = spectrum[:, band].view(spectrum.real.dtype)  # real and imaginary parts
+    rapid = spectrum[:, band].view(np.finfo(spectrum.dtype).dtype)  # real and imaginary parts
     sums = 2 * np.einsum("ij,ij->i", rapid, rapid) / strip.shape[1]  # of squares, over all samples
     _, num_windows, length = _windows(strip, NOISE_WINDOW_S * sampling_rate).shape
     return sums >= 0.99 * (num_windows // 2) * length * NOISE_MV**2  # less a hundredth for rounding
