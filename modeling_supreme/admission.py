@@ -1,7 +1,6 @@
 """The one door: what any reader found becomes a recording here, with an account of what of it is used."""
 
 import re
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -357,8 +356,9 @@ class _Admission:
                     " stated, or convert the voltages: mV, uV, V and nV are read."
                 )
         factors = signs * [MILLIVOLTS_PER_UNIT[unit.strip().lower()] for unit in units]
-        with np.errstate(all="ignore"):  # what a damaged file holds in place of voltages
-            self.strip = np.asarray(self.strip) * factors[:, None]
+        if self.strip.dtype != np.float32 or (factors != 1).any():  # a product has eight bytes, and takes its time
+            with np.errstate(all="ignore"):  # what a damaged file holds in place of voltages
+                self.strip = np.asarray(self.strip) * factors[:, None]
 
     def mask_what_is_missing(self) -> None:
         """Cut off what no lead has at the ends, bridge short gaps, keep longer ones as missing."""
@@ -430,11 +430,11 @@ class _Admission:
         limit = MAX_OFFSET_MV * self.units_per_mv
         step = max(1, self.strip.shape[1] // 200)
         sampled = self.strip[:, ::step].astype(np.float64)
-        if self.missing is not None:  # integers stand there that are no voltages
-            sampled[self.missing[:, ::step]] = np.nan
-        with np.errstate(invalid="ignore"), warnings.catch_warnings():
-            warnings.simplefilter("ignore", RuntimeWarning)  # a lead whose every sampled value is missing
-            far = np.flatnonzero(np.abs(np.nanmean(sampled, axis=1)) > limit / 2)
+        if self.missing is None:
+            means = sampled.mean(axis=1)
+        else:  # integers stand there that are no voltages
+            means = np.ma.masked_array(sampled, self.missing[:, ::step]).mean(axis=1).filled(0.0)
+        far = np.flatnonzero(np.abs(means) > limit / 2)
         for row in far:
             values = self.strip[row] if self.missing is None else self.strip[row][~self.missing[row]]
             offset = float(np.median(values))

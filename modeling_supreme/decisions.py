@@ -9,6 +9,7 @@ so is what nobody fitted. docs/decisions.md is the manual.
 
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import lru_cache
 from math import isfinite
 from reprlib import repr as shorten
 from typing import Any, Literal, NamedTuple
@@ -201,6 +202,9 @@ def read_need(text: Any) -> NamedLeads:
     return leads._replace(count=leads.count or len(leads.leads))
 
 
+_read_again = lru_cache(maxsize=1024)(read_need)  # of every label, for every recording
+
+
 def has_leads(need: str, available: Collection[str]) -> bool:
     """Whether a recording has the leads that something takes.
 
@@ -208,7 +212,7 @@ def has_leads(need: str, available: Collection[str]) -> bool:
         >>> has_leads("two limb leads", ["II"]), has_leads("two limb leads", ["I", "II"])
         (False, True)
     """
-    named = read_need(need)
+    named = _read_again(need)
     return sum(lead in available for lead in named.leads) >= (named.count or 0)
 
 

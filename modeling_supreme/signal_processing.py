@@ -130,13 +130,14 @@ def bandpass_strip(strip: np.ndarray, sampling_rate: float, low_cutoff_hz: float
     weights = _edge_weights(min(num_samples, round(sampling_rate)))
     first = strip[:, : len(weights)] @ weights
     last = strip[:, -len(weights) :] @ weights[::-1]
-    before = 2 * first[:, None] - strip[:, margin:0:-1]
-    after = 2 * last[:, None] - strip[:, -2 : -margin - 2 : -1]
-    extended = np.concatenate([before, strip, after], axis=1)
+    extended = np.empty((len(strip), num_samples + 2 * margin), dtype=strip.dtype)
+    np.subtract(2 * first[:, None], strip[:, margin:0:-1], out=extended[:, :margin])
+    extended[:, margin : margin + num_samples] = strip
+    np.subtract(2 * last[:, None], strip[:, -2 : -margin - 2 : -1], out=extended[:, margin + num_samples :])
     length = fft.next_fast_len(extended.shape[1], real=True)
-    gain = _bandpass_gain(length, sampling_rate, low_cutoff_hz, high_cutoff_hz)
-    filtered = np.asarray(fft.irfft(fft.rfft(extended, length) * gain, length))
-    return filtered[:, margin : margin + num_samples]
+    spectrum = np.asarray(fft.rfft(extended, length))
+    spectrum *= _bandpass_gain(length, sampling_rate, low_cutoff_hz, high_cutoff_hz)
+    return np.asarray(fft.irfft(spectrum, length))[:, margin : margin + num_samples]
 
 
 def estimate_baseline(strip: np.ndarray, sampling_rate: float) -> np.ndarray:

@@ -20,7 +20,7 @@ import torch
 from .parts import Inputs, Part
 
 
-OPSET = 18
+OPSET = 20
 # Names are those of `pip install`, too
 PACKAGES = {
     "onnx": ("onnx", "onnxscript", "onnxruntime"),

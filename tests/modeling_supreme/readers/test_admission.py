@@ -55,6 +55,23 @@ class TestUnits:
         np.testing.assert_allclose(recording.strip_mv, make_strip(), rtol=1e-6)
         assert (recording.account.unit, recording.account.unit_from) == (unit, "file")
 
+    def test_millivolts_in_single_precision_stay_as_they_are(self):
+        strip = make_strip().astype(np.float32)
+
+        recording = admit_strip(strip, STANDARD_LEADS)
+
+        assert recording.strip_mv.dtype == np.float32
+        np.testing.assert_array_equal(recording.strip_mv, strip)
+
+    @pytest.mark.parametrize("dtype", [">f4", np.int32])
+    def test_other_numbers_become_floats_of_this_machine(self, dtype):
+        strip = make_strip() * 1000
+
+        recording = admit_strip(strip.astype(dtype), STANDARD_LEADS, unit="uV")
+
+        assert recording.strip_mv.dtype == np.float64
+        np.testing.assert_allclose(recording.strip_mv, make_strip(), atol=1e-3)
+
     def test_a_unit_behind_a_name_goes_before_what_the_caller_says(self):
         names = [f"{lead} (uV)" for lead in STANDARD_LEADS]
 
