@@ -30,7 +30,6 @@ from .configuration_supreme import (
 )
 from .modeling_supreme_ecg import (
     SupremeAttention,
-    SupremeDropout,
     SupremeEcgModel,
     SupremeMLP,
     SupremePreTrainedModel,
@@ -141,7 +140,7 @@ class SupremeFusionLayer(GradientCheckpointingLayer):
         )
         self.layer_norm2 = nn.LayerNorm(width, eps=config.layer_norm_eps)
         self.mlp = SupremeMLP(width, config.fusion_intermediate_size, config.hidden_act)
-        self.dropout = SupremeDropout(config.fusion_dropout)
+        self.dropout = nn.Dropout(config.fusion_dropout)
 
     def forward(
         self,
@@ -215,8 +214,9 @@ class CardiacFusionNetwork(nn.Module):
             num_rows = pad_rows(num_queries, len(tokens))  # several strips take less padding than one
             queries, asked = queries[:num_rows], asked[:, :, :num_rows]
         found, weights = self.read(queries, tokens, token_mask, output_attentions, asked)
-        # (batch_size, num_queries); as a product with a vector, sums would depend on the rows beside it
-        logits = (found[:, :num_queries] * self.classifier.weight[0]).sum(dim=-1) + self.classifier.bias
+        # As a product with a vector, sums would depend on the rows beside it
+        products = found[:, :num_queries] * self.classifier.weight[0]
+        logits = products.sum(dim=-1) + self.classifier.bias  # (batch_size, num_queries)
         shown = tuple(each[:, :, :num_queries] for each in weights if each is not None)
         return logits, shown if output_attentions else None
 

@@ -68,27 +68,6 @@ class SupremeEcgClassifierOutput(ModelOutput):
     ecg_embeds: torch.Tensor | None = None
 
 
-def drop(numbers: torch.Tensor, share: float) -> torch.Tensor:
-    """Drop a share of numbers and raise the others, as `nn.functional.dropout`, in half its time on a CPU.
-
-    There, each number takes 16 random bits, not 53: the share becomes a multiple of 1 / 65536.
-    """
-    num_dropped = round(share * 2**16)  # of all that 16 bits may be
-    if numbers.device.type != "cpu" or is_traced() or not 0 < num_dropped < 2**16:
-        return nn.functional.dropout(numbers, p=share)
-    words = torch.empty(-(-numbers.numel() // 4), dtype=torch.int64).random_(-(2**63), None)
-    is_kept = words.view(torch.int16)[: numbers.numel()].view(numbers.shape) >= num_dropped - 2**15
-    return numbers * is_kept.to(numbers.dtype).mul_(1 / (1 - share))
-
-
-class SupremeDropout(nn.Dropout):
-    """Dropout by [`drop`]."""
-
-    def forward(self, input: torch.Tensor) -> torch.Tensor:  # noqa: A002 - torch's own name
-        """Numbers of any shape, in training with some of them dropped."""
-        return drop(input, self.p) if self.training and self.p else input
-
-
 def eager_attention_forward(
     module: nn.Module,
     query: torch.Tensor,
@@ -126,8 +105,7 @@ def eager_attention_forward(
     scores = torch.matmul(query, key.transpose(-1, -2))
     scores = scores.mul_(scaling) if attention_mask is None else torch.add(attention_mask, scores, alpha=scaling)
     weights = nn.functional.softmax(scores, dim=-1, dtype=torch.float32).to(query.dtype)
-    if module.training and dropout:
-        weights = drop(weights, dropout)
+    weights = nn.functional.dropout(weights, p=dropout, training=module.training)
     return torch.matmul(weights, value).transpose(1, 2).contiguous(), weights
 
 
@@ -202,19 +180,23 @@ class SupremeAttention(nn.Module):
         key = self._split_heads(self.k_proj(key_value_states))
         value = self._split_heads(self.v_proj(key_value_states))
 
-        dropout = self.dropout if self.training else 0.0
-        is_on_cpu = key.device.type == "cpu" and not is_traced()
-        attention_interface: Callable
-        if output_attentions or (is_on_cpu and dropout):  # torch's own drops weights slowly on a CPU
-            attention_interface = eager_attention_forward
-        elif is_on_cpu and not self.training:  # the way back needs all parts at once
+        attention_interface: Callable = eager_attention_forward
+        if not output_attentions:
             attention_interface = attend_in_parts
-        else:
-            attention_interface = ALL_ATTENTION_FUNCTIONS.get_interface(
-                self.config._attn_implementation or "eager", eager_attention_forward
-            )
-        options = {"dropout": dropout, "scaling": self.scaling, "is_causal": False}
-        attended, weights = attention_interface(self, query, key, value, attention_mask, **options)
+            if self.training or is_traced() or key.device.type != "cpu":  # the way back needs all parts at once
+                attention_interface = ALL_ATTENTION_FUNCTIONS.get_interface(
+                    self.config._attn_implementation or "eager", eager_attention_forward
+                )
+        attended, weights = attention_interface(
+            self,
+            query,
+            key,
+            value,
+            attention_mask,
+            dropout=self.dropout if self.training else 0.0,
+            scaling=self.scaling,
+            is_causal=False,
+        )
         attended = attended.reshape(batch_size, hidden_states.shape[1], -1)
         return self.out_proj(attended), weights
 
@@ -255,7 +237,7 @@ class SupremeEcgLayer(GradientCheckpointingLayer):
         )
         self.layer_norm2 = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
         self.mlp = SupremeMLP(config.hidden_size, config.intermediate_size, config.hidden_act)
-        self.dropout = SupremeDropout(config.dropout)
+        self.dropout = nn.Dropout(config.dropout)
 
     def forward(
         self, hidden_states: torch.Tensor, attention_mask: torch.Tensor | None, output_attentions: bool = False
@@ -422,7 +404,14 @@ class SupremeEcgResNetBlock(nn.Module):
     def forward(self, hidden_states: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
         """Convolve twice, add what came in, and blank what was not recorded.
 
-        Arguments and result are those of [`SupremeEcgConvLayer.forward`].
+        Args:
+            hidden_states (`torch.Tensor` of shape `(batch_size, width_in, length)`):
+                What the block before made of the strip.
+            mask (`torch.Tensor` of shape `(batch_size, ceil(length / stride))`, *optional*):
+                False where the result was not recorded.
+
+        Returns:
+            `torch.Tensor` of shape `(batch_size, width_out, ceil(length / stride))`: Zero where the mask is False.
         """
         residual = self.shortcut(hidden_states)
         hidden_states = nn.functional.relu(self.norm1(self.conv1(hidden_states)))
@@ -744,10 +733,20 @@ class SupremeForEcgClassification(SupremePreTrainedModel):
         labels: torch.Tensor | None = None,
         recorded_mask: torch.Tensor | None = None,
     ) -> SupremeEcgClassifierOutput:
-        """Score every label on every strip; those and their masks are as [`SupremeEcgModel.forward`] takes them.
+        """Score every label on every strip.
 
-        `labels` are, of multi-label models, `(batch_size, num_labels)`: 1 present, 0 absent, in between uncertain, NaN
-        unknown; of single-label models, `(batch_size,)`: the index of the class.
+        Args:
+            signal (`torch.Tensor` of shape `(batch_size, num_leads, num_samples)`):
+                Strips as the feature extractor returns them.
+            lead_mask (`torch.Tensor` of shape `(batch_size, num_leads)`, *optional*):
+                False for leads that were not recorded.
+            sample_mask (`torch.Tensor` of shape `(batch_size, num_samples)`, *optional*):
+                False for padding after the end of the strip.
+            labels (`torch.Tensor`, *optional*):
+                Of multi-label models, `(batch_size, num_labels)`: 1 present, 0 absent, in between uncertain, NaN
+                unknown. Of single-label models, `(batch_size,)`: the index of the class.
+            recorded_mask (`torch.Tensor` of shape `(batch_size, num_leads, num_samples)`, *optional*):
+                False where a lead was not recorded at that time.
 
         Returns:
             `SupremeEcgClassifierOutput`: Logits, embeddings, and the loss where labels were given.

@@ -78,7 +78,7 @@ class ModelArguments:
     num_fusion_layers: int = field(default=2, metadata={"help": "Layers of the Cardiac Fusion Network."})
     fusion_dropout: float = field(
         default=0.1,
-        metadata={"help": "Dropout in that network, from 0 to 1; on a CPU a fifth of a step with 300 queries."},
+        metadata={"help": "Dropout in that network, from 0 to 1; on a CPU a third of a step with 300 queries."},
     )
     measurement_head: Literal["none", "pooled", "queries", "beats"] | None = field(
         default=None,
