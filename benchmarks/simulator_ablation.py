@@ -27,7 +27,7 @@ from command_line import make_parser
 from datasets import Dataset
 
 from datasets_scripts.schema import corpus_features
-from datasets_scripts.simulated import columns_of
+from datasets_scripts.simulated import columns_of, measurement_features, measurements_of
 from datasets_scripts.simulator import SimulatorSettings, label_names, simulate_record
 
 
@@ -36,7 +36,8 @@ logger = logging.getLogger(__name__)
 ROOT = Path(__file__).resolve().parents[1]
 TASKS = ("superclass", "subclass", "rhythm", "form")
 SIMULATED_TASK = "conditions"
-NUM_TEST_RECORDS = 500  # simulated ones
+CACHE_NAME = "arrow"  # folder of the Arrow files that `datasets` makes of a corpus
+NUM_TEST_RECORDS = 300  # simulated ones
 VARIANTS = {
     "everything": SimulatorSettings(),
     "without co-morbidity": SimulatorSettings(has_comorbidity=False),
@@ -65,14 +66,15 @@ def iterate_rows(num_records: int, seed: int, settings: dict[str, Any]) -> Itera
     """Rows of a corpus simulated with other settings than the usual ones."""
     changed = SimulatorSettings(**{name: value for name, value in settings.items() if name != "report"})
     for index in range(num_records):
-        yield columns_of(simulate_record(index, seed=seed, settings=changed), label_names())
+        record = simulate_record(index, seed=seed, settings=changed)
+        yield {**columns_of(record, label_names()), "measurements": measurements_of(record)}
 
 
 def write_corpus(folder: Path, *, num_records: int, seed: int, settings: SimulatorSettings) -> None:
     """Write the Parquet files of a simulated corpus; a tenth of its records is for validation."""
     rows = Dataset.from_generator(
         iterate_rows,
-        features=corpus_features(label_names()),
+        features=corpus_features(label_names(), measurements=measurement_features()),
         cache_dir=str(folder / "cache"),
         gen_kwargs={"num_records": num_records, "seed": seed, "settings": asdict(settings)},
     )
@@ -84,26 +86,28 @@ def write_corpus(folder: Path, *, num_records: int, seed: int, settings: Simulat
 
 def train_and_evaluate(folder: Path, *, seed: int, options: argparse.Namespace) -> None:
     """Train the recipe on the corpus in a folder, and evaluate it on all of PTB-XL and on simulated records."""
-    environment = {**os.environ, "HF_DATASETS_CACHE": str(folder / "arrow"), "PYTHONPATH": str(ROOT)}
     recipe = yaml.safe_load((ROOT / "configs" / "simulated.yaml").read_text(encoding="utf-8"))
     recipe = {key: value for key, value in recipe.items() if key not in ("on_the_fly", "num_records")}
     recipe["dataset_name"] = str(folder / "corpus")
     (folder / "recipe.yaml").write_text(yaml.safe_dump(recipe), encoding="utf-8")
     train = ["train.py", str(folder / "recipe.yaml")]
     train += ["--seed", str(seed), "--max_train_steps", str(options.max_train_steps), "--max_eval_samples", "500"]
+    train += ["--num_calibration_records", "0"]
     evaluate = ["evaluate.py", "--model_name_or_path", str(folder / "model"), "--num_bootstrap_samples", "0"]
     evaluate += ["--min_positives", "3"]
     on_real = ["--dataset_name", "ptb_xl", "--data_dir", options.data_dir, "--on_error", "skip"]
     on_real += ["--dataset_config_name", ",".join(TASKS), "--split", "train+validation+test"]
     on_simulated = ["--dataset_name", "simulated", "--dataset_config_name", SIMULATED_TASK, "--split", "test"]
     on_simulated += ["--num_records", str(10 * NUM_TEST_RECORDS)]
-    for command in (
-        [*train, "--output_dir", str(folder / "model"), "--overwrite_output_dir"],
-        [*evaluate, *on_simulated, "--output_dir", str(folder / "simulated")],
-        [*evaluate, *on_real, "--output_dir", str(folder)],
+    shared_cache = folder.parent / CACHE_NAME  # every model is evaluated on the same records
+    for command, cache in (
+        ([*train, "--output_dir", str(folder / "model"), "--overwrite_output_dir"], folder / CACHE_NAME),
+        ([*evaluate, *on_simulated, "--output_dir", str(folder / "simulated")], shared_cache),
+        ([*evaluate, *on_real, "--output_dir", str(folder)], shared_cache),
     ):
+        environment = {**os.environ, "HF_DATASETS_CACHE": str(cache), "PYTHONPATH": str(ROOT)}
         subprocess.run([sys.executable, *command], cwd=ROOT, env=environment, check=True)
-    for name in ("corpus", "arrow"):
+    for name in ("corpus", CACHE_NAME):
         shutil.rmtree(folder / name, ignore_errors=True)
 
 
@@ -152,6 +156,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             figures.setdefault(name, []).append(read_figures(folder) or {})
             table = format_table(figures)
             (options.output_dir / "ablation.md").write_text(table + "\n", encoding="utf-8")
+    shutil.rmtree(options.output_dir / CACHE_NAME, ignore_errors=True)
     logger.info("%s", table)
 
 

@@ -32,7 +32,8 @@ COMPANY_COLUMNS = (
     *("simulated_num_given", "simulated_observed", "simulated_expected", "simulated_ratio"),
 )
 MIN_EXPECTED = 5.0  # of what is rarer a count says nothing, not even that there is none
-MIN_DESCRIBED = 20  # records of which quartiles of age are given
+MIN_EXPECTED_OF_MEANS = 20.0  # of what enters a mean: half of the distance of rarer counts is chance
+MIN_DESCRIBED = 50  # records of which quartiles of age are given
 NUM_SHOWN = 12  # of the differences in age and in sex, twice as many of those beside other conditions
 # Tables of `priors` of which a patient has one entry each: what stands in one of them is never drawn beside another.
 TABLES = (
@@ -123,9 +124,9 @@ def describe_condition(recordings: Sequence[Labelled], condition: str) -> dict[s
     """Share of the recordings, quartiles of age and share of men of a condition; `None` where too few have it.
 
     Example:
-        >>> people = [Labelled(40 + age, "male" if age < 5 else "female", frozenset({"u waves"})) for age in range(20)]
+        >>> people = [Labelled(20 + n, "male" if n < 15 else "female", frozenset({"u waves"})) for n in range(61)]
         >>> describe_condition(people, "u waves")
-        {'count': 20, 'share': 1.0, 'age_q25': 44.75, 'age_median': 49.5, 'age_q75': 54.25, 'share_of_men': 0.25}
+        {'count': 61, 'share': 1.0, 'age_q25': 35.0, 'age_median': 50.0, 'age_q75': 65.0, 'share_of_men': 0.246}
     """
     chosen = [each for each in recordings if condition in each.conditions]
     ages = [each.age for each in chosen if each.age is not None]
@@ -213,7 +214,7 @@ def compare_populations(recorded: Sequence[Labelled], simulated: Sequence[Labell
         "simulator_version": SIMULATOR_VERSION,
         "num_recorded": len(recorded),
         "num_simulated": len(simulated),
-        **summarize(described, company),
+        **summarize(company),
     }
     (output_dir / SUMMARY_FILENAME).write_text(json.dumps(summary, indent=1) + "\n", encoding="utf-8")
     return list(_say_differences(summary, described, company))
@@ -229,21 +230,32 @@ def _compare_company(recorded: Iterable[Count], simulated: Iterable[Count]) -> I
             yield dict(zip(COMPANY_COLUMNS, (*real, round(real.ratio, 3), *simulated_counts), strict=True))
 
 
-def summarize(described: Sequence[dict[str, Any]], company: Sequence[dict[str, Any]]) -> dict[str, float]:
-    """Mean differences over all that both sides show often enough: the figures by which populations are compared."""
-    both = [row for row in described if None not in (row["recorded_age_median"], row["simulated_age_median"])]
+def summarize(company: Sequence[dict[str, Any]]) -> dict[str, float | None]:
+    """Mean distance of the ratios of both sides, and of the recorded ratios from 1, as factors in powers of two.
+
+    By the second, a population in which age, sex and company decided nothing would be off.
+
+    Example:
+        >>> row = {"finding": "atrial fibrillation", "given": "male from 80", "expected": 50.0, "ratio": 2.0}
+        >>> summarize([row | {"simulated_expected": 20.0, "simulated_ratio": 0.5}])["by_age_and_sex_log2"]
+        2.0
+    """
+    common = [row for row in company if min(row["expected"], row["simulated_expected"]) >= MIN_EXPECTED_OF_MEANS]
+    pairs = _pairs(common)
+    strata = [row for row in common if row["given"] not in set(common_conditions())]
     return {
-        "num_conditions": len(both),
-        "age_median_difference_years": _mean(abs(_age_difference(row)) for row in both),
-        "share_of_men_difference": _mean(abs(_sex_difference(row)) for row in both),
-        "num_pairs": len(_pairs(company)),
-        "beside_difference_log2": _mean(abs(_ratio_difference(row)) for row in _pairs(company)),
+        "num_by_age_and_sex": len(strata),
+        "by_age_and_sex_log2": _mean(abs(_ratio_difference(row)) for row in strata),
+        "by_age_and_sex_recorded_log2": _mean(abs(math.log2(row["ratio"])) for row in strata),
+        "num_pairs": len(pairs),
+        "beside_log2": _mean(abs(_ratio_difference(row)) for row in pairs),
+        "beside_recorded_log2": _mean(abs(math.log2(row["ratio"])) for row in pairs),
     }
 
 
-def _mean(numbers: Iterable[float]) -> float:
+def _mean(numbers: Iterable[float]) -> float | None:
     found = list(numbers)
-    return round(sum(found) / len(found), 3) if found else math.nan
+    return round(sum(found) / len(found), 3) if found else None
 
 
 def _age_difference(row: dict[str, Any]) -> float:

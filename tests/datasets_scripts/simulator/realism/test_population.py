@@ -1,6 +1,7 @@
 """Simulated people beside recorded ones: who counts, what is expected, and what is written."""
 
 import json
+import math
 
 import pytest
 
@@ -109,17 +110,19 @@ def test_only_what_ptb_xl_has_a_label_for_is_compared():
 
 
 def test_a_population_does_not_differ_from_itself(people, tmp_path):
-    compare_populations(3 * people, 3 * people, tmp_path)
+    compare_populations(9 * people, 9 * people, tmp_path)
 
     summary = json.loads((tmp_path / "population.json").read_text(encoding="utf-8"))
-    assert (summary["num_recorded"], summary["num_conditions"], summary["num_pairs"]) == (90, 2, 1)
-    assert summary["age_median_difference_years"] == summary["beside_difference_log2"] == 0
+    assert (summary["num_recorded"], summary["num_by_age_and_sex"], summary["num_pairs"]) == (270, 4, 1)
+    assert summary["by_age_and_sex_log2"] == summary["beside_log2"] == 0
+    # nine times 8 observed and 7 expected, and 5 for both
+    assert summary["beside_recorded_log2"] == pytest.approx(math.log2(77 / 68), abs=0.001)
 
 
 def test_differences_are_said_and_written(people, tmp_path):
-    younger = [each._replace(age=each.age - 10) for each in 3 * people]
+    younger = [each._replace(age=each.age - 10) for each in 9 * people]
 
-    said = compare_populations(3 * people, younger, tmp_path)
+    said = compare_populations(9 * people, younger, tmp_path)
 
     rows = read_table(tmp_path / "conditions.csv")
     (row,) = [row for row in rows if row["condition"] == FIBRILLATION]
