@@ -46,7 +46,6 @@ VARIANTS = {
     "without rotation of the heart": SimulatorSettings(rotation=0.0),
     "without variety of torsos and electrodes": SimulatorSettings(lead_field=0.0),
     "without priors of age, sex and disease": SimulatorSettings(has_patient_priors=False),
-    "with counts of PTB-XL for priors": SimulatorSettings(has_recorded_company=True),
 }
 
 

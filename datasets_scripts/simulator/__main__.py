@@ -126,17 +126,13 @@ class PopulationArguments:
     """Whom to compare, and where to write."""
 
     table: Path = field(metadata={"help": "ptbxl_database.csv of PTB-XL."})
-    output_dir: Path = field(metadata={"help": "Receives conditions.csv, company.csv, population.json, recorded.csv."})
+    output_dir: Path = field(metadata={"help": "Receives conditions.csv, company.csv, population.json."})
     folds: list[int] = field(
         default_factory=lambda: list(range(1, 9)),
         metadata={"help": "Folds of PTB-XL to count. What shapes the simulator may come from 1 to 8 alone."},
     )
     num_records: int = field(default=6000, metadata={"help": "Simulated records to count."})
     seed: int = field(default=0, metadata={"help": "Seed of the simulated records."})
-    by_counts: bool = field(
-        default=False,
-        metadata={"help": "Draw what simulated people have by the counts of recorded.csv, not by the textbook."},
-    )
 
 
 @dataclass
@@ -238,8 +234,7 @@ def compare(arguments: RealismArguments) -> None:
 def compare_people(arguments: PopulationArguments) -> None:
     """Compare who has what among simulated and among recorded people."""
     recorded = read_recorded(arguments.table, folds=arguments.folds)
-    settings = SimulatorSettings(has_recorded_company=arguments.by_counts)
-    simulated = simulate_labelled(arguments.num_records, seed=arguments.seed, settings=settings)
+    simulated = simulate_labelled(arguments.num_records, seed=arguments.seed)
     for difference in compare_populations(recorded, simulated, arguments.output_dir):
         logger.info(difference)
     logger.info(closing_line([arguments.output_dir], f"open {arguments.output_dir / COMPANY_FILENAME}"))

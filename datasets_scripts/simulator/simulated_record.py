@@ -53,9 +53,6 @@ class SimulatorSettings:
             How much torsos and the places of the electrodes differ.
         has_patient_priors (`bool`):
             Whether age, sex and diseases decide what patients have.
-        has_recorded_company (`bool`):
-            Whether patients have what PTB-XL's patients of their age and sex have, and beside what these have it, as
-            `population/recorded.csv` counts it; otherwise as the textbook says.
         report (`ReportStyle`):
             Language of the reports, and how far they are from the truth.
     """
@@ -66,7 +63,6 @@ class SimulatorSettings:
     rotation: float = 1.0
     lead_field: float = 1.0
     has_patient_priors: bool = True
-    has_recorded_company: bool = False
     report: ReportStyle = field(default_factory=ReportStyle)
 
 
@@ -162,7 +158,6 @@ def simulate_record(
         patient_index,
         seed,
         has_priors=settings.has_patient_priors,
-        has_counts=settings.has_recorded_company,
         rotation=settings.rotation,
         lead_field=settings.lead_field,
     )

@@ -117,9 +117,10 @@ def _infarct(
     rng: np.random.Generator, activity: VentricularActivity, diagnosis: Diagnosis, position: np.ndarray
 ) -> None:
     """Q waves and loss of R over the wall; injury current (ST) when acute; T away from the wall later."""
+    site = diagnosis.territories[0]
     infarct = _draw_infarct(rng, diagnosis.repolarization)
     activity.t_vector = activity.t_vector * [rng.uniform(0.1, 1.0), rng.uniform(0.3, 1.0), 1.0]
-    for name in dict.fromkeys(wall for site in diagnosis.territories for wall in WALLS_OF_SITE[site]):
+    for name in WALLS_OF_SITE[site]:
         wall = draw_wall(rng, name, position)
         _lose_tissue(rng, activity, wall, depth=infarct.depth, is_inferior=name == "inferior")
         activity.st_vector = activity.st_vector + wall.direction * infarct.injury_mv
@@ -128,7 +129,7 @@ def _infarct(
         kept = 1.0 if infarct.t_mv > 0 else 0.6
         activity.t_vector = activity.t_vector * kept + wall.direction * infarct.t_mv * 0.7
         activity.t_near = activity.t_near + wall.near * infarct.t_mv * 0.7
-    if {"anterior", "anteroseptal"} & {*diagnosis.territories} and rng.random() < 0.3:
+    if site in ("anterior", "anteroseptal") and rng.random() < 0.3:
         activity.biphasic_near = -0.12 * precordial_bump(3, 1.2)
 
 

@@ -1,14 +1,13 @@
 """What a simulated patient has: a set of diagnoses that can stand together, drawn before any voltage."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from datasets_scripts.simulator.population import priors
 from datasets_scripts.simulator.population.chance import pick
-from datasets_scripts.simulator.population.recorded import name_stratum, share_of_two_walls, weigh_as_recorded
 
 from .person import Person
 
@@ -22,7 +21,6 @@ PRE_EXCITED_RHYTHMS = SINUS_RHYTHMS | {
 }
 INFARCTIONS = frozenset({"old infarction", "recent infarction", "acute infarction"})
 TERRITORY_DISEASES = INFARCTIONS | {"ischemia", "injury"}
-INFARCT_WALLS = ("anter", "infer")  # how the names of the sites of the two large walls begin
 SCARS = frozenset({"old infarction", "recent infarction"})
 INFERIOR_BLOCKS = frozenset({"left anterior fascicular block", "bifascicular block"})
 LASTING_RHYTHMS = frozenset({"paced rhythm", "complete av block"})
@@ -38,8 +36,7 @@ class Diagnosis:
         conduction, hypertrophy, repolarization (`str`):
             Keys of the tables of the same names in `priors`.
         territories (`tuple[str, ...]`):
-            Sites of the infarct, or the site of the ischaemia or injury, `("",)` for an ischaemia without a named
-            wall; empty otherwise.
+            Site of the infarct, ischaemia or injury, `("",)` for an ischaemia without a named wall; empty otherwise.
         ectopy, pause (`str`):
             Keys of `priors.ECTOPY_WEIGHTS` and `priors.PAUSE_WEIGHTS`.
         is_healthy (`bool`):
@@ -97,36 +94,24 @@ class Diagnosis:
         return self.has_dextrocardia or self.has_exchanged_arms
 
 
-def weigh(weights: Mapping[str, float], person: Person, beside: Sequence[str] = ()) -> dict[str, float]:
-    """Weights of findings for a person of this age and sex and with these diseases.
-
-    `beside` are findings drawn already: they count where the person is drawn by counts of recorded people.
-    """
-    stratum = name_stratum(person.age, person.sex)
+def weigh(weights: Mapping[str, float], person: Person) -> dict[str, float]:
+    """Weights of findings for a person of this age and sex and with these diseases."""
+    decades = (person.age - priors.PATIENT_AGE_YEARS.mean) / 10
     weighed = {}
     for name, weight in weights.items():
-        factor = weigh_as_recorded(name, stratum, tuple(beside)) if person.is_drawn_by_counts else None
-        weighed[name] = weight * (_weigh_by_textbook(name, person) if factor is None else factor)
+        factor = math.exp(priors.AGE_LOG_WEIGHT_PER_DECADE.get(name, 0.0) * decades)
+        if person.sex == "male":
+            factor *= priors.MALE_FACTORS.get(name, 1.0)
+        if name in priors.CAUSE_FACTORS:
+            cause, with_cause, without_cause = priors.CAUSE_FACTORS[name]
+            factor *= with_cause if cause in person.diseases else without_cause
+        weighed[name] = weight * factor
     return weighed
 
 
-def _weigh_by_textbook(name: str, person: Person) -> float:
-    """Factor of the weight of a finding by the constants of `priors`."""
-    decades = (person.age - priors.PATIENT_AGE_YEARS.mean) / 10
-    factor = math.exp(priors.AGE_LOG_WEIGHT_PER_DECADE.get(name, 0.0) * decades)
-    if person.sex == "male":
-        factor *= priors.MALE_FACTORS.get(name, 1.0)
-    if name in priors.CAUSE_FACTORS:
-        cause, with_cause, without_cause = priors.CAUSE_FACTORS[name]
-        factor *= with_cause if cause in person.diseases else without_cause
-    return factor
-
-
-def _occurs(
-    rng: np.random.Generator, name: str, probability: float, person: Person, beside: Sequence[str] = ()
-) -> bool:
+def _occurs(rng: np.random.Generator, name: str, probability: float, person: Person) -> bool:
     """Draw whether a person has a finding of its own."""
-    return bool(rng.random() < weigh({name: probability}, person, beside)[name])
+    return bool(rng.random() < weigh({name: probability}, person)[name])
 
 
 def draw_territories(rng: np.random.Generator, repolarization: str, territory: str | None = None) -> tuple[str, ...]:
@@ -142,22 +127,6 @@ def draw_territories(rng: np.random.Generator, repolarization: str, territory: s
     return (pick(rng, priors.INFARCT_TERRITORY_WEIGHTS),)
 
 
-def _draw_walls(rng: np.random.Generator, repolarization: str, person: Person) -> tuple[str, ...]:
-    """Draw the site and, by counts, the second site of an infarct: anterior beside inferior."""
-    territories = draw_territories(rng, repolarization)
-    walls = [wall for wall in INFARCT_WALLS if territories and territories[0].startswith(wall)]
-    if not (person.is_drawn_by_counts and walls and repolarization in INFARCTIONS):
-        return territories
-    if rng.random() >= share_of_two_walls():
-        return territories
-    others = {
-        site: weight
-        for site, weight in priors.INFARCT_TERRITORY_WEIGHTS.items()
-        if site.startswith(INFARCT_WALLS) and not site.startswith(walls[0])
-    }
-    return (*territories, pick(rng, others))
-
-
 def draw_healthy(rng: np.random.Generator, person: Person) -> Diagnosis:
     """Draw a recording of a healthy heart: a sinus rhythm and, in some, early repolarisation."""
     early = "early repolarization"
@@ -171,29 +140,22 @@ def draw_healthy(rng: np.random.Generator, person: Person) -> Diagnosis:
 
 
 def draw_diseased(rng: np.random.Generator, person: Person) -> Diagnosis:
-    """Draw the diagnoses of a patient: each weighed by age, sex and the same diseases, or by those drawn before."""
+    """Draw the diagnoses of a patient: each by itself, but all weighed by age, sex and the same diseases."""
     repolarization = pick(rng, weigh(priors.REPOLARIZATION_WEIGHTS, person))
     turned = rng.random()
     left, right = priors.AXIS_DEVIATION_PROBABILITY["left"], priors.AXIS_DEVIATION_PROBABILITY["right"]
-    beside = [repolarization]
-    for table in (priors.RHYTHM_WEIGHTS, priors.CONDUCTION_WEIGHTS, priors.HYPERTROPHY_WEIGHTS):
-        beside.append(pick(rng, weigh(table, person, beside)))
-    _, rhythm, conduction, hypertrophy = beside
-    left_atrial, right_atrial = "left atrial enlargement", "right atrial enlargement"
     return Diagnosis(
-        rhythm=rhythm,
-        conduction=conduction,
-        hypertrophy=hypertrophy,
+        rhythm=pick(rng, weigh(priors.RHYTHM_WEIGHTS, person)),
+        conduction=pick(rng, weigh(priors.CONDUCTION_WEIGHTS, person)),
+        hypertrophy=pick(rng, weigh(priors.HYPERTROPHY_WEIGHTS, person)),
         repolarization=repolarization,
-        territories=_draw_walls(rng, repolarization, person),
-        ectopy=pick(rng, weigh(priors.ECTOPY_WEIGHTS, person, beside)),
+        territories=draw_territories(rng, repolarization),
+        ectopy=pick(rng, priors.ECTOPY_WEIGHTS),
         pause=pick(rng, priors.PAUSE_WEIGHTS),
-        has_first_degree_block=_occurs(
-            rng, "first degree av block", priors.FIRST_DEGREE_BLOCK_PROBABILITY, person, beside
-        ),
-        has_left_atrial_enlargement=_occurs(rng, left_atrial, priors.LEFT_ATRIAL_PROBABILITY, person, beside),
-        has_right_atrial_enlargement=_occurs(rng, right_atrial, priors.RIGHT_ATRIAL_PROBABILITY, person, beside),
-        has_low_voltage=_occurs(rng, "low voltage", priors.LOW_VOLTAGE_PROBABILITY, person, beside),
+        has_first_degree_block=rng.random() < priors.FIRST_DEGREE_BLOCK_PROBABILITY,
+        has_left_atrial_enlargement=_occurs(rng, "left atrial enlargement", priors.LEFT_ATRIAL_PROBABILITY, person),
+        has_right_atrial_enlargement=_occurs(rng, "right atrial enlargement", priors.RIGHT_ATRIAL_PROBABILITY, person),
+        has_low_voltage=rng.random() < priors.LOW_VOLTAGE_PROBABILITY,
         has_ventricular_escape=rng.random() < priors.VENTRICULAR_ESCAPE_PROBABILITY,
         axis_deviation="left" if turned < left else "right" if turned < left + right else None,
         pacing=pick(rng, priors.PACING_WEIGHTS),
@@ -252,9 +214,10 @@ def _has_hidden_block(diagnosis: Diagnosis) -> bool:
     """Whether a scar takes away what a block is known by: R of the inferior leads, R' in V1."""
     if diagnosis.repolarization not in SCARS or not diagnosis.territories:
         return False
-    lost = {site[: len("infer")] for site in diagnosis.territories}
-    is_hidden = "infer" in lost and diagnosis.conduction in INFERIOR_BLOCKS
-    return is_hidden or ("anter" in lost and diagnosis.conduction == "incomplete right bundle branch block")
+    site = diagnosis.territories[0]
+    if site.startswith("infer"):
+        return diagnosis.conduction in INFERIOR_BLOCKS
+    return site.startswith("ant") and diagnosis.conduction == "incomplete right bundle branch block"
 
 
 def _atrial_conflicts(diagnosis: Diagnosis) -> dict[str, object]:

@@ -76,7 +76,6 @@ def draw_patient(
     seed: int,
     *,
     has_priors: bool = True,
-    has_counts: bool = False,
     rotation: float = 1.0,
     lead_field: float = 1.0,
 ) -> Patient:
@@ -89,8 +88,6 @@ def draw_patient(
             Seed of the corpus.
         has_priors (`bool`, defaults to `True`):
             Whether age, sex and diseases differ and decide what a patient has.
-        has_counts (`bool`, defaults to `False`):
-            Whether counts of recorded people weigh what a patient has, in place of the textbook where there are any.
         rotation (`float`):
             How much the position of the heart differs between people; 0: not at all.
         lead_field (`float`):
@@ -100,7 +97,7 @@ def draw_patient(
         `Patient`: The same for the same arguments.
     """
     rng = np.random.default_rng([PATIENT_STREAM, seed, patient_index])
-    person = draw_person(rng, has_priors=has_priors, has_counts=has_counts)
+    person = draw_person(rng, has_priors=has_priors)
     position, torso = _draw_anatomy(rng, person, rotation=rotation, lead_field=lead_field)
     background = None if person.is_healthy else draw_diseased(rng, person)
     return Patient(

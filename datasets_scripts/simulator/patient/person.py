@@ -18,22 +18,16 @@ class Person:
         sex (`str`): `"male"` or `"female"`.
         is_healthy (`bool`): Whether the heart is healthy in all recordings.
         diseases (`frozenset[str]`): Keys of `priors.DISEASE_PROBABILITY`.
-        is_drawn_by_counts (`bool`):
-            Whether counts of recorded people weigh what they have, in place of the textbook where there are any.
     """
 
     age: float = 65.0
     sex: str = "male"
     is_healthy: bool = False
     diseases: frozenset[str] = frozenset()
-    is_drawn_by_counts: bool = False
 
 
-def draw_person(rng: np.random.Generator, *, has_priors: bool = True, has_counts: bool = False) -> Person:
-    """Draw who is recorded; without priors nobody has diseases, and age and sex decide nothing.
-
-    With `has_counts`, what they have will be drawn by counts of recorded people.
-    """
+def draw_person(rng: np.random.Generator, *, has_priors: bool = True) -> Person:
+    """Draw who is recorded; without priors nobody has diseases, and age and sex decide nothing."""
     is_healthy = bool(rng.random() < priors.HEALTHY_PROBABILITY)
     if not has_priors:
         return Person(age=priors.PATIENT_AGE_YEARS.mean, sex="female", is_healthy=is_healthy)
@@ -46,10 +40,4 @@ def draw_person(rng: np.random.Generator, *, has_priors: bool = True, has_counts
         log_odds += priors.MALE_DISEASE_LOG_ODDS[name] * (0.5 if sex == "male" else -0.5)
         if rng.random() < 1 / (1 + math.exp(-log_odds)) and not is_healthy:
             diseases.add(name)
-    return Person(
-        age=float(age),
-        sex=sex,
-        is_healthy=is_healthy,
-        diseases=frozenset(diseases),
-        is_drawn_by_counts=has_counts and not is_healthy,
-    )
+    return Person(age=float(age), sex=sex, is_healthy=is_healthy, diseases=frozenset(diseases))

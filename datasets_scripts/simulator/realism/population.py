@@ -17,35 +17,20 @@ from datasets_scripts.readers.cells import parse_whole
 from datasets_scripts.readers.patients import parse_age, parse_sex
 from datasets_scripts.readers.ptb_xl_layout import SEX_OF_CODE
 from datasets_scripts.readers.tables import TableFile
-from datasets_scripts.simulator.population import priors
-from datasets_scripts.simulator.population.recorded import ANTERIOR, INFERIOR, RECORDED_AS, Count, name_stratum
-from datasets_scripts.simulator.simulated_record import SIMULATOR_VERSION, SimulatorSettings, simulate_record
+from datasets_scripts.simulator.simulated_record import SIMULATOR_VERSION, simulate_record
 from datasets_scripts.simulator.truth.catalogue import condition_names
 from datasets_scripts.terminology.findings import NORMAL_FINDING, load_terminology
 
 
 COLUMNS = ("ecg_id", "age", "sex", "scp_codes", "strat_fold")
-CONDITIONS_FILENAME, COMPANY_FILENAME, RECORDED_FILENAME = "conditions.csv", "company.csv", "recorded.csv"
-SUMMARY_FILENAME = "population.json"
-COMPANY_COLUMNS = (
-    *(*Count._fields, "ratio"),
-    *("simulated_num_given", "simulated_observed", "simulated_expected", "simulated_ratio"),
-)
+CONDITIONS_FILENAME, COMPANY_FILENAME, SUMMARY_FILENAME = "conditions.csv", "company.csv", "population.json"
 MIN_EXPECTED = 5.0  # of what is rarer a count says nothing, not even that there is none
-MIN_EXPECTED_OF_MEANS = 20.0  # of what enters a mean: half of the distance of rarer counts is chance
+MIN_EXPECTED_OF_MEANS = 20.0  # of what enters a mean: rarer counts differ by chance alone
 MIN_DESCRIBED = 50  # records of which quartiles of age are given
 NUM_SHOWN = 12  # of the differences in age and in sex, twice as many of those beside other conditions
-# Tables of `priors` of which a patient has one entry each: what stands in one of them is never drawn beside another.
-TABLES = (
-    priors.RHYTHM_WEIGHTS,
-    priors.CONDUCTION_WEIGHTS,
-    priors.HYPERTROPHY_WEIGHTS,
-    priors.REPOLARIZATION_WEIGHTS,
-    priors.ECTOPY_WEIGHTS,
-)
-DRAWN_BY_THEMSELVES = (
-    *("first degree av block", "left atrial enlargement", "right atrial enlargement", "low qrs voltage"),
-)
+AGE_LIMITS_YEARS = (40, 50, 60, 70, 80)
+# Records as expected that are added to both sides of a ratio: our choice. A count of a few records says little.
+PSEUDO_COUNT = 5.0
 
 
 class Labelled(NamedTuple):
@@ -62,6 +47,60 @@ class Labelled(NamedTuple):
     conditions: frozenset[str]
 
 
+class Count(NamedTuple):
+    """How many records show a finding among those with something given.
+
+    Attributes:
+        finding, given (`str`):
+            Names of the terminology; `given` may also be an age and sex, as `name_stratum` writes them.
+        num_given (`int`):
+            Records with what is given.
+        observed (`int`):
+            Those of them with the finding.
+        expected (`float`):
+            How many would have it if what is given said nothing about it. Beside another finding: at the same ages
+            and in the same sex.
+    """
+
+    finding: str
+    given: str
+    num_given: int
+    observed: int
+    expected: float
+
+    @property
+    def ratio(self) -> float:
+        """How many times as often as expected the finding is met, drawn towards 1 where few records say so.
+
+        Example:
+            >>> Count("atrial flutter", "left bundle branch block", 100, 0, 5.0).ratio
+            0.5
+        """
+        return (self.observed + PSEUDO_COUNT) / (self.expected + PSEUDO_COUNT)
+
+
+COMPANY_COLUMNS = (
+    *(*Count._fields, "ratio"),
+    *("simulated_num_given", "simulated_observed", "simulated_expected", "simulated_ratio"),
+)
+
+
+def name_stratum(age: float, sex: str) -> str:
+    """The ages and the sex that are counted together.
+
+    Example:
+        >>> name_stratum(17, "male"), name_stratum(50, "female"), name_stratum(90, "male")
+        ('male under 40', 'female 50 to 59', 'male from 80')
+    """
+    lowest, *_, highest = AGE_LIMITS_YEARS
+    if age < lowest:
+        return f"{sex} under {lowest}"
+    if age >= highest:
+        return f"{sex} from {highest}"
+    start = max(limit for limit in AGE_LIMITS_YEARS if limit <= age)
+    return f"{sex} {start} to {start + 9}"
+
+
 @lru_cache(maxsize=1)
 def common_conditions() -> tuple[str, ...]:
     """Conditions that the simulator shows and that PTB-XL has a code or a class for, in the simulator's order.
@@ -70,15 +109,6 @@ def common_conditions() -> tuple[str, ...]:
     """
     terminology = load_terminology()
     return tuple(name for name in condition_names() if terminology[name].ptb_xl)
-
-
-def count_drawn(recordings: Sequence[Labelled]) -> list[Count]:
-    """The counts that the simulator may draw by: of what it draws, by age and sex and beside what it draws apart."""
-    table_of = {RECORDED_AS.get(name, name): number for number, table in enumerate(TABLES) for name in table}
-    table_of |= {name: -1 - number for number, name in enumerate(DRAWN_BY_THEMSELVES)}
-    counts = count_company(recordings, [name for name in common_conditions() if name in table_of])
-    walls = [count for count in count_company(recordings, (ANTERIOR, INFERIOR)) if count.given in (ANTERIOR, INFERIOR)]
-    return [count for count in counts if table_of.get(count.given) != table_of[count.finding]] + walls
 
 
 @lru_cache(maxsize=1_000)
@@ -114,9 +144,9 @@ def read_recorded(path: Path, *, folds: Collection[int]) -> list[Labelled]:
     return labelled
 
 
-def simulate_labelled(num_records: int, *, seed: int, settings: SimulatorSettings) -> list[Labelled]:
+def simulate_labelled(num_records: int, *, seed: int) -> list[Labelled]:
     """Recordings of the simulated corpus, by the conditions that their strips show."""
-    records = (simulate_record(index, seed=seed, settings=settings) for index in range(num_records))
+    records = (simulate_record(index, seed=seed) for index in range(num_records))
     return [Labelled(record.age, record.sex, record.conditions) for record in records]
 
 
@@ -192,7 +222,7 @@ def compare_populations(recorded: Sequence[Labelled], simulated: Sequence[Labell
             Recordings of simulated ones.
         output_dir (`Path`):
             Receives conditions.csv (share, ages and sex of each condition), company.csv (each condition by age and
-            sex, and beside each other one), population.json, and recorded.csv: what the simulator may draw by.
+            sex, and beside each other one) and population.json.
 
     Returns:
         `list[str]`: The largest differences, in words.
@@ -208,8 +238,6 @@ def compare_populations(recorded: Sequence[Labelled], simulated: Sequence[Labell
     company = list(_compare_company(count_company(recorded, names), count_company(simulated, names)))
     _write_rows(output_dir / CONDITIONS_FILENAME, described, columns=list(described[0]))
     _write_rows(output_dir / COMPANY_FILENAME, company, columns=COMPANY_COLUMNS)
-    drawn = [count._asdict() for count in count_drawn(recorded)]
-    _write_rows(output_dir / RECORDED_FILENAME, drawn, columns=Count._fields)
     summary = {
         "simulator_version": SIMULATOR_VERSION,
         "num_recorded": len(recorded),

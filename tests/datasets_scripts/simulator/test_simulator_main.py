@@ -93,14 +93,14 @@ def test_realism_reads_the_first_records_of_all_splits(ptb_xl_dir):
     assert len(set(everything)) == len(everything) == len(pd.read_csv(ptb_xl_dir / "ptbxl_database.csv"))
 
 
-@pytest.mark.parametrize("flags", [[], ["--by_counts", "--folds", "9", "10"]], ids=["usual", "by counts"])
+@pytest.mark.parametrize("flags", [[], ["--folds", "9", "10"]], ids=["usual", "other folds"])
 def test_population_compares_who_has_what(ptb_xl_dir, tmp_path, said, flags):
     table = str(ptb_xl_dir / "ptbxl_database.csv")
 
     main(["population", "--table", table, "--output_dir", str(tmp_path), "--num_records", "4", *flags])
 
     written = {path.name for path in tmp_path.iterdir()}
-    assert written == {"conditions.csv", "company.csv", "population.json", "recorded.csv"}
+    assert written == {"conditions.csv", "company.csv", "population.json"}
     assert f"num_recorded: {4 if flags else 16}\n" in said()
 
 

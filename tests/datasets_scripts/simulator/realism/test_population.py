@@ -6,11 +6,13 @@ import math
 import pytest
 
 from datasets_scripts.simulator.realism.population import (
+    Count,
     Labelled,
     common_conditions,
     compare_populations,
     count_company,
     describe_condition,
+    name_stratum,
     read_recorded,
 )
 from datasets_scripts.terminology.tables import read_table
@@ -97,6 +99,19 @@ def test_a_kind_beside_its_kind_is_no_company(people):
 
 def test_nobody_gives_no_counts():
     assert count_company(make_people(3, 50, "male", "normal ecg"), [FIBRILLATION]) == []
+
+
+@pytest.mark.parametrize(("observed", "expected", "ratio"), [(0, 5.0, 0.5), (25, 5.0, 3.0), (7, 7.0, 1.0)])
+def test_a_ratio_is_drawn_towards_one_by_five_records(observed, expected, ratio):
+    assert Count("atrial flutter", "male from 80", 100, observed, expected).ratio == ratio
+
+
+@pytest.mark.parametrize(
+    ("age", "stratum"),
+    [(39, "female under 40"), (40, "female 40 to 49"), (79, "female 70 to 79"), (80, "female from 80")],
+)
+def test_decades_begin_with_their_round_number(age, stratum):
+    assert name_stratum(age, "female") == stratum
 
 
 def test_few_recordings_have_a_share_but_no_age(people):
