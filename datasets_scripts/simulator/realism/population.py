@@ -11,17 +11,16 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from datasets_scripts.corpus_builder import OFFICIAL_FILE
-from datasets_scripts.ptb_xl import parse_scp_codes
 from datasets_scripts.readers.cells import parse_whole
 from datasets_scripts.readers.patients import parse_age, parse_sex
-from datasets_scripts.readers.ptb_xl_layout import SEX_OF_CODE
+from datasets_scripts.readers.ptb_xl_layout import SEX_OF_CODE, parse_scp_codes
 from datasets_scripts.readers.tables import TableFile
 from datasets_scripts.simulator.simulated_record import SIMULATOR_VERSION, simulate_record
 from datasets_scripts.simulator.truth.catalogue import condition_names
 from datasets_scripts.terminology.findings import NORMAL_FINDING, load_terminology
 
 
+OFFICIAL_TABLE = "Download ptbxl_database.csv of PTB-XL again."
 COLUMNS = ("ecg_id", "age", "sex", "scp_codes", "strat_fold")
 CONDITIONS_FILENAME, COMPANY_FILENAME, SUMMARY_FILENAME = "conditions.csv", "company.csv", "population.json"
 MIN_EXPECTED = 5.0  # of what is rarer a count says nothing, not even that there is none
@@ -133,7 +132,7 @@ def read_recorded(path: Path, *, folds: Collection[int]) -> list[Labelled]:
     """
     terminology = load_terminology()
     labelled = []
-    for row in TableFile(path, required=COLUMNS, id_column="ecg_id", remedy=OFFICIAL_FILE):
+    for row in TableFile(path, required=COLUMNS, id_column="ecg_id", remedy=OFFICIAL_TABLE):
         row.check()
         if row.read("strat_fold", parse_whole) in folds:
             named = map(_name_code, row.read("scp_codes", parse_scp_codes))
