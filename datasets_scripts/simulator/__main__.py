@@ -4,7 +4,7 @@
     python -m datasets_scripts.simulator list
     python -m datasets_scripts.simulator export --layout ptb_xl --num_records 1000 --output_dir simulated-ptb-xl
     python -m datasets_scripts.simulator realism --data_dir ptb-xl/1.0.3 --output_dir runs/realism
-    python -m datasets_scripts.simulator population --table ptb-xl/1.0.3/ptbxl_database.csv --output_dir runs/p
+    python -m datasets_scripts.simulator people --table ptb-xl/1.0.3/ptbxl_database.csv --output_dir runs/p
     python -m datasets_scripts.simulator examples --output_dir modeling_supreme/browser_app/examples
 
 The first line is short for `show`. Every command has its own `--help`. To train on simulated records nothing needs to
@@ -250,7 +250,7 @@ COMMANDS = {
     ),
     "examples": Command(examples, (ExamplesArguments,), "Write the recordings that `supreme app` offers to try."),
     "realism": Command(compare, (RealismArguments,), "Compare records with those of PTB-XL, on a page."),
-    "population": Command(
+    "people": Command(
         compare_people, (PopulationArguments,), "Compare who has what, at which age and beside what, with PTB-XL."
     ),
 }

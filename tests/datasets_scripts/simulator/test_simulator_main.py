@@ -94,10 +94,10 @@ def test_realism_reads_the_first_records_of_all_splits(ptb_xl_dir):
 
 
 @pytest.mark.parametrize("flags", [[], ["--folds", "9", "10"]], ids=["usual", "other folds"])
-def test_population_compares_who_has_what(ptb_xl_dir, tmp_path, said, flags):
+def test_people_are_compared_by_what_they_have(ptb_xl_dir, tmp_path, said, flags):
     table = str(ptb_xl_dir / "ptbxl_database.csv")
 
-    main(["population", "--table", table, "--output_dir", str(tmp_path), "--num_records", "4", *flags])
+    main(["people", "--table", table, "--output_dir", str(tmp_path), "--num_records", "4", *flags])
 
     written = {path.name for path in tmp_path.iterdir()}
     assert written == {"conditions.csv", "company.csv", "population.json"}
@@ -120,4 +120,4 @@ def test_help_explains_the_commands(capsys):
 
     shown = capsys.readouterr().out
     assert "--condition" in shown
-    assert all(f"    {command} " in shown for command in ("show", "list", "export", "realism", "population"))
+    assert all(f"    {command} " in shown for command in ("show", "list", "export", "realism", "people"))
