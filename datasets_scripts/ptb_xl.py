@@ -1,6 +1,5 @@
 """PTB-XL (Wagner et al. 2020, Scientific Data 7:154): 21,799 recordings with SCP-ECG codes and reports."""
 
-import ast
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -9,7 +8,7 @@ from typing import Any, ClassVar
 from datasets import DatasetInfo, List, Split, SplitGenerator, Value, Version
 
 from datasets_scripts.extraction.readings.statements import split_report
-from datasets_scripts.readers.cells import parse_flag, parse_whole, shorten
+from datasets_scripts.readers.cells import parse_flag, parse_whole
 from datasets_scripts.readers.patients import parse_age, parse_sex
 from datasets_scripts.readers.ptb_xl_layout import (
     ALL_CODES,
@@ -22,6 +21,7 @@ from datasets_scripts.readers.ptb_xl_layout import (
     RHYTHM_CODES,
     SEX_OF_CODE,
     STATEMENTS_FILENAME,
+    parse_scp_codes,
 )
 from datasets_scripts.readers.tables import Row, TableFile
 from datasets_scripts.readers.wfdb_reader import header_path, read_wfdb_record
@@ -198,29 +198,6 @@ def _row_of(entry: Row, *, filename: str) -> dict[str, Any]:
         "validated_by_human": entry.read("validated_by_human", parse_flag) or False,
         "filename": filename,
     }
-
-
-def parse_scp_codes(cell: str | None) -> dict[str, float]:
-    """Codes with their likelihoods in percent, 0 where none is stated.
-
-    Raises:
-        ValueError: If the cell is no dictionary of known codes and numbers.
-
-    Example:
-        >>> parse_scp_codes("{'NORM': 100.0, 'SR': 0.0}")
-        {'NORM': 100.0, 'SR': 0.0}
-    """
-    try:
-        codes = ast.literal_eval(cell or "")
-        likelihoods = {str(code): float(likelihood) for code, likelihood in codes.items()}
-    except (ValueError, SyntaxError, TypeError, AttributeError, MemoryError, RecursionError) as error:
-        raise ValueError(
-            f"{shorten(cell or '')} is no dictionary of codes and likelihoods, such as {{'NORM': 100.0}}"
-        ) from error
-    unknown = [code for code in likelihoods if code not in ALL_CODES]
-    if unknown:
-        raise ValueError(f"it carries the unknown code {shorten(unknown[0])}, which the official table lacks")
-    return likelihoods
 
 
 def _parse_fold(cell: str | None) -> int:

@@ -1,5 +1,10 @@
 """Names of the files and columns of PTB-XL (Wagner et al. 2020), and its codes with the classes they belong to."""
 
+import ast
+
+from .cells import shorten
+
+
 DATABASE_FILENAME = "ptbxl_database.csv"
 STATEMENTS_FILENAME = "scp_statements.csv"
 FILENAME_COLUMN = {500: "filename_hr", 100: "filename_lr"}  # by sampling rate, in Hz
@@ -59,3 +64,26 @@ CLASSES_OF_CODE = {
     for code in codes
 }
 ALL_CODES = tuple(dict.fromkeys((*CLASSES_OF_CODE, *FORM_CODES, *RHYTHM_CODES)))
+
+
+def parse_scp_codes(cell: str | None) -> dict[str, float]:
+    """Codes with their likelihoods in percent, 0 where none is stated.
+
+    Raises:
+        ValueError: If the cell is no dictionary of known codes and numbers.
+
+    Example:
+        >>> parse_scp_codes("{'NORM': 100.0, 'SR': 0.0}")
+        {'NORM': 100.0, 'SR': 0.0}
+    """
+    try:
+        codes = ast.literal_eval(cell or "")
+        likelihoods = {str(code): float(likelihood) for code, likelihood in codes.items()}
+    except (ValueError, SyntaxError, TypeError, AttributeError, MemoryError, RecursionError) as error:
+        raise ValueError(
+            f"{shorten(cell or '')} is no dictionary of codes and likelihoods, such as {{'NORM': 100.0}}"
+        ) from error
+    unknown = [code for code in likelihoods if code not in ALL_CODES]
+    if unknown:
+        raise ValueError(f"it carries the unknown code {shorten(unknown[0])}, which the official table lacks")
+    return likelihoods

@@ -4,6 +4,7 @@
     python -m datasets_scripts.simulator list
     python -m datasets_scripts.simulator export --layout ptb_xl --num_records 1000 --output_dir simulated-ptb-xl
     python -m datasets_scripts.simulator realism --data_dir ptb-xl/1.0.3 --output_dir runs/realism
+    python -m datasets_scripts.simulator people --table ptb-xl/1.0.3/ptbxl_database.csv --output_dir runs/p
     python -m datasets_scripts.simulator examples --output_dir modeling_supreme/browser_app/examples
 
 The first line is short for `show`. Every command has its own `--help`. To train on simulated records nothing needs to
@@ -25,6 +26,12 @@ from datasets_scripts.simulator.export.export_examples import export_examples
 from datasets_scripts.simulator.export.export_mimic_iv_ecg import export_mimic_iv_ecg
 from datasets_scripts.simulator.export.export_ptb_xl import export_ptb_xl
 from datasets_scripts.simulator.realism.comparison import PAGE_FILENAME, compare_with_real
+from datasets_scripts.simulator.realism.population import (
+    COMPANY_FILENAME,
+    compare_populations,
+    read_recorded,
+    simulate_labelled,
+)
 from datasets_scripts.simulator.truth.catalogue import CONDITIONS, condition_names
 from datasets_scripts.terminology.measured_findings import load_measured_findings
 from modeling_supreme.command_line import Command, run_command, run_one_of
@@ -111,6 +118,20 @@ class RealismArguments:
     data_dir: Path = field(metadata={"help": "Folder of PTB-XL."})
     output_dir: Path = field(metadata={"help": "Receives realism.html, realism.json, strips/."})
     num_records: int = field(default=500, metadata={"help": "Real records to compare with, at most."})
+    seed: int = field(default=0, metadata={"help": "Seed of the simulated records."})
+
+
+@dataclass
+class PopulationArguments:
+    """Whom to compare, and where to write."""
+
+    table: Path = field(metadata={"help": "ptbxl_database.csv of PTB-XL."})
+    output_dir: Path = field(metadata={"help": "Receives conditions.csv, company.csv, population.json."})
+    folds: list[int] = field(
+        default_factory=lambda: list(range(1, 9)),
+        metadata={"help": "Folds of PTB-XL to count. What shapes the simulator may come from 1 to 8 alone."},
+    )
+    num_records: int = field(default=6000, metadata={"help": "Simulated records to count."})
     seed: int = field(default=0, metadata={"help": "Seed of the simulated records."})
 
 
@@ -210,6 +231,15 @@ def compare(arguments: RealismArguments) -> None:
     logger.info(closing_line([arguments.output_dir], f"open {arguments.output_dir / PAGE_FILENAME}"))
 
 
+def compare_people(arguments: PopulationArguments) -> None:
+    """Compare who has what among simulated and among recorded people."""
+    recorded = read_recorded(arguments.table, folds=arguments.folds)
+    simulated = simulate_labelled(arguments.num_records, seed=arguments.seed)
+    for difference in compare_populations(recorded, simulated, arguments.output_dir):
+        logger.info(difference)
+    logger.info(closing_line([arguments.output_dir], f"open {arguments.output_dir / COMPANY_FILENAME}"))
+
+
 COMMANDS = {
     "show": Command(
         show, (ShowArguments, SettingsArguments), "Print what records show and what their reports say; draw them."
@@ -220,6 +250,9 @@ COMMANDS = {
     ),
     "examples": Command(examples, (ExamplesArguments,), "Write the recordings that `supreme app` offers to try."),
     "realism": Command(compare, (RealismArguments,), "Compare records with those of PTB-XL, on a page."),
+    "people": Command(
+        compare_people, (PopulationArguments,), "Compare who has what, at which age and beside what, with PTB-XL."
+    ),
 }
 
 

@@ -93,6 +93,17 @@ def test_realism_reads_the_first_records_of_all_splits(ptb_xl_dir):
     assert len(set(everything)) == len(everything) == len(pd.read_csv(ptb_xl_dir / "ptbxl_database.csv"))
 
 
+@pytest.mark.parametrize("flags", [[], ["--folds", "9", "10"]], ids=["usual", "other folds"])
+def test_people_are_compared_by_what_they_have(ptb_xl_dir, tmp_path, said, flags):
+    table = str(ptb_xl_dir / "ptbxl_database.csv")
+
+    main(["people", "--table", table, "--output_dir", str(tmp_path), "--num_records", "4", *flags])
+
+    written = {path.name for path in tmp_path.iterdir()}
+    assert written == {"conditions.csv", "company.csv", "population.json"}
+    assert f"num_recorded: {4 if flags else 16}\n" in said()
+
+
 def test_an_unknown_condition_is_refused():
     with pytest.raises(ValueError, match="no condition 'gout'"):
         main(["--condition", "gout"])
@@ -109,4 +120,4 @@ def test_help_explains_the_commands(capsys):
 
     shown = capsys.readouterr().out
     assert "--condition" in shown
-    assert all(f"    {command} " in shown for command in ("show", "list", "export", "realism"))
+    assert all(f"    {command} " in shown for command in ("show", "list", "export", "realism", "people"))
