@@ -317,10 +317,10 @@ class Explainer:
 
 
 def _read(reader: StatementReader, expression: Expression | None, answer: Answer) -> dict[str, Any]:
-    """The statements of a label; where its query answers too, also how probable its definition is."""
+    """The statements of a label; where its query alone answers, also how probable its definition is."""
     if expression is None:
         return {"statements": [], "by_definition": None}
-    by_definition = reader.judge(expression) if answer.is_asked else None
+    by_definition = reader.judge(expression) if answer.expression is None else None
     return {"statements": reader.read(expression), "by_definition": by_definition}
 
 

@@ -43,13 +43,16 @@ PARTS = {
     **dict.fromkeys(("t_mv", "t_size_mv", "t_high_mv", "t_low_mv"), "t"),
     "u_mv": "u",
 }
+# Heights that a sum of several leads is made of, with their leads
+SUMMED = {
+    "sokolow_lyon_mv": (("s_mv", "V1"), ("r_mv", "V5"), ("r_mv", "V6")),
+    **dict.fromkeys(("cornell_mv", "cornell_ratio"), (("r_mv", "aVL"), ("s_mv", "V3"))),
+}
 # Leads of the numbers of which there is one of all leads; of those that are not here, every lead shows them
 LEADS = {
+    **{name: tuple(lead for _, lead in parts) for name, parts in SUMMED.items()},
     "limb_voltage_mv": STANDARD_LEADS[:6],
     "chest_voltage_mv": STANDARD_LEADS[6:],
-    "sokolow_lyon_mv": ("V1", "V5", "V6"),
-    "cornell_mv": ("aVL", "V3"),
-    "cornell_ratio": ("aVL", "V3"),
     "axis_deg": ("I", "aVF"),
 }
 # Heights that a sheet can mark: what the wave is called, and whether its number counts downwards
@@ -70,11 +73,6 @@ SHOWN_BY = {
     "q_excess": ("q_mv",),
     "st_elevation_ratio": ("st_mv",),
     **dict.fromkeys(("t_size_mv", "t_high_mv", "t_low_mv"), ("t_mv",)),
-}
-# Heights that a sum of several leads is made of, with their leads
-SUMMED = {
-    "sokolow_lyon_mv": (("s_mv", "V1"), ("r_mv", "V5"), ("r_mv", "V6")),
-    **dict.fromkeys(("cornell_mv", "cornell_ratio"), (("r_mv", "aVL"), ("s_mv", "V3"))),
 }
 
 

@@ -110,6 +110,8 @@ class TestStatements:
         of_waves, of_no_regular = (each["probability"] for each in evidence["statements"])
         assert evidence["by_definition"] == pytest.approx(of_waves * of_no_regular)
         assert explain(KnownModel(["V1"], **findings))["by_definition"] is None  # the definition itself answers
+        unreviewed = [entry | {"condition": LABEL, "is_reviewed": False}]  # answers together with the query
+        assert explain(KnownModel(["V1"], **findings | {"definitions": unreviewed}))["by_definition"] is None
         assert explain(KnownModel(["V1"]))["by_definition"] is None  # there is none
 
     def test_the_marks_of_the_beats_come_along(self):
