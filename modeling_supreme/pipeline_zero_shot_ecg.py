@@ -486,7 +486,7 @@ def check_labels(candidate_labels: Any) -> list[str]:
         )
     for label in candidate_labels:
         if not isinstance(label, str):
-            raise TypeError(f"The candidate label {label!r} is a {type(label).__name__}. Labels are strings.")
+            raise TypeError(f"The candidate label {quote(label)} is a {type(label).__name__}. Labels are strings.")
     labels = [label.strip() for label in candidate_labels]
     if "" in labels:
         raise ValueError(f"Candidate label {labels.index('')} of {len(labels)} is empty. Remove it or name a finding.")

@@ -4,6 +4,7 @@ import hashlib
 import importlib.util
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from reprlib import Repr
 from typing import Any, NamedTuple
 
 import torch
@@ -15,7 +16,8 @@ logger = logging.get_logger(__name__)
 # Tokens, to a multiple of which a query is padded: matrices with fewer rows are multiplied in another order
 PADDED_TO = 16
 PLAIN_TENSORS = (torch.Tensor, torch.nn.Parameter)  # others may hold no numbers of their own
-LONGEST_QUOTED = 80  # characters of a label in a message
+LABELS_QUOTED = Repr()
+LABELS_QUOTED.maxstring = 80  # characters of a label in a message: most are shorter
 COMPARED_BY_NUMPY = 4096  # numbers; from here on it is several times as fast as torch
 
 
@@ -88,14 +90,14 @@ def _are_equal(one: torch.Tensor, other: torch.Tensor) -> bool:
     return bool((one.detach().numpy() == other.detach().numpy()).all())
 
 
-def quote(label: str) -> str:
-    """A label as messages repeat it: whole, or the beginning of one that nobody would read to its end.
+def quote(label: object) -> str:
+    """A label as messages repeat it: whole, or both ends of one that nobody would read through.
 
     Example:
         >>> quote("atrial flutter"), len(quote("x" * 1_000_000))
-        ("'atrial flutter'", 82)
+        ("'atrial flutter'", 80)
     """
-    return repr(label if len(label) <= LONGEST_QUOTED else f"{label[: LONGEST_QUOTED - 1]}…")
+    return LABELS_QUOTED.repr(label)
 
 
 def fill_template(template: str, labels: Sequence[str]) -> list[str]:
