@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from tqdm import tqdm
 
 from datasets_scripts.readers.cells import parse_whole
 from datasets_scripts.readers.patients import parse_age, parse_sex
@@ -145,7 +146,8 @@ def read_recorded(path: Path, *, folds: Collection[int]) -> list[Labelled]:
 
 def simulate_labelled(num_records: int, *, seed: int) -> list[Labelled]:
     """Recordings of the simulated corpus, by the conditions that their strips show."""
-    records = (simulate_record(index, seed=seed) for index in range(num_records))
+    indices = tqdm(range(num_records), desc="Simulating", unit=" records")
+    records = (simulate_record(index, seed=seed) for index in indices)
     return [Labelled(record.age, record.sex, record.conditions) for record in records]
 
 
@@ -241,6 +243,7 @@ def compare_populations(recorded: Sequence[Labelled], simulated: Sequence[Labell
         "simulator_version": SIMULATOR_VERSION,
         "num_recorded": len(recorded),
         "num_simulated": len(simulated),
+        "num_recorded_without_age_or_sex": sum(each.age is None or each.sex is None for each in recorded),
         **summarize(company),
     }
     (output_dir / SUMMARY_FILENAME).write_text(json.dumps(summary, indent=1) + "\n", encoding="utf-8")
