@@ -5,7 +5,7 @@ python benchmarks/questions/many_labels.py --num_labels 100 1000 10000
 Labels are names and other names of conditions, questions of numbers that nobody trained, words that mean nothing and
 letters of other alphabets, in equal parts as long as names last. One recording that the package brings is asked for
 them through the pipeline, twice, since labels are read and embedded once; and through `supreme classify --csv`, which
-is a process of its own. Memory is the most that was held, with the checkpoint (Linux).
+is a process of its own. Memory is the most that was held, with the checkpoint.
 """
 
 import argparse
@@ -26,6 +26,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))  # what benchmarks share
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from command_line import make_parser, start_logging, write_report
+from questions.ask_corpus import measure_peak_mib
 from transformers import pipeline
 
 import modeling_supreme
@@ -35,13 +36,13 @@ from modeling_supreme.query_grammar import normalize_name
 
 logger = logging.getLogger(__name__)
 
-STATUS = Path("/proc/self/status")
-COMMAND = f"""
+BENCHMARKS = Path(__file__).parents[1]
+COMMAND = """
 import sys
-from pathlib import Path
 from modeling_supreme.supreme_command.main import main
+from questions.ask_corpus import measure_peak_mib
 main(sys.argv[1:])
-print(Path({str(STATUS)!r}).read_text(encoding="ascii"))
+print(measure_peak_mib())
 """
 RECORDING = Path(modeling_supreme.__file__).parent / "browser_app" / "examples" / "atrial_fibrillation.npz"
 
@@ -80,18 +81,8 @@ def ask_pipeline(classify: Any, labels: Sequence[str]) -> dict[str, float]:
         "first_processor_s": first_cpu,
         "again_s": again,
         "again_processor_s": again_cpu,
-        "megabytes": read_peak(STATUS.read_text(encoding="ascii")),
+        "megabytes": measure_peak_mib(),
     }
-
-
-def read_peak(status: str) -> float:
-    """The most megabytes that a program held so far, of what Linux tells about it in /proc; its parent does not count.
-
-    Example:
-        >>> read_peak("VmHWM:    2048 kB")
-        2.0
-    """
-    return int(status.split("VmHWM:")[1].split()[0]) / 1024
 
 
 def ask_command(model: str, labels: Sequence[str]) -> dict[str, float]:
@@ -106,13 +97,14 @@ def ask_command(model: str, labels: Sequence[str]) -> dict[str, float]:
             check=True,
             stdout=subprocess.PIPE,
             text=True,
+            env=os.environ | {"PYTHONPATH": os.pathsep.join(map(str, (BENCHMARKS, BENCHMARKS.parent)))},
         )
         seconds, used = time.perf_counter() - began[0], sum(os.times()[2:4]) - began[1]
         with table.open(encoding="utf-8", newline="") as lines:
             num_rows = sum(1 for _ in csv.DictReader(lines))
     if num_rows != len(labels):
         raise SystemExit(f"The table has {num_rows} rows for {len(labels)} labels.")
-    return {"seconds": seconds, "processor_s": used, "megabytes": read_peak(ran.stdout)}
+    return {"seconds": seconds, "processor_s": used, "megabytes": float(ran.stdout.split()[-1])}
 
 
 def main(argv: list[str] | None = None) -> None:
