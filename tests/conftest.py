@@ -2,6 +2,7 @@
 
 import gc
 import os
+import subprocess
 import tempfile
 
 
@@ -56,8 +57,11 @@ _crashed = set()
 def pytest_testnodedown(node, error):
     """Say how a worker of pytest-xdist ended that vanished: by a signal, or by itself."""
     if error:
-        code = node.gateway._io.popen.wait(timeout=30)
-        node.config.get_terminal_writer().line(f"[{node.gateway.id}] ended with code {code}")
+        try:
+            ended = f"ended with code {node.gateway._io.popen.wait(timeout=30)}"
+        except subprocess.TimeoutExpired:
+            ended = "runs on, but does not answer"
+        node.config.get_terminal_writer().line(f"[{node.gateway.id}] {ended}")
 
 
 @pytest.hookimpl(optionalhook=True)
