@@ -21,7 +21,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from PIL import Image
-from transformers import pipeline
 
 from datasets_scripts import load_corpus
 from datasets_scripts.simulator import simulate_record
@@ -31,6 +30,7 @@ from evaluation_scripts.metrics import label_matrix
 from modeling_supreme import STANDARD_LEADS, default_checkpoint
 from modeling_supreme.command_line.scripts import ScriptParser
 from modeling_supreme.composition import join_definitions
+from modeling_supreme.ecg_index.encoder import load_classifier
 from modeling_supreme.query_grammar import normalize_name
 from modeling_supreme.supreme_command.sheets import draw, file_name
 
@@ -289,7 +289,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parse_arguments(arguments)
     options.output_dir.mkdir(parents=True, exist_ok=True)
     model = options.model_name_or_path or default_checkpoint()
-    classify = pipeline("zero-shot-ecg-classification", model=str(model))
+    classify = load_classifier(str(model), device="cpu")
     records = {corpus: load_labelled(options.data_root, corpus) for corpus in CORPORA}
     named = choose_first(records)
     wrong = find_contradictions(classify, records["ptb_xl"], named)

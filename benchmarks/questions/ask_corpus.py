@@ -20,7 +20,6 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -178,12 +177,11 @@ def compare_with_pipeline(
     index_dir: Path, corpus_dir: Path, checkpoint: str, labels: Sequence[str], *, num_records: int
 ) -> float:
     """Largest difference between scores of the index and of the pipeline, each record alone."""
-    from transformers import pipeline
-
     from modeling_supreme import EcgIndex
+    from modeling_supreme.ecg_index.encoder import load_classifier
     from modeling_supreme.ecg_index.sources import open_source
 
-    classify: Any = pipeline("zero-shot-ecg-classification", model=checkpoint, device="cpu")  # pyright: ignore[reportCallIssue, reportArgumentType]
+    classify = load_classifier(checkpoint, device="cpu")
     scores = EcgIndex(index_dir).score(list(labels)).scores
     largest = 0.0
     for place, record in enumerate(open_source([corpus_dir]).read(0, num_records)):

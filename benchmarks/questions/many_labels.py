@@ -27,10 +27,10 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from command_line import make_parser, start_logging, write_report
 from questions.ask_corpus import measure_peak_mib
-from transformers import pipeline
 
 import modeling_supreme
 from modeling_supreme import default_checkpoint
+from modeling_supreme.ecg_index.encoder import load_classifier
 from modeling_supreme.query_grammar import normalize_name
 
 
@@ -116,7 +116,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--output_file", type=Path, help="JSON file that receives the figures.")
     arguments: argparse.Namespace = parser.parse_args(argv)
     model = str(arguments.model_name_or_path or default_checkpoint())
-    classify = pipeline("zero-shot-ecg-classification", model=model)
+    classify = load_classifier(model, device="cpu")
     figures, labels = {}, []
     for number in sorted(arguments.num_labels):
         labels = list(islice(name_labels(classify.model.config), number))
