@@ -69,6 +69,7 @@ def pytest_handlecrashitem(crashitem, report, sched):
     """Try a test once more, and say so, whose worker of pytest-xdist vanished; one that takes two along has failed."""
     if crashitem not in _crashed:
         _crashed.add(crashitem)
+        sched.config.get_terminal_writer().line(f"once more: {crashitem}")
         sched.mark_test_pending(crashitem)
         report.outcome = "rerun"
 
